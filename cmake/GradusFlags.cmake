@@ -1,0 +1,23 @@
+# The compile flags of all our code, as gradus_flags; never installed, never passed on to users.
+add_library(gradus_flags INTERFACE)
+target_compile_features(gradus_flags INTERFACE cxx_std_20)
+target_compile_options(gradus_flags INTERFACE
+  -Wall -Wextra -Wpedantic $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local> $<$<BOOL:${GRADUS_WERROR}>:-Werror>
+  # Square roots and divisions vectorise only without errno and traps.
+  -fno-math-errno -fno-trapping-math -fopenmp-simd
+  # Line tables in releases too, and no paths of the building machine in them.
+  $<$<CONFIG:Release>:-g1> -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
+
+# Sanitizers must cover everything that is compiled and linked here.
+if(GRADUS_SANITIZE)
+  add_compile_options(-fsanitize=${GRADUS_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
+  add_link_options(-fsanitize=${GRADUS_SANITIZE})
+endif()
+
+# ccache, set up so that clones of the repository in different folders share what they compile.
+find_program(CCACHE_PROGRAM ccache)
+mark_as_advanced(CCACHE_PROGRAM)
+if(CCACHE_PROGRAM AND NOT CMAKE_CXX_COMPILER_LAUNCHER AND PROJECT_IS_TOP_LEVEL)
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+    ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR} CCACHE_NOHASHDIR=1 ${CCACHE_PROGRAM})
+endif()
