@@ -1,0 +1,62 @@
+// Automatic differentiation: what records, what does not, and gradients as values.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include <gradus/tensor.h>
+
+namespace gradus {
+
+// Whether operations on this thread record a graph.
+bool is_grad_enabled();
+bool is_inference_mode();
+
+// Scopes. `NoGrad guard;` is torch.no_grad(); `EnableGrad` undoes it; each holds for its thread until the scope ends.
+class GradMode {
+ public:
+  explicit GradMode(bool enabled);
+  ~GradMode();
+  GradMode(const GradMode&) = delete;
+  GradMode& operator=(const GradMode&) = delete;
+
+ private:
+  bool previous_;
+};
+class NoGrad : public GradMode {
+ public:
+  NoGrad() : GradMode(false) {}
+};
+class EnableGrad : public GradMode {
+ public:
+  EnableGrad() : GradMode(true) {}
+};
+// As NoGrad, and tensors made inside can never be saved for a backward: an error instead of a silent zero.
+class InferenceMode : public NoGrad {
+ public:
+  InferenceMode();
+  ~InferenceMode();
+
+ private:
+  bool previous_;
+};
+
+namespace autograd {
+
+struct GradOptions {
+  std::optional<bool> retain_graph = {};  // unset: as create_graph
+  bool create_graph = false;              // make the gradients differentiable themselves
+  bool allow_unused = false;              // an undefined gradient, not an error, for an input that was not used
+};
+
+// d(sum of outputs . grad_outputs) / d(input), for each input; nothing is accumulated in .grad. An empty
+// `grad_outputs` stands for ones and needs outputs of one element. As torch.autograd.grad.
+std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
+                         const std::vector<Tensor>& grad_outputs = {}, const GradOptions& options = {});
+
+// Accumulates gradients of several outputs at once. As torch.autograd.backward.
+void backward(const std::vector<Tensor>& tensors, const std::vector<Tensor>& gradients = {},
+              const BackwardOptions& options = {});
+
+}  // namespace autograd
+}  // namespace gradus

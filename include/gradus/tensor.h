@@ -1,0 +1,326 @@
+// Tensor: a strided array with a type, a device and a gradient. A cheap handle: copies share memory, as in Python.
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <initializer_list>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include <gradus/detail/tensor_impl.h>
+#include <gradus/error.h>
+#include <gradus/scalar.h>
+
+namespace gradus {
+
+class Generator;
+class Tensor;
+class Indexed;
+
+// Options of the functions that create tensors: `zeros({2, 3}, {.dtype = kFloat64, .requires_grad = true})`.
+struct TensorOptions {
+  std::optional<Dtype> dtype = {};  // unset: float32, or what the data has
+  Device device = kCPU;
+  bool requires_grad = false;
+};
+
+// One or several dimensions: `x.sum(1)`, `x.sum({0, -1})`. An empty list means all of them, as in PyTorch.
+class Dims : public Shape {
+ public:
+  Dims() = default;
+  template <std::integral T>
+  Dims(T dim) : Shape{static_cast<std::int64_t>(dim)} {}
+  Dims(std::initializer_list<std::int64_t> dims) : Shape(dims) {}
+  Dims(const Shape& dims) : Shape(dims) {}
+};
+
+// start:stop:step. An unset end reaches to the end; steps are positive.
+struct Slice {
+  std::optional<std::int64_t> start = {}, stop = {};
+  std::int64_t step = 1;
+};
+struct EllipsisType {};
+struct NewAxisType {};
+inline constexpr EllipsisType Ellipsis{};  // as many whole dimensions as are missing: Python's ...
+inline constexpr NewAxisType None{};       // a new dimension of size 1
+
+// One position of an index: an integer, a Slice, Ellipsis, None, or a tensor of integers or booleans.
+using Index = std::variant<std::int64_t, Slice, EllipsisType, NewAxisType, Tensor>;
+struct IndexArg;
+
+struct BackwardOptions {
+  std::optional<bool> retain_graph = {};  // unset: as create_graph
+  bool create_graph = false;
+  // When given, gradients are computed for and stored in these tensors only. Empty: all leaves.
+  std::vector<Tensor> inputs = {};
+};
+
+class Tensor {
+ public:
+  Tensor() = default;  // undefined: no data; allowed only where a function says so
+  explicit Tensor(Ref<detail::TensorImpl> impl) : impl_(std::move(impl)) {}
+  // A 0-d tensor holding a number, so that a number can stand where a tensor is wanted.
+  static Tensor scalar(const Scalar& value, Dtype dtype);
+
+  bool defined() const { return static_cast<bool>(impl_); }
+  explicit operator bool() const;  // the truth of the only element
+  detail::TensorImpl* impl() const { return impl_.get(); }
+  const Ref<detail::TensorImpl>& ref() const { return impl_; }
+  bool is_same(const Tensor& other) const { return impl_ == other.impl_; }  // Python's `is`
+  Tensor* operator->() { return this; }
+  const Tensor* operator->() const { return this; }
+
+  // What it is. These throw ValueError on an undefined tensor.
+  const Shape& sizes() const { return checked()->sizes; }
+  const Shape& shape() const { return checked()->sizes; }
+  const Shape& strides() const { return checked()->strides; }
+  std::int64_t size(std::int64_t dim) const;
+  std::int64_t stride(std::int64_t dim) const;
+  std::int64_t dim() const { return checked()->sizes.rank(); }
+  std::int64_t numel() const { return checked()->numel; }
+  std::int64_t storage_offset() const;
+  Dtype dtype() const { return checked()->dtype; }
+  Device device() const { return checked()->storage->device; }
+  bool is_contiguous() const { return checked()->contiguous; }
+  bool is_floating_point() const { return gradus::is_floating_point(dtype()); }
+  std::int64_t element_size() const { return gradus::element_size(dtype()); }
+  std::string to_string() const;  // as PyTorch prints it
+
+  // The data. T must match dtype() (DtypeError).
+  template <class T>
+  T* data_ptr() const {
+    return static_cast<T*>(data_as(DtypeOf<T>::value));
+  }
+  void* data_ptr() const { return checked()->data; }
+  // The only element, converted to T. ValueError unless numel() == 1.
+  template <class T = double>
+  T item() const {
+    return item_scalar().to<T>();
+  }
+  Scalar item_scalar() const;
+  // All elements in row-major order, converted to T.
+  template <class T>
+  std::vector<T> to_vector() const;
+
+  // Gradients.
+  bool requires_grad() const;
+  Tensor& requires_grad_(bool requires_grad = true);
+  bool is_leaf() const;
+  const Tensor grad() const;          // undefined until a backward has reached this tensor
+  void set_grad(const Tensor& grad);  // shape, dtype and device must match; undefined clears
+  void zero_grad(bool set_to_none = true);
+  Ref<Node> grad_fn() const;  // null for a leaf
+  void retain_grad();         // keep .grad of a non-leaf too
+  void backward(const BackwardOptions& options) const { backward(Tensor(), options); }
+  void backward(const Tensor& gradient = Tensor(), const BackwardOptions& options = {}) const;
+  // Called with the gradient when it is complete; a defined result replaces it. Returns a handle for remove_hook.
+  std::size_t register_hook(std::function<Tensor(const Tensor&)> hook);
+  void remove_hook(std::size_t handle);
+  Tensor detach() const;  // shares memory, outside the graph
+  Tensor data() const { return detach(); }
+  std::uint32_t version() const;  // in-place changes so far
+  bool is_view() const { return static_cast<bool>(checked()->base); }
+  // A name for messages and state dicts; modules set the path of their parameters ("encoder.0.weight").
+  const std::string& name() const;
+  void set_name(std::string name);
+
+  // Conversion. A tensor that already is what is asked for comes back unchanged.
+  Tensor to(Dtype dtype) const;
+  Tensor to(Device device) const;
+  Tensor cpu() const { return to(kCPU); }
+  Tensor cuda() const { return to(kCUDA); }  // ValueError while no CUDA backend is built
+  Tensor to_float() const { return to(kFloat32); }
+  Tensor to_double() const { return to(kFloat64); }
+  Tensor to_long() const { return to(kInt64); }
+  Tensor clone() const;
+  Tensor contiguous() const;
+
+  // Indexing: `x[0]`, `x[{0, Slice{1, 3}}]`, `x[{mask}]`; assignment to the result writes into x.
+  Indexed operator[](const IndexArg& index) const;
+  Indexed operator[](std::initializer_list<IndexArg> indices) const;
+  Tensor index(const std::vector<Index>& indices) const;
+  Tensor& index_put_(const std::vector<Index>& indices, const Tensor& values, bool accumulate = false);
+
+  // In place. Not on a leaf that requires a gradient, except in a NoGrad scope.
+  Tensor& copy_(const Tensor& source);  // broadcast and converted
+  Tensor& fill_(const Scalar& value);
+  Tensor& zero_() { return fill_(0); }
+  Tensor& add_(const Tensor& other, const Scalar& alpha = 1);
+  Tensor& add_(const Scalar& other);
+  Tensor& sub_(const Tensor& other, const Scalar& alpha = 1);
+  Tensor& sub_(const Scalar& other);
+  Tensor& mul_(const Tensor& other);
+  Tensor& mul_(const Scalar& other);
+  Tensor& div_(const Tensor& other);
+  Tensor& div_(const Scalar& other);
+  Tensor& operator+=(const Tensor& o) { return add_(o); }
+  Tensor& operator-=(const Tensor& o) { return sub_(o); }
+  Tensor& operator*=(const Tensor& o) { return mul_(o); }
+  Tensor& operator/=(const Tensor& o) { return div_(o); }
+  Tensor& operator+=(const Scalar& o) { return add_(o); }
+  Tensor& operator-=(const Scalar& o) { return sub_(o); }
+  Tensor& operator*=(const Scalar& o) { return mul_(o); }
+  Tensor& operator/=(const Scalar& o) { return div_(o); }
+  Tensor& uniform_(double from = 0, double to = 1, Generator* generator = nullptr);
+  Tensor& normal_(double mean = 0, double std = 1, Generator* generator = nullptr);
+  Tensor& bernoulli_(double p = 0.5, Generator* generator = nullptr);
+  Tensor& clamp_(std::optional<double> min, std::optional<double> max);
+  Tensor& relu_();
+
+  // The usual operations as methods; gradus/ops.h has all of them, and their documentation.
+  Tensor view(const Shape& sizes) const;
+  Tensor reshape(const Shape& sizes) const;
+  Tensor permute(const Shape& dims) const;
+  Tensor transpose(std::int64_t dim0, std::int64_t dim1) const;
+  Tensor t() const;
+  Tensor expand(const Shape& sizes) const;
+  Tensor expand_as(const Tensor& other) const { return expand(other.sizes()); }
+  Tensor view_as(const Tensor& other) const { return view(other.sizes()); }
+  Tensor squeeze() const;
+  Tensor squeeze(std::int64_t dim) const;
+  Tensor unsqueeze(std::int64_t dim) const;
+  Tensor flatten(std::int64_t start_dim = 0, std::int64_t end_dim = -1) const;
+  Tensor narrow(std::int64_t dim, std::int64_t start, std::int64_t length) const;
+  Tensor select(std::int64_t dim, std::int64_t index) const;
+  std::vector<Tensor> split(std::int64_t split_size, std::int64_t dim = 0) const;
+  std::vector<Tensor> chunk(std::int64_t chunks, std::int64_t dim = 0) const;
+  Tensor gather(std::int64_t dim, const Tensor& index) const;
+  Tensor index_select(std::int64_t dim, const Tensor& index) const;
+  Tensor masked_fill(const Tensor& mask, const Scalar& value) const;
+  Tensor sum(const Dims& dims = {}, bool keepdim = false) const;
+  Tensor mean(const Dims& dims = {}, bool keepdim = false) const;
+  Tensor var(const Dims& dims = {}, double correction = 1, bool keepdim = false) const;
+  Tensor std(const Dims& dims = {}, double correction = 1, bool keepdim = false) const;
+  Tensor norm(double p = 2, const Dims& dims = {}, bool keepdim = false) const;
+  Tensor max() const;
+  Tensor min() const;
+  Tensor argmax(std::optional<std::int64_t> dim = {}, bool keepdim = false) const;
+  Tensor argmin(std::optional<std::int64_t> dim = {}, bool keepdim = false) const;
+  Tensor all() const;
+  Tensor any() const;
+  Tensor matmul(const Tensor& other) const;
+  Tensor pow(const Scalar& exponent) const;
+  Tensor exp() const;
+  Tensor log() const;
+  Tensor sqrt() const;
+  Tensor abs() const;
+  Tensor neg() const;
+  Tensor sin() const;
+  Tensor cos() const;
+  Tensor tanh() const;
+  Tensor sigmoid() const;
+  Tensor relu() const;
+  Tensor softmax(std::int64_t dim) const;
+  Tensor log_softmax(std::int64_t dim) const;
+  Tensor clamp(std::optional<double> min, std::optional<double> max = {}) const;
+  Tensor eq(const Tensor& other) const;
+  Tensor ne(const Tensor& other) const;
+
+ private:
+  detail::TensorImpl* checked() const {
+    if (!impl_) undefined();
+    return impl_.get();
+  }
+  [[noreturn]] static void undefined();
+  void* data_as(Dtype dtype) const;
+
+  Ref<detail::TensorImpl> impl_;
+};
+
+struct IndexArg {
+  Index index;
+  template <std::integral T>
+  IndexArg(T i) : index(static_cast<std::int64_t>(i)) {}
+  IndexArg(Slice s) : index(s) {}
+  IndexArg(EllipsisType e) : index(e) {}
+  IndexArg(NewAxisType n) : index(n) {}
+  IndexArg(const Tensor& t) : index(t) {}
+};
+
+// What x[...] gives: the tensor read; assigned to while it is a temporary, it writes into x, as in Python. Once it has
+// a name (`auto y = x[0]`) it is an ordinary tensor.
+class Indexed : public Tensor {
+ public:
+  Indexed(Tensor value, Tensor self, std::vector<Index> indices)
+      : Tensor(std::move(value)), self_(std::move(self)), indices_(std::move(indices)) {}
+  Indexed(const Indexed&) = default;
+  void operator=(const Tensor& values) && { self_.index_put_(indices_, values); }
+  void operator=(const Indexed& values) && { self_.index_put_(indices_, values); }
+  void operator=(const Scalar& value) && { self_.index_put_(indices_, Tensor::scalar(value, self_.dtype())); }
+  Indexed& operator=(const Tensor& other) & {
+    Tensor::operator=(other);
+    return *this;
+  }
+  Indexed& operator=(const Indexed&) & = default;
+
+ private:
+  Tensor self_;
+  std::vector<Index> indices_;
+};
+
+// Creation.
+Tensor empty(const Shape& sizes, const TensorOptions& options = {});
+Tensor zeros(const Shape& sizes, const TensorOptions& options = {});
+Tensor ones(const Shape& sizes, const TensorOptions& options = {});
+Tensor full(const Shape& sizes, const Scalar& value, const TensorOptions& options = {});
+// start, start + step, ... below end. int64 when all three are integers, else float32.
+Tensor arange(const Scalar& end, const TensorOptions& options = {});
+Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step = 1, const TensorOptions& options = {});
+Tensor linspace(double start, double end, std::int64_t steps, const TensorOptions& options = {});
+Tensor eye(std::int64_t n, std::optional<std::int64_t> m = {}, const TensorOptions& options = {});
+Tensor rand(const Shape& sizes, const TensorOptions& options = {}, Generator* generator = nullptr);
+Tensor randn(const Shape& sizes, const TensorOptions& options = {}, Generator* generator = nullptr);
+Tensor randint(std::int64_t low, std::int64_t high, const Shape& sizes, const TensorOptions& options = {},
+               Generator* generator = nullptr);  // int64 in [low, high)
+Tensor randperm(std::int64_t n, const TensorOptions& options = {}, Generator* generator = nullptr);
+Tensor empty_like(const Tensor& x, const TensorOptions& options = {});
+Tensor zeros_like(const Tensor& x, const TensorOptions& options = {});
+Tensor ones_like(const Tensor& x, const TensorOptions& options = {});
+Tensor full_like(const Tensor& x, const Scalar& value, const TensorOptions& options = {});
+Tensor rand_like(const Tensor& x, const TensorOptions& options = {}, Generator* generator = nullptr);
+Tensor randn_like(const Tensor& x, const TensorOptions& options = {}, Generator* generator = nullptr);
+
+// From data, copied: `tensor({1.0, 2.0})`, `tensor(3)`, `tensor(values, {2, 3})`. Unset dtype: float32 for floating
+// values, int64 for integers, bool for bools.
+Tensor tensor(const Scalar& value, const TensorOptions& options = {});
+template <class T>
+Tensor tensor(std::span<const T> values, const Shape& sizes, const TensorOptions& options = {});
+template <class T>
+Tensor tensor(const std::vector<T>& values, const TensorOptions& options = {}) {
+  return tensor(std::span<const T>(values), {static_cast<std::int64_t>(values.size())}, options);
+}
+template <class T>
+Tensor tensor(const std::vector<T>& values, const Shape& sizes, const TensorOptions& options = {}) {
+  return tensor(std::span<const T>(values), sizes, options);
+}
+template <class T>
+Tensor tensor(std::initializer_list<T> values, const TensorOptions& options = {}) {
+  return tensor(std::span<const T>(values.begin(), values.size()), {static_cast<std::int64_t>(values.size())}, options);
+}
+template <class T>
+Tensor tensor(std::initializer_list<std::initializer_list<T>> rows, const TensorOptions& options = {});
+
+// Borrowed: the memory must outlive the tensor, or `deleter` is called with `data` when the last user goes.
+Tensor from_blob(void* data, const Shape& sizes, Dtype dtype, std::function<void(void*)> deleter = {});
+
+// Extremes of the ragged-row check above.
+[[noreturn]] void throw_ragged_rows(std::size_t row, std::size_t expected, std::size_t got);
+
+template <class T>
+Tensor tensor(std::initializer_list<std::initializer_list<T>> rows, const TensorOptions& options) {
+  std::vector<T> values;
+  const std::size_t width = rows.size() ? rows.begin()->size() : 0;
+  std::size_t i = 0;
+  for (const auto& row : rows) {
+    if (row.size() != width) throw_ragged_rows(i, width, row.size());
+    values.insert(values.end(), row.begin(), row.end());
+    ++i;
+  }
+  return tensor(std::span<const T>(values), {static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(width)},
+                options);
+}
+
+}  // namespace gradus

@@ -1,0 +1,197 @@
+// The public faces of the engine, and what a tensor knows about its gradient.
+#include <gradus/autograd.h>
+#include <gradus/op.h>
+#include <gradus/ops.h>
+
+#include "autograd/engine.h"
+#include "autograd/inplace.h"
+#include "core/tensor_access.h"
+
+namespace gradus {
+
+// The parts of a node that tensors reach into.
+struct NodeAccess {
+  static auto& hooks(Node& node) { return node.hooks_; }
+  static void retain(Node& node, detail::TensorImpl* impl) { node.retain_ = impl; }
+};
+
+namespace detail {
+TensorImpl::~TensorImpl() {
+  if (extras && extras->retains_grad && grad_fn) NodeAccess::retain(*grad_fn, nullptr);
+}
+}  // namespace detail
+
+namespace {
+
+std::string described(const Tensor& x) {
+  return (x.name().empty() ? "a tensor" : "'" + x.name() + "'") + " of sizes " + to_string(x.sizes());
+}
+
+std::vector<Tensor> root_gradients(const char* call, const std::vector<Tensor>& roots, std::vector<Tensor> gradients) {
+  if (gradients.empty()) gradients.resize(roots.size());
+  if (gradients.size() != roots.size()) {
+    throw ValueError(std::string(call) + ": needs one gradient per tensor, got " + std::to_string(gradients.size()) +
+                     " for " + std::to_string(roots.size()));
+  }
+  for (std::size_t i = 0; i < roots.size(); ++i) {
+    const Tensor& root = roots[i];
+    if (!root.requires_grad()) {
+      throw AutogradError(std::string(call) + ": " + described(root) +
+                          " does not require a gradient: nothing that requires one led to it");
+    }
+    Tensor& g = gradients[i];
+    if (!g.defined()) {
+      if (root.numel() != 1) {
+        throw AutogradError(std::string(call) + ": a gradient is implied for one element only, got " + described(root) +
+                            "; reduce it (sum, mean) or give a gradient");
+      }
+      g = ones_like(root);
+    } else if (!(g.sizes() == root.sizes())) {
+      throw ShapeError(std::string(call) + ": a gradient must have its tensor's sizes " + to_string(root.sizes()) +
+                       ", got " + to_string(g.sizes()));
+    }
+    g = g.to(root.dtype());
+  }
+  return gradients;
+}
+
+}  // namespace
+
+namespace autograd {
+
+std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
+                         const std::vector<Tensor>& grad_outputs, const GradOptions& options) {
+  if (outputs.empty() || inputs.empty()) throw ValueError("grad: needs at least one output and one input");
+  for (const Tensor& input : inputs) {
+    if (!input.requires_grad()) throw AutogradError("grad: " + described(input) + " does not require a gradient");
+  }
+  Engine::Request request{.roots = outputs,
+                          .gradients = root_gradients("grad", outputs, grad_outputs),
+                          .inputs = inputs,
+                          .retain_graph = options.retain_graph.value_or(options.create_graph),
+                          .create_graph = options.create_graph,
+                          .capture = true};
+  std::vector<Tensor> result = Engine::run(request);
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    // The same tensor asked for twice is captured once.
+    for (std::size_t j = 0; j < i && !result[i].defined(); ++j)
+      if (inputs[j].is_same(inputs[i])) result[i] = result[j];
+    if (!result[i].defined() && !options.allow_unused) {
+      throw AutogradError("grad: input " + std::to_string(i) + ", " + described(inputs[i]) +
+                          ", was not used to compute the outputs; pass allow_unused to get an undefined gradient");
+    }
+  }
+  return result;
+}
+
+void backward(const std::vector<Tensor>& tensors, const std::vector<Tensor>& gradients,
+              const BackwardOptions& options) {
+  for (const Tensor& input : options.inputs) {
+    if (!input.requires_grad()) throw AutogradError("backward: " + described(input) + " does not require a gradient");
+  }
+  Engine::run({.roots = tensors,
+               .gradients = root_gradients("backward", tensors, gradients),
+               .inputs = options.inputs,
+               .retain_graph = options.retain_graph.value_or(options.create_graph),
+               .create_graph = options.create_graph});
+}
+
+}  // namespace autograd
+
+void Tensor::backward(const Tensor& gradient, const BackwardOptions& options) const {
+  autograd::backward({*this}, {gradient}, options);
+}
+
+bool Tensor::requires_grad() const {
+  const auto* impl = checked();
+  if (impl->requires_grad || impl->grad_fn) return true;
+  return impl->base && impl->base_generation != impl->base->generation && grad_fn();
+}
+
+bool Tensor::is_leaf() const { return !grad_fn(); }
+
+Ref<Node> Tensor::grad_fn() const {
+  auto* impl = checked();
+  return impl->base ? detail::current_grad_fn(*impl) : impl->grad_fn;
+}
+
+Tensor& Tensor::requires_grad_(bool requires_grad) {
+  auto* impl = checked();
+  if (requires_grad && !gradus::is_floating_point(impl->dtype)) {
+    throw DtypeError(std::string("requires_grad_: only floating-point tensors have gradients, got ") +
+                     gradus::to_string(impl->dtype));
+  }
+  if (!is_leaf()) {
+    if (requires_grad) return *this;
+    throw AutogradError(
+        "requires_grad_: only a leaf can stop requiring a gradient, got the result of an operation; "
+        "use detach()");
+  }
+  impl->requires_grad = requires_grad;
+  return *this;
+}
+
+const Tensor Tensor::grad() const { return Tensor(checked()->grad); }
+
+void Tensor::set_grad(const Tensor& grad) {
+  auto* impl = checked();
+  if (grad.defined()) {
+    if (grad.is_same(*this)) throw AutogradError("set_grad: a tensor cannot be its own gradient");
+    if (!(grad.sizes() == sizes())) {
+      throw ShapeError("set_grad: the gradient must have the tensor's sizes " + gradus::to_string(sizes()) + ", got " +
+                       gradus::to_string(grad.sizes()));
+    }
+    if (grad.dtype() != dtype()) {
+      throw DtypeError(std::string("set_grad: the gradient must be ") + gradus::to_string(dtype()) + ", got " +
+                       gradus::to_string(grad.dtype()));
+    }
+  }
+  impl->grad = grad.ref();
+}
+
+void Tensor::zero_grad(bool set_to_none) {
+  auto* impl = checked();
+  if (!impl->grad) return;
+  if (set_to_none) {
+    impl->grad.reset();
+  } else {
+    Tensor g = Tensor(impl->grad).detach();
+    g.fill_(0);
+    impl->grad = g.ref();
+  }
+}
+
+void Tensor::retain_grad() {
+  if (!requires_grad()) throw AutogradError("retain_grad: the tensor does not require a gradient");
+  const Ref<Node> node = grad_fn();
+  if (!node) return;
+  detail::extras(*impl_).retains_grad = true;
+  NodeAccess::retain(*node, impl_.get());
+}
+
+std::size_t Tensor::register_hook(std::function<Tensor(const Tensor&)> hook) {
+  if (!requires_grad()) throw AutogradError("register_hook: the tensor does not require a gradient");
+  auto& own = detail::extras(*impl_);
+  const std::size_t handle = own.next_hook++;
+  if (const Ref<Node> node = grad_fn()) {
+    NodeAccess::hooks(*node).emplace_back(handle, std::move(hook));
+  } else {
+    own.hooks.emplace(handle, std::move(hook));
+  }
+  return handle;
+}
+
+void Tensor::remove_hook(std::size_t handle) {
+  auto& own = detail::extras(*checked());
+  own.hooks.erase(handle);
+  if (const Ref<Node> node = grad_fn()) {
+    std::erase_if(NodeAccess::hooks(*node), [&](const auto& entry) { return entry.first == handle; });
+  }
+}
+
+Tensor Tensor::detach() const {
+  checked();
+  return detail::make_alias(*this);
+}
+
+}  // namespace gradus

@@ -1,0 +1,245 @@
+#include "autograd/engine.h"
+
+#include <gradus/ops.h>
+
+#include <algorithm>
+#include <mutex>
+
+#include "core/tensor_access.h"
+
+namespace gradus {
+
+namespace {
+
+std::atomic<std::uint64_t> next_run{1};
+
+// Graphs that are separate may still share leaves: their gradients are guarded.
+std::mutex& leaf_mutex(const void* leaf) {
+  static std::array<std::mutex, 64> mutexes;
+  return mutexes[(reinterpret_cast<std::uintptr_t>(leaf) >> 6) % mutexes.size()];
+}
+
+bool later(const Node* a, const Node* b) { return a->sequence() < b->sequence(); }
+
+bool owned_alone(const Tensor& x) { return x.ref()->use_count() == 1 && x.impl()->storage->use_count() == 1; }
+
+Tensor checked_hook(const char* what, const std::function<Tensor(const Tensor&)>& hook, const Tensor& grad) {
+  Tensor replaced = hook(grad);
+  if (!replaced.defined()) return grad;
+  if (!(replaced.sizes() == grad.sizes())) {
+    throw ShapeError(std::string(what) + ": a hook must keep the gradient's sizes " + to_string(grad.sizes()) +
+                     ", it returned " + to_string(replaced.sizes()));
+  }
+  return replaced;
+}
+
+}  // namespace
+
+Engine::Engine(const Request& request)
+    : request_(request),
+      id_(next_run.fetch_add(1, std::memory_order_relaxed)),
+      all_leaves_(request.inputs.empty() && !request.capture) {
+  captured_.resize(request.inputs.size());
+}
+
+// Also when an operation threw: no gradient may stay behind in the graph.
+Engine::~Engine() {
+  for (Node* node : visited_) {
+    node->run_grad_ = Tensor();
+    node->pending_ = 0;
+    node->run_.store(0, std::memory_order_release);
+  }
+}
+
+Engine::Leaf& Engine::leaf_of(const Ref<detail::TensorImpl>& impl) {
+  Leaf& leaf = leaves_[impl.get()];
+  if (!leaf.tensor.defined()) {
+    leaf.tensor = Tensor(impl);
+    leaf.needed = targets(impl.get());
+  }
+  return leaf;
+}
+
+void Engine::mark_visited(Node* node) {
+  std::uint64_t expected = 0;
+  if (!node->run_.compare_exchange_strong(expected, id_, std::memory_order_acq_rel)) {
+    throw AutogradError("backward: another backward is running over the same graph (at " + std::string(node->name()) +
+                        "); only separate graphs may be differentiated at the same time");
+  }
+  node->run_needed_ = all_leaves_ || wanted_nodes_.count(node) != 0;
+  visited_.push_back(node);
+}
+
+// Depth first with an own stack. Counts how many gradients each node waits for, and on the way back up marks the nodes
+// that lead to something wanted.
+void Engine::discover(Node* root) {
+  if (root->run_.load(std::memory_order_relaxed) == id_) return;
+  struct Frame {
+    Node* node;
+    std::size_t next;
+  };
+  std::vector<Frame> stack;
+  mark_visited(root);
+  stack.push_back({root, 0});
+  while (!stack.empty()) {
+    Frame& top = stack.back();
+    const auto edges = top.node->edges();
+    if (top.next == edges.size()) {
+      stack.pop_back();
+      continue;
+    }
+    Edge& edge = edges[top.next];
+    if (edge.leaf) {
+      Leaf& leaf = leaf_of(edge.leaf);
+      ++leaf.pending;
+      edge.needed = leaf.needed;
+    } else if (edge.node) {
+      Node* child = edge.node.get();
+      if (child->run_.load(std::memory_order_relaxed) != id_) {
+        mark_visited(child);
+        stack.push_back({child, 0});
+        continue;  // this edge again, once its target's need is known
+      }
+      ++child->pending_;
+      edge.needed = child->run_needed_;
+    }
+    top.node->run_needed_ = top.node->run_needed_ || edge.needed;
+    ++top.next;
+  }
+}
+
+void Engine::accumulate(Tensor& into, Tensor grad) const {
+  if (!into.defined()) {
+    into = std::move(grad);
+  } else if (!request_.create_graph && into.is_contiguous() && owned_alone(into)) {
+    into.add_(grad);
+  } else {
+    into = add(into, grad);
+  }
+}
+
+void Engine::push(const Edge& edge, Tensor grad) {
+  if (edge.leaf) {
+    Leaf& leaf = leaf_of(edge.leaf);
+    if (leaf.needed && grad.defined()) accumulate(leaf.grad, std::move(grad));
+    if (--leaf.pending == 0 && leaf.needed) finish_leaf(leaf);
+    return;
+  }
+  Node* node = edge.node.get();
+  if (grad.defined() && node->run_needed_) accumulate(node->run_grad_, std::move(grad));
+  if (--node->pending_ == 0) {
+    ready_.push_back(node);
+    std::push_heap(ready_.begin(), ready_.end(), later);
+  }
+}
+
+void Engine::finish_leaf(Leaf& leaf) {
+  if (!leaf.grad.defined()) return;
+  detail::TensorImpl& impl = *leaf.tensor.impl();
+  if (impl.extras) {
+    // A copy: a hook may remove itself.
+    const auto hooks = impl.extras->hooks;
+    for (const auto& [handle, hook] : hooks) leaf.grad = checked_hook("backward", hook, leaf.grad);
+  }
+  if (request_.capture) {
+    captured_[wanted_leaves_.at(&impl)] = leaf.grad;
+    return;
+  }
+  const std::lock_guard lock(leaf_mutex(&impl));
+  if (!impl.grad) {
+    Tensor grad = std::move(leaf.grad);
+    // Others may hold or see this memory (a root's gradient, a broadcast): .grad must be the leaf's own.
+    if (!request_.create_graph && (!owned_alone(grad) || !grad.is_contiguous() || grad.is_view())) {
+      grad = grad.detach().clone();
+    }
+    impl.grad = grad.ref();
+  } else if (request_.create_graph) {
+    impl.grad = add(Tensor(impl.grad), leaf.grad).ref();
+  } else {
+    Tensor(impl.grad).add_(leaf.grad);
+  }
+}
+
+void Engine::execute(Node* node) {
+  Tensor grad = std::move(node->run_grad_);
+  const auto edges = node->edges();
+  if (grad.defined()) {
+    for (const auto& [handle, hook] : std::vector(node->hooks_)) grad = checked_hook(node->name(), hook, grad);
+    if (node->retain_ != nullptr) {
+      Tensor(Ref<detail::TensorImpl>(node->retain_)).set_grad(request_.create_graph ? grad : grad.detach());
+    }
+    const auto [first, last] = wanted_nodes_.equal_range(node);
+    for (auto it = first; it != last; ++it) {
+      const std::size_t slot = it->second;
+      if (request_.capture) {
+        captured_[slot] = grad;
+      } else {
+        Tensor input = request_.inputs[slot];
+        input.set_grad(input.grad().defined() ? add(input.grad(), grad) : grad);
+      }
+    }
+  }
+  bool wanted_below = false;
+  for (const Edge& edge : edges) wanted_below = wanted_below || edge.needed;
+
+  std::array<Tensor, Node::kInline> few;
+  std::vector<Tensor> many;
+  Grads grads(few.data(), edges.size());
+  if (edges.size() > few.size()) {
+    many.resize(edges.size());
+    grads = many;
+  }
+  if (grad.defined() && wanted_below) {
+    node->check_not_released();
+    node->backward(grad, grads);
+    grad = Tensor();
+  }
+  if (!request_.retain_graph) node->release();
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    if (edges[i].exists()) push(edges[i], edges[i].needed ? std::move(grads[i]) : Tensor());
+  }
+}
+
+std::vector<Tensor> Engine::run(const Request& request) {
+  Engine engine(request);
+  const GradMode mode(request.create_graph);
+
+  for (std::size_t i = 0; i < request.inputs.size(); ++i) {
+    const Tensor& input = request.inputs[i];
+    if (const Ref<Node> node = input.grad_fn()) {
+      engine.wanted_nodes_.emplace(node.get(), i);
+    } else {
+      engine.wanted_leaves_.emplace(input.impl(), i);
+    }
+  }
+  for (const Tensor& root : request.roots) {
+    if (const Ref<Node> node = root.grad_fn()) {
+      engine.discover(node.get());
+    } else {
+      engine.leaf_of(root.ref());
+    }
+  }
+  // The roots' own gradients are one more thing to wait for.
+  for (const Tensor& root : request.roots) {
+    if (const Ref<Node> node = root.grad_fn()) {
+      ++node->pending_;
+    } else {
+      ++engine.leaf_of(root.ref()).pending;
+    }
+  }
+  for (std::size_t i = 0; i < request.roots.size(); ++i) {
+    Edge edge;
+    edge.node = request.roots[i].grad_fn();
+    if (!edge.node) edge.leaf = request.roots[i].ref();
+    engine.push(edge, request.gradients[i]);
+  }
+  while (!engine.ready_.empty()) {
+    std::pop_heap(engine.ready_.begin(), engine.ready_.end(), later);
+    Node* node = engine.ready_.back();
+    engine.ready_.pop_back();
+    engine.execute(node);
+  }
+  return std::move(engine.captured_);
+}
+
+}  // namespace gradus

@@ -1,0 +1,161 @@
+#include <gradus/op.h>
+
+#include "autograd/inplace.h"
+#include "core/tensor_access.h"
+
+namespace gradus {
+
+namespace {
+thread_local std::uint64_t next_sequence = 1;
+
+// Destroying a node releases its inputs' nodes, which release theirs: a loop instead of recursion, since a graph may be
+// any number of operations deep.
+thread_local std::vector<Node*>* doomed = nullptr;
+}  // namespace
+
+void ref_destroy(Node* node) noexcept {
+  if (doomed != nullptr) {
+    doomed->push_back(node);
+    return;
+  }
+  std::vector<Node*> pending{node};
+  doomed = &pending;
+  while (!pending.empty()) {
+    Node* next = pending.back();
+    pending.pop_back();
+    delete next;
+  }
+  doomed = nullptr;
+}
+
+// Operations are moved only before they are connected.
+Node::Node(Node&&) noexcept : Node() {}
+
+Node::~Node() {
+  if (retain_ != nullptr) retain_->extras->retains_grad = false;
+}
+
+void Node::reserve_edges(int count) {
+  edge_count_ = count;
+  if (count > kInline) {
+    more_edges_.resize(static_cast<std::size_t>(count));
+    edges_ = more_edges_.data();
+  }
+}
+
+void Node::connect(std::span<const Tensor* const> inputs) {
+  recording_ = true;
+  sequence_ = next_sequence++;
+  reserve_edges(static_cast<int>(inputs.size()));
+  for (int i = 0; i < edge_count_; ++i) {
+    const Tensor& x = *inputs[static_cast<std::size_t>(i)];
+    if (!x.defined() || !x.requires_grad()) continue;
+    edges_[i].node = x.grad_fn();
+    if (!edges_[i].node) edges_[i].leaf = x.ref();
+    edges_[i].needed = true;
+  }
+}
+
+bool Node::needs_any() const {
+  for (int i = 0; i < edge_count_; ++i)
+    if (edges_[i].needed) return true;
+  return false;
+}
+
+void Node::save(int slot, const Tensor& x) {
+  if (!recording_) return;
+  if (x.impl()->inference) {
+    throw AutogradError(std::string(name()) +
+                        ": a tensor made in an InferenceMode scope cannot be saved for backward; clone it outside");
+  }
+  Saved* place = nullptr;
+  if (slot < kInline) {
+    place = &saved_[static_cast<std::size_t>(slot)];
+  } else {
+    if (more_saved_.size() <= static_cast<std::size_t>(slot - kInline))
+      more_saved_.resize(static_cast<std::size_t>(slot - kInline) + 1);
+    place = &more_saved_[static_cast<std::size_t>(slot - kInline)];
+  }
+  place->tensor = x;
+  place->version = x.version();
+}
+
+void Node::save_output(const Tensor& y) {
+  if (!recording_) return;
+  output_.tensor = detail::make_alias(y);
+  output_.version = y.version();
+}
+
+const Node::Saved& Node::at(int slot) const {
+  static const Saved none;
+  if (slot < kInline) return saved_[static_cast<std::size_t>(slot)];
+  const auto i = static_cast<std::size_t>(slot - kInline);
+  return i < more_saved_.size() ? more_saved_[i] : none;
+}
+
+bool Node::has_saved(int slot) const { return at(slot).tensor.defined(); }
+
+void Node::check_version(const Saved& saved, int slot) const {
+  const std::uint32_t now = saved.tensor.version();
+  if (now == saved.version) return;
+  const std::string& label = saved.tensor.name();
+  throw AutogradError("backward of " + std::string(name()) + ": its " +
+                      (slot < 0 ? std::string("result") : "input " + std::to_string(slot)) +
+                      (label.empty() ? "" : " (" + label + ")") + " of sizes " + to_string(saved.tensor.sizes()) +
+                      " was changed in place after it was saved: at version " + std::to_string(saved.version) +
+                      ", now " + std::to_string(now));
+}
+
+Tensor Node::saved(int slot) const {
+  check_not_released();
+  const Saved& found = at(slot);
+  if (found.tensor.defined()) check_version(found, slot);
+  return found.tensor;
+}
+
+Tensor Node::output() const {
+  check_not_released();
+  check_version(output_, -1);
+  if (!is_grad_enabled()) return output_.tensor;
+  // Differentiating backward itself: the result is a function of the inputs again.
+  Tensor y = detail::make_alias(output_.tensor);
+  y.impl()->grad_fn = Ref<Node>(const_cast<Node*>(this));
+  return y;
+}
+
+void Node::check_not_released() const {
+  if (!released_) return;
+  throw AutogradError("backward of " + std::string(name()) +
+                      ": its saved tensors are already freed; pass retain_graph to go through a graph twice");
+}
+
+void Node::release() {
+  released_ = true;
+  for (Saved& s : saved_) s.tensor = Tensor();
+  more_saved_.clear();
+  output_.tensor = Tensor();
+}
+
+namespace detail {
+
+thread_local Observer* observer = nullptr;
+
+bool any_requires_grad(std::span<const Tensor* const> xs) {
+  for (const Tensor* x : xs)
+    if (x->defined() && x->requires_grad()) return true;
+  return false;
+}
+
+bool any_requires_grad(std::span<const Tensor> xs) {
+  for (const Tensor& x : xs)
+    if (x.defined() && x.requires_grad()) return true;
+  return false;
+}
+
+void set_history(Tensor& result, Ref<Node> node) {
+  if (!is_floating_point(result.dtype())) return;
+  result.impl()->grad_fn = std::move(node);
+}
+
+}  // namespace detail
+}  // namespace gradus

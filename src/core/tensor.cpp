@@ -1,0 +1,178 @@
+#include <gradus/autograd.h>
+#include <gradus/op.h>
+#include <gradus/tensor.h>
+
+#include "core/allocator.h"
+#include "core/tensor_access.h"
+
+namespace gradus {
+
+namespace detail {
+
+TensorImpl::TensorImpl() = default;
+
+void ref_destroy(Storage* storage) noexcept {
+  if (storage->deleter) {
+    storage->deleter(storage->data);
+  } else if (storage->data != nullptr) {
+    core::deallocate(storage->data, storage->nbytes);
+  }
+  delete storage;
+}
+
+void ref_destroy(TensorImpl* impl) noexcept { delete impl; }
+
+bool strides_contiguous(const Shape& sizes, const Shape& strides) {
+  std::int64_t step = 1;
+  for (int i = sizes.rank() - 1; i >= 0; --i) {
+    if (sizes[i] == 0) return true;
+    if (sizes[i] != 1 && strides[i] != step) return false;
+    step *= sizes[i];
+  }
+  return true;
+}
+
+namespace {
+Tensor with_storage(std::size_t nbytes, Device device) {
+  auto impl = make_ref<TensorImpl>();
+  impl->storage = make_ref<Storage>();
+  impl->storage->device = device;
+  impl->storage->data = core::allocate(nbytes);
+  impl->storage->nbytes = nbytes;
+  impl->data = static_cast<std::byte*>(impl->storage->data);
+  impl->inference = is_inference_mode();
+  return Tensor(std::move(impl));
+}
+}  // namespace
+
+Tensor make_empty(const Shape& sizes, Dtype dtype, Device device) {
+  const std::int64_t numel = sizes.numel();
+  Tensor y = with_storage(static_cast<std::size_t>(numel * element_size(dtype)), device);
+  TensorImpl& impl = *y.impl();
+  impl.sizes = sizes;
+  impl.strides = contiguous_strides(sizes);
+  impl.numel = numel;
+  impl.dtype = dtype;
+  return y;
+}
+
+Tensor make_strided(const Shape& sizes, const Shape& strides, Dtype dtype) {
+  std::int64_t last = 0;
+  for (int i = 0; i < sizes.rank(); ++i) last += std::max<std::int64_t>(sizes[i] - 1, 0) * strides[i];
+  const std::int64_t numel = sizes.numel();
+  Tensor y = with_storage(numel ? static_cast<std::size_t>((last + 1) * element_size(dtype)) : 0, kCPU);
+  TensorImpl& impl = *y.impl();
+  impl.sizes = sizes;
+  impl.strides = strides;
+  impl.numel = numel;
+  impl.dtype = dtype;
+  impl.contiguous = strides_contiguous(sizes, strides);
+  return y;
+}
+
+Tensor make_view(const Tensor& x, const Shape& sizes, const Shape& strides, std::int64_t offset) {
+  const TensorImpl& from = *x.impl();
+  auto impl = make_ref<TensorImpl>();
+  impl->storage = from.storage;
+  impl->numel = sizes.numel();
+  // An empty view must not point past the end of its storage.
+  impl->data = impl->numel ? from.data + offset * element_size(from.dtype) : from.data;
+  impl->sizes = sizes;
+  impl->strides = strides;
+  impl->dtype = from.dtype;
+  impl->contiguous = strides_contiguous(sizes, strides);
+  impl->inference = from.inference;
+  impl->base = from.base ? from.base : x.ref();
+  impl->base_generation = impl->base->generation;
+  return Tensor(std::move(impl));
+}
+
+Tensor make_alias(const Tensor& x) {
+  Tensor y = make_view(x, x.sizes(), x.strides(), 0);
+  y.impl()->base.reset();
+  return y;
+}
+
+Tensor make_reshaped(const Tensor& x, const Shape& sizes) { return make_view(x, sizes, contiguous_strides(sizes), 0); }
+
+}  // namespace detail
+
+void Tensor::undefined() { throw ValueError("tensor: this tensor is undefined (it was never given a value)"); }
+
+void* Tensor::data_as(Dtype wanted) const {
+  if (dtype() != wanted) {
+    throw DtypeError(std::string("data_ptr: the tensor holds ") + gradus::to_string(dtype()) + ", asked for " +
+                     gradus::to_string(wanted));
+  }
+  return impl_->data;
+}
+
+std::int64_t Tensor::size(std::int64_t dim) const {
+  if (this->dim() == 0) throw IndexError("size: a 0-d tensor has no dimensions, got dim " + std::to_string(dim));
+  return sizes()[wrap_dim("size", dim, sizes().rank())];
+}
+
+std::int64_t Tensor::stride(std::int64_t dim) const {
+  if (this->dim() == 0) throw IndexError("stride: a 0-d tensor has no dimensions, got dim " + std::to_string(dim));
+  return strides()[wrap_dim("stride", dim, sizes().rank())];
+}
+
+std::int64_t Tensor::storage_offset() const {
+  const auto* impl = checked();
+  return (impl->data - static_cast<std::byte*>(impl->storage->data)) / gradus::element_size(impl->dtype);
+}
+
+std::uint32_t Tensor::version() const { return checked()->storage->version.load(std::memory_order_relaxed); }
+
+const std::string& Tensor::name() const {
+  static const std::string none;
+  return checked()->extras ? impl_->extras->name : none;
+}
+
+void Tensor::set_name(std::string name) {
+  checked();
+  detail::extras(*impl_).name = std::move(name);
+}
+
+namespace {
+template <class T>
+T read(const std::byte* p) {
+  T value;
+  std::memcpy(&value, p, sizeof value);
+  return value;
+}
+}  // namespace
+
+Scalar Tensor::item_scalar() const {
+  if (numel() != 1) {
+    throw ValueError("item: needs a tensor of one element, got sizes " + gradus::to_string(sizes()));
+  }
+  const std::byte* p = impl_->data;
+  switch (impl_->dtype) {
+    case Dtype::Bool:
+      return read<std::uint8_t>(p) != 0;
+    case Dtype::UInt8:
+      return read<std::uint8_t>(p);
+    case Dtype::Int32:
+      return read<std::int32_t>(p);
+    case Dtype::Int64:
+      return read<std::int64_t>(p);
+    case Dtype::BFloat16:
+      return static_cast<float>(read<BFloat16>(p));
+    case Dtype::Float32:
+      return read<float>(p);
+    case Dtype::Float64:
+      return read<double>(p);
+  }
+  return 0;
+}
+
+Tensor::operator bool() const {
+  if (numel() != 1) {
+    throw ValueError("bool: the truth of a tensor of more or less than one element is ambiguous, got sizes " +
+                     gradus::to_string(sizes()));
+  }
+  return item<double>() != 0;
+}
+
+}  // namespace gradus

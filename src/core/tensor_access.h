@@ -1,0 +1,39 @@
+// Building tensors from inside the library.
+#pragma once
+
+#include <gradus/tensor.h>
+
+#include <map>
+
+namespace gradus::detail {
+
+struct TensorExtras {
+  std::string name;
+  std::map<std::size_t, std::function<Tensor(const Tensor&)>> hooks;  // of a leaf, in the order of registration
+  std::size_t next_hook = 1;
+  bool retains_grad = false;
+};
+
+inline TensorExtras& extras(TensorImpl& impl) {
+  if (!impl.extras) impl.extras = std::make_unique<TensorExtras>();
+  return *impl.extras;
+}
+
+// Uninitialised memory; sizes are checked by the caller (they come from other tensors).
+Tensor make_empty(const Shape& sizes, Dtype dtype, Device device = kCPU);
+Tensor make_strided(const Shape& sizes, const Shape& strides, Dtype dtype);
+
+// Another look at x's memory: `offset` in elements from x's first. The result remembers its base.
+Tensor make_view(const Tensor& x, const Shape& sizes, const Shape& strides, std::int64_t offset);
+
+// The same, outside of every graph (detach).
+Tensor make_alias(const Tensor& x);
+
+// As x, whose memory it shares, with sizes put in place of x's (numel must agree). x is contiguous.
+Tensor make_reshaped(const Tensor& x, const Shape& sizes);
+
+bool strides_contiguous(const Shape& sizes, const Shape& strides);
+
+inline void bump_version(const Tensor& x) { x.impl()->storage->version.fetch_add(1, std::memory_order_relaxed); }
+
+}  // namespace gradus::detail

@@ -1,0 +1,254 @@
+#include "kernels/cpu/elementwise.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "core/parallel.h"
+
+namespace gradus::cpu {
+
+namespace {
+
+constexpr std::int64_t kBlock = 512;    // elements staged at a time
+constexpr std::int64_t kGrain = 16384;  // elements below which another thread does not pay
+
+template <class S, class D>
+GRADUS_INLINE D convert(S x) {
+  if constexpr (std::is_same_v<D, bool>) {
+    return static_cast<D>(static_cast<std::conditional_t<std::is_same_v<S, BFloat16>, float, S>>(x) != 0);
+  } else if constexpr (std::is_same_v<S, BFloat16> || std::is_same_v<D, BFloat16>) {
+    return static_cast<D>(static_cast<float>(x));
+  } else if constexpr (std::is_floating_point_v<S> && std::is_same_v<D, std::uint8_t>) {
+    return static_cast<D>(static_cast<std::int64_t>(x));  // wraps, as for the wider integers
+  } else {
+    return static_cast<D>(x);
+  }
+}
+
+template <class S, class D>
+struct ConvertBody {
+  GRADUS_INLINE static void run(const S* src, std::int64_t src_stride, D* dst, std::int64_t dst_stride,
+                                std::int64_t n) {
+    if (src_stride == 1 && dst_stride == 1) {
+      for (std::int64_t i = 0; i < n; ++i) dst[i] = convert<S, D>(src[i]);
+    } else if (src_stride == 0 && dst_stride == 1) {
+      const D value = convert<S, D>(*src);
+      for (std::int64_t i = 0; i < n; ++i) dst[i] = value;
+    } else {
+      for (std::int64_t i = 0; i < n; ++i) dst[i * dst_stride] = convert<S, D>(src[i * src_stride]);
+    }
+  }
+};
+
+using Converter = void (*)(const void* src, std::int64_t src_stride, void* dst, std::int64_t dst_stride,
+                           std::int64_t n);
+
+template <class S, class D>
+void convert_run(const void* src, std::int64_t src_stride, void* dst, std::int64_t dst_stride, std::int64_t n) {
+  if constexpr (std::is_same_v<S, D>) {
+    if (src_stride == 1 && dst_stride == 1) {
+      std::memcpy(dst, src, static_cast<std::size_t>(n) * sizeof(S));
+      return;
+    }
+  }
+  simd_call<ConvertBody<S, D>>(static_cast<const S*>(src), src_stride, static_cast<D*>(dst), dst_stride, n);
+}
+
+template <class S>
+Converter converter_from(Dtype dst) {
+  switch (dst) {
+    case Dtype::Bool:
+      return convert_run<S, bool>;
+    case Dtype::UInt8:
+      return convert_run<S, std::uint8_t>;
+    case Dtype::Int32:
+      return convert_run<S, std::int32_t>;
+    case Dtype::Int64:
+      return convert_run<S, std::int64_t>;
+    case Dtype::BFloat16:
+      return convert_run<S, BFloat16>;
+    case Dtype::Float32:
+      return convert_run<S, float>;
+    case Dtype::Float64:
+      return convert_run<S, double>;
+  }
+  return nullptr;
+}
+
+Converter converter(Dtype src, Dtype dst) {
+  switch (src) {
+    case Dtype::Bool:
+      return converter_from<bool>(dst);
+    case Dtype::UInt8:
+      return converter_from<std::uint8_t>(dst);
+    case Dtype::Int32:
+      return converter_from<std::int32_t>(dst);
+    case Dtype::Int64:
+      return converter_from<std::int64_t>(dst);
+    case Dtype::BFloat16:
+      return converter_from<BFloat16>(dst);
+    case Dtype::Float32:
+      return converter_from<float>(dst);
+    case Dtype::Float64:
+      return converter_from<double>(dst);
+  }
+  return nullptr;
+}
+
+// An operand with its dimensions merged as far as its own strides allow, innermost last.
+struct Walk {
+  std::byte* data;
+  std::int64_t width;  // bytes per element
+  int rank = 0;
+  std::array<std::int64_t, kMaxRank> sizes, strides;
+
+  Walk(const Shape& shape, const Operand& operand)
+      : data(static_cast<std::byte*>(operand.data)), width(element_size(operand.dtype)) {
+    for (int i = 0; i < shape.rank(); ++i) {
+      if (shape[i] == 1) continue;
+      const std::int64_t stride = operand.strides[i];
+      if (rank > 0 && strides[static_cast<std::size_t>(rank - 1)] == stride * shape[i]) {
+        sizes[static_cast<std::size_t>(rank - 1)] *= shape[i];
+        strides[static_cast<std::size_t>(rank - 1)] = stride;
+      } else {
+        sizes[static_cast<std::size_t>(rank)] = shape[i];
+        strides[static_cast<std::size_t>(rank)] = stride;
+        ++rank;
+      }
+    }
+    if (rank == 0) {
+      rank = 1;
+      sizes[0] = 1;
+      strides[0] = 1;
+    }
+  }
+
+  bool contiguous() const { return rank == 1 && strides[0] == 1; }
+  bool constant() const { return rank == 1 && strides[0] == 0; }
+
+  // Calls run(pointer, stride, offset, length) for the pieces of the flat range [begin, begin + n).
+  template <class Run>
+  void pieces(std::int64_t begin, std::int64_t n, Run&& run) const {
+    std::array<std::int64_t, kMaxRank> at;
+    std::int64_t rest = begin, offset = 0;
+    for (int i = rank - 1; i >= 0; --i) {
+      const auto d = static_cast<std::size_t>(i);
+      at[d] = rest % sizes[d];
+      rest /= sizes[d];
+      offset += at[d] * strides[d];
+    }
+    const auto last = static_cast<std::size_t>(rank - 1);
+    for (std::int64_t done = 0; done < n;) {
+      const std::int64_t length = std::min(sizes[last] - at[last], n - done);
+      run(data + offset * width, strides[last], done, length);
+      done += length;
+      if (done == n) return;
+      offset -= at[last] * strides[last];
+      at[last] = 0;
+      for (int i = rank - 2; i >= 0; --i) {
+        const auto d = static_cast<std::size_t>(i);
+        offset += strides[d];
+        if (++at[d] < sizes[d]) break;
+        offset -= sizes[d] * strides[d];
+        at[d] = 0;
+      }
+    }
+  }
+
+  void load(Converter convert, std::int64_t begin, std::int64_t n, void* to, std::int64_t to_width) const {
+    pieces(begin, n, [&](const std::byte* p, std::int64_t stride, std::int64_t offset, std::int64_t length) {
+      convert(p, stride, static_cast<std::byte*>(to) + offset * to_width, 1, length);
+    });
+  }
+  void store(Converter convert, std::int64_t begin, std::int64_t n, const void* from, std::int64_t from_width) const {
+    pieces(begin, n, [&](std::byte* p, std::int64_t stride, std::int64_t offset, std::int64_t length) {
+      convert(static_cast<const std::byte*>(from) + offset * from_width, 1, p, stride, length);
+    });
+  }
+};
+
+}  // namespace
+
+void elementwise(const Shape& sizes, const Operand& out, std::span<const Operand> ins, Dtype compute, Dtype result,
+                 Loop loop, const void* formula) {
+  const std::int64_t numel = sizes.numel();
+  if (numel == 0) return;
+  const int count = static_cast<int>(ins.size());
+  const Walk to(sizes, out);
+  const bool direct_out = to.contiguous() && out.dtype == result;
+  std::array<Walk, kMaxOperands> from{Walk(sizes, ins[0]), Walk(sizes, ins[count > 1 ? 1 : 0]),
+                                      Walk(sizes, ins[count > 2 ? 2 : 0]), Walk(sizes, ins[count > 3 ? 3 : 0])};
+  std::array<bool, kMaxOperands> direct{};
+  bool all_direct = direct_out;
+  for (int i = 0; i < count; ++i) {
+    const auto k = static_cast<std::size_t>(i);
+    direct[k] = from[k].contiguous() && ins[k].dtype == compute;
+    all_direct = all_direct && direct[k];
+  }
+  const std::int64_t in_width = element_size(compute), out_width = element_size(result);
+
+  core::parallel_for(
+      numel, kGrain,
+      [&](std::int64_t begin, std::int64_t end) {
+        std::array<const void*, kMaxOperands> in{};
+        if (all_direct) {
+          for (int i = 0; i < count; ++i)
+            in[static_cast<std::size_t>(i)] = from[static_cast<std::size_t>(i)].data + begin * in_width;
+          loop(formula, end - begin, to.data + begin * out_width, in.data());
+          return;
+        }
+        alignas(64) std::byte staged[kMaxOperands][kBlock * 8];
+        alignas(64) std::byte staged_out[kBlock * 8];
+        std::array<Converter, kMaxOperands> load{};
+        for (int i = 0; i < count; ++i) {
+          const auto k = static_cast<std::size_t>(i);
+          if (direct[k]) continue;
+          load[k] = converter(ins[k].dtype, compute);
+          in[k] = staged[k];
+          if (from[k].constant()) load[k](from[k].data, 0, staged[k], 1, std::min(kBlock, end - begin));
+        }
+        const Converter save = direct_out ? nullptr : converter(result, out.dtype);
+        for (std::int64_t i = begin; i < end; i += kBlock) {
+          const std::int64_t n = std::min(kBlock, end - i);
+          for (int j = 0; j < count; ++j) {
+            const auto k = static_cast<std::size_t>(j);
+            if (direct[k]) {
+              in[k] = from[k].data + i * in_width;
+            } else if (!from[k].constant()) {
+              from[k].load(load[k], i, n, staged[k], in_width);
+            }
+          }
+          loop(formula, n, direct_out ? to.data + i * out_width : staged_out, in.data());
+          if (!direct_out) to.store(save, i, n, staged_out, out_width);
+        }
+      },
+      kBlock);
+}
+
+void copy(const Shape& sizes, const Operand& dst, const Operand& src) {
+  const std::int64_t numel = sizes.numel();
+  if (numel == 0) return;
+  const Walk to(sizes, dst), from(sizes, src);
+  const Converter convert = converter(src.dtype, dst.dtype);
+  core::parallel_for(
+      numel, kGrain,
+      [&](std::int64_t begin, std::int64_t end) {
+        if (to.contiguous()) {
+          from.load(convert, begin, end - begin, to.data + begin * to.width, to.width);
+        } else if (from.contiguous()) {
+          to.store(convert, begin, end - begin, from.data + begin * from.width, from.width);
+        } else {
+          alignas(64) std::byte staged[kBlock * 8];
+          const Converter plain = converter(dst.dtype, dst.dtype);
+          for (std::int64_t i = begin; i < end; i += kBlock) {
+            const std::int64_t n = std::min(kBlock, end - i);
+            from.load(convert, i, n, staged, to.width);
+            to.store(plain, i, n, staged, to.width);
+          }
+        }
+      },
+      kBlock);
+}
+
+}  // namespace gradus::cpu

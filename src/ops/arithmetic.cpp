@@ -1,0 +1,97 @@
+// add, sub, mul, div, and their like: two broadcast operands.
+#include <gradus/ops.h>
+
+#include <cmath>
+
+#include "ops/elementwise.h"
+
+namespace gradus {
+
+using namespace ops;
+
+namespace {
+
+struct Add {
+  static constexpr const char* name = "add";
+  static constexpr Types types = Types::all;
+  static constexpr Uses da_uses{}, db_uses{};
+  double alpha = 1;
+  std::int64_t integer_alpha = 1;
+  template <class T>
+  GRADUS_INLINE T f(T a, T b) const {
+    if constexpr (std::is_floating_point_v<T>) {
+      return a + static_cast<T>(alpha) * b;
+    } else {
+      return static_cast<T>(a + static_cast<T>(integer_alpha) * b);
+    }
+  }
+  Tensor da(const Tensor& g, const Tensor&, const Tensor&) const { return g; }
+  Tensor db(const Tensor& g, const Tensor&, const Tensor&) const { return alpha == 1 ? g : g * alpha; }
+};
+
+struct Mul {
+  static constexpr const char* name = "mul";
+  static constexpr Types types = Types::all;
+  static constexpr Uses da_uses{.b = true}, db_uses{.a = true};
+  template <class T>
+  GRADUS_INLINE T f(T a, T b) const {
+    return static_cast<T>(a * b);
+  }
+  Tensor da(const Tensor& g, const Tensor&, const Tensor& b) const { return g * b; }
+  Tensor db(const Tensor& g, const Tensor& a, const Tensor&) const { return g * a; }
+};
+
+struct Div {
+  static constexpr const char* name = "div";
+  static constexpr Uses da_uses{.b = true}, db_uses{.a = true, .b = true};
+  template <class T>
+  GRADUS_INLINE T f(T a, T b) const {
+    return a / b;
+  }
+  Tensor da(const Tensor& g, const Tensor&, const Tensor& b) const { return g / b; }
+  Tensor db(const Tensor& g, const Tensor& a, const Tensor& b) const { return -(g * a) / (b * b); }
+};
+
+Add scaled(const Scalar& alpha) { return {alpha.to<double>(), alpha.to<std::int64_t>()}; }
+Add negated(const Scalar& alpha) { return {-alpha.to<double>(), -alpha.to<std::int64_t>()}; }
+
+void check_alpha(const char* name, Dtype dtype, const Scalar& alpha) {
+  if (is_integral(dtype) && alpha.kind() == kFloat64) {
+    throw ValueError(std::string(name) + ": integer tensors need an integer alpha");
+  }
+}
+
+// What it means to subtract truth values nobody can say; PyTorch refuses it too.
+void refuse_bool(const Tensor& a, const Tensor& b) {
+  if (a.dtype() == kBool && b.dtype() == kBool) throw DtypeError("sub: not defined for two bool tensors");
+}
+
+}  // namespace
+
+Tensor add(const Tensor& a, const Tensor& b, const Scalar& alpha) {
+  check_alpha("add", result_type(a, b), alpha);
+  return binary(scaled(alpha), a, b);
+}
+
+Tensor sub(const Tensor& a, const Tensor& b, const Scalar& alpha) {
+  refuse_bool(a, b);
+  check_alpha("sub", result_type(a, b), alpha);
+  return binary(negated(alpha), a, b);
+}
+
+Tensor mul(const Tensor& a, const Tensor& b) { return binary(Mul{}, a, b); }
+Tensor div(const Tensor& a, const Tensor& b) { return binary(Div{}, a, b); }
+
+Tensor& Tensor::add_(const Tensor& other, const Scalar& alpha) { return binary_(scaled(alpha), *this, other); }
+Tensor& Tensor::add_(const Scalar& other) { return add_(number(other, *this)); }
+Tensor& Tensor::sub_(const Tensor& other, const Scalar& alpha) {
+  refuse_bool(*this, other);
+  return binary_(negated(alpha), *this, other);
+}
+Tensor& Tensor::sub_(const Scalar& other) { return sub_(number(other, *this)); }
+Tensor& Tensor::mul_(const Tensor& other) { return binary_(Mul{}, *this, other); }
+Tensor& Tensor::mul_(const Scalar& other) { return mul_(number(other, *this)); }
+Tensor& Tensor::div_(const Tensor& other) { return binary_(Div{}, *this, other); }
+Tensor& Tensor::div_(const Scalar& other) { return div_(number(other, *this)); }
+
+}  // namespace gradus

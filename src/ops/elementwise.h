@@ -1,0 +1,258 @@
+// The shape of element-wise operations: a formula for one element, and what its derivative is.
+//
+//   struct Tanh {
+//     static constexpr const char* name = "tanh";
+//     static constexpr bool from_output = true;                       // derivatives are functions of the result
+//     template <class T> GRADUS_INLINE T f(T x) const { return std::tanh(x); }
+//     template <class T> GRADUS_INLINE T df(T y) const { return 1 - y * y; }
+//     Tensor d2(const Tensor& y) const { return -2 * y; }             // d df / d(what df takes); absent: zero
+//   };
+//   Tensor tanh(const Tensor& x) { return unary(Tanh{}, x); }
+#pragma once
+
+#include <gradus/op.h>
+#include <gradus/ops.h>
+
+#include "autograd/inplace.h"
+#include "core/tensor_access.h"
+#include "kernels/cpu/elementwise.h"
+
+namespace gradus::ops {
+
+// Which types an operation computes in; others are converted (integers to float32) or refused.
+enum class Types { floating, numeric, all };
+
+// Runs a loop over broadcast operands; the result is `into` if that is defined.
+Tensor run_elementwise(const char* name, cpu::Loop loop, const void* formula, std::span<const Tensor* const> ins,
+                       Dtype compute, Dtype result, const Tensor& into = Tensor());
+
+// The type to compute in: bfloat16 is stored only, and computes in float32.
+inline Dtype compute_type(Dtype dtype) { return dtype == kBFloat16 ? kFloat32 : dtype; }
+
+[[noreturn]] void refuse_type(const char* name, Dtype dtype);
+
+// In place, a result may lose precision but not its kind (float into integer, integer into bool): DtypeError.
+void check_inplace_type(const char* name, const Tensor& self, Dtype result);
+
+// The loop for formula F with N operands of `compute`; R is bool for predicates, else void: what is computed in.
+template <class F, int N, Types types, class R = void>
+cpu::Loop select_loop(const char* name, Dtype compute) {
+  const auto of = []<class T>() { return cpu::contiguous_loop<F, std::conditional_t<std::is_void_v<R>, T, R>, T, N>; };
+  switch (compute) {
+    case Dtype::Float32:
+      return of.template operator()<float>();
+    case Dtype::Float64:
+      return of.template operator()<double>();
+    case Dtype::Int64:
+      if constexpr (types != Types::floating) return of.template operator()<std::int64_t>();
+      break;
+    case Dtype::Int32:
+      if constexpr (types != Types::floating) return of.template operator()<std::int32_t>();
+      break;
+    case Dtype::UInt8:
+      if constexpr (types != Types::floating) return of.template operator()<std::uint8_t>();
+      break;
+    case Dtype::Bool:
+      if constexpr (types == Types::all) return of.template operator()<bool>();
+      break;
+    case Dtype::BFloat16:
+      break;
+  }
+  refuse_type(name, compute);
+}
+
+template <class F>
+constexpr Types types_of() {
+  if constexpr (requires { F::types; }) {
+    return F::types;
+  } else {
+    return Types::floating;
+  }
+}
+
+// --- one operand ---------------------------------------------------------------------------------------------------
+
+template <class F>
+Tensor unary_forward(const F& f, const Tensor& x, const Tensor& into = Tensor()) {
+  constexpr Types types = types_of<F>();
+  const Dtype dtype = types == Types::floating ? to_floating(x.dtype()) : x.dtype();
+  const Dtype compute = compute_type(dtype);
+  const Tensor* ins[] = {&x};
+  return run_elementwise(F::name, select_loop<F, 1, types>(F::name, compute), &f, ins, compute, dtype, into);
+}
+
+template <class F>
+constexpr bool from_output() {
+  if constexpr (requires { F::from_output; }) {
+    return F::from_output;
+  } else {
+    return false;
+  }
+}
+
+// g * df(x): the derivative in one pass.
+template <class F>
+struct Slope {
+  static constexpr const char* name = F::name;
+  F formula;
+  template <class T>
+  GRADUS_INLINE T f(T g, T x) const {
+    return g * formula.df(x);
+  }
+};
+
+template <class F>
+struct UnaryBackward final : Op {
+  F formula;
+  explicit UnaryBackward(F f) : formula(f) {}
+  const char* name() const override { return F::name; }
+  Tensor forward(const Tensor& g, const Tensor& x) {
+    if (needs(0) || needs(1)) save(1, x);
+    if (needs(1)) save(0, g);
+    const Slope<F> slope{formula};
+    const Dtype compute = compute_type(g.dtype());
+    const Tensor* ins[] = {&g, &x};
+    return run_elementwise(F::name, select_loop<Slope<F>, 2, Types::floating>(F::name, compute), &slope, ins, compute,
+                           g.dtype());
+  }
+  void backward(const Tensor& gg, Grads gx) override {
+    const Tensor x = saved(1);
+    if (needs(0)) gx[0] = apply(UnaryBackward(formula), gg, x);
+    if (needs(1)) {
+      if constexpr (requires { formula.d2(x); }) {
+        gx[1] = gg * saved(0) * formula.d2(x);
+      } else {
+        gx[1] = zeros_like(x);
+      }
+    }
+  }
+};
+
+template <class F>
+struct UnaryOp final : Op {
+  F formula;
+  explicit UnaryOp(F f) : formula(f) {}
+  const char* name() const override { return F::name; }
+  Tensor forward(const Tensor& x) {
+    Tensor y = unary_forward(formula, x);
+    if constexpr (requires { formula.df(1.0f); }) {
+      if constexpr (from_output<F>()) {
+        save_output(y);
+      } else {
+        save(0, x);
+      }
+    }
+    return y;
+  }
+  void backward(const Tensor& g, Grads gx) override {
+    if constexpr (!requires { formula.df(1.0f); }) {
+      gx[0] = zeros_like(g);
+    } else if constexpr (from_output<F>()) {
+      gx[0] = apply(UnaryBackward<F>(formula), g, output());
+    } else {
+      gx[0] = apply(UnaryBackward<F>(formula), g, saved(0));
+    }
+  }
+};
+
+template <class F>
+Tensor unary(const F& f, const Tensor& x) {
+  if (is_grad_enabled() && x.requires_grad()) return apply(UnaryOp<F>(f), x);
+  Tensor y = unary_forward(f, x);
+  detail::observe(F::name, y);
+  return y;
+}
+
+template <class F>
+Tensor& unary_(const F& f, Tensor& x) {
+  if (detail::records_inplace(x, {})) {
+    detail::commit_inplace(F::name, x, unary(f, x));
+  } else {
+    detail::check_inplace(F::name, x);
+    unary_forward(f, x, x);
+    detail::bump_version(x);
+  }
+  return x;
+}
+
+// --- two operands --------------------------------------------------------------------------------------------------
+
+// Sums g over the dimensions along which `sizes` was broadcast.
+Tensor sum_to(const Tensor& g, const Shape& sizes);
+
+template <class F>
+Dtype binary_type(const Tensor& a, const Tensor& b) {
+  // A 0-d tensor takes part in promotion as a number does: only across kinds.
+  Dtype dtype = a.dtype() == b.dtype() ? a.dtype() : result_type(a, b);
+  if constexpr (types_of<F>() == Types::floating) dtype = to_floating(dtype);
+  return dtype;
+}
+
+template <class F>
+Tensor binary_forward(const F& f, const Tensor& a, const Tensor& b, const Tensor& into = Tensor()) {
+  const Dtype dtype = binary_type<F>(a, b);
+  const Dtype compute = compute_type(dtype);
+  const Tensor* ins[] = {&a, &b};
+  return run_elementwise(F::name, select_loop<F, 2, types_of<F>()>(F::name, compute), &f, ins, compute, dtype, into);
+}
+
+// F has `f(a, b)`, and `da(g, a, b, y)`, `db(g, a, b, y)` written with operations; `uses` says which of a, b are read
+// by which derivative, so that nothing else is kept: e.g. mul's da reads b only.
+struct Uses {
+  bool a = false, b = false;
+};
+
+template <class F>
+struct BinaryOp final : Op {
+  F formula;
+  Shape a_sizes, b_sizes;
+  Dtype a_dtype = kFloat32, b_dtype = kFloat32;
+  explicit BinaryOp(F f) : formula(f) {}
+  const char* name() const override { return F::name; }
+  Tensor forward(const Tensor& a, const Tensor& b) {
+    a_sizes = a.sizes();
+    b_sizes = b.sizes();
+    a_dtype = a.dtype();
+    b_dtype = b.dtype();
+    if ((needs(0) && F::da_uses.a) || (needs(1) && F::db_uses.a)) save(0, a);
+    if ((needs(0) && F::da_uses.b) || (needs(1) && F::db_uses.b)) save(1, b);
+    return binary_forward(formula, a, b);
+  }
+  void backward(const Tensor& g, Grads gx) override {
+    const Tensor a = saved(0), b = saved(1);
+    if (needs(0)) gx[0] = sum_to(formula.da(g, a, b), a_sizes).to(a_dtype);
+    if (needs(1)) gx[1] = sum_to(formula.db(g, a, b), b_sizes).to(b_dtype);
+  }
+};
+
+template <class F>
+Tensor binary(const F& f, const Tensor& a, const Tensor& b) {
+  if (is_grad_enabled() && (a.requires_grad() || b.requires_grad())) return apply(BinaryOp<F>(f), a, b);
+  Tensor y = binary_forward(f, a, b);
+  detail::observe(F::name, y);
+  return y;
+}
+
+template <class F>
+Tensor& binary_(const F& f, Tensor& a, const Tensor& b) {
+  check_inplace_type(F::name, a, binary_type<F>(a, b));
+  if (detail::records_inplace(a, {&b})) {
+    detail::commit_inplace(F::name, a, binary(f, a, b));
+  } else {
+    detail::check_inplace(F::name, a);
+    binary_forward(f, a, b, a);
+    detail::bump_version(a);
+  }
+  return a;
+}
+
+// --- predicates: bool results, no gradient --------------------------------------------------------------------------
+
+template <class F>
+Tensor predicate(const F& f, const Tensor& a, const Tensor& b) {
+  const Dtype compute = compute_type(a.dtype() == b.dtype() ? a.dtype() : result_type(a, b));
+  const Tensor* ins[] = {&a, &b};
+  return run_elementwise(F::name, select_loop<F, 2, Types::all, bool>(F::name, compute), &f, ins, compute, kBool);
+}
+
+}  // namespace gradus::ops
