@@ -1,0 +1,152 @@
+#include "data/idx.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
+#include <zlib.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <memory>
+#include <string_view>
+#include <system_error>
+
+#include "gradus/error.h"
+
+namespace gradus::data {
+namespace {
+
+constexpr std::string_view kSuffix = ".gz";
+
+std::string existing_name(const std::string& path) {
+  const std::string other =
+      path.ends_with(kSuffix) ? path.substr(0, path.size() - kSuffix.size()) : path + std::string(kSuffix);
+  for (const std::string& name : {path, other}) {
+    if (::access(name.c_str(), F_OK) == 0) return name;
+  }
+  throw IoError(fmt::format("read_idx: no file {} nor {}", path, other));
+}
+
+// A plain or gzipped file as a stream of bytes.
+class Reader {
+ public:
+  explicit Reader(const std::string& path) : path_(path) {
+    errno = 0;
+    file_.reset(gzopen(path.c_str(), "rbe"));
+    if (!file_) throw_system_error(errno != 0 ? errno : ENOMEM);
+    gzbuffer(file_.get(), 1U << 17);
+  }
+
+  // Reads up to `size` bytes; fewer only at the end of the file.
+  std::size_t read(uint8_t* to, std::size_t size) {
+    constexpr std::size_t kMaxRead = std::size_t{1} << 30;  // gzread counts in int
+    std::size_t filled = 0;
+    while (filled < size) {
+      const int got = gzread(file_.get(), to + filled, static_cast<unsigned>(std::min(size - filled, kMaxRead)));
+      check_state();
+      if (got <= 0) break;
+      filled += static_cast<std::size_t>(got);
+    }
+    return filled;
+  }
+
+ private:
+  struct Close {
+    void operator()(gzFile_s* file) const { gzclose_r(file); }
+  };
+
+  [[noreturn]] void throw_system_error(int error) const {
+    throw IoError(fmt::format("read_idx: cannot read {}: {}", path_, std::generic_category().message(error)));
+  }
+
+  // A gzip stream that ends early or fails its checksum shows here, even when gzread returned bytes.
+  void check_state() const {
+    int code = Z_OK;
+    const char* reason = gzerror(file_.get(), &code);
+    if (code == Z_ERRNO) throw_system_error(errno);
+    if (code != Z_OK && code != Z_STREAM_END) {
+      throw IoError(fmt::format("read_idx: {} is a damaged gzip file: {}", path_, reason));
+    }
+  }
+
+  std::string path_;
+  std::unique_ptr<gzFile_s, Close> file_;
+};
+
+std::string_view type_name(uint8_t type) {
+  switch (type) {
+    case 0x09:
+      return "int8";
+    case 0x0b:
+      return "int16";
+    case 0x0c:
+      return "int32";
+    case 0x0d:
+      return "float32";
+    case 0x0e:
+      return "float64";
+    default:
+      return "no known type";
+  }
+}
+
+std::vector<int64_t> read_header(Reader& reader, const std::string& name) {
+  constexpr uint8_t kUint8 = 0x08;
+  std::array<uint8_t, 4> word{};
+  if (reader.read(word.data(), 4) != 4) throw IoError(fmt::format("read_idx: {} ends within its header", name));
+  if (word[0] != 0 || word[1] != 0) {
+    throw IoError(fmt::format("read_idx: {} is no IDX file: it starts with {:#04x} {:#04x}, not 0x00 0x00", name,
+                              word[0], word[1]));
+  }
+  if (word[2] != kUint8) {
+    throw IoError(fmt::format("read_idx: need unsigned bytes (type 0x08), {} holds {} (type {:#04x})", name,
+                              type_name(word[2]), word[2]));
+  }
+  const std::size_t rank = word[3];
+  if (rank == 0) throw IoError(fmt::format("read_idx: need at least one dimension, {} has none", name));
+  std::vector<int64_t> shape;
+  for (std::size_t i = 0; i < rank; ++i) {
+    if (reader.read(word.data(), 4) != 4) {
+      throw IoError(fmt::format("read_idx: {} ends within its header, at dimension {} of {}", name, i + 1, rank));
+    }
+    shape.push_back(int64_t{word[0]} << 24 | int64_t{word[1]} << 16 | int64_t{word[2]} << 8 | int64_t{word[3]});
+  }
+  return shape;
+}
+
+}  // namespace
+
+IdxArray read_idx(const std::string& path) {
+  const std::string name = existing_name(path);
+  Reader reader(name);
+  IdxArray array;
+  array.shape = read_header(reader, name);
+  int64_t size = 1;
+  for (const int64_t dimension : array.shape) {
+    if (__builtin_mul_overflow(size, dimension, &size)) {
+      throw IoError(
+          fmt::format("read_idx: the dimensions in {} are too large: [{}]", name, fmt::join(array.shape, ", ")));
+    }
+  }
+  constexpr std::size_t kFirstStep = std::size_t{1} << 20;
+  const auto expected = static_cast<std::size_t>(size);
+  std::size_t filled = 0;
+  while (filled < expected) {
+    array.bytes.resize(std::min(expected, std::max(kFirstStep, 2 * filled)));
+    filled += reader.read(array.bytes.data() + filled, array.bytes.size() - filled);
+    if (filled < array.bytes.size()) {
+      throw IoError(fmt::format("read_idx: {} says [{}], {} bytes, but holds {}", name, fmt::join(array.shape, ", "),
+                                expected, filled));
+    }
+  }
+  // This read also reaches the checksum at the end of a gzip stream.
+  uint8_t extra = 0;
+  if (reader.read(&extra, 1) != 0) {
+    throw IoError(
+        fmt::format("read_idx: {} says [{}], {} bytes, but holds more", name, fmt::join(array.shape, ", "), expected));
+  }
+  return array;
+}
+
+}  // namespace gradus::data

@@ -1,0 +1,37 @@
+// Records of a run: metrics.jsonl, one JSON object a line, and whole JSON files.
+#pragma once
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+
+#include "io/posix.h"
+
+namespace gradus::io {
+
+// Appends one line per record, each with a single write to the end of the file: what was written survives the end of
+// the process, and a reader beside it sees whole lines. Keys keep their order; numbers that are not finite become null.
+class JsonlWriter {
+ public:
+  enum class Existing {
+    kReplace,   // start the file anew
+    kContinue,  // add to it, after dropping a last line that a crash left incomplete
+  };
+
+  // IoError if the file cannot be opened.
+  JsonlWriter(const std::string& path, Existing existing);
+
+  // IoError if the line cannot be written; a part of it is then taken back.
+  void write(const nlohmann::ordered_json& record);
+
+ private:
+  void drop_incomplete_line();
+
+  std::string path_;
+  Fd file_;
+};
+
+// Writes the value, indented, as a whole file (AtomicFile); numbers that are not finite become null.
+void write_json_file(const std::string& path, const nlohmann::ordered_json& value);
+
+}  // namespace gradus::io

@@ -1,0 +1,106 @@
+#include "io/png.h"
+
+#include <fmt/format.h>
+#include <png.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "gradus/error.h"
+#include "io/atomic_file.h"
+
+namespace gradus::io {
+namespace {
+
+constexpr int64_t kMaxBytes = int64_t{1} << 30;
+
+// width * height * channels, or -1 where a size is not positive or the product exceeds kMaxBytes.
+int64_t pixel_bytes(int64_t width, int64_t height, int64_t channels) {
+  int64_t bytes = 0;
+  if (width < 1 || height < 1 || channels < 1) return -1;
+  if (__builtin_mul_overflow(width, height, &bytes) || __builtin_mul_overflow(bytes, channels, &bytes)) return -1;
+  return bytes <= kMaxBytes ? bytes : -1;
+}
+
+// libpng's simplified interface: it returns errors, where the older one jumps out of C++ frames.
+struct PngImage {
+  png_image value{};
+  PngImage() { value.version = PNG_IMAGE_VERSION; }
+  ~PngImage() { png_image_free(&value); }
+  PngImage(const PngImage&) = delete;
+  PngImage& operator=(const PngImage&) = delete;
+};
+
+}  // namespace
+
+void write_png(const std::string& path, const ImageView& image) {
+  const bool known_channels = image.channels == 1 || image.channels == 3;
+  if (image.data == nullptr || !known_channels || pixel_bytes(image.width, image.height, image.channels) < 0) {
+    throw ValueError(fmt::format("write_png: need pixels of 1 or 3 channels, 1 to 2^30 bytes, got [{}, {}, {}] for {}",
+                                 image.height, image.width, image.channels, path));
+  }
+  PngImage png;
+  png.value.width = static_cast<png_uint_32>(image.width);
+  png.value.height = static_cast<png_uint_32>(image.height);
+  png.value.format = image.channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
+  png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(png.value);
+  const auto encoded = std::make_unique_for_overwrite<char[]>(size);
+  if (png_image_write_to_memory(&png.value, encoded.get(), &size, 0, image.data, 0, nullptr) == 0) {
+    throw IoError(fmt::format("write_png: cannot encode {}: {}", path, png.value.message));
+  }
+  write_file(path, {encoded.get(), size});
+}
+
+Image read_png(const std::string& path) {
+  const std::string encoded = read_file(path);
+  PngImage png;
+  if (png_image_begin_read_from_memory(&png.value, encoded.data(), encoded.size()) == 0) {
+    throw IoError(fmt::format("read_png: cannot read {}: {}", path, png.value.message));
+  }
+  if (png.value.format != PNG_FORMAT_GRAY && png.value.format != PNG_FORMAT_RGB) {
+    throw IoError(fmt::format("read_png: need 8-bit gray or RGB, {} has a palette, alpha or 16 bits", path));
+  }
+  Image image{png.value.width, png.value.height, png.value.format == PNG_FORMAT_GRAY ? 1 : 3, {}};
+  const int64_t bytes = pixel_bytes(image.width, image.height, image.channels);
+  // Deflate packs at most 1032 bytes into one: a larger claim is damage, and must not cost memory.
+  constexpr std::size_t kDeflateRatio = 1032;
+  if (bytes < 0 || static_cast<std::size_t>(bytes) / kDeflateRatio > encoded.size()) {
+    throw IoError(fmt::format("read_png: {} claims [{}, {}, {}] in {} bytes", path, image.height, image.width,
+                              image.channels, encoded.size()));
+  }
+  image.data.resize(static_cast<std::size_t>(bytes));
+  if (png_image_finish_read(&png.value, nullptr, image.data.data(), 0, nullptr) == 0) {
+    throw IoError(fmt::format("read_png: cannot read {}: {}", path, png.value.message));
+  }
+  return image;
+}
+
+Image image_grid(const uint8_t* images, int64_t count, int64_t height, int64_t width, int64_t columns, int64_t padding,
+                 uint8_t background) {
+  const bool bounded = count <= kMaxBytes && height <= kMaxBytes && width <= kMaxBytes && columns <= kMaxBytes;
+  Image grid;
+  if (images != nullptr && bounded && count > 0 && columns > 0 && padding >= 0 && padding <= kMaxBytes && height > 0 &&
+      width > 0) {
+    const int64_t across = std::min(columns, count);
+    const int64_t down = (count + columns - 1) / columns;
+    grid = {across * (width + padding) + padding, down * (height + padding) + padding, 1, {}};
+  }
+  const int64_t bytes = pixel_bytes(grid.width, grid.height, grid.channels);
+  if (bytes < 0) {
+    throw ValueError(
+        fmt::format("image_grid: need images, positive sizes and at most 2^30 pixels, got [{}, {}, {}], {} columns, "
+                    "padding {}",
+                    count, height, width, columns, padding));
+  }
+  grid.data.assign(static_cast<std::size_t>(bytes), background);
+  for (int64_t i = 0; i < count; ++i) {
+    const int64_t top = padding + (i / columns) * (height + padding);
+    const int64_t left = padding + (i % columns) * (width + padding);
+    for (int64_t row = 0; row < height; ++row) {
+      std::copy_n(images + (i * height + row) * width, width, grid.data.data() + (top + row) * grid.width + left);
+    }
+  }
+  return grid;
+}
+
+}  // namespace gradus::io

@@ -1,0 +1,38 @@
+// PNG images: 8 bits, gray or RGB.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace gradus::io {
+
+// Borrowed pixels in rows from the top, [height, width, channels], channels 1 (gray) or 3 (red, green, blue).
+struct ImageView {
+  int64_t width = 0;
+  int64_t height = 0;
+  int64_t channels = 0;
+  const uint8_t* data = nullptr;
+};
+
+struct Image {
+  int64_t width = 0;
+  int64_t height = 0;
+  int64_t channels = 0;
+  std::vector<uint8_t> data;
+  ImageView view() const { return {width, height, channels, data.data()}; }
+};
+
+// Writes the file whole (AtomicFile). ValueError for impossible sizes (at most 2^30 bytes of pixels), IoError for the
+// rest.
+void write_png(const std::string& path, const ImageView& image);
+
+// Reads an 8-bit gray or RGB file; refuses palettes, alpha and 16 bits. IoError.
+Image read_png(const std::string& path);
+
+// Lays `count` gray images, [count, height, width], out in rows of `columns`, with `padding` pixels of `background`
+// between them and around them. The last row may be incomplete. ValueError for impossible sizes.
+Image image_grid(const uint8_t* images, int64_t count, int64_t height, int64_t width, int64_t columns,
+                 int64_t padding = 2, uint8_t background = 255);
+
+}  // namespace gradus::io
