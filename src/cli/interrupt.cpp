@@ -1,0 +1,48 @@
+#include "cli/interrupt.h"
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+
+namespace gradus::cli {
+namespace {
+
+constexpr std::array kSignals{SIGINT, SIGTERM};
+
+std::atomic<int> caught{0};
+static_assert(std::atomic<int>::is_always_lock_free, "a signal handler must not take a lock");
+
+std::array<struct sigaction, kSignals.size()> previous;
+
+extern "C" void on_signal(int signal) {
+  const int error = errno;
+  caught.store(signal, std::memory_order_relaxed);
+  // From here on either signal kills, whichever came first.
+  for (const int each : kSignals) std::signal(each, SIG_DFL);
+  errno = error;
+}
+
+}  // namespace
+
+InterruptScope::InterruptScope() {
+  caught.store(0, std::memory_order_relaxed);
+  struct sigaction action {};
+  action.sa_handler = on_signal;
+  action.sa_flags = SA_RESTART;  // files and terminals need not know
+  sigemptyset(&action.sa_mask);
+  for (const int signal : kSignals) sigaddset(&action.sa_mask, signal);
+  for (std::size_t i = 0; i < kSignals.size(); ++i) {
+    ::sigaction(kSignals[i], nullptr, &previous[i]);
+    if (previous[i].sa_handler != SIG_IGN) ::sigaction(kSignals[i], &action, nullptr);
+  }
+}
+
+InterruptScope::~InterruptScope() {
+  for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &previous[i], nullptr);
+}
+
+int interrupt_signal() { return caught.load(std::memory_order_relaxed); }
+
+}  // namespace gradus::cli
