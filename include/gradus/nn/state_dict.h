@@ -1,0 +1,52 @@
+// Tensors by name, in order: what state_dict() gives and load_state_dict() takes.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include <gradus/tensor.h>
+
+namespace gradus::nn {
+
+// Iterates as pairs: `for (auto& [name, tensor] : dict)`.
+class StateDict {
+ public:
+  using Entry = std::pair<std::string, Tensor>;
+  StateDict() = default;
+  StateDict(std::initializer_list<Entry> entries);
+
+  std::size_t size() const { return entries_.size(); }
+  bool empty() const { return entries_.empty(); }
+  bool contains(std::string_view name) const { return find(name) != nullptr; }
+  const Tensor* find(std::string_view name) const;  // null if absent
+  const Tensor& at(std::string_view name) const;    // ValueError if absent
+  void set(std::string name, Tensor value);         // adds, or replaces in its place
+  bool erase(std::string_view name);
+  void update(const StateDict& other);  // Python's dict.update
+  std::vector<std::string> keys() const;
+
+  auto begin() const { return entries_.begin(); }
+  auto end() const { return entries_.end(); }
+
+ private:
+  std::vector<Entry> entries_;
+};
+
+// What load_state_dict found.
+struct LoadReport {
+  std::vector<std::string> loaded;
+  std::vector<std::string> missing;     // in the module, not in the dict
+  std::vector<std::string> unexpected;  // in the dict, not in the module
+  std::vector<std::string> mismatched;  // in both, with other sizes: "fc.weight: [10, 512] in the module, [1000, 512]"
+
+  std::string to_string() const;
+};
+
+struct LoadOptions {
+  bool strict = true;            // missing or unexpected names are an error
+  bool skip_mismatched = false;  // leave tensors of other sizes as they are (a new head) instead of an error
+};
+
+}  // namespace gradus::nn

@@ -1,0 +1,75 @@
+#include <gradus/nn/containers.h>
+
+#include <algorithm>
+
+namespace gradus::nn {
+
+namespace {
+
+using detail::ModuleState;
+
+std::size_t wrapped(const char* type, std::int64_t index, std::size_t size) {
+  const auto n = static_cast<std::int64_t>(size);
+  if (index < -n || index >= n) {
+    throw IndexError(std::string(type) + ": the index must be in [" + std::to_string(-n) + ", " +
+                     std::to_string(n - 1) + "], got " + std::to_string(index));
+  }
+  return static_cast<std::size_t>(index < 0 ? index + n : index);
+}
+
+Module& named(const char* type, const ModuleState& state, const std::string& name) {
+  for (const auto& child : state.children)
+    if (child.name == name) return *child.module;
+  throw ValueError(std::string(type) + ": no module is named '" + name + "'");
+}
+
+}  // namespace
+
+Tensor Sequential::forward(const Tensor& x) {
+  Tensor y = x;
+  for (const auto& child : state()->children) y = (*child.module)(y);
+  return y;
+}
+
+Module& Sequential::operator[](std::int64_t index) {
+  return *state()->children[wrapped("Sequential", index, size())].module;
+}
+
+Module& Sequential::operator[](const std::string& name) { return named("Sequential", *state(), name); }
+
+Sequential Sequential::slice(std::int64_t start, std::int64_t end) const {
+  const auto n = static_cast<std::int64_t>(size());
+  const auto place = [n](std::int64_t i) { return std::clamp(i < 0 ? i + n : i, std::int64_t{0}, n); };
+  Sequential part;
+  // The entries themselves: the modules keep the paths they have in this one.
+  for (std::int64_t i = place(start); i < place(end); ++i)
+    part.state()->children.push_back(state()->children[static_cast<std::size_t>(i)]);
+  return part;
+}
+
+Module& ModuleList::operator[](std::int64_t index) {
+  return *state()->children[wrapped("ModuleList", index, size())].module;
+}
+
+bool ModuleDict::contains(const std::string& name) const {
+  for (const auto& child : state()->children)
+    if (child.name == name) return true;
+  return false;
+}
+
+Module& ModuleDict::operator[](const std::string& name) { return named("ModuleDict", *state(), name); }
+
+ParameterList::ParameterList(const std::vector<Tensor>& tensors) : ParameterList() {
+  for (const Tensor& x : tensors) append(x);
+}
+
+ParameterList& ParameterList::append(const Tensor& x) {
+  static_cast<void>(add(std::to_string(size()), Parameter(x, x.requires_grad() || x.is_leaf())));
+  return *this;
+}
+
+Tensor ParameterList::operator[](std::int64_t index) const {
+  return state()->parameters[wrapped("ParameterList", index, size())].second;
+}
+
+}  // namespace gradus::nn

@@ -1,0 +1,58 @@
+// state_dict and load_state_dict.
+#include <gradus/autograd.h>
+#include <gradus/nn/module.h>
+
+#include <unordered_map>
+
+namespace gradus::nn {
+
+namespace {
+
+// Every name, also the second names of tied tensors, as PyTorch lists them.
+void collect(const detail::ModuleState& state, const std::string& prefix, StateDict& dict) {
+  for (const auto& [name, tensor] : state.parameters)
+    if (tensor.defined()) dict.set(prefix + name, tensor.detach());
+  for (const auto& buffer : state.buffers)
+    if (buffer.persistent && buffer.tensor.defined()) dict.set(prefix + buffer.name, buffer.tensor.detach());
+  for (const auto& child : state.children) collect(*child.module->state(), prefix + child.name + ".", dict);
+}
+
+}  // namespace
+
+StateDict Module::state_dict() const {
+  StateDict dict;
+  collect(*state_, "", dict);
+  return dict;
+}
+
+LoadReport Module::load_state_dict(const StateDict& dict, const LoadOptions& options) {
+  const StateDict own = state_dict();
+  LoadReport report;
+  std::vector<std::pair<Tensor, Tensor>> copies;
+  for (const auto& [name, tensor] : own) {
+    const Tensor* source = dict.find(name);
+    if (source == nullptr) {
+      report.missing.push_back(name);
+    } else if (!source->defined() || !(source->sizes() == tensor.sizes())) {
+      report.mismatched.push_back(name + ": " + gradus::to_string(tensor.sizes()) + " in the module, " +
+                                  (source->defined() ? gradus::to_string(source->sizes()) : "undefined") +
+                                  " in the dict");
+    } else {
+      report.loaded.push_back(name);
+      copies.emplace_back(tensor, *source);
+    }
+  }
+  for (const auto& [name, tensor] : dict)
+    if (!own.contains(name)) report.unexpected.push_back(name);
+
+  const bool refused = (options.strict && (!report.missing.empty() || !report.unexpected.empty())) ||
+                       (!options.skip_mismatched && !report.mismatched.empty());
+  if (refused)
+    throw ValueError(type_name() + ".load_state_dict: the names or sizes do not agree: " + report.to_string());
+
+  NoGrad guard;
+  for (auto& [to, from] : copies) to.copy_(from.detach());
+  return report;
+}
+
+}  // namespace gradus::nn

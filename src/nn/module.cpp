@@ -1,0 +1,308 @@
+#include <gradus/nn/module.h>
+
+#include <cxxabi.h>
+
+#include <cstdlib>
+#include <typeinfo>
+#include <unordered_set>
+
+#include "core/tensor_access.h"
+
+namespace gradus::nn {
+
+using detail::CloneScope;
+using detail::ModuleState;
+
+namespace {
+
+std::string joined(const std::string& prefix, const std::string& name) {
+  return prefix.empty() ? name : prefix + "." + name;
+}
+
+// Parameters carry their path from the outermost module, for messages and optimizer state. Registration goes from the
+// inside out, so each one renames what lies below. A tied tensor keeps its first name.
+void set_path(ModuleState& state, const std::string& path, std::unordered_set<const void*>& seen) {
+  state.path = path;
+  for (auto& [name, tensor] : state.parameters)
+    if (tensor.defined() && seen.insert(tensor.impl()).second) tensor.set_name(joined(path, name));
+  for (auto& buffer : state.buffers)
+    if (buffer.tensor.defined() && seen.insert(buffer.tensor.impl()).second)
+      buffer.tensor.set_name(joined(path, buffer.name));
+  for (auto& child : state.children) set_path(*child.module->state(), joined(path, child.name), seen);
+}
+
+void set_path(ModuleState& state, const std::string& path) {
+  std::unordered_set<const void*> seen;
+  set_path(state, path, seen);
+}
+
+template <class Visit>
+void visit(const ModuleState& state, const std::string& prefix, bool recurse, const Visit& fn) {
+  fn(prefix, state);
+  if (!recurse) return;
+  for (const auto& child : state.children) visit(*child.module->state(), joined(prefix, child.name), true, fn);
+}
+
+void visit_modules(Module& module, const std::string& prefix, std::unordered_set<const void*>& seen,
+                   std::vector<NamedModule>& out) {
+  if (!seen.insert(module.state().get()).second) return;
+  out.emplace_back(prefix, &module);
+  for (const auto& child : module.state()->children)
+    visit_modules(*child.module, joined(prefix, child.name), seen, out);
+}
+
+std::string demangled(const std::type_info& type) {
+  int status = 0;
+  char* text = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
+  std::string name = status == 0 ? text : type.name();
+  std::free(text);
+  if (const auto bracket = name.find('<'); bracket != std::string::npos) name.erase(bracket);
+  if (const auto colon = name.rfind("::"); colon != std::string::npos) name.erase(0, colon + 2);
+  return name;
+}
+
+}  // namespace
+
+Module::Module() : state_(std::make_shared<ModuleState>()) {}
+
+Module::Module(std::string type, std::string detail) : Module() {
+  state_->type = std::move(type);
+  state_->detail = std::move(detail);
+}
+
+Module::Module(const Module& other)
+    : enable_shared_from_this(),
+      state_(CloneScope::active() ? CloneScope::copy_of(other.state_) : other.state_),
+      slot_(CloneScope::active() ? CloneScope::copy_of(other.slot_) : nullptr),
+      original_(CloneScope::active() && other.original_) {}
+
+// The source stays a handle of the same module: a moved-from handle without one would have to be checked everywhere.
+Module::Module(Module&& other) noexcept
+    : enable_shared_from_this(),
+      state_(other.state_),
+      slot_(std::move(other.slot_)),
+      original_(std::exchange(other.original_, false)) {}
+
+Module& Module::operator=(const Module& other) {
+  if (this != &other) assign(other);
+  return *this;
+}
+
+Module& Module::operator=(Module&& other) noexcept(false) { return *this = static_cast<const Module&>(other); }
+
+Module::~Module() = default;
+
+void Module::assign(const Module& other) {
+  const auto owner = slot_ ? slot_->owner.lock() : nullptr;
+  if (owner && !owner->replaced) {
+    for (auto& child : owner->children) {
+      if (child.name != slot_->name) continue;
+      child.module = child.module->keep_(other);
+      if (other.state_->path.empty()) set_path(*other.state_, joined(owner->path, child.name));
+    }
+  } else if (slot_ && other.slot_) {
+    *slot_ = *other.slot_;
+  }
+  // From here on the members of this object belong to the other module.
+  if (original_ && state_ != other.state_) state_->replaced = true;
+  original_ = original_ || other.original_;
+  state_ = other.state_;
+}
+
+Tensor Module::forward(const Tensor&) { throw ValueError(type_name() + ": forward of one tensor is not defined"); }
+
+std::unique_ptr<detail::Slot> Module::make_slot(const std::string& name) const {
+  return std::make_unique<detail::Slot>(detail::Slot{state_, name});
+}
+
+void Module::check_new_name(const std::string& name) const {
+  const auto refuse = [&](const char* rule) {
+    throw ValueError(type_name() + ".add: " + rule + ", got '" + name + "'");
+  };
+  if (name.empty()) refuse("a member's name must not be empty");
+  if (name.find('.') != std::string::npos) refuse("a member's name must not contain dots");
+  for (const auto& entry : state_->parameters)
+    if (entry.first == name) refuse("the name is taken by a parameter");
+  for (const auto& buffer : state_->buffers)
+    if (buffer.name == name) refuse("the name is taken by a buffer");
+  for (const auto& child : state_->children)
+    if (child.name == name) refuse("the name is taken by a module");
+}
+
+void Module::add_child(const std::string& name, std::shared_ptr<Module> child) {
+  check_new_name(name);
+  if (child->state_ == state_) throw ValueError(type_name() + ".add: a module cannot be its own child");
+  // One that is registered elsewhere already keeps the path it has there.
+  if (child->state_->path.empty()) set_path(*child->state_, joined(state_->path, name));
+  state_->children.push_back({name, std::move(child)});
+}
+
+Module& Module::add(const std::string& name, Module& registered) {
+  auto kept = registered.weak_from_this().lock();
+  if (!kept) {
+    throw ValueError(type_name() + ".add: '" + name +
+                     "' is neither a module of a known type nor one that is "
+                     "registered in another");
+  }
+  add_child(name, kept);
+  return *kept;
+}
+
+Parameter Module::add(const std::string& name, Parameter parameter) {
+  check_new_name(name);
+  if (parameter.defined()) parameter.set_name(joined(state_->path, name));
+  state_->parameters.emplace_back(name, parameter);
+  parameter.slot_ = make_slot(name);
+  return parameter;
+}
+
+Buffer Module::add(const std::string& name, Buffer buffer, bool persistent) {
+  check_new_name(name);
+  if (buffer.defined()) buffer.set_name(joined(state_->path, name));
+  state_->buffers.push_back({name, buffer, persistent});
+  buffer.slot_ = make_slot(name);
+  return buffer;
+}
+
+std::vector<NamedTensor> Module::named_parameters(bool recurse) const {
+  std::vector<NamedTensor> result;
+  std::unordered_set<const void*> seen;
+  visit(*state_, "", recurse, [&](const std::string& prefix, const ModuleState& state) {
+    for (const auto& [name, tensor] : state.parameters)
+      if (tensor.defined() && seen.insert(tensor.impl()).second) result.emplace_back(joined(prefix, name), tensor);
+  });
+  return result;
+}
+
+std::vector<NamedTensor> Module::named_buffers(bool recurse) const {
+  std::vector<NamedTensor> result;
+  std::unordered_set<const void*> seen;
+  visit(*state_, "", recurse, [&](const std::string& prefix, const ModuleState& state) {
+    for (const auto& buffer : state.buffers)
+      if (buffer.tensor.defined() && seen.insert(buffer.tensor.impl()).second)
+        result.emplace_back(joined(prefix, buffer.name), buffer.tensor);
+  });
+  return result;
+}
+
+namespace {
+std::vector<Tensor> without_names(std::vector<NamedTensor> named) {
+  std::vector<Tensor> tensors;
+  for (auto& [name, tensor] : named) tensors.push_back(std::move(tensor));
+  return tensors;
+}
+}  // namespace
+
+std::vector<Tensor> Module::parameters(bool recurse) const { return without_names(named_parameters(recurse)); }
+std::vector<Tensor> Module::buffers(bool recurse) const { return without_names(named_buffers(recurse)); }
+
+std::vector<NamedModule> Module::named_children() const {
+  std::vector<NamedModule> result;
+  for (const auto& child : state_->children) result.emplace_back(child.name, child.module.get());
+  return result;
+}
+
+std::vector<Module*> Module::children() const {
+  std::vector<Module*> result;
+  for (const auto& child : state_->children) result.push_back(child.module.get());
+  return result;
+}
+
+std::vector<NamedModule> Module::named_modules() {
+  std::vector<NamedModule> result;
+  std::unordered_set<const void*> seen;
+  visit_modules(*this, "", seen, result);
+  return result;
+}
+
+std::vector<Module*> Module::modules() {
+  std::vector<Module*> result;
+  for (const auto& [name, module] : named_modules()) result.push_back(module);
+  return result;
+}
+
+Module& Module::get_submodule(const std::string& path) {
+  Module* module = this;
+  for (std::size_t begin = 0; begin < path.size();) {
+    const std::size_t end = std::min(path.find('.', begin), path.size());
+    const std::string part = path.substr(begin, end - begin);
+    Module* next = nullptr;
+    for (const auto& child : module->state_->children)
+      if (child.name == part) next = child.module.get();
+    if (next == nullptr) {
+      throw ValueError("get_submodule: " + module->type_name() + " has no module '" + part + "' (looking for '" + path +
+                       "')");
+    }
+    module = next;
+    begin = end + 1;
+  }
+  return *module;
+}
+
+Tensor Module::get_parameter(const std::string& path) const {
+  for (const auto& [name, tensor] : named_parameters())
+    if (name == path) return tensor;
+  throw ValueError("get_parameter: " + type_name() + " has no parameter '" + path + "'");
+}
+
+Module& Module::apply(const std::function<void(Module&)>& fn) {
+  for (const auto& child : state_->children) child.module->apply(fn);
+  fn(*this);
+  return *this;
+}
+
+Module& Module::train(bool mode) {
+  state_->training = mode;
+  for (const auto& child : state_->children) child.module->train(mode);
+  return *this;
+}
+
+Module& Module::requires_grad_(bool requires_grad) {
+  for (Tensor& p : parameters()) p.requires_grad_(requires_grad);
+  return *this;
+}
+
+void Module::zero_grad(bool set_to_none) {
+  for (Tensor& p : parameters()) p.zero_grad(set_to_none);
+}
+
+Module& Module::to(Dtype dtype) {
+  if (!is_floating_point(dtype)) {
+    throw DtypeError(std::string("Module.to: needs a floating-point type, got ") + gradus::to_string(dtype));
+  }
+  // The tensor keeps its identity and takes the converted memory: whoever holds it sees the new type.
+  const auto convert = [dtype](const Tensor& x) {
+    if (!x.is_floating_point() || x.dtype() == dtype) return;
+    const Tensor y = x.detach().to(dtype);
+    auto& impl = *x.impl();
+    impl.storage = y.impl()->storage;
+    impl.data = y.impl()->data;
+    impl.strides = y.impl()->strides;
+    impl.contiguous = y.impl()->contiguous;
+    impl.dtype = dtype;
+    if (impl.grad) impl.grad = Tensor(impl.grad).detach().to(dtype).ref();
+  };
+  for (const Tensor& p : parameters()) convert(p);
+  for (const Tensor& b : buffers()) convert(b);
+  return *this;
+}
+
+Module& Module::to(Device device) {
+  require_available("Module.to", device);
+  return *this;
+}
+
+std::string Module::type_name() const { return state_->type.empty() ? demangled(typeid(*this)) : state_->type; }
+
+std::string Module::to_string() const {
+  std::string text = type_name() + "(" + state_->detail;
+  if (state_->children.empty()) return text + ")";
+  for (const auto& child : state_->children) {
+    std::string inner = child.module->to_string();
+    for (std::size_t at = 0; (at = inner.find('\n', at)) != std::string::npos; at += 3) inner.insert(at + 1, "  ");
+    text += "\n  (" + child.name + "): " + inner;
+  }
+  return text + "\n)";
+}
+
+}  // namespace gradus::nn
