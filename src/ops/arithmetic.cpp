@@ -22,7 +22,7 @@ struct Add {
     if constexpr (std::is_floating_point_v<T>) {
       return a + static_cast<T>(alpha) * b;
     } else {
-      return static_cast<T>(a + static_cast<T>(integer_alpha) * b);
+      return wrapping_add(a, wrapping_mul(static_cast<T>(integer_alpha), b));
     }
   }
   Tensor da(const Tensor& g, const Tensor&, const Tensor&) const { return g; }
@@ -35,7 +35,7 @@ struct Mul {
   static constexpr Uses da_uses{.b = true}, db_uses{.a = true};
   template <class T>
   GRADUS_INLINE T f(T a, T b) const {
-    return static_cast<T>(a * b);
+    return wrapping_mul(a, b);
   }
   Tensor da(const Tensor& g, const Tensor&, const Tensor& b) const { return g * b; }
   Tensor db(const Tensor& g, const Tensor& a, const Tensor&) const { return g * a; }
@@ -49,7 +49,7 @@ struct Div {
     return a / b;
   }
   Tensor da(const Tensor& g, const Tensor&, const Tensor& b) const { return g / b; }
-  Tensor db(const Tensor& g, const Tensor& a, const Tensor& b) const { return -(g * a) / (b * b); }
+  Tensor db(const Tensor& g, const Tensor& a, const Tensor& b) const { return -g * (a / b / b); }
 };
 
 Add scaled(const Scalar& alpha) { return {alpha.to<double>(), alpha.to<std::int64_t>()}; }

@@ -8,6 +8,8 @@
 //     Tensor d2(const Tensor& y) const { return -2 * y; }             // d df / d(what df takes); absent: zero
 //   };
 //   Tensor tanh(const Tensor& x) { return unary(Tanh{}, x); }
+//
+// A df that is true or false passes the gradient on or stops it, also where it is infinite. Without df it is zero.
 #pragma once
 
 #include <gradus/op.h>
@@ -70,6 +72,34 @@ constexpr Types types_of() {
   }
 }
 
+// Integers wrap around; a signed overflow in C++ itself would be undefined.
+template <class T>
+using Unsigned = std::make_unsigned_t<T>;
+template <class T>
+GRADUS_INLINE T wrapping_mul(T a, T b) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return a * b;
+  } else {
+    return static_cast<T>(Unsigned<T>(a) * Unsigned<T>(b));
+  }
+}
+template <class T>
+GRADUS_INLINE T wrapping_add(T a, T b) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return a + b;
+  } else {
+    return static_cast<T>(Unsigned<T>(a) + Unsigned<T>(b));
+  }
+}
+template <class T>
+GRADUS_INLINE T wrapping_neg(T a) {
+  if constexpr (std::is_floating_point_v<T>) {
+    return -a;
+  } else {
+    return static_cast<T>(Unsigned<T>(0) - Unsigned<T>(a));
+  }
+}
+
 // --- one operand ---------------------------------------------------------------------------------------------------
 
 template <class F>
@@ -97,7 +127,11 @@ struct Slope {
   F formula;
   template <class T>
   GRADUS_INLINE T f(T g, T x) const {
-    return g * formula.df(x);
+    if constexpr (std::is_same_v<decltype(formula.df(x)), bool>) {
+      return formula.df(x) ? g : T(0);
+    } else {
+      return g * formula.df(x);
+    }
   }
 };
 
@@ -166,7 +200,10 @@ Tensor unary(const F& f, const Tensor& x) {
 template <class F>
 Tensor& unary_(const F& f, Tensor& x) {
   if (detail::records_inplace(x, {})) {
-    detail::commit_inplace(F::name, x, unary(f, x));
+    // What the derivative reads must not be what is about to change.
+    constexpr bool keeps_input = requires { f.df(1.0f); }
+    &&!from_output<F>();
+    detail::commit_inplace(F::name, x, unary(f, keeps_input ? x.clone() : x));
   } else {
     detail::check_inplace(F::name, x);
     unary_forward(f, x, x);
@@ -196,7 +233,7 @@ Tensor binary_forward(const F& f, const Tensor& a, const Tensor& b, const Tensor
   return run_elementwise(F::name, select_loop<F, 2, types_of<F>()>(F::name, compute), &f, ins, compute, dtype, into);
 }
 
-// F has `f(a, b)`, and `da(g, a, b, y)`, `db(g, a, b, y)` written with operations; `uses` says which of a, b are read
+// F has `f(a, b)`, and `da(g, a, b)`, `db(g, a, b)` written with operations; `uses` says which of a, b are read
 // by which derivative, so that nothing else is kept: e.g. mul's da reads b only.
 struct Uses {
   bool a = false, b = false;
@@ -237,7 +274,8 @@ template <class F>
 Tensor& binary_(const F& f, Tensor& a, const Tensor& b) {
   check_inplace_type(F::name, a, binary_type<F>(a, b));
   if (detail::records_inplace(a, {&b})) {
-    detail::commit_inplace(F::name, a, binary(f, a, b));
+    const bool keeps_a = (a.requires_grad() && F::da_uses.a) || (b.requires_grad() && F::db_uses.a);
+    detail::commit_inplace(F::name, a, binary(f, keeps_a ? a.clone() : a, b));
   } else {
     detail::check_inplace(F::name, a);
     binary_forward(f, a, b, a);
@@ -246,7 +284,42 @@ Tensor& binary_(const F& f, Tensor& a, const Tensor& b) {
   return a;
 }
 
+// --- the shape of many backward passes: linear in g, with weights that depend on other tensors ----------------------
+
+// y = f(g, others...), differentiable in g only: the gradient of y passes through the same formula.
+template <class F, int N>
+struct LinearOp final : Op {
+  F formula;
+  explicit LinearOp(F f) : formula(f) {}
+  const char* name() const override { return F::name; }
+  template <std::same_as<Tensor>... T>
+  Tensor forward(const Tensor& g, const T&... others) {
+    int slot = 0;
+    (save(++slot, others), ...);
+    const Dtype compute = compute_type(g.dtype());
+    const Tensor* ins[] = {&g, &others...};
+    return run_elementwise(F::name, select_loop<F, N, Types::floating>(F::name, compute), &formula, ins, compute,
+                           g.dtype());
+  }
+  void backward(const Tensor& gg, Grads gx) override {
+    if constexpr (N == 2) gx[0] = apply(LinearOp(formula), gg, saved(1));
+    if constexpr (N == 3) gx[0] = apply(LinearOp(formula), gg, saved(1), saved(2));
+  }
+};
+
+template <class F, std::same_as<Tensor>... T>
+Tensor linear_in(const F& f, const Tensor& g, const T&... others) {
+  return apply(LinearOp<F, 1 + sizeof...(T)>(f), g, others...);
+}
+
 // --- predicates: bool results, no gradient --------------------------------------------------------------------------
+
+template <class F>
+Tensor predicate(const F& f, const Tensor& x) {
+  const Dtype compute = compute_type(x.dtype());
+  const Tensor* ins[] = {&x};
+  return run_elementwise(F::name, select_loop<F, 1, Types::all, bool>(F::name, compute), &f, ins, compute, kBool);
+}
 
 template <class F>
 Tensor predicate(const F& f, const Tensor& a, const Tensor& b) {

@@ -1,0 +1,211 @@
+// The non-linear functions between layers. Formulas avoid branches around calls, and overflow where it would give NaN.
+#include <gradus/ops.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numbers>
+
+#include "ops/elementwise.h"
+
+namespace gradus {
+
+using namespace ops;
+
+namespace {
+
+// An overflowing exponential gives 1 / inf = 0, which is right.
+template <class T>
+GRADUS_INLINE T logistic(T x) {
+  return 1 / (1 + std::exp(-x));
+}
+
+// The order of arguments keeps a NaN.
+template <class T>
+GRADUS_INLINE T positive_part(T x) {
+  return x < 0 ? T(0) : x;
+}
+template <class T>
+GRADUS_INLINE T negative_part(T x) {
+  return x > 0 ? T(0) : x;
+}
+
+struct Relu {
+  static constexpr const char* name = "relu";
+  static constexpr Types types = Types::numeric;
+  static constexpr bool from_output = true;
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    return positive_part(x);
+  }
+  template <class T>
+  GRADUS_INLINE bool df(T y) const {
+    return !(y <= 0);
+  }
+};
+
+struct LeakyRelu {
+  static constexpr const char* name = "leaky_relu";
+  double slope;
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    return x > 0 ? x : x * static_cast<T>(slope);
+  }
+  template <class T>
+  GRADUS_INLINE T df(T x) const {
+    return x > 0 ? T(1) : static_cast<T>(slope);
+  }
+};
+
+struct Elu {
+  static constexpr const char* name = "elu";
+  double alpha;
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    return positive_part(x) + static_cast<T>(alpha) * std::expm1(negative_part(x));
+  }
+  template <class T>
+  GRADUS_INLINE T df(T x) const {
+    const T e = static_cast<T>(alpha) * std::exp(negative_part(x));
+    return x > 0 ? T(1) : e;
+  }
+  Tensor d2(const Tensor& x) const { return where(x > 0, number(0.0, x), exp(clamp(x, {}, 0)) * alpha); }
+};
+
+struct Sigmoid {
+  static constexpr const char* name = "sigmoid";
+  static constexpr bool from_output = true;
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    return logistic(x);
+  }
+  template <class T>
+  GRADUS_INLINE T df(T y) const {
+    return (1 - y) * y;
+  }
+  Tensor d2(const Tensor& y) const { return 1 - y * 2; }
+};
+
+struct Silu {
+  static constexpr const char* name = "silu";
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    return x / (1 + std::exp(-x));
+  }
+  template <class T>
+  GRADUS_INLINE T df(T x) const {
+    const T s = logistic(x);
+    return s * (1 + x * (1 - s));
+  }
+  Tensor d2(const Tensor& x) const {
+    const Tensor s = sigmoid(x);
+    return s * (1 - s) * (2 + x * (1 - s * 2));
+  }
+};
+
+struct LogSigmoid {
+  static constexpr const char* name = "logsigmoid";
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    return negative_part(x) - std::log1p(std::exp(-std::abs(x)));
+  }
+  template <class T>
+  GRADUS_INLINE T df(T x) const {
+    return 1 / (1 + std::exp(x));
+  }
+  Tensor d2(const Tensor& x) const {
+    const Tensor s = sigmoid(x);
+    return s * (s - 1);
+  }
+};
+
+// log(1 + exp(beta x)) / beta, and x itself beyond the threshold, where the two are equal in floating point.
+struct Softplus {
+  static constexpr const char* name = "softplus";
+  double beta, threshold;
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    const T z = x * static_cast<T>(beta);
+    const T soft = std::log1p(std::exp(z)) / static_cast<T>(beta);
+    return z > static_cast<T>(threshold) ? x : soft;
+  }
+  template <class T>
+  GRADUS_INLINE T df(T x) const {
+    const T z = x * static_cast<T>(beta);
+    const T soft = logistic(z);
+    return z > static_cast<T>(threshold) ? T(1) : soft;
+  }
+  Tensor d2(const Tensor& x) const {
+    const Tensor s = sigmoid(x * beta);
+    return where(x * beta > threshold, number(0.0, x), s * (1 - s) * beta);
+  }
+};
+
+// x times the normal distribution's cumulative probability at x.
+struct Gelu {
+  static constexpr const char* name = "gelu";
+  static constexpr double kDensity = std::numbers::inv_sqrtpi / std::numbers::sqrt2;  // 1 / sqrt(2 pi)
+  template <class T>
+  GRADUS_INLINE static T cumulative(T x) {
+    return T(0.5) * (1 + std::erf(x * static_cast<T>(1 / std::numbers::sqrt2)));
+  }
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    return x * cumulative(x);
+  }
+  template <class T>
+  GRADUS_INLINE T df(T x) const {
+    return cumulative(x) + x * static_cast<T>(kDensity) * std::exp(T(-0.5) * x * x);
+  }
+  Tensor d2(const Tensor& x) const {
+    const Tensor x2 = square(x);
+    return exp(x2 * -0.5) * (2 - x2) * kDensity;
+  }
+};
+
+// Hendrycks and Gimpel (2016): the same with a tanh in the place of erf.
+struct GeluTanh {
+  static constexpr const char* name = "gelu";
+  static constexpr double kScale = std::numbers::sqrt2 * std::numbers::inv_sqrtpi, kCubic = 0.044715;
+  template <class T>
+  GRADUS_INLINE static T curve(T x) {
+    return std::tanh(static_cast<T>(kScale) * (x + static_cast<T>(kCubic) * x * x * x));
+  }
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    return T(0.5) * x * (1 + curve(x));
+  }
+  template <class T>
+  GRADUS_INLINE T df(T x) const {
+    const T t = curve(x);
+    const T inner = static_cast<T>(kScale) * (1 + static_cast<T>(3 * kCubic) * x * x);
+    return T(0.5) * (1 + t) + T(0.5) * x * (1 - t * t) * inner;
+  }
+  Tensor d2(const Tensor& x) const {
+    const Tensor x2 = square(x);
+    const Tensor t = tanh(x * (1 + x2 * kCubic) * kScale);
+    const Tensor inner = (1 + x2 * (3 * kCubic)) * kScale;
+    return (1 - square(t)) * (inner + x2 * (3 * kCubic * kScale) - x * t * square(inner));
+  }
+};
+
+}  // namespace
+
+Tensor relu(const Tensor& x) { return unary(Relu{}, x); }
+Tensor& Tensor::relu_() { return unary_(Relu{}, *this); }
+Tensor leaky_relu(const Tensor& x, double negative_slope) { return unary(LeakyRelu{negative_slope}, x); }
+Tensor elu(const Tensor& x, double alpha) { return unary(Elu{alpha}, x); }
+Tensor silu(const Tensor& x) { return unary(Silu{}, x); }
+Tensor sigmoid(const Tensor& x) { return unary(Sigmoid{}, x); }
+Tensor logsigmoid(const Tensor& x) { return unary(LogSigmoid{}, x); }
+Tensor softplus(const Tensor& x, double beta, double threshold) {
+  if (!(beta > 0)) throw ValueError("softplus: beta must be positive, got " + std::to_string(beta));
+  return unary(Softplus{beta, threshold}, x);
+}
+
+Tensor gelu(const Tensor& x, std::string_view approximate) {
+  if (approximate == "none") return unary(Gelu{}, x);
+  if (approximate == "tanh") return unary(GeluTanh{}, x);
+  throw ValueError("gelu: approximate must be none or tanh, got " + std::string(approximate));
+}
+
+}  // namespace gradus
