@@ -1,0 +1,133 @@
+#include "kernels/cpu/scan.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "core/parallel.h"
+#include "kernels/cpu/simd.h"
+
+namespace gradus::cpu {
+
+namespace {
+
+constexpr std::int64_t kGrain = 32768;  // elements below which another thread does not pay
+constexpr std::int64_t kPanel = 512;    // columns taken side by side
+
+// Calls run(first element, first column, columns) for panels of columns, over threads.
+template <class Run>
+void for_panels(const Extent& e, Run&& run) {
+  const std::int64_t panels = (e.inner + kPanel - 1) / kPanel;
+  const std::int64_t work = std::max<std::int64_t>(1, e.reduced * std::min(kPanel, e.inner));
+  core::parallel_for(e.outer * panels, std::max<std::int64_t>(1, kGrain / work),
+                     [&](std::int64_t begin, std::int64_t end) {
+                       for (std::int64_t t = begin; t < end; ++t) {
+                         const std::int64_t o = t / panels, first = t % panels * kPanel;
+                         run(o, first, std::min(kPanel, e.inner - first));
+                       }
+                     });
+}
+
+template <class T>
+struct FindBody {
+  GRADUS_INLINE static void run(const T* in, const T* values, std::int64_t* indices, std::int64_t reduced,
+                                std::int64_t inner, std::int64_t width) {
+    const auto same = [](T x, T v) GRADUS_LAMBDA { return (x == v) | ((x != x) & (v != v)); };
+    if (inner == 1) {
+      std::int64_t r = 0;
+      while (r + 1 < reduced && !same(in[r], values[0])) ++r;
+      indices[0] = r;
+      return;
+    }
+    for (std::int64_t r = reduced - 1; r >= 0; --r) {
+      const T* x = in + r * inner;
+      for (std::int64_t j = 0; j < width; ++j) indices[j] = same(x[j], values[j]) ? r : indices[j];
+    }
+  }
+};
+
+template <class T>
+void find(const void* in, const void* values, std::int64_t* indices, const Extent& e) {
+  for_panels(e, [&](std::int64_t o, std::int64_t first, std::int64_t width) {
+    const std::int64_t at = o * e.inner + first;
+    simd_call<FindBody<T>>(static_cast<const T*>(in) + o * e.reduced * e.inner + first,
+                           static_cast<const T*>(values) + at, indices + at, e.reduced, e.inner, width);
+  });
+}
+
+template <class T, class Acc>
+struct CumsumBody {
+  GRADUS_INLINE static void run(const T* in, T* out, std::int64_t reduced, std::int64_t inner, std::int64_t width,
+                                bool reverse) {
+    Acc acc[kPanel];
+    for (std::int64_t j = 0; j < width; ++j) acc[j] = 0;
+    for (std::int64_t i = 0; i < reduced; ++i) {
+      const std::int64_t r = (reverse ? reduced - 1 - i : i) * inner;
+      for (std::int64_t j = 0; j < width; ++j) {
+        acc[j] += static_cast<Acc>(in[r + j]);
+        out[r + j] = static_cast<T>(acc[j]);
+      }
+    }
+  }
+};
+
+template <class T, class Acc>
+void running_sums(bool reverse, const void* in, void* out, const Extent& e) {
+  for_panels(e, [&](std::int64_t o, std::int64_t first, std::int64_t width) {
+    const std::int64_t at = o * e.reduced * e.inner + first;
+    simd_call<CumsumBody<T, Acc>>(static_cast<const T*>(in) + at, static_cast<T*>(out) + at, e.reduced, e.inner, width,
+                                  reverse);
+  });
+}
+
+template <class T>
+void others(const T* in, T* out, std::int64_t rows, std::int64_t n) {
+  core::parallel_for(rows, std::max<std::int64_t>(1, kGrain / std::max<std::int64_t>(1, n)),
+                     [&](std::int64_t begin, std::int64_t end) {
+                       for (std::int64_t row = begin; row < end; ++row) {
+                         const T* x = in + row * n;
+                         T* y = out + row * n;
+                         T before = 1, after = 1;
+                         for (std::int64_t i = 0; i < n; ++i) {
+                           y[i] = before;
+                           before *= x[i];
+                         }
+                         for (std::int64_t i = n - 1; i >= 0; --i) {
+                           y[i] *= after;
+                           after *= x[i];
+                         }
+                       }
+                     });
+}
+
+}  // namespace
+
+void find_first(Dtype dtype, const void* in, const void* values, std::int64_t* indices, const Extent& extent) {
+  if (dtype == kFloat32) {
+    find<float>(in, values, indices, extent);
+  } else if (dtype == kFloat64) {
+    find<double>(in, values, indices, extent);
+  } else {
+    find<std::int64_t>(in, values, indices, extent);
+  }
+}
+
+void cumsum(Dtype dtype, bool reverse, const void* in, void* out, const Extent& extent) {
+  if (dtype == kFloat32) {
+    running_sums<float, double>(reverse, in, out, extent);
+  } else if (dtype == kFloat64) {
+    running_sums<double, double>(reverse, in, out, extent);
+  } else {
+    // Unsigned, so that overflow wraps.
+    running_sums<std::uint64_t, std::uint64_t>(reverse, in, out, extent);
+  }
+}
+
+void prod_of_others(Dtype dtype, const void* in, void* out, std::int64_t rows, std::int64_t n) {
+  if (dtype == kFloat32) {
+    others(static_cast<const float*>(in), static_cast<float*>(out), rows, n);
+  } else {
+    others(static_cast<const double*>(in), static_cast<double*>(out), rows, n);
+  }
+}
+
+}  // namespace gradus::cpu

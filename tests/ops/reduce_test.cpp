@@ -1,0 +1,140 @@
+// Reductions: what a table of gradients cannot say. Accuracy, layouts, types, special values, errors.
+#include <gradus/autograd.h>
+#include <gradus/ops.h>
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <numeric>
+
+namespace gradus {
+namespace {
+
+constexpr double kInf = std::numeric_limits<double>::infinity();
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+// Small whole numbers, whose sums are exact in any order and any type.
+Tensor counted(const Shape& sizes, Dtype dtype) {
+  std::vector<double> values(static_cast<std::size_t>(sizes.numel()));
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<double>((i * 7 + 3) % 11) - 5;
+  return tensor(values, sizes, {.dtype = dtype});
+}
+
+// Element by element, as a definition would.
+std::vector<double> plain_sum(const Tensor& x, const std::vector<bool>& reduced) {
+  const Shape sizes = x.sizes();
+  Shape kept = sizes;
+  for (int i = 0; i < sizes.rank(); ++i)
+    if (reduced[static_cast<std::size_t>(i)]) kept[i] = 1;
+  const Shape strides = contiguous_strides(kept);
+  std::vector<double> out(static_cast<std::size_t>(kept.numel()));
+  const std::vector<double> values = x.to_vector<double>();
+  for (std::int64_t flat = 0; flat < x.numel(); ++flat) {
+    std::int64_t rest = flat, to = 0;
+    for (int i = sizes.rank() - 1; i >= 0; --i) {
+      if (kept[i] != 1) to += rest % sizes[i] * strides[i];
+      rest /= sizes[i];
+    }
+    out[static_cast<std::size_t>(to)] += values[static_cast<std::size_t>(flat)];
+  }
+  return out;
+}
+
+TEST(Sum, EverySetOfDimsInEveryLayout) {
+  const Shape orders[] = {{0, 1, 2, 3}, {3, 2, 1, 0}, {1, 3, 0, 2}, {2, 0, 3, 1}};
+  for (Dtype dtype : {kFloat32, kFloat64, kInt64}) {
+    for (const Shape& sizes : {Shape{3, 4, 2, 5}, Shape{1, 70, 1, 3}, Shape{2, 1, 9, 130}}) {
+      for (const Shape& order : orders) {
+        const Tensor x = counted(sizes, dtype).permute(order);
+        for (unsigned mask = 1; mask < 16; ++mask) {
+          Dims dims;
+          std::vector<bool> reduced(4);
+          for (int i = 0; i < 4; ++i) {
+            if ((mask >> i & 1u) == 0) continue;
+            dims.push_back(i - 4);
+            reduced[static_cast<std::size_t>(i)] = true;
+          }
+          EXPECT_EQ(sum(x, dims).to_vector<double>(), plain_sum(x, reduced)) << to_string(x.sizes()) << to_string(dims);
+          EXPECT_EQ(sum(x, dims, true).dim(), 4);
+          EXPECT_TRUE(sum(x, dims).is_contiguous());
+        }
+      }
+    }
+  }
+}
+
+TEST(Sum, GapsAndBroadcastInputs) {
+  const Tensor x = counted({6, 10}, kFloat64);
+  const Tensor part = slice(x, 1, 2, 9, 3);
+  EXPECT_EQ(sum(part, 1).to_vector<double>(), plain_sum(part, {false, true}));
+  const Tensor wide = expand(x.narrow(0, 2, 1), {5, 10});
+  EXPECT_EQ(sum(wide, 0).to_vector<double>(), plain_sum(wide, {true, false}));
+}
+
+TEST(Sum, LongAndNarrow) {
+  for (Dtype dtype : {kFloat32, kFloat64, kInt64}) {
+    for (const Shape& sizes : {Shape{300001}, Shape{2, 140001}, Shape{140001, 2}, Shape{1031, 513}, Shape{5000, 63},
+                               Shape{700, 65}, Shape{129, 1}, Shape{4099, 1027}}) {
+      const Tensor x = counted(sizes, dtype);
+      std::vector<bool> first(static_cast<std::size_t>(sizes.rank())), last = first;
+      first.front() = true;
+      last.back() = true;
+      EXPECT_EQ(sum(x, 0).to_vector<double>(), plain_sum(x, first)) << to_string(sizes);
+      EXPECT_EQ(sum(x, -1).to_vector<double>(), plain_sum(x, last)) << to_string(sizes);
+    }
+  }
+}
+
+TEST(Sum, ErrorsGrowSlowly) {
+  // A running float32 sum of these is off by several per cent.
+  const std::int64_t n = 1 << 24;
+  const Tensor x = full({n}, 0.1f);
+  const double exact = static_cast<double>(0.1f) * static_cast<double>(n);
+  EXPECT_NEAR(sum(x).item() / exact, 1, 1e-6);
+  EXPECT_NEAR(sum(x.view({n / 4, 4}), 0).select(0, 0).item() / (exact / 4), 1, 1e-6);
+  EXPECT_NEAR(sum(x.view({n / 1024, 1024}), 0).select(0, 5).item() / (exact / 1024), 1, 1e-6);
+}
+
+TEST(Sum, Types) {
+  EXPECT_EQ(sum(tensor({true, true, false})).dtype(), kInt64);
+  EXPECT_EQ(sum(tensor({true, true, false})).item<std::int64_t>(), 2);
+  EXPECT_EQ(sum(full({300}, 200, {.dtype = kUInt8})).item<std::int64_t>(), 60000);
+  EXPECT_EQ(sum(tensor({1.5, 2.0}), {}, false, kInt64).item<std::int64_t>(), 3);
+  EXPECT_EQ(sum(tensor({1, 2}), {}, false, kFloat32).dtype(), kFloat32);
+  const Tensor half = sum(ones({300}, {.dtype = kBFloat16}));
+  EXPECT_EQ(half.dtype(), kBFloat16);
+  EXPECT_EQ(half.item(), 300);
+}
+
+TEST(Sum, Empty) {
+  EXPECT_EQ(sum(zeros({0, 3})).item(), 0);
+  EXPECT_EQ(sum(zeros({0, 3}), 0).to_vector<double>(), std::vector<double>(3));
+  EXPECT_EQ(sum(zeros({0, 3}), 1).sizes(), Shape{0});
+  EXPECT_TRUE(std::isnan(mean(zeros({0, 3})).item()));
+  EXPECT_EQ(sum(tensor(3.0), 0).item(), 3);
+}
+
+TEST(Sum, Errors) {
+  EXPECT_THROW(sum(zeros({2, 3}), {0, -2}), ShapeError);
+  EXPECT_THROW(sum(zeros({2, 3}), 2), IndexError);
+  EXPECT_THROW(mean(tensor({1, 2})), DtypeError);
+  EXPECT_THROW(var(tensor({1, 2})), DtypeError);
+  EXPECT_THROW(var(zeros({2}), {}, kNan), ValueError);
+}
+
+TEST(Sum, Gradient) {
+  Tensor x = counted({2, 3, 4}, kFloat64).requires_grad_();
+  (sum(x, {0, 2}) * tensor({1.0, 2.0, 3.0}, {.dtype = kFloat64})).sum().backward();
+  const std::vector<double> once(4, 1), twice(4, 2), thrice(4, 3);
+  for (int i : {0, 1}) {
+    EXPECT_EQ(x.grad().select(0, i).select(0, 0).to_vector<double>(), once);
+    EXPECT_EQ(x.grad().select(0, i).select(0, 1).to_vector<double>(), twice);
+    EXPECT_EQ(x.grad().select(0, i).select(0, 2).to_vector<double>(), thrice);
+  }
+  x.zero_grad();
+  mean(x, 1, true).sum().backward();
+  for (double slope : x.grad().to_vector<double>()) EXPECT_DOUBLE_EQ(slope, 1.0 / 3);
+}
+
+}  // namespace
+}  // namespace gradus
