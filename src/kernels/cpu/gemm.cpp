@@ -1,0 +1,231 @@
+// Which library multiplies, and on how many threads: decided by measurement.
+#include "kernels/gemm.h"
+
+#include <cblas.h>
+#include <omp.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "core/parallel.h"
+#include "kernels/cpu/direct_gemm.h"
+#include "kernels/cpu/simd.h"
+#include "kernels/onednn/gemm.h"
+
+namespace gradus::cpu {
+
+namespace {
+
+using std::int64_t;
+
+constexpr int64_t kDirectBelow = 40'000;  // multiplications: our own loops are faster below
+constexpr int64_t kPerPiece = 500'000;    // multiplications that make a piece worth a thread's while
+constexpr int64_t kMostPieces = 64;
+constexpr int64_t kAlign = 16;  // rows or columns of a piece: whole tiles of the libraries
+
+// Libraries must not start threads of their own: their pieces would depend on the number of threads, and so would the
+// bits of the result. Both take their number from OpenMP; a pthreads build of OpenBLAS has a switch of its own.
+class OneThread {
+ public:
+  OneThread() : before_(omp_get_max_threads()) {
+    static const bool once = (openblas_set_num_threads(1), true);
+    static_cast<void>(once);
+    omp_set_num_threads(1);
+  }
+  ~OneThread() { omp_set_num_threads(before_); }
+  OneThread(const OneThread&) = delete;
+  OneThread& operator=(const OneThread&) = delete;
+
+ private:
+  int before_;
+};
+
+template <class T>
+struct Operands {
+  bool trans_a, trans_b;
+  int64_t m, n, k;
+  T alpha;
+  const T* a;
+  int64_t lda;
+  const T* b;
+  int64_t ldb;
+  T beta;
+  T* c;
+  int64_t ldc;
+
+  // Rows [begin, end) of C, or columns.
+  Operands rows(int64_t begin, int64_t end) const {
+    Operands part = *this;
+    part.m = end - begin;
+    part.a += begin * (trans_a ? 1 : lda);
+    part.c += begin * ldc;
+    return part;
+  }
+  Operands columns(int64_t begin, int64_t end) const {
+    Operands part = *this;
+    part.n = end - begin;
+    part.b += begin * (trans_b ? ldb : 1);
+    part.c += begin;
+    return part;
+  }
+};
+
+// m * n * k, or the largest number if that is larger.
+int64_t multiplications(int64_t m, int64_t n, int64_t k) {
+  int64_t product = 0;
+  if (__builtin_mul_overflow(m, n, &product) || __builtin_mul_overflow(product, k, &product)) {
+    return std::numeric_limits<int64_t>::max();
+  }
+  return product;
+}
+
+template <class T>
+void direct(const Operands<T>& x) {
+  direct_gemm(x.m, x.n, x.k, x.alpha, x.a, x.trans_a ? 1 : x.lda, x.trans_a ? x.lda : 1, x.b, x.trans_b ? 1 : x.ldb,
+              x.trans_b ? x.ldb : 1, x.beta, x.c, x.ldc);
+}
+
+void library(const Operands<float>& x) {
+  OneThread guard;
+  if (!onednn::gemm(x.trans_a, x.trans_b, x.m, x.n, x.k, x.alpha, x.a, x.lda, x.b, x.ldb, x.beta, x.c, x.ldc)) {
+    direct(x);
+  }
+}
+
+void library(const Operands<double>& x) {
+  const auto fits = [](auto... sizes) { return ((sizes <= std::numeric_limits<blasint>::max()) && ...); };
+  if (!fits(x.m, x.n, x.k, x.lda, x.ldb, x.ldc)) return direct(x);
+  OneThread guard;
+  const auto narrow = [](int64_t size) { return static_cast<blasint>(size); };
+  // As a product of matrices, OpenBLAS takes several times as long for these.
+  if (x.n == 1 || x.m == 1) {
+    const bool tall = x.n == 1;
+    if (x.beta == 0)
+      for (int64_t i = 0; i < x.m * x.n; ++i) x.c[tall ? i * x.ldc : i] = 0;
+    const bool trans = tall ? x.trans_a : !x.trans_b;
+    const int64_t length = tall ? x.m : x.n;
+    cblas_dgemv(CblasRowMajor, trans ? CblasTrans : CblasNoTrans, narrow(trans ? x.k : length),
+                narrow(trans ? length : x.k), x.alpha, tall ? x.a : x.b, narrow(tall ? x.lda : x.ldb), tall ? x.b : x.a,
+                narrow(tall ? (x.trans_b ? 1 : x.ldb) : (x.trans_a ? x.lda : 1)), x.beta, x.c,
+                narrow(tall ? x.ldc : 1));
+    return;
+  }
+  cblas_dgemm(CblasRowMajor, x.trans_a ? CblasTrans : CblasNoTrans, x.trans_b ? CblasTrans : CblasNoTrans, narrow(x.m),
+              narrow(x.n), narrow(x.k), x.alpha, x.a, narrow(x.lda), x.b, narrow(x.ldb), x.beta, x.c, narrow(x.ldc));
+}
+
+template <class T>
+void one_thread(const Operands<T>& x) {
+  if (multiplications(x.m, x.n, x.k) < kDirectBelow) {
+    direct(x);
+  } else {
+    library(x);
+  }
+}
+
+// C is cut along its longer side into pieces of whole tiles; `work` runs for each. The cut depends on the sizes alone.
+template <class T, class F>
+void in_pieces(const Operands<T>& x, F&& work) {
+  const int64_t total = multiplications(x.m, x.n, x.k);
+  const int64_t length = std::max(x.m, x.n);
+  const int64_t wanted = std::min(kMostPieces, total / kPerPiece);
+  if (wanted < 2 || length < 2 * kAlign) return work(x);
+  const int64_t step = ((length + wanted - 1) / wanted + kAlign - 1) / kAlign * kAlign;
+  const int64_t pieces = (length + step - 1) / step;
+  core::parallel_for(pieces, 1, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      const int64_t begin = i * step, end = std::min(length, begin + step);
+      work(x.m >= x.n ? x.rows(begin, end) : x.columns(begin, end));
+    }
+  });
+}
+
+template <class T>
+void floating(const Operands<T>& x) {
+  if (x.m == 0 || x.n == 0) return;
+  if (x.k == 0) return direct(x);
+  in_pieces(x, one_thread<T>);
+}
+
+template <class T>
+struct IntegerGemm {
+  GRADUS_INLINE static void run(Operands<T> x) {
+    for (int64_t i = 0; i < x.m; ++i) {
+      T* c = x.c + i * x.ldc;
+      for (int64_t j = 0; j < x.n; ++j) c[j] = x.beta == 0 ? T(0) : static_cast<T>(x.beta * c[j]);
+      for (int64_t p = 0; p < x.k; ++p) {
+        const T left = static_cast<T>(x.alpha * x.a[x.trans_a ? p * x.lda + i : i * x.lda + p]);
+        const T* b = x.b + (x.trans_b ? p : p * x.ldb);
+        const int64_t step = x.trans_b ? x.ldb : 1;
+        for (int64_t j = 0; j < x.n; ++j) c[j] = static_cast<T>(c[j] + left * b[j * step]);
+      }
+    }
+  }
+};
+
+}  // namespace
+
+void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda,
+          const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
+  floating(Operands<float>{trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc});
+}
+
+void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, double alpha, const double* a, int64_t lda,
+          const double* b, int64_t ldb, double beta, double* c, int64_t ldc) {
+  floating(Operands<double>{trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc});
+}
+
+template <class T>
+void gemm_integer(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
+                  const T* b, int64_t ldb, T beta, T* c, int64_t ldc) {
+  // Unsigned arithmetic wraps; the bits are those of the signed result.
+  using U = std::make_unsigned_t<T>;
+  const auto bits = [](const T* p) { return reinterpret_cast<const U*>(p); };
+  const Operands<U> x{trans_a,
+                      trans_b,
+                      m,
+                      n,
+                      k,
+                      static_cast<U>(alpha),
+                      bits(a),
+                      lda,
+                      bits(b),
+                      ldb,
+                      static_cast<U>(beta),
+                      reinterpret_cast<U*>(c),
+                      ldc};
+  in_pieces(x, [](const Operands<U>& part) { simd_call<IntegerGemm<U>>(part); });
+}
+
+template void gemm_integer(bool, bool, int64_t, int64_t, int64_t, int64_t, const int64_t*, int64_t, const int64_t*,
+                           int64_t, int64_t, int64_t*, int64_t);
+template void gemm_integer(bool, bool, int64_t, int64_t, int64_t, int32_t, const int32_t*, int64_t, const int32_t*,
+                           int64_t, int32_t, int32_t*, int64_t);
+template void gemm_integer(bool, bool, int64_t, int64_t, int64_t, uint8_t, const uint8_t*, int64_t, const uint8_t*,
+                           int64_t, uint8_t, uint8_t*, int64_t);
+
+template <class T>
+void gemm_batch(int64_t batch, bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda,
+                int64_t stride_a, const T* b, int64_t ldb, int64_t stride_b, T* c, int64_t ldc, int64_t stride_c) {
+  const auto at = [&](int64_t i) {
+    return Operands<T>{trans_a, trans_b,          m,  n, k, T(1), a + i * stride_a, lda, b + i * stride_b, ldb,
+                       T(0),    c + i * stride_c, ldc};
+  };
+  const int64_t each = multiplications(m, n, k);
+  // A product that is worth cutting is cut the same way alone or in a batch.
+  if (each >= 2 * kPerPiece) {
+    for (int64_t i = 0; i < batch; ++i) floating(at(i));
+    return;
+  }
+  core::parallel_for(batch, std::max<int64_t>(1, kPerPiece / std::max<int64_t>(1, each)),
+                     [&](int64_t first, int64_t last) {
+                       for (int64_t i = first; i < last; ++i) floating(at(i));
+                     });
+}
+
+template void gemm_batch(int64_t, bool, bool, int64_t, int64_t, int64_t, const float*, int64_t, int64_t, const float*,
+                         int64_t, int64_t, float*, int64_t, int64_t);
+template void gemm_batch(int64_t, bool, bool, int64_t, int64_t, int64_t, const double*, int64_t, int64_t, const double*,
+                         int64_t, int64_t, double*, int64_t, int64_t);
+
+}  // namespace gradus::cpu

@@ -1,0 +1,28 @@
+// Matrix products over raw memory: C = alpha * op(A) op(B) + beta * C, with op(A) [m, k], op(B) [k, n], C [m, n].
+#pragma once
+
+#include <cstdint>
+
+namespace gradus::cpu {
+
+// Row-major. A is stored [m, k], or [k, m] when trans_a; rows are lda elements apart; likewise B, and C with ldc.
+// C does not overlap A or B, and is not read where beta is 0. Where m, n and k are large enough several threads share
+// the work, in pieces that depend on the sizes alone: the result has the same bits for any number of threads.
+void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha, const float* a,
+          std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc);
+void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, double alpha, const double* a,
+          std::int64_t lda, const double* b, std::int64_t ldb, double beta, double* c, std::int64_t ldc);
+
+// Integers, which wrap around as in PyTorch. T: int64_t, int32_t, uint8_t.
+template <class T>
+void gemm_integer(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a,
+                  std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c, std::int64_t ldc);
+
+// A number of products of the same sizes; the i-th has its matrices i * stride_a, ... elements further on. Small ones
+// are shared out between threads whole.
+template <class T>
+void gemm_batch(std::int64_t batch, bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k,
+                const T* a, std::int64_t lda, std::int64_t stride_a, const T* b, std::int64_t ldb,
+                std::int64_t stride_b, T* c, std::int64_t ldc, std::int64_t stride_c);
+
+}  // namespace gradus::cpu

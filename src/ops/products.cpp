@@ -1,0 +1,80 @@
+#include "ops/products.h"
+
+#include <algorithm>
+
+#include "autograd/inplace.h"
+#include "kernels/gemm.h"
+
+namespace gradus::ops {
+
+namespace {
+
+// Rows (or columns, when transposed) that follow each other in memory without overlap, their elements side by side.
+bool readable(std::int64_t rows, std::int64_t columns, std::int64_t row_stride, std::int64_t column_stride) {
+  return (column_stride == 1 || columns <= 1) && (row_stride >= std::max<std::int64_t>(1, columns) || rows <= 1);
+}
+
+}  // namespace
+
+Matrix::Matrix(const Tensor& x) : tensor(x) {
+  const int rank = x.sizes().rank();
+  const std::int64_t rows = x.sizes()[rank - 2], columns = x.sizes()[rank - 1];
+  const std::int64_t row_stride = x.strides()[rank - 2], column_stride = x.strides()[rank - 1];
+  if (readable(rows, columns, row_stride, column_stride)) {
+    ld = row_stride;
+  } else if (readable(columns, rows, column_stride, row_stride)) {
+    trans = true;
+    ld = column_stride;
+  } else {
+    tensor = x.contiguous();
+  }
+  // A single row may have any stride; the libraries still want one that fits it.
+  ld = tensor.is_same(x) ? std::max({ld, trans ? rows : columns, std::int64_t{1}}) : std::max<std::int64_t>(1, columns);
+}
+
+void check_product_types(const char* call, const Tensor& a, const Tensor& b) {
+  if (a.dtype() != b.dtype()) {
+    throw DtypeError(std::string(call) + ": both operands must have the same type, got " + to_string(a.dtype()) +
+                     " and " + to_string(b.dtype()));
+  }
+  if (a.dtype() == kBool) throw DtypeError(std::string(call) + ": not defined for bool tensors");
+}
+
+void multiply_into(const Tensor& y, const Tensor& a, const Tensor& b, double alpha, double beta) {
+  if (y.dtype() == kBFloat16) {
+    const Tensor wide = beta == 0 ? empty(y.sizes()) : y.to(kFloat32);
+    multiply_into(wide, a.to(kFloat32), b.to(kFloat32), alpha, beta);
+    detail::copy_data(y, wide);
+    return;
+  }
+  const std::int64_t m = a.sizes()[0], k = a.sizes()[1], n = b.sizes()[1];
+  const Matrix left(a), right(b);
+  const auto run = [&]<class T>(T) {
+    const auto data = [](const Tensor& x) { return reinterpret_cast<T*>(x.impl()->data); };
+    const T first = static_cast<T>(alpha), second = static_cast<T>(beta);
+    if constexpr (std::is_floating_point_v<T>) {
+      cpu::gemm(left.trans, right.trans, m, n, k, first, data(left.tensor), left.ld, data(right.tensor), right.ld,
+                second, data(y), n);
+    } else {
+      cpu::gemm_integer(left.trans, right.trans, m, n, k, first, data(left.tensor), left.ld, data(right.tensor),
+                        right.ld, second, data(y), n);
+    }
+  };
+  switch (y.dtype()) {
+    case Dtype::Float32:
+      return run(float{});
+    case Dtype::Float64:
+      return run(double{});
+    case Dtype::Int64:
+      return run(std::int64_t{});
+    case Dtype::Int32:
+      return run(std::int32_t{});
+    case Dtype::UInt8:
+      return run(std::uint8_t{});
+    case Dtype::Bool:
+    case Dtype::BFloat16:
+      break;
+  }
+}
+
+}  // namespace gradus::ops

@@ -1,0 +1,148 @@
+// Matrix products against the plain triple loop.
+#include "kernels/gemm.h"
+
+#include <gtest/gtest.h>
+#include <omp.h>
+
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <random>
+
+#include "kernels/cpu/direct_gemm.h"
+#include "kernels/cpu/simd.h"
+#include "kernels/reference/gemm.h"
+
+namespace gradus {
+namespace {
+
+using std::int64_t;
+
+template <class T>
+std::vector<T> numbers(int64_t count, unsigned seed) {
+  std::mt19937 engine(seed);
+  std::vector<T> values(static_cast<std::size_t>(count));
+  for (T& value : values) {
+    if constexpr (std::is_floating_point_v<T>) {
+      value = static_cast<T>(std::uniform_real_distribution<double>(-1, 1)(engine));
+    } else {
+      value = static_cast<T>(std::uniform_int_distribution<int>(-9, 9)(engine));
+    }
+  }
+  return values;
+}
+
+// The product with every leading dimension `extra` wider than its matrix, checked with what lies between the rows.
+template <class T, class F>
+void check(F&& product, bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, T beta, int64_t extra) {
+  const int64_t lda = std::max<int64_t>(1, (ta ? m : k) + extra), ldb = std::max<int64_t>(1, (tb ? k : n) + extra);
+  const int64_t ldc = std::max<int64_t>(1, n + extra);
+  const auto a = numbers<T>((ta ? k : m) * lda + 1, 1), b = numbers<T>((tb ? n : k) * ldb + 1, 2);
+  auto c = numbers<T>(m * ldc + 1, 3);
+  if constexpr (std::is_floating_point_v<T>)
+    if (beta == 0)  // what stands in C is not read
+      for (int64_t i = 0; i < m; ++i)
+        for (int64_t j = 0; j < n; ++j) c[static_cast<std::size_t>(i * ldc + j)] = std::numeric_limits<T>::quiet_NaN();
+  auto want = c;
+  reference::gemm(ta, tb, m, n, k, alpha, a.data(), lda, b.data(), ldb, beta, want.data(), ldc);
+  product(ta, tb, m, n, k, alpha, a.data(), lda, b.data(), ldb, beta, c.data(), ldc);
+  const double tolerance =
+      std::is_floating_point_v<T> ? 2 * std::numeric_limits<T>::epsilon() * static_cast<double>(8 + k) : 0;
+  for (std::size_t i = 0; i < c.size(); ++i) {
+    ASSERT_NEAR(static_cast<double>(c[i]), static_cast<double>(want[i]), tolerance)
+        << (ta ? "t" : "n") << (tb ? "t " : "n ") << m << " x " << n << " x " << k << " beta " << beta << " at " << i;
+  }
+}
+
+template <class T, class F>
+void check_forms(F&& product, int64_t m, int64_t n, int64_t k) {
+  for (int form = 0; form < 4; ++form) {
+    check<T>(product, form & 1, form & 2, m, n, k, T(1), T(0), 0);
+    check<T>(product, form & 1, form & 2, m, n, k, T(2), T(3), 5);
+  }
+}
+
+template <class T>
+struct Gemm : testing::Test {};
+using Floating = testing::Types<float, double>;
+TYPED_TEST_SUITE(Gemm, Floating);
+
+const auto dispatched = [](auto... args) { cpu::gemm(args...); };
+
+TYPED_TEST(Gemm, AwkwardSizes) {
+  for (int64_t m : {0, 1, 7, 17, 33})
+    for (int64_t n : {0, 1, 7, 16, 33})
+      for (int64_t k : {0, 1, 8, 17, 65}) check_forms<TypeParam>(dispatched, m, n, k);
+}
+
+TYPED_TEST(Gemm, SizesThatGoToALibraryOrToSeveralThreads) {
+  check_forms<TypeParam>(dispatched, 65, 63, 129);
+  check_forms<TypeParam>(dispatched, 1000, 7, 300);
+  check_forms<TypeParam>(dispatched, 5, 1031, 260);
+  check_forms<TypeParam>(dispatched, 1, 300, 700);
+  check_forms<TypeParam>(dispatched, 300, 1, 700);
+  check_forms<TypeParam>(dispatched, 1, 1, 100'003);
+}
+
+// Whatever is chosen for a size, each instruction set must be right at all of them.
+TYPED_TEST(Gemm, DirectLoopsInEveryInstructionSet) {
+  using T = TypeParam;
+  const auto direct = [](bool ta, bool tb, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
+                         const T* b, int64_t ldb, T beta, T* c, int64_t ldc) {
+    cpu::direct_gemm(m, n, k, alpha, a, ta ? 1 : lda, ta ? lda : 1, b, tb ? 1 : ldb, tb ? ldb : 1, beta, c, ldc);
+  };
+  for (cpu::Isa isa : {cpu::Isa::base, cpu::Isa::v3, cpu::Isa::v4}) {
+    cpu::set_isa(isa);
+    for (int64_t m : {1, 5, 6, 7, 13, 25})
+      for (int64_t n : {1, 3, 4, 8, 9, 16, 17, 31, 32, 33, 40})
+        for (int64_t k : {0, 1, 9}) check_forms<T>(direct, m, n, k);
+    check_forms<T>(direct, 14, 21, 600);  // more than one block deep
+  }
+  cpu::set_isa(cpu::best_isa());
+}
+
+TYPED_TEST(Gemm, NumberOfThreadsDoesNotChangeBits) {
+  using T = TypeParam;
+  const int before = omp_get_max_threads();
+  for (auto [m, n, k] : {std::array<int64_t, 3>{1024, 128, 16}, {7, 1024, 300}, {300, 200, 100}}) {
+    const auto a = numbers<T>(m * k, 1), b = numbers<T>(k * n, 2);
+    std::vector<T> results[2] = {numbers<T>(m * n, 3), numbers<T>(m * n, 4)};
+    for (int threads : {1, 3}) {
+      omp_set_num_threads(threads);
+      cpu::gemm(false, false, m, n, k, T(1), a.data(), k, b.data(), n, T(0), results[threads / 2].data(), n);
+      EXPECT_EQ(omp_get_max_threads(), threads);
+    }
+    EXPECT_EQ(std::memcmp(results[0].data(), results[1].data(), results[0].size() * sizeof(T)), 0);
+  }
+  omp_set_num_threads(before);
+}
+
+TYPED_TEST(Gemm, BatchesEqualSingleProducts) {
+  using T = TypeParam;
+  const int64_t batch = 5, m = 6, n = 9, k = 11;
+  const auto a = numbers<T>(batch * m * k, 1), b = numbers<T>(k * n, 2);
+  auto c = numbers<T>(batch * m * n, 3), want = c;
+  cpu::gemm_batch<T>(batch, false, false, m, n, k, a.data(), k, m * k, b.data(), n, 0, c.data(), n, m * n);
+  for (int64_t i = 0; i < batch; ++i) {
+    reference::gemm(false, false, m, n, k, T(1), a.data() + i * m * k, k, b.data(), n, T(0), want.data() + i * m * n,
+                    n);
+  }
+  for (std::size_t i = 0; i < c.size(); ++i) EXPECT_NEAR(c[i], want[i], 1e-5);
+}
+
+TEST(GemmInteger, IsExactAndWrapsAround) {
+  const auto product = [](auto... args) { cpu::gemm_integer(args...); };
+  for (int64_t m : {0, 1, 7, 130})
+    for (int64_t n : {1, 9, 70})
+      for (int64_t k : {0, 1, 65}) {
+        check_forms<int64_t>(product, m, n, k);
+        check_forms<std::int32_t>(product, m, n, k);
+      }
+  const std::int32_t a[] = {2'000'000'000}, b[] = {3};
+  std::int32_t c = 0;
+  cpu::gemm_integer<std::int32_t>(false, false, 1, 1, 1, 1, a, 1, b, 1, 0, &c, 1);
+  EXPECT_EQ(c, static_cast<std::int32_t>(6'000'000'000LL));
+}
+
+}  // namespace
+}  // namespace gradus
