@@ -19,6 +19,12 @@ Tensor add(const Tensor& a, const Tensor& b, const Scalar& alpha = 1);  // a + a
 Tensor sub(const Tensor& a, const Tensor& b, const Scalar& alpha = 1);  // a - alpha * b
 Tensor mul(const Tensor& a, const Tensor& b);
 Tensor div(const Tensor& a, const Tensor& b);  // true division: integers become float32
+Tensor add(const Tensor& a, const Scalar& b);
+Tensor sub(const Tensor& a, const Scalar& b);
+Tensor sub(const Scalar& a, const Tensor& b);
+Tensor mul(const Tensor& a, const Scalar& b);
+Tensor div(const Tensor& a, const Scalar& b);
+Tensor div(const Scalar& a, const Tensor& b);
 Tensor floor_divide(const Tensor& a, const Tensor& b);
 Tensor remainder(const Tensor& a, const Tensor& b);  // sign of the divisor, as Python's %
 Tensor pow(const Tensor& a, const Tensor& exponent);
@@ -35,6 +41,12 @@ Tensor lt(const Tensor& a, const Tensor& b);
 Tensor le(const Tensor& a, const Tensor& b);
 Tensor gt(const Tensor& a, const Tensor& b);
 Tensor ge(const Tensor& a, const Tensor& b);
+Tensor eq(const Tensor& a, const Scalar& b);
+Tensor ne(const Tensor& a, const Scalar& b);
+Tensor lt(const Tensor& a, const Scalar& b);
+Tensor le(const Tensor& a, const Scalar& b);
+Tensor gt(const Tensor& a, const Scalar& b);
+Tensor ge(const Tensor& a, const Scalar& b);
 Tensor logical_and(const Tensor& a, const Tensor& b);
 Tensor logical_or(const Tensor& a, const Tensor& b);
 Tensor logical_xor(const Tensor& a, const Tensor& b);
@@ -178,29 +190,30 @@ inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }
 inline Tensor operator/(const Tensor& a, const Tensor& b) { return div(a, b); }
 inline Tensor operator-(const Tensor& x) { return neg(x); }
 
-// A number beside a tensor: a 0-d tensor of the type the result will have.
-Tensor number(const Scalar& value, const Tensor& beside);
-#define GRADUS_SCALAR_OPERATOR(symbol, function)                                                        \
-  inline Tensor operator symbol(const Tensor& a, const Scalar& b) { return function(a, number(b, a)); } \
-  inline Tensor operator symbol(const Scalar& a, const Tensor& b) { return function(number(a, b), b); }
-GRADUS_SCALAR_OPERATOR(+, add)
-GRADUS_SCALAR_OPERATOR(-, sub)
-GRADUS_SCALAR_OPERATOR(*, mul)
-GRADUS_SCALAR_OPERATOR(/, div)
-#undef GRADUS_SCALAR_OPERATOR
-#define GRADUS_COMPARISON_OPERATOR(symbol, function)                                                    \
-  inline Tensor operator symbol(const Tensor& a, const Tensor& b) { return function(a, b); }            \
-  inline Tensor operator symbol(const Tensor& a, const Scalar& b) { return function(a, number(b, a)); } \
-  inline Tensor operator symbol(const Scalar& a, const Tensor& b) { return function(number(a, b), b); }
-GRADUS_COMPARISON_OPERATOR(==, eq)
-GRADUS_COMPARISON_OPERATOR(!=, ne)
-GRADUS_COMPARISON_OPERATOR(<, lt)
-GRADUS_COMPARISON_OPERATOR(<=, le)
-GRADUS_COMPARISON_OPERATOR(>, gt)
-GRADUS_COMPARISON_OPERATOR(>=, ge)
+inline Tensor operator+(const Tensor& a, const Scalar& b) { return add(a, b); }
+inline Tensor operator-(const Tensor& a, const Scalar& b) { return sub(a, b); }
+inline Tensor operator*(const Tensor& a, const Scalar& b) { return mul(a, b); }
+inline Tensor operator/(const Tensor& a, const Scalar& b) { return div(a, b); }
+inline Tensor operator+(const Scalar& a, const Tensor& b) { return add(b, a); }
+inline Tensor operator-(const Scalar& a, const Tensor& b) { return sub(a, b); }
+inline Tensor operator*(const Scalar& a, const Tensor& b) { return mul(b, a); }
+inline Tensor operator/(const Scalar& a, const Tensor& b) { return div(a, b); }
+#define GRADUS_COMPARISON_OPERATOR(symbol, function, mirrored)                               \
+  inline Tensor operator symbol(const Tensor& a, const Tensor& b) { return function(a, b); } \
+  inline Tensor operator symbol(const Tensor& a, const Scalar& b) { return function(a, b); } \
+  inline Tensor operator symbol(const Scalar& a, const Tensor& b) { return mirrored(b, a); }
+GRADUS_COMPARISON_OPERATOR(==, eq, eq)
+GRADUS_COMPARISON_OPERATOR(!=, ne, ne)
+GRADUS_COMPARISON_OPERATOR(<, lt, gt)
+GRADUS_COMPARISON_OPERATOR(<=, le, ge)
+GRADUS_COMPARISON_OPERATOR(>, gt, lt)
+GRADUS_COMPARISON_OPERATOR(>=, ge, le)
 #undef GRADUS_COMPARISON_OPERATOR
 inline Tensor operator!(const Tensor& x) { return logical_not(x); }
 inline Tensor operator&(const Tensor& a, const Tensor& b) { return logical_and(a, b); }
 inline Tensor operator|(const Tensor& a, const Tensor& b) { return logical_or(a, b); }
+
+// A number beside a tensor, where an operation wants two: a 0-d tensor of the type the result will have.
+Tensor number(const Scalar& value, const Tensor& beside);
 
 }  // namespace gradus

@@ -1,9 +1,10 @@
-// add, sub, mul, div, and their like: two broadcast operands.
+// add, sub, mul, div: two broadcast operands, or one and a number.
 #include <gradus/ops.h>
 
 #include <cmath>
 
 #include "ops/elementwise.h"
+#include "ops/with_number.h"
 
 namespace gradus {
 
@@ -25,8 +26,8 @@ struct Add {
       return wrapping_add(a, wrapping_mul(static_cast<T>(integer_alpha), b));
     }
   }
-  Tensor da(const Tensor& g, const Tensor&, const Tensor&) const { return g; }
-  Tensor db(const Tensor& g, const Tensor&, const Tensor&) const { return alpha == 1 ? g : g * alpha; }
+  Tensor da(const Tensor& g, const auto&, const auto&) const { return g; }
+  Tensor db(const Tensor& g, const auto&, const auto&) const { return alpha == 1 ? g : g * alpha; }
 };
 
 struct Mul {
@@ -37,8 +38,8 @@ struct Mul {
   GRADUS_INLINE T f(T a, T b) const {
     return wrapping_mul(a, b);
   }
-  Tensor da(const Tensor& g, const Tensor&, const Tensor& b) const { return g * b; }
-  Tensor db(const Tensor& g, const Tensor& a, const Tensor&) const { return g * a; }
+  Tensor da(const Tensor& g, const auto&, const auto& b) const { return g * b; }
+  Tensor db(const Tensor& g, const auto& a, const auto&) const { return g * a; }
 };
 
 struct Div {
@@ -48,8 +49,8 @@ struct Div {
   GRADUS_INLINE T f(T a, T b) const {
     return a / b;
   }
-  Tensor da(const Tensor& g, const Tensor&, const Tensor& b) const { return g / b; }
-  Tensor db(const Tensor& g, const Tensor& a, const Tensor& b) const { return -g * (a / b / b); }
+  Tensor da(const Tensor& g, const auto&, const auto& b) const { return g / b; }
+  Tensor db(const Tensor& g, const auto& a, const auto& b) const { return -g * (a / b / b); }
 };
 
 Add scaled(const Scalar& alpha) { return {alpha.to<double>(), alpha.to<std::int64_t>()}; }
@@ -62,8 +63,8 @@ void check_alpha(const char* name, Dtype dtype, const Scalar& alpha) {
 }
 
 // What it means to subtract truth values nobody can say; PyTorch refuses it too.
-void refuse_bool(const Tensor& a, const Tensor& b) {
-  if (a.dtype() == kBool && b.dtype() == kBool) throw DtypeError("sub: not defined for two bool tensors");
+void refuse_bool(Dtype a, Dtype b) {
+  if (a == kBool && b == kBool) throw DtypeError("sub: not defined for two truth values");
 }
 
 }  // namespace
@@ -74,7 +75,7 @@ Tensor add(const Tensor& a, const Tensor& b, const Scalar& alpha) {
 }
 
 Tensor sub(const Tensor& a, const Tensor& b, const Scalar& alpha) {
-  refuse_bool(a, b);
+  refuse_bool(a.dtype(), b.dtype());
   check_alpha("sub", result_type(a, b), alpha);
   return binary(negated(alpha), a, b);
 }
@@ -82,16 +83,34 @@ Tensor sub(const Tensor& a, const Tensor& b, const Scalar& alpha) {
 Tensor mul(const Tensor& a, const Tensor& b) { return binary(Mul{}, a, b); }
 Tensor div(const Tensor& a, const Tensor& b) { return binary(Div{}, a, b); }
 
+Tensor add(const Tensor& a, const Scalar& b) { return with_number(Add{}, a, b); }
+Tensor mul(const Tensor& a, const Scalar& b) { return with_number(Mul{}, a, b); }
+Tensor div(const Tensor& a, const Scalar& b) { return with_number(Div{}, a, b); }
+Tensor div(const Scalar& a, const Tensor& b) { return with_number<Side::left>(Div{}, b, a); }
+
+Tensor sub(const Tensor& a, const Scalar& b) {
+  refuse_bool(a.dtype(), b.kind());
+  return with_number(negated(1), a, b);
+}
+
+Tensor sub(const Scalar& a, const Tensor& b) {
+  refuse_bool(a.kind(), b.dtype());
+  return with_number<Side::left>(negated(1), b, a);
+}
+
 Tensor& Tensor::add_(const Tensor& other, const Scalar& alpha) { return binary_(scaled(alpha), *this, other); }
-Tensor& Tensor::add_(const Scalar& other) { return add_(number(other, *this)); }
+Tensor& Tensor::add_(const Scalar& other) { return with_number_(Add{}, *this, other); }
 Tensor& Tensor::sub_(const Tensor& other, const Scalar& alpha) {
-  refuse_bool(*this, other);
+  refuse_bool(dtype(), other.dtype());
   return binary_(negated(alpha), *this, other);
 }
-Tensor& Tensor::sub_(const Scalar& other) { return sub_(number(other, *this)); }
+Tensor& Tensor::sub_(const Scalar& other) {
+  refuse_bool(dtype(), other.kind());
+  return with_number_(negated(1), *this, other);
+}
 Tensor& Tensor::mul_(const Tensor& other) { return binary_(Mul{}, *this, other); }
-Tensor& Tensor::mul_(const Scalar& other) { return mul_(number(other, *this)); }
+Tensor& Tensor::mul_(const Scalar& other) { return with_number_(Mul{}, *this, other); }
 Tensor& Tensor::div_(const Tensor& other) { return binary_(Div{}, *this, other); }
-Tensor& Tensor::div_(const Scalar& other) { return div_(number(other, *this)); }
+Tensor& Tensor::div_(const Scalar& other) { return with_number_(Div{}, *this, other); }
 
 }  // namespace gradus

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "ops/elementwise.h"
+#include "ops/with_number.h"
 
 namespace gradus {
 
@@ -88,6 +89,12 @@ Tensor lt(const Tensor& a, const Tensor& b) { return predicate(Lt{}, a, b); }
 Tensor le(const Tensor& a, const Tensor& b) { return predicate(Le{}, a, b); }
 Tensor gt(const Tensor& a, const Tensor& b) { return predicate(Gt{}, a, b); }
 Tensor ge(const Tensor& a, const Tensor& b) { return predicate(Ge{}, a, b); }
+Tensor eq(const Tensor& a, const Scalar& b) { return predicate(Eq{}, a, b); }
+Tensor ne(const Tensor& a, const Scalar& b) { return predicate(Ne{}, a, b); }
+Tensor lt(const Tensor& a, const Scalar& b) { return predicate(Lt{}, a, b); }
+Tensor le(const Tensor& a, const Scalar& b) { return predicate(Le{}, a, b); }
+Tensor gt(const Tensor& a, const Scalar& b) { return predicate(Gt{}, a, b); }
+Tensor ge(const Tensor& a, const Scalar& b) { return predicate(Ge{}, a, b); }
 Tensor logical_and(const Tensor& a, const Tensor& b) { return predicate(LogicalAnd{}, a, b); }
 Tensor logical_or(const Tensor& a, const Tensor& b) { return predicate(LogicalOr{}, a, b); }
 Tensor logical_xor(const Tensor& a, const Tensor& b) { return predicate(LogicalXor{}, a, b); }

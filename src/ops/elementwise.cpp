@@ -20,7 +20,7 @@ Tensor run_elementwise(const char* name, cpu::Loop loop, const void* formula, st
   for (const Tensor* x : ins) {
     alike = alike && x->is_contiguous() && x->dtype() == compute && x->sizes() == first.sizes();
   }
-  if (alike && !into.defined() && result == compute && first.numel() <= 4096) {
+  if (alike && !into.defined() && (result == compute || result == kBool) && first.numel() <= 4096) {
     Tensor y = detail::make_empty(first.sizes(), result, first.device());
     const void* data[cpu::kMaxOperands] = {};
     for (std::size_t i = 0; i < ins.size(); ++i) data[i] = ins[i]->impl()->data;
