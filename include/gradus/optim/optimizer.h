@@ -1,0 +1,146 @@
+// Optimizers: groups of parameters, each with its options; one pass over memory per step.
+//
+//   optim::SGD opt({{.params = net.features.parameters()},
+//                   {.params = net.classifier.parameters(), .lr = 1e-2}}, {.lr = 1e-5, .momentum = 0.9});
+//   for (auto& group : opt.param_groups()) group.lr = *group.lr * 0.1;
+//
+// An option that a group leaves unset takes the optimizer's default; one that it sets always wins. Options may be
+// written at any time; every step checks them.
+//
+// As in PyTorch, a parameter whose gradient is undefined is skipped: it is not decayed, and its state does not move.
+// One whose gradient is zero is not skipped.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <span>
+#include <variant>
+
+#include <gradus/optim/params.h>
+
+namespace gradus::optim {
+
+// An option of any optimizer as a value. A missing one (monostate) stands for PyTorch's None.
+using OptionValue = std::variant<std::monostate, bool, std::int64_t, double, std::pair<double, double>, std::string>;
+std::string to_string(const OptionValue& value);
+
+// An optimizer's state as values, keyed by parameter name.
+struct OptimizerState {
+  struct Group {
+    std::string name;
+    std::map<std::string, OptionValue> options;
+    std::vector<std::string> params;
+  };
+  struct Param {
+    std::int64_t step = 0;  // updates so far
+    std::map<std::string, Tensor> tensors;
+    std::map<std::string, double> numbers;
+  };
+  std::string optimizer;  // "Adam"
+  std::vector<Group> groups;
+  std::map<std::string, Param> params;  // those that have been updated
+};
+
+struct LoadStateOptions {
+  bool strict = true;   // names that are only here or only there are an error
+  bool options = true;  // take the groups' options too, group by group
+};
+struct LoadStateReport {
+  std::vector<std::string> loaded, missing, unexpected, mismatched;
+  std::string to_string() const;
+};
+
+class Optimizer {
+ public:
+  virtual ~Optimizer();
+  Optimizer(const Optimizer&) = delete;
+  Optimizer& operator=(const Optimizer&) = delete;
+
+  virtual const char* name() const = 0;
+
+  // Updates every parameter that has a gradient.
+  void step();
+  // Calls closure, which computes gradients and gives the loss, then steps. Gives the loss.
+  virtual Tensor step(const std::function<Tensor()>& closure);
+  void zero_grad(bool set_to_none = true);
+  // zero_grad, backward for this optimizer's parameters only, step: nothing else is computed or stored.
+  void minimize(const Tensor& loss);
+
+  // All parameters, group by group; what `loss.backward({.inputs = opt.parameters()})` takes.
+  std::vector<Tensor> parameters() const;
+
+  // The groups without their C++ type: what schedules, audits and checkpoints use.
+  virtual std::size_t group_count() const = 0;
+  virtual const Params& group_params(std::size_t group) const = 0;
+  virtual std::string group_name(std::size_t group) const = 0;
+  virtual std::vector<std::string> option_names() const = 0;
+  virtual OptionValue option(std::size_t group, const std::string& name) const = 0;  // ValueError: no such option
+  virtual void set_option(std::size_t group, const std::string& name, const OptionValue& value) = 0;
+
+  // Copies of the state. load_state_dict checks everything before it changes anything; tensors keep the saved type.
+  virtual OptimizerState state_dict() const = 0;
+  virtual LoadStateReport load_state_dict(const OptimizerState& state, const LoadStateOptions& options = {}) = 0;
+  // One tensor of a parameter's state ("exp_avg"), sharing memory; undefined where it has none.
+  virtual Tensor state_of(const Tensor& parameter, const std::string& name) const = 0;
+  virtual std::int64_t steps_of(const Tensor& parameter) const = 0;
+
+  // Called around every step; remove with the handle.
+  using Hook = std::function<void(Optimizer&)>;
+  std::size_t register_step_pre_hook(Hook hook);
+  std::size_t register_step_post_hook(Hook hook);
+  void remove_hook(std::size_t handle);
+
+  std::string to_string() const;  // as PyTorch prints it
+
+ protected:
+  Optimizer() = default;
+  virtual void update() = 0;
+
+ private:
+  std::size_t next_hook_ = 1;
+  std::map<std::size_t, Hook> pre_hooks_, post_hooks_;
+};
+
+// The optimizer whose options are of type Options, which has `params`, `name` and optional fields. Its rule is RuleOf
+// <Options>, in one file of src/optim.
+template <class Options>
+class OptimizerOf : public Optimizer {
+ public:
+  OptimizerOf(const Params& params, const Options& defaults = {});
+  OptimizerOf(const std::vector<Options>& groups, const Options& defaults = {});
+  ~OptimizerOf() override;
+
+  const char* name() const override;
+  // Every option of every group, set. Writing through it takes effect at the next step.
+  std::span<Options> param_groups() { return groups_; }
+  std::span<const Options> param_groups() const { return groups_; }
+  const Options& defaults() const { return defaults_; }
+
+  // At any time; parameters that are already here are refused and nothing changes.
+  void add_param_group(const Options& group);
+  // Its parameters leave with their state; the others keep theirs.
+  void remove_param_group(std::size_t group);
+
+  std::size_t group_count() const override { return groups_.size(); }
+  const Params& group_params(std::size_t group) const override { return groups_.at(group).params; }
+  std::string group_name(std::size_t group) const override;
+  std::vector<std::string> option_names() const override;
+  OptionValue option(std::size_t group, const std::string& name) const override;
+  void set_option(std::size_t group, const std::string& name, const OptionValue& value) override;
+  OptimizerState state_dict() const override;
+  LoadStateReport load_state_dict(const OptimizerState& state, const LoadStateOptions& options = {}) override;
+  Tensor state_of(const Tensor& parameter, const std::string& name) const override;
+  std::int64_t steps_of(const Tensor& parameter) const override;
+
+ protected:
+  void update() override;
+
+ private:
+  struct Engine;
+  Options defaults_;
+  std::vector<Options> groups_;
+  std::unique_ptr<Engine> engine_;
+};
+
+}  // namespace gradus::optim

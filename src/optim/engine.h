@@ -1,0 +1,383 @@
+// What all optimizers share: groups, defaults, checks, state, and the step. Included by each rule's file.
+#pragma once
+
+#include <gradus/op.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "core/tensor_access.h"
+#include "optim/rule.h"
+
+namespace gradus::optim {
+
+// A parameter's state.
+struct Entry {
+  Tensor param;
+  std::string name;  // unique within the optimizer
+  std::int64_t step = 0;
+  std::vector<std::pair<const char*, Tensor>> tensors;
+  Numbers numbers{};
+
+  Tensor* find(std::string_view state) {
+    for (auto& [key, tensor] : tensors)
+      if (state == key) return &tensor;
+    return nullptr;
+  }
+};
+
+std::string group_place(std::size_t index, const std::string& name);  // "group 1 ('head')"
+// Throws where a parameter of `group` is undefined, not a leaf, there twice, or in one of the groups before.
+void check_params(const char* optimizer, const std::string& place, const Params& group,
+                  const std::vector<std::vector<Entry>>& before, std::span<const std::string> places);
+// A name that no entry has: the given one, the tensor's, "param.3", with "#2" where that is taken.
+std::string unique_name(const NamedTensor& given, const std::vector<std::vector<Entry>>& entries,
+                        const std::vector<Entry>& group);
+void check_gradient(const char* optimizer, const Entry& entry, const Tensor& grad);
+
+template <class Options>
+struct OptimizerOf<Options>::Engine {
+  using Rule = RuleOf<Options>;
+  std::vector<std::vector<Entry>> entries;  // one list per group
+  std::vector<Piece> pieces;                // kept between steps for its memory
+  std::vector<Rule> rules;
+
+  static constexpr bool whole() {
+    return requires { &Rule::update_whole; };
+  }
+  static Numbers initial_numbers() {
+    Numbers numbers{};
+    if constexpr (requires { Rule::numbers; })
+      for (std::size_t i = 0; i < Rule::numbers.size(); ++i) numbers[i] = Rule::numbers[i].initial;
+    return numbers;
+  }
+
+  static void check(const std::string& place, const Options& o) {
+    for_each_option<Rule>([&](const auto& field) { check_field(Rule::name, place, field, o); });
+    if constexpr (requires { Rule::check(o); }) {
+      if (const char* rule = Rule::check(o)) {
+        throw ValueError(std::string(Rule::name) + ": " + place + ": " + rule);
+      }
+    }
+  }
+
+  static Options resolved(const Options& group, const Options& defaults) {
+    Options o = group;
+    for_each_option<Rule>([&](const auto& field) { resolve(field, o, defaults); });
+    return o;
+  }
+
+  // The state tensors this update uses, made where they are missing.
+  static bool prepare_state(const Options& o, Entry& entry, std::vector<Tensor>& state) {
+    state.clear();
+    bool fresh = entry.step == 0;
+    for (const char* name : Rule::state(o)) {
+      Tensor* tensor = entry.find(name);
+      if (tensor == nullptr) {
+        fresh = true;
+        double initial = 0;
+        if constexpr (requires { Rule::initial(o, name); }) initial = Rule::initial(o, name);
+        entry.tensors.emplace_back(name, full_like(entry.param.detach(), initial));
+        tensor = &entry.tensors.back().second;
+      }
+      state.push_back(*tensor);
+    }
+    return fresh;
+  }
+
+  void update_group(const Options& o, std::vector<Entry>& group) {
+    std::vector<Tensor> state;
+    std::vector<Tensor> held;  // contiguous gradients, while their pieces are used
+    Moment last;
+    Numbers last_after{};
+    Dtype dtype = kFloat32;
+    for (Entry& entry : group) {
+      const Tensor raw = entry.param.grad();
+      if (!raw.defined()) continue;
+      check_gradient(Rule::name, entry, raw);
+      const Tensor grad = raw.contiguous();
+      const bool fresh = prepare_state(o, entry, state);
+      Moment now{entry.step + 1, fresh, entry.numbers};
+      if constexpr (whole()) {
+        Tensor p = entry.param.detach();
+        Rule::update_whole(o, now, p, grad.detach(), state);
+        entry.numbers = now.numbers;
+      } else {
+        if (!pieces.empty() && entry.param.dtype() != dtype) flush(dtype, state.size());
+        dtype = entry.param.dtype();
+        // Parameters that have been updated equally often share their numbers.
+        if (pieces.empty() || now.step != last.step || now.fresh != last.fresh || now.numbers != last.numbers) {
+          last = now;
+          rules.emplace_back(o, now);
+          last_after = now.numbers;
+        }
+        entry.numbers = last_after;
+        Piece piece{entry.param.data_ptr(), grad.data_ptr(), {}, entry.param.numel(), rules.size() - 1};
+        for (std::size_t i = 0; i < state.size(); ++i) piece.state[i] = state[i].data_ptr();
+        pieces.push_back(piece);
+        if (!grad.is_same(raw)) held.push_back(grad);
+        gradus::detail::bump_version(entry.param);
+      }
+      ++entry.step;
+    }
+    if constexpr (!whole()) flush(dtype, Rule::state(o).size());
+  }
+
+  void flush(Dtype dtype, std::size_t state_count) {
+    if constexpr (!whole()) {
+      if (!pieces.empty()) {
+        const UpdateLoop loop = dtype == kFloat32 ? optim::detail::select_update<Rule, float>(state_count)
+                                                  : optim::detail::select_update<Rule, double>(state_count);
+        run_update(pieces, element_size(dtype), rules.data(), sizeof(Rule), state_count, loop);
+      }
+    }
+    pieces.clear();
+    rules.clear();
+  }
+
+  Entry* find(const Tensor& parameter) {
+    for (auto& group : entries)
+      for (Entry& entry : group)
+        if (entry.param.is_same(parameter)) return &entry;
+    return nullptr;
+  }
+  Entry* find(const std::string& name) {
+    for (auto& group : entries)
+      for (Entry& entry : group)
+        if (entry.name == name) return &entry;
+    return nullptr;
+  }
+};
+
+template <class Options>
+OptimizerOf<Options>::OptimizerOf(const Params& params, const Options& defaults)
+    : OptimizerOf(std::vector<Options>{[&] {
+                    Options group;
+                    group.params = params;
+                    return group;
+                  }()},
+                  defaults) {}
+
+template <class Options>
+OptimizerOf<Options>::OptimizerOf(const std::vector<Options>& groups, const Options& defaults)
+    : defaults_(Engine::resolved(defaults, Options{})), engine_(std::make_unique<Engine>()) {
+  if (!defaults.params.empty()) throw ValueError(std::string(name()) + ": the defaults must not hold params");
+  Engine::check("defaults", defaults_);
+  if (groups.empty()) throw ValueError(std::string(name()) + ": needs at least one group of parameters, got none");
+  for (const Options& group : groups) add_param_group(group);
+}
+
+template <class Options>
+OptimizerOf<Options>::~OptimizerOf() = default;
+
+template <class Options>
+const char* OptimizerOf<Options>::name() const {
+  return RuleOf<Options>::name;
+}
+
+template <class Options>
+void OptimizerOf<Options>::add_param_group(const Options& group) {
+  const std::string place = group_place(groups_.size(), group.name);
+  const Options options = Engine::resolved(group, defaults_);
+  Engine::check(place, options);
+  std::vector<std::string> places;
+  for (std::size_t i = 0; i < groups_.size(); ++i) places.push_back(group_place(i, groups_[i].name));
+  check_params(name(), place, options.params, engine_->entries, places);
+  std::vector<Entry> entries;
+  for (const NamedTensor& given : options.params) {
+    Entry entry;
+    entry.param = given.second;
+    entry.name = unique_name(given, engine_->entries, entries);
+    entry.numbers = Engine::initial_numbers();
+    entries.push_back(std::move(entry));
+  }
+  groups_.push_back(options);
+  engine_->entries.push_back(std::move(entries));
+}
+
+template <class Options>
+void OptimizerOf<Options>::remove_param_group(std::size_t group) {
+  if (group >= groups_.size()) {
+    throw IndexError(std::string(name()) + ".remove_param_group: there are " + std::to_string(groups_.size()) +
+                     " groups, got " + std::to_string(group));
+  }
+  groups_.erase(groups_.begin() + static_cast<std::ptrdiff_t>(group));
+  engine_->entries.erase(engine_->entries.begin() + static_cast<std::ptrdiff_t>(group));
+}
+
+template <class Options>
+std::string OptimizerOf<Options>::group_name(std::size_t group) const {
+  return groups_.at(group).name;
+}
+
+template <class Options>
+void OptimizerOf<Options>::update() {
+  // A group whose option was cleared takes the default again. Nothing is updated unless everything is valid.
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    for_each_option<RuleOf<Options>>([&](const auto& field) { resolve(field, groups_[i], defaults_); });
+    Engine::check(group_place(i, groups_[i].name), groups_[i]);
+  }
+  NoGrad guard;
+  for (std::size_t i = 0; i < groups_.size(); ++i) engine_->update_group(groups_[i], engine_->entries[i]);
+}
+
+template <class Options>
+std::vector<std::string> OptimizerOf<Options>::option_names() const {
+  std::vector<std::string> names;
+  for_each_option<RuleOf<Options>>([&](const auto& field) { names.emplace_back(field.name); });
+  return names;
+}
+
+template <class Options>
+OptionValue OptimizerOf<Options>::option(std::size_t group, const std::string& option) const {
+  std::optional<OptionValue> value;
+  for_each_option<RuleOf<Options>>([&](const auto& field) {
+    if (option == field.name) value = option_value(field, groups_.at(group));
+  });
+  if (!value) throw ValueError(std::string(name()) + ": there is no option '" + option + "'");
+  return *value;
+}
+
+template <class Options>
+void OptimizerOf<Options>::set_option(std::size_t group, const std::string& option, const OptionValue& value) {
+  Options changed = groups_.at(group);
+  bool found = false;
+  for_each_option<RuleOf<Options>>([&](const auto& field) {
+    if (option != field.name) return;
+    assign_option(name(), field, changed, value);
+    found = true;
+  });
+  if (!found) throw ValueError(std::string(name()) + ": there is no option '" + option + "'");
+  Engine::check(group_place(group, changed.name), changed);
+  groups_[group] = std::move(changed);
+}
+
+template <class Options>
+OptimizerState OptimizerOf<Options>::state_dict() const {
+  OptimizerState state;
+  state.optimizer = name();
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    OptimizerState::Group group;
+    group.name = groups_[i].name;
+    for_each_option<RuleOf<Options>>(
+        [&](const auto& field) { group.options[field.name] = option_value(field, groups_[i]); });
+    for (const Entry& entry : engine_->entries[i]) {
+      group.params.push_back(entry.name);
+      if (entry.step == 0 && entry.tensors.empty()) continue;
+      OptimizerState::Param& saved = state.params[entry.name];
+      saved.step = entry.step;
+      for (const auto& [key, tensor] : entry.tensors) saved.tensors[key] = tensor.clone();
+      if constexpr (requires { RuleOf<Options>::numbers; }) {
+        for (std::size_t n = 0; n < RuleOf<Options>::numbers.size(); ++n)
+          saved.numbers[RuleOf<Options>::numbers[n].name] = entry.numbers[n];
+      }
+    }
+    state.groups.push_back(std::move(group));
+  }
+  return state;
+}
+
+template <class Options>
+LoadStateReport OptimizerOf<Options>::load_state_dict(const OptimizerState& state, const LoadStateOptions& options) {
+  using Rule = RuleOf<Options>;
+  const std::string call = std::string(name()) + ".load_state_dict";
+  if (state.optimizer != name()) throw ValueError(call + ": the state is that of " + state.optimizer);
+  LoadStateReport report;
+  std::vector<Options> groups = groups_;
+  if (options.options) {
+    if (state.groups.size() != groups.size()) {
+      throw ValueError(call + ": the state has " + std::to_string(state.groups.size()) + " groups, the optimizer " +
+                       std::to_string(groups.size()) + "; load with options = false to keep this optimizer's own");
+    }
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      for (const auto& [option, value] : state.groups[i].options) {
+        bool found = false;
+        for_each_option<Rule>([&](const auto& field) {
+          if (option != field.name) return;
+          assign_option(name(), field, groups[i], value);
+          found = true;
+        });
+        if (!found) throw ValueError(call + ": there is no option '" + option + "'");
+      }
+      Engine::check(group_place(i, groups[i].name), groups[i]);
+    }
+  }
+  // Which of the saved state belongs here; built aside, so that a refusal changes nothing.
+  std::vector<std::pair<Entry*, Entry>> loaded;
+  std::vector<const char*> known;
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    for (const char* key : Rule::state(groups[i]))
+      if (std::find(known.begin(), known.end(), std::string_view(key)) == known.end()) known.push_back(key);
+  }
+  for (const auto& [key, saved] : state.params) {
+    Entry* entry = engine_->find(key);
+    if (entry == nullptr) {
+      report.unexpected.push_back(key);
+      continue;
+    }
+    Entry fresh;
+    fresh.param = entry->param;
+    fresh.name = entry->name;
+    fresh.step = saved.step;
+    fresh.numbers = Engine::initial_numbers();
+    bool fits = saved.step >= 0;
+    if (!fits) report.mismatched.push_back(key + ": a step of " + std::to_string(saved.step));
+    for (const auto& [tensor_name, tensor] : saved.tensors) {
+      const auto it = std::find(known.begin(), known.end(), std::string_view(tensor_name));
+      const bool sized = tensor.defined() && tensor.sizes() == entry->param.sizes();
+      const bool typed = tensor.defined() && tensor.dtype() == entry->param.dtype();
+      if (it == known.end() || !sized || !typed) {
+        fits = false;
+        report.mismatched.push_back(
+            key + "." + tensor_name + ": " +
+            (it == known.end()
+                 ? "not part of this optimizer's state with its options"
+                 : "needs " + gradus::to_string(entry->param.sizes()) + " " + gradus::to_string(entry->param.dtype()) +
+                       ", got " +
+                       (tensor.defined() ? gradus::to_string(tensor.sizes()) + " " + gradus::to_string(tensor.dtype())
+                                         : "an undefined tensor")));
+        continue;
+      }
+      fresh.tensors.emplace_back(*it, tensor.detach().clone());
+    }
+    if constexpr (requires { Rule::numbers; }) {
+      for (std::size_t n = 0; n < Rule::numbers.size(); ++n) {
+        if (const auto it = saved.numbers.find(Rule::numbers[n].name); it != saved.numbers.end())
+          fresh.numbers[n] = it->second;
+      }
+    }
+    if (!fits) continue;
+    report.loaded.push_back(key);
+    loaded.emplace_back(entry, std::move(fresh));
+  }
+  // A parameter that had no update when it was saved has no state: it is missing only if nobody knew it.
+  for (const auto& group : engine_->entries) {
+    for (const Entry& entry : group) {
+      bool listed = state.params.count(entry.name) != 0;
+      for (const auto& saved : state.groups)
+        listed = listed || std::find(saved.params.begin(), saved.params.end(), entry.name) != saved.params.end();
+      if (!listed) report.missing.push_back(entry.name);
+    }
+  }
+  if (!report.mismatched.empty() || (options.strict && (!report.missing.empty() || !report.unexpected.empty()))) {
+    throw ValueError(call + ": the state does not fit: " + report.to_string());
+  }
+  for (auto& [entry, fresh] : loaded) *entry = std::move(fresh);
+  groups_ = std::move(groups);
+  return report;
+}
+
+template <class Options>
+Tensor OptimizerOf<Options>::state_of(const Tensor& parameter, const std::string& state) const {
+  Entry* entry = engine_->find(parameter);
+  Tensor* found = entry == nullptr ? nullptr : entry->find(state);
+  return found == nullptr ? Tensor() : *found;
+}
+
+template <class Options>
+std::int64_t OptimizerOf<Options>::steps_of(const Tensor& parameter) const {
+  const Entry* entry = engine_->find(parameter);
+  return entry == nullptr ? 0 : entry->step;
+}
+
+}  // namespace gradus::optim

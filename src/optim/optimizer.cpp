@@ -1,0 +1,225 @@
+#include <gradus/optim/optimizer.h>
+
+#include <charconv>
+#include <unordered_set>
+
+#include "core/parallel.h"
+#include "optim/engine.h"
+
+namespace gradus::optim {
+
+Params::Params(const std::vector<Tensor>& tensors) {
+  for (const Tensor& x : tensors) named_.emplace_back(x.defined() ? x.name() : std::string(), x);
+}
+
+namespace {
+
+std::string number_text(double x) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, x).ptr};
+}
+
+}  // namespace
+
+std::string to_string(const OptionValue& value) {
+  struct Show {
+    std::string operator()(std::monostate) const { return "None"; }
+    std::string operator()(bool x) const { return x ? "True" : "False"; }
+    std::string operator()(std::int64_t x) const { return std::to_string(x); }
+    std::string operator()(double x) const { return number_text(x); }
+    std::string operator()(const std::pair<double, double>& x) const {
+      return "(" + number_text(x.first) + ", " + number_text(x.second) + ")";
+    }
+    std::string operator()(const std::string& x) const { return x; }
+  };
+  return std::visit(Show{}, value);
+}
+
+std::string Range::to_string() const {
+  if (std::isinf(low) && std::isinf(high)) return "finite";
+  if (std::isinf(high)) return std::string("finite and ") + (low_open ? "above " : "at least ") + number_text(low);
+  return std::string("in ") + (low_open ? "(" : "[") + number_text(low) + ", " + number_text(high) +
+         (high_open ? ")" : "]");
+}
+
+void refuse_option(const char* optimizer, const std::string& place, const char* option, const std::string& rule,
+                   const std::string& value) {
+  throw ValueError(std::string(optimizer) + ": " + place + ": " + option + " must be " + rule + ", got " + value);
+}
+
+void check_number(const char* optimizer, const std::string& place, const char* option, const Range& range, double x) {
+  refuse_option(optimizer, place, option, range.to_string(), number_text(x));
+}
+
+std::string LoadStateReport::to_string() const {
+  std::string text = std::to_string(loaded.size()) + " loaded";
+  const auto list = [&](const char* what, const std::vector<std::string>& names) {
+    if (names.empty()) return;
+    text += std::string("; ") + what + ": ";
+    for (std::size_t i = 0; i < names.size(); ++i) text += (i ? ", " : "") + names[i];
+  };
+  list("missing", missing);
+  list("unexpected", unexpected);
+  list("mismatched", mismatched);
+  return text;
+}
+
+std::string group_place(std::size_t index, const std::string& name) {
+  return "group " + std::to_string(index) + (name.empty() ? "" : " ('" + name + "')");
+}
+
+void check_params(const char* optimizer, const std::string& place, const Params& group,
+                  const std::vector<std::vector<Entry>>& before, std::span<const std::string> places) {
+  const auto refuse = [&](const std::string& why) {
+    throw ValueError(std::string(optimizer) + ": " + place + ": " + why);
+  };
+  if (group.empty()) refuse("needs at least one parameter, got none");
+  std::unordered_map<const void*, std::string> seen;
+  for (std::size_t g = 0; g < before.size(); ++g)
+    for (std::size_t i = 0; i < before[g].size(); ++i)
+      seen.emplace(before[g][i].param.impl(),
+                   places[g] + ", parameter " + std::to_string(i) + " ('" + before[g][i].name + "')");
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const auto& [name, x] = group[i];
+    const std::string what = "parameter " + std::to_string(i) + (name.empty() ? "" : " ('" + name + "')");
+    if (!x.defined()) refuse(what + " is an undefined tensor");
+    if (!x.is_leaf()) refuse(what + " is the result of an operation (" + x.grad_fn()->name() + "); only leaves train");
+    if (x.dtype() != kFloat32 && x.dtype() != kFloat64) {
+      refuse(what + " must be float32 or float64, got " + gradus::to_string(x.dtype()));
+    }
+    if (!x.is_contiguous()) refuse(what + " must be contiguous, got strides " + gradus::to_string(x.strides()));
+    const auto [it, added] = seen.emplace(x.impl(), place + ", " + what);
+    if (!added) refuse(what + " is already at " + it->second);
+  }
+}
+
+std::string unique_name(const NamedTensor& given, const std::vector<std::vector<Entry>>& entries,
+                        const std::vector<Entry>& group) {
+  std::size_t count = group.size();
+  for (const auto& list : entries) count += list.size();
+  std::string name = !given.first.empty() ? given.first : given.second.name();
+  if (name.empty()) name = "param." + std::to_string(count);
+  const auto taken = [&](const std::string& candidate) {
+    const auto has = [&](const std::vector<Entry>& list) {
+      return std::any_of(list.begin(), list.end(), [&](const Entry& e) { return e.name == candidate; });
+    };
+    return has(group) || std::any_of(entries.begin(), entries.end(), has);
+  };
+  if (!taken(name)) return name;
+  for (int i = 2;; ++i) {
+    std::string candidate = name + "#" + std::to_string(i);
+    if (!taken(candidate)) return candidate;
+  }
+}
+
+void check_gradient(const char* optimizer, const Entry& entry, const Tensor& grad) {
+  if (grad.dtype() == entry.param.dtype() && grad.sizes() == entry.param.sizes() && entry.param.is_contiguous()) return;
+  throw ValueError(std::string(optimizer) + ": parameter '" + entry.name + "' of " +
+                   gradus::to_string(entry.param.sizes()) + " " + gradus::to_string(entry.param.dtype()) +
+                   " must be contiguous and have a gradient like itself, got " + gradus::to_string(grad.sizes()) + " " +
+                   gradus::to_string(grad.dtype()));
+}
+
+void run_update(std::span<const Piece> pieces, std::int64_t element_size, const void* rules, std::size_t rule_size,
+                std::size_t state_count, UpdateLoop loop) {
+  constexpr std::int64_t kGrain = 16384;
+  std::int64_t total = 0;
+  for (const Piece& piece : pieces) total += piece.n;
+  core::parallel_for(
+      total, kGrain,
+      [&](std::int64_t begin, std::int64_t end) {
+        std::int64_t start = 0;  // of the piece, in the row of all elements
+        for (const Piece& piece : pieces) {
+          const std::int64_t from = std::max(begin - start, std::int64_t{0});
+          const std::int64_t to = std::min(end - start, piece.n);
+          start += piece.n;
+          if (from >= to) {
+            if (start >= end) return;
+            continue;
+          }
+          const auto at = [&](const void* p) {
+            return const_cast<std::byte*>(static_cast<const std::byte*>(p)) + from * element_size;
+          };
+          void* state[kMaxState] = {};
+          for (std::size_t i = 0; i < state_count; ++i) state[i] = at(piece.state[i]);
+          loop(static_cast<const std::byte*>(rules) + piece.rule * rule_size, to - from, at(piece.p), at(piece.g),
+               state);
+        }
+      },
+      64);
+}
+
+Optimizer::~Optimizer() = default;
+
+void Optimizer::step() {
+  for (const auto& [handle, hook] : std::map(pre_hooks_)) hook(*this);
+  update();
+  for (const auto& [handle, hook] : std::map(post_hooks_)) hook(*this);
+}
+
+Tensor Optimizer::step(const std::function<Tensor()>& closure) {
+  Tensor loss;
+  {
+    EnableGrad guard;
+    loss = closure();
+  }
+  step();
+  return loss;
+}
+
+std::vector<Tensor> Optimizer::parameters() const {
+  std::vector<Tensor> all;
+  for (std::size_t i = 0; i < group_count(); ++i)
+    for (const auto& [name, tensor] : group_params(i)) all.push_back(tensor);
+  return all;
+}
+
+void Optimizer::zero_grad(bool set_to_none) {
+  for (std::size_t i = 0; i < group_count(); ++i) {
+    for (const auto& [name, tensor] : group_params(i)) {
+      Tensor x = tensor;
+      x.zero_grad(set_to_none);
+    }
+  }
+}
+
+void Optimizer::minimize(const Tensor& loss) {
+  zero_grad();
+  BackwardOptions options;
+  for (Tensor& p : parameters())
+    if (p.requires_grad()) options.inputs.push_back(p);
+  if (options.inputs.empty()) {
+    throw ValueError(std::string(name()) + ".minimize: none of its parameters requires a gradient");
+  }
+  loss.backward(options);
+  step();
+}
+
+std::size_t Optimizer::register_step_pre_hook(Hook hook) {
+  pre_hooks_.emplace(next_hook_, std::move(hook));
+  return next_hook_++;
+}
+
+std::size_t Optimizer::register_step_post_hook(Hook hook) {
+  post_hooks_.emplace(next_hook_, std::move(hook));
+  return next_hook_++;
+}
+
+void Optimizer::remove_hook(std::size_t handle) {
+  pre_hooks_.erase(handle);
+  post_hooks_.erase(handle);
+}
+
+std::string Optimizer::to_string() const {
+  std::string text = std::string(name()) + " (\n";
+  for (std::size_t i = 0; i < group_count(); ++i) {
+    text += "Parameter Group " + std::to_string(i) + "\n";
+    if (!group_name(i).empty()) text += "    name: " + group_name(i) + "\n";
+    auto names = option_names();
+    std::sort(names.begin(), names.end());
+    for (const auto& option : names) text += "    " + option + ": " + optim::to_string(this->option(i, option)) + "\n";
+  }
+  return text + ")";
+}
+
+}  // namespace gradus::optim

@@ -1,0 +1,137 @@
+// The options of an optimizer as a table: names, defaults and ranges, checked in one place for all of them.
+#pragma once
+
+#include <gradus/optim/optimizer.h>
+
+#include <cmath>
+#include <limits>
+#include <tuple>
+
+namespace gradus::optim {
+
+// Numbers must be finite and in [low, high], or inside it where the ends are open.
+struct Range {
+  double low = -std::numeric_limits<double>::infinity();
+  double high = std::numeric_limits<double>::infinity();
+  bool low_open = false, high_open = false;
+
+  bool contains(double x) const {
+    return std::isfinite(x) && (low_open ? x > low : x >= low) && (high_open ? x < high : x <= high);
+  }
+  std::string to_string() const;  // "finite and in [0, 1)"
+};
+constexpr Range any_number{};
+constexpr Range at_least(double low) { return {.low = low}; }
+constexpr Range above(double low) { return {.low = low, .low_open = true}; }
+constexpr Range between(double low, double high) { return {.low = low, .high = high}; }
+constexpr Range inside(double low, double high) {
+  return {.low = low, .high = high, .low_open = true, .high_open = true};
+}
+constexpr Range from_below(double low, double high) { return {.low = low, .high = high, .high_open = true}; }
+
+// One option: a field of Options, its default, and its range. `second` is that of a pair's second number.
+template <class Options, class T>
+struct Field {
+  const char* name;
+  std::optional<T> Options::*member;
+  T fallback;
+  Range range = {}, second = {};
+};
+template <class Options, class T>
+Field(const char*, std::optional<T> Options::*, T) -> Field<Options, T>;
+template <class Options, class T>
+Field(const char*, std::optional<T> Options::*, T, Range) -> Field<Options, T>;
+template <class Options, class T>
+Field(const char*, std::optional<T> Options::*, T, Range, Range) -> Field<Options, T>;
+// One whose absence means something: it has no default.
+template <class Options, class T>
+struct OptionalField {
+  const char* name;
+  std::optional<T> Options::*member;
+  Range range = {};
+};
+
+// "Adam: group 1 ('head'): betas must be ..., got ..."
+[[noreturn]] void refuse_option(const char* optimizer, const std::string& place, const char* option,
+                                const std::string& rule, const std::string& value);
+void check_number(const char* optimizer, const std::string& place, const char* option, const Range& range, double x);
+
+template <class T>
+void check_value(const char* optimizer, const std::string& place, const char* option, const Range& range,
+                 const Range& second, const T& value) {
+  if constexpr (std::is_same_v<T, double> || std::is_same_v<T, std::int64_t>) {
+    if (!range.contains(static_cast<double>(value)))
+      check_number(optimizer, place, option, range, static_cast<double>(value));
+  } else if constexpr (std::is_same_v<T, std::pair<double, double>>) {
+    if (!range.contains(value.first)) check_number(optimizer, place, option, range, value.first);
+    if (!second.contains(value.second)) check_number(optimizer, place, option, second, value.second);
+  }
+}
+
+// Throws ValueError unless `value` is of the option's type (an integer may stand for a floating-point number).
+template <class T>
+T option_as(const char* optimizer, const char* option, const OptionValue& value) {
+  if (const T* exact = std::get_if<T>(&value)) return *exact;
+  if constexpr (std::is_same_v<T, double>) {
+    if (const auto* i = std::get_if<std::int64_t>(&value)) return static_cast<double>(*i);
+  }
+  if constexpr (std::is_same_v<T, std::int64_t>) {
+    if (const auto* x = std::get_if<double>(&value); x && std::trunc(*x) == *x) return static_cast<std::int64_t>(*x);
+  }
+  throw ValueError(std::string(optimizer) + ": option " + option + " cannot be " + to_string(value));
+}
+
+// Calls fn(field) for each of a rule's options.
+template <class Rule, class Fn>
+void for_each_option(Fn&& fn) {
+  std::apply([&](const auto&... field) { (fn(field), ...); }, Rule::options);
+}
+
+// The member of `options`, or what stands for it when it is unset.
+template <class Options, class T>
+OptionValue option_value(const Field<Options, T>& field, const Options& options) {
+  return (options.*field.member).value_or(field.fallback);
+}
+template <class Options, class T>
+OptionValue option_value(const OptionalField<Options, T>& field, const Options& options) {
+  const auto& member = options.*field.member;
+  return member ? OptionValue(*member) : OptionValue();
+}
+
+// Sets what a group leaves unset: from the optimizer's defaults, then from the table.
+template <class Options, class T>
+void resolve(const Field<Options, T>& field, Options& group, const Options& defaults) {
+  auto& member = group.*field.member;
+  if (!member) member = (defaults.*field.member).value_or(field.fallback);
+}
+template <class Options, class T>
+void resolve(const OptionalField<Options, T>& field, Options& group, const Options& defaults) {
+  auto& member = group.*field.member;
+  if (!member) member = defaults.*field.member;
+}
+
+template <class Options, class T>
+void check_field(const char* optimizer, const std::string& place, const Field<Options, T>& field, const Options& o) {
+  check_value(optimizer, place, field.name, field.range, field.second, *(o.*field.member));
+}
+template <class Options, class T>
+void check_field(const char* optimizer, const std::string& place, const OptionalField<Options, T>& field,
+                 const Options& o) {
+  if (o.*field.member) check_value(optimizer, place, field.name, field.range, field.range, *(o.*field.member));
+}
+
+template <class Options, class T>
+void assign_option(const char* optimizer, const Field<Options, T>& field, Options& o, const OptionValue& value) {
+  o.*field.member = option_as<T>(optimizer, field.name, value);
+}
+template <class Options, class T>
+void assign_option(const char* optimizer, const OptionalField<Options, T>& field, Options& o,
+                   const OptionValue& value) {
+  if (std::holds_alternative<std::monostate>(value)) {
+    (o.*field.member).reset();
+  } else {
+    o.*field.member = option_as<T>(optimizer, field.name, value);
+  }
+}
+
+}  // namespace gradus::optim
