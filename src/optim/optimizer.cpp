@@ -28,7 +28,8 @@ std::string to_string(const OptionValue& value) {
     std::string operator()(std::int64_t x) const { return std::to_string(x); }
     std::string operator()(double x) const { return number_text(x); }
     std::string operator()(const std::pair<double, double>& x) const {
-      return "(" + number_text(x.first) + ", " + number_text(x.second) + ")";
+      std::string text = "(";
+      return text.append(number_text(x.first)).append(", ").append(number_text(x.second)).append(")");
     }
     std::string operator()(const std::string& x) const { return x; }
   };
@@ -36,10 +37,15 @@ std::string to_string(const OptionValue& value) {
 }
 
 std::string Range::to_string() const {
-  if (std::isinf(low) && std::isinf(high)) return "finite";
-  if (std::isinf(high)) return std::string("finite and ") + (low_open ? "above " : "at least ") + number_text(low);
-  return std::string("in ") + (low_open ? "(" : "[") + number_text(low) + ", " + number_text(high) +
-         (high_open ? ")" : "]");
+  std::string text = "finite";
+  if (std::isinf(low) && std::isinf(high)) return text;
+  if (std::isinf(high)) {
+    text.append(low_open ? " and above " : " and at least ").append(number_text(low));
+    return text;
+  }
+  text = low_open ? "in (" : "in [";
+  text.append(number_text(low)).append(", ").append(number_text(high)).append(high_open ? ")" : "]");
+  return text;
 }
 
 void refuse_option(const char* optimizer, const std::string& place, const char* option, const std::string& rule,
@@ -65,7 +71,9 @@ std::string LoadStateReport::to_string() const {
 }
 
 std::string group_place(std::size_t index, const std::string& name) {
-  return "group " + std::to_string(index) + (name.empty() ? "" : " ('" + name + "')");
+  std::string place = "group " + std::to_string(index);
+  if (!name.empty()) place.append(" ('").append(name).append("')");
+  return place;
 }
 
 void check_params(const char* optimizer, const std::string& place, const Params& group,
@@ -81,7 +89,8 @@ void check_params(const char* optimizer, const std::string& place, const Params&
                    places[g] + ", parameter " + std::to_string(i) + " ('" + before[g][i].name + "')");
   for (std::size_t i = 0; i < group.size(); ++i) {
     const auto& [name, x] = group[i];
-    const std::string what = "parameter " + std::to_string(i) + (name.empty() ? "" : " ('" + name + "')");
+    std::string what = "parameter " + std::to_string(i);
+    if (!name.empty()) what.append(" ('").append(name).append("')");
     if (!x.defined()) refuse(what + " is an undefined tensor");
     if (!x.is_leaf()) refuse(what + " is the result of an operation (" + x.grad_fn()->name() + "); only leaves train");
     if (x.dtype() != kFloat32 && x.dtype() != kFloat64) {
