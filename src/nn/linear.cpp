@@ -3,6 +3,8 @@
 
 #include <cmath>
 
+#include "nn/repr.h"
+
 namespace gradus::nn {
 
 namespace {
@@ -22,13 +24,11 @@ Parameter uniform(const Shape& sizes, std::int64_t fan_in, Dtype dtype) {
   return Parameter(x);
 }
 
-std::string yes_no(bool value) { return value ? "True" : "False"; }
-
 }  // namespace
 
 Linear::Linear(std::int64_t in_features, std::int64_t out_features, const LinearOptions& options)
     : Module("Linear", "in_features=" + std::to_string(in_features) + ", out_features=" + std::to_string(out_features) +
-                           ", bias=" + yes_no(options.bias)) {
+                           ", bias=" + repr(options.bias)) {
   check_features("Linear", {in_features, out_features});
   weight = add("weight", uniform({out_features, in_features}, in_features, options.dtype));
   bias = add("bias", options.bias ? uniform({out_features}, in_features, options.dtype) : Parameter());
@@ -40,7 +40,7 @@ Bilinear::Bilinear(std::int64_t in1_features, std::int64_t in2_features, std::in
                    const LinearOptions& options)
     : Module("Bilinear", "in1_features=" + std::to_string(in1_features) +
                              ", in2_features=" + std::to_string(in2_features) +
-                             ", out_features=" + std::to_string(out_features) + ", bias=" + yes_no(options.bias)) {
+                             ", out_features=" + std::to_string(out_features) + ", bias=" + repr(options.bias)) {
   check_features("Bilinear", {in1_features, in2_features, out_features});
   weight = add("weight", uniform({out_features, in1_features, in2_features}, in1_features, options.dtype));
   bias = add("bias", options.bias ? uniform({out_features}, in1_features, options.dtype) : Parameter());

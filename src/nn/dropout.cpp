@@ -1,0 +1,11 @@
+#include <gradus/nn/dropout.h>
+
+#include "nn/repr.h"
+
+namespace gradus::nn {
+
+Dropout::Dropout(double p) : Module("Dropout", "p=" + repr(p) + ", inplace=False"), p_(p) {
+  if (!(p >= 0 && p <= 1)) throw ValueError("Dropout: p must be in [0, 1], got " + repr(p));
+}
+
+}  // namespace gradus::nn
