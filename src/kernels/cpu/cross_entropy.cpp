@@ -14,9 +14,9 @@ template <class T>
 struct LossBody {
   GRADUS_INLINE static void run(const T* x, const std::int64_t* target, std::int64_t ignored, T* losses, T* p,
                                 std::int64_t rows, std::int64_t n) {
-    softmax_rows<T, false>(x, p, rows, n, [=](std::int64_t r, T largest, T s) GRADUS_LAMBDA {
+    softmax_rows<T, false>(x, p, rows, n, [=](std::int64_t r, T largest, T log_sum) GRADUS_LAMBDA {
       const std::int64_t t = target[r];
-      losses[r] = t == ignored ? 0 : std::log(s) - (x[r * n + t] - largest);
+      losses[r] = t == ignored ? 0 : log_sum - (x[r * n + t] - largest);
     });
   }
 };

@@ -76,9 +76,16 @@ GRADUS_INLINE T reduce_block(std::int64_t n, At at) {
 template <class R, class T, class At>
 GRADUS_INLINE T reduce_row(std::int64_t n, At at) {
   if (n < kLanes<T>) {
-    T acc = R::identity;
-    for (std::int64_t i = 0; i < n; ++i) acc = R::combine(acc, at(i));
-    return acc;
+    T a = R::identity, b = a, c = a, d = a;
+    std::int64_t i = 0;
+    for (; i + 4 <= n; i += 4) {
+      a = R::combine(a, at(i));
+      b = R::combine(b, at(i + 1));
+      c = R::combine(c, at(i + 2));
+      d = R::combine(d, at(i + 3));
+    }
+    for (; i < n; ++i) a = R::combine(a, at(i));
+    return R::combine(R::combine(a, b), R::combine(c, d));
   }
   constexpr std::int64_t block = 32 * kLanes<T>;
   if (n <= block) return reduce_block<R, T>(n, at);

@@ -58,6 +58,15 @@ template <class T, class Acc>
 struct CumsumBody {
   GRADUS_INLINE static void run(const T* in, T* out, std::int64_t reduced, std::int64_t inner, std::int64_t width,
                                 bool reverse) {
+    if (width == 1) {
+      Acc total = 0;
+      for (std::int64_t i = 0; i < reduced; ++i) {
+        const std::int64_t r = (reverse ? reduced - 1 - i : i) * inner;
+        total += static_cast<Acc>(in[r]);
+        out[r] = static_cast<T>(total);
+      }
+      return;
+    }
     Acc acc[kPanel];
     for (std::int64_t j = 0; j < width; ++j) acc[j] = 0;
     for (std::int64_t i = 0; i < reduced; ++i) {

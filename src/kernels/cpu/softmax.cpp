@@ -15,7 +15,7 @@ constexpr std::int64_t kPanel = 256;   // columns taken side by side
 template <class T, bool log>
 struct RowsBody {
   GRADUS_INLINE static void run(const T* x, T* y, std::int64_t rows, std::int64_t n) {
-    softmax_rows<T, log>(x, y, rows, n, [](std::int64_t, T, T) GRADUS_LAMBDA {});
+    softmax_rows<T, log>(x, y, rows, n, NoRow{});
   }
 };
 

@@ -7,15 +7,20 @@
 
 namespace gradus::cpu {
 
-// y = softmax(x) or its logarithm, for `rows` rows of n > 0; y may be null if only what `row(r, largest, sum)` is told
-// is wanted: x[r]'s largest element, and the sum of exp(x[r] - largest).
+// y = softmax(x) or its logarithm, for `rows` rows of n > 0. Where a NoRow is not given, `row(r, largest, log_sum)` is
+// told of each row its largest element and log(sum(exp(x - largest))), and y may be null if that is all that is wanted.
 //
 // Short rows are taken several at a time, so that exp runs over whole vectors also where a row is shorter than one.
+struct NoRow {
+  template <class T>
+  GRADUS_INLINE void operator()(std::int64_t, T, T) const {}
+};
+
 template <class T, bool log, class Row>
 GRADUS_INLINE void softmax_rows(const T* x, T* y, std::int64_t rows, std::int64_t n, Row row) {
+  constexpr bool logs = log || !std::is_same_v<Row, NoRow>;
   constexpr std::int64_t block = 1024;
-  alignas(64) T e[block];
-  T top[block];
+  alignas(64) T e[block], top[block], sums[block], log_sums[block];
   if (n <= block) {
     const std::int64_t together = block / n;
     for (std::int64_t first = 0; first < rows; first += together) {
@@ -23,23 +28,26 @@ GRADUS_INLINE void softmax_rows(const T* x, T* y, std::int64_t rows, std::int64_
       const T* from = x + first * n;
       for (std::int64_t r = 0; r < count; ++r) {
         const T* in = from + r * n;
-        const T largest = reduce_row<ExtremeOf<T, true>, T>(n, [=](std::int64_t i) GRADUS_LAMBDA { return in[i]; });
-        top[r] = largest;
-        for (std::int64_t i = 0; i < n; ++i) e[r * n + i] = in[i] - largest;
+        top[r] = reduce_row<ExtremeOf<T, true>, T>(n, [=](std::int64_t i) GRADUS_LAMBDA { return in[i]; });
+        for (std::int64_t i = 0; i < n; ++i) e[r * n + i] = in[i] - top[r];
       }
       for (std::int64_t i = 0; i < count * n; ++i) e[i] = std::exp(e[i]);
       for (std::int64_t r = 0; r < count; ++r) {
         const T* es = e + r * n;
-        const T s = reduce_row<SumOf<T>, T>(n, [=](std::int64_t i) GRADUS_LAMBDA { return es[i]; });
-        row(first + r, top[r], s);
-        if (y == nullptr) continue;
+        sums[r] = reduce_row<SumOf<T>, T>(n, [=](std::int64_t i) GRADUS_LAMBDA { return es[i]; });
+      }
+      if constexpr (logs) {
+        for (std::int64_t r = 0; r < count; ++r) log_sums[r] = std::log(sums[r]);
+        for (std::int64_t r = 0; r < count; ++r) row(first + r, top[r], log_sums[r]);
+      }
+      if (y == nullptr) continue;
+      for (std::int64_t r = 0; r < count; ++r) {
         T* out = y + (first + r) * n;
-        if (log) {
-          const T shift = std::log(s);
-          for (std::int64_t i = 0; i < n; ++i) out[i] = from[r * n + i] - top[r] - shift;
+        if constexpr (log) {
+          for (std::int64_t i = 0; i < n; ++i) out[i] = from[r * n + i] - top[r] - log_sums[r];
         } else {
-          const T scale = 1 / s;
-          for (std::int64_t i = 0; i < n; ++i) out[i] = es[i] * scale;
+          const T scale = 1 / sums[r];
+          for (std::int64_t i = 0; i < n; ++i) out[i] = e[r * n + i] * scale;
         }
       }
     }
@@ -55,15 +63,15 @@ GRADUS_INLINE void softmax_rows(const T* x, T* y, std::int64_t rows, std::int64_
       for (std::int64_t i = 0; i < length; ++i) e[i] = std::exp(piece[i] - largest);
       const T* es = e;
       s += reduce_row<SumOf<T>, T>(length, [=](std::int64_t i) GRADUS_LAMBDA { return es[i]; });
-      if (y == nullptr || log) continue;
+      if (log || y == nullptr) continue;
       for (std::int64_t i = 0; i < length; ++i) y[r * n + begin + i] = e[i];
     }
-    row(r, largest, s);
+    const T log_sum = logs ? std::log(s) : T(0);
+    row(r, largest, log_sum);
     if (y == nullptr) continue;
     T* out = y + r * n;
-    if (log) {
-      const T shift = std::log(s);
-      for (std::int64_t i = 0; i < n; ++i) out[i] = in[i] - largest - shift;
+    if constexpr (log) {
+      for (std::int64_t i = 0; i < n; ++i) out[i] = in[i] - largest - log_sum;
     } else {
       const T scale = 1 / s;
       for (std::int64_t i = 0; i < n; ++i) out[i] *= scale;
