@@ -1,6 +1,13 @@
 #pragma once
-#include <cstdlib>
+
+#include <cstddef>
+
 namespace gradus::core {
-inline void* allocate(std::size_t n) { return n ? std::aligned_alloc(64, (n + 63) / 64 * 64) : nullptr; }
-inline void deallocate(void* p, std::size_t) noexcept { std::free(p); }
+
+/// Uninitialised memory, aligned to 64 bytes; null for 0 bytes. Throws OutOfMemory. From any thread.
+void* allocate(std::size_t bytes);
+
+/// Takes back what allocate(bytes) gave, with the same `bytes`; from any thread, also while the process ends.
+void deallocate(void* p, std::size_t bytes) noexcept;
+
 }  // namespace gradus::core
