@@ -62,9 +62,9 @@ void check_alpha(const char* name, Dtype dtype, const Scalar& alpha) {
   }
 }
 
-// What it means to subtract truth values nobody can say; PyTorch refuses it too.
+// What it means to subtract a truth value nobody can say; PyTorch refuses it too.
 void refuse_bool(Dtype a, Dtype b) {
-  if (a == kBool && b == kBool) throw DtypeError("sub: not defined for two truth values");
+  if (a == kBool || b == kBool) throw DtypeError("sub: not defined for truth values; use logical_xor or logical_not");
 }
 
 }  // namespace

@@ -151,7 +151,7 @@ Tensor tensor(std::span<const T> values, const Shape& sizes, const TensorOptions
   require_available("tensor", options.device);
   Tensor x = detail::make_empty(sizes, DtypeOf<T>::value);
   if (!values.empty()) std::memcpy(x.data_ptr(), values.data(), values.size_bytes());
-  const Dtype fallback = std::is_same_v<T, double> ? kFloat32 : x.dtype();
+  const Dtype fallback = std::is_same_v<T, double> ? kFloat32 : std::is_same_v<T, std::int32_t> ? kInt64 : x.dtype();
   return with_grad(x.to(options.dtype.value_or(fallback)), options);
 }
 template Tensor tensor(std::span<const float>, const Shape&, const TensorOptions&);

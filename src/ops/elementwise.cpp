@@ -1,8 +1,13 @@
 #include "ops/elementwise.h"
 
+#include <algorithm>
+
 namespace gradus::ops {
 
 namespace {
+
+constexpr std::int64_t kSmall = 4096;  // elements below which one loop is run at once, on this thread
+
 cpu::Operand operand(const Tensor& x, const Shape& sizes) {
   cpu::Operand o{x.impl()->data, x.dtype(), {}};
   const Shape& own = x.impl()->sizes;
@@ -11,33 +16,63 @@ cpu::Operand operand(const Tensor& x, const Shape& sizes) {
   for (int i = 0; i < own.rank(); ++i) o.strides[i + shift] = own[i] == 1 ? 0 : x.impl()->strides[i];
   return o;
 }
+
+const std::byte* end_of(const detail::TensorImpl& x) {
+  std::int64_t last = 0;
+  for (int i = 0; i < x.sizes.rank(); ++i) last += std::max<std::int64_t>(x.sizes[i] - 1, 0) * x.strides[i];
+  return x.data + (last + 1) * element_size(x.dtype);
+}
+
+// Whether writing `into` changes elements of x that are read later: their memory overlaps, but not place for place.
+bool disturbs(const detail::TensorImpl& into, const detail::TensorImpl& x) {
+  if (into.storage.get() != x.storage.get() || into.numel == 0 || x.numel == 0) return false;
+  if (into.data == x.data && into.sizes == x.sizes && into.strides == x.strides) return false;
+  return into.data < end_of(x) && x.data < end_of(into);
+}
+
+bool is_plain(const Tensor& x, Dtype dtype, const Shape& sizes) {
+  const detail::TensorImpl& impl = *x.impl();
+  return impl.contiguous && impl.dtype == dtype && impl.sizes == sizes;
+}
+
 }  // namespace
 
 Tensor run_elementwise(const char* name, cpu::Loop loop, const void* formula, std::span<const Tensor* const> ins,
                        Dtype compute, Dtype result, const Tensor& into) {
-  const Tensor& first = *ins[0];
-  bool alike = true;  // the common case: same sizes, contiguous, nothing to convert
-  for (const Tensor* x : ins) {
-    alike = alike && x->is_contiguous() && x->dtype() == compute && x->sizes() == first.sizes();
+  std::array<Tensor, cpu::kMaxOperands> copies;
+  std::array<const Tensor*, cpu::kMaxOperands> xs{};
+  const std::size_t count = ins.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    xs[i] = ins[i];
+    if (into.defined() && disturbs(*into.impl(), *ins[i]->impl())) {
+      copies[i] = ins[i]->detach().clone();
+      xs[i] = &copies[i];
+    }
   }
-  if (alike && !into.defined() && (result == compute || result == kBool) && first.numel() <= 4096) {
-    Tensor y = detail::make_empty(first.sizes(), result, first.device());
+  const Tensor& first = *xs[0];
+
+  // The common case: same sizes, contiguous, nothing to convert.
+  bool plain = first.numel() <= kSmall && (result == compute || result == kBool);
+  for (std::size_t i = 0; i < count; ++i) plain = plain && is_plain(*xs[i], compute, first.sizes());
+  if (plain && (!into.defined() || is_plain(into, result, first.sizes()))) {
+    Tensor y = into.defined() ? into : detail::make_empty(first.sizes(), result, first.device());
     const void* data[cpu::kMaxOperands] = {};
-    for (std::size_t i = 0; i < ins.size(); ++i) data[i] = ins[i]->impl()->data;
+    for (std::size_t i = 0; i < count; ++i) data[i] = xs[i]->impl()->data;
     if (first.numel() > 0) loop(formula, first.numel(), y.impl()->data, data);
     return y;
   }
+
   Shape sizes = first.sizes();
-  for (std::size_t i = 1; i < ins.size(); ++i) sizes = broadcast_shapes(name, sizes, ins[i]->sizes());
+  for (std::size_t i = 1; i < count; ++i) sizes = broadcast_shapes(name, sizes, xs[i]->sizes());
   if (into.defined() && !(into.sizes() == sizes)) {
     throw ShapeError(std::string(name) + ": an in-place result must keep the tensor's sizes " +
                      to_string(into.sizes()) + ", got " + to_string(sizes));
   }
   Tensor y = into.defined() ? into : detail::make_empty(sizes, result, first.device());
   std::array<cpu::Operand, cpu::kMaxOperands> operands;
-  for (std::size_t i = 0; i < ins.size(); ++i) operands[i] = operand(*ins[i], sizes);
-  cpu::elementwise(sizes, operand(y, sizes), {operands.data(), ins.size()}, compute,
-                   compute == result || result == kBool ? result : compute, loop, formula);
+  for (std::size_t i = 0; i < count; ++i) operands[i] = operand(*xs[i], sizes);
+  cpu::elementwise(sizes, operand(y, sizes), {operands.data(), count}, compute, result == kBool ? result : compute,
+                   loop, formula);
   return y;
 }
 

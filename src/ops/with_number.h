@@ -79,11 +79,20 @@ Tensor& with_number_(const F& formula, Tensor& x, const Scalar& number) {
   return x;
 }
 
-// formula(x, number) as truth values.
+// Whether an integer type can hold the number.
+inline bool fits(const Scalar& number, Dtype dtype) {
+  const auto n = number.to<std::int64_t>();
+  if (dtype == kUInt8) return n == static_cast<std::uint8_t>(n);
+  return dtype != kInt32 || n == static_cast<std::int32_t>(n);
+}
+
+// formula(x, number) as truth values. Integers are compared as integers: 255 is not less than 300 wrapped to uint8, as
+// it is in PyTorch.
 template <class F>
 Tensor predicate(const F& formula, const Tensor& x, const Scalar& number) {
   const WithNumber<F, Side::right> f{formula, number};
-  const Dtype compute = compute_type(promote_scalar(x.dtype(), number));
+  Dtype compute = compute_type(promote_scalar(x.dtype(), number));
+  if (is_integral(compute) && !fits(number, compute)) compute = kInt64;
   const Tensor* ins[] = {&x};
   return run_elementwise(F::name, select_loop<WithNumber<F, Side::right>, 1, Types::all, bool>(F::name, compute), &f,
                          ins, compute, kBool);

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 
@@ -161,6 +162,198 @@ TEST(Pointwise, FunctionsOfTwoAgreeAtSpecialValues) {
     expect_close(a.grad(), entry["grad_a"], 4 * tolerance(dtype), "gradient of the left of " + label);
     expect_close(b.grad(), entry["grad_b"], 4 * tolerance(dtype), "gradient of the right of " + label);
   }
+}
+
+std::vector<std::int64_t> integers(const json& list) { return list.get<std::vector<std::int64_t>>(); }
+
+TEST(Pointwise, IntegersWrapAndRoundAsInPyTorch) {
+  for (const json& entry : load("pointwise.json")["integers"]) {
+    const std::string op = entry["op"], label = op + " " + entry["dtype"].get<std::string>();
+    std::vector<std::int64_t> want;
+    for (const json& j : entry["output"]) want.push_back(j.is_boolean() ? j.get<bool>() : j.get<std::int64_t>());
+    const TensorOptions options{.dtype = dtype_of(entry["dtype"])};
+    const Tensor a = tensor(integers(entry["a"]), options);
+    const Tensor y =
+        entry.contains("b") ? call_binary(op, a, tensor(integers(entry["b"]), options)) : call_unary(op, a);
+    EXPECT_EQ(y.to_vector<std::int64_t>(), want) << label;
+  }
+  EXPECT_THROW(remainder(tensor({1, 2}), tensor({1, 0})), ValueError);
+  EXPECT_THROW(floor_divide(tensor({1, 2}), tensor({0, 1})), ValueError);
+  EXPECT_THROW(pow(tensor({2}), -1), ValueError);
+}
+
+// --- result types ---------------------------------------------------------------------------------------------------
+
+Tensor operand(const json& spec) {
+  return ones(spec[0] == "tensor" ? Shape{2} : Shape{}, {.dtype = dtype_of(spec[1])});
+}
+
+Scalar python_number(const json& spec) {
+  if (spec[1] == "bool") return true;
+  return spec[1] == "int64" ? Scalar(2) : Scalar(2.0);
+}
+
+Tensor with_python_number(const std::string& op, const Tensor& a, const Scalar& b) {
+  if (op == "add") return a + b;
+  if (op == "sub") return a - b;
+  if (op == "mul") return a * b;
+  if (op == "div") return a / b;
+  if (op == "lt") return a < b;
+  if (op == "eq") return a == b;
+  if (op == "pow") return pow(a, b);
+  return call_binary(op, a, number(b, a));
+}
+
+std::string type_or_error(const std::function<Tensor()>& call) {
+  try {
+    return to_string(call().dtype());
+  } catch (const Error&) {
+    return "error";
+  }
+}
+
+TEST(Promotion, OfTwoOperandsIsPyTorchs) {
+  const json trace = load("promotion.json");
+  int seen = 0;
+  for (const auto& [op, table] : trace["binary"].items()) {
+    if (op == "div_trunc") continue;
+    for (std::size_t i = 0; i < trace["lefts"].size(); ++i) {
+      for (std::size_t j = 0; j < trace["rights"].size(); ++j) {
+        const json &left = trace["lefts"][i], &right = trace["rights"][j];
+        const bool is_number = right[0] == "number";
+        if (op == "maximum" && is_number) continue;  // ours takes tensors only
+        const auto call = [&, op = op] {
+          return is_number ? with_python_number(op, operand(left), python_number(right))
+                           : call_binary(op, operand(left), operand(right));
+        };
+        EXPECT_EQ(type_or_error(call), table[i][j]) << op << " of " << left << " and " << right;
+        ++seen;
+      }
+    }
+  }
+  EXPECT_GT(seen, 2000);
+}
+
+TEST(Promotion, InPlaceKeepsTheTypeOrRefuses) {
+  const json trace = load("promotion.json");
+  for (std::size_t i = 0; i < trace["lefts"].size(); ++i) {
+    for (std::size_t j = 0; j < trace["rights"].size(); ++j) {
+      const json &left = trace["lefts"][i], &right = trace["rights"][j];
+      const json& want = trace["accumulate"][i][j];
+      if (left[0] == "scalar_tensor" && right[0] == "tensor") continue;  // the sizes do not fit
+      const auto call = [&] {
+        Tensor a = operand(left);
+        return right[0] == "number" ? a.add_(python_number(right)) : a.add_(operand(right));
+      };
+      EXPECT_EQ(type_or_error(call), want) << left << " += " << right;
+    }
+  }
+}
+
+TEST(Promotion, OfFunctionsOfOneIsPyTorchs) {
+  const json trace = load("promotion.json");
+  for (const char* op : {"exp", "log", "log1p", "expm1", "sqrt", "rsqrt", "abs", "neg", "sign", "sin", "cos", "tanh",
+                         "sigmoid", "erf", "relu"}) {
+    for (std::size_t i = 0; i < trace["dtypes"].size(); ++i) {
+      const Tensor x = ones({2}, {.dtype = dtype_of(trace["dtypes"][i])});
+      EXPECT_EQ(type_or_error([&] { return call_unary(op, x); }), trace["unary"][op][i])
+          << op << " of " << to_string(x.dtype());
+    }
+  }
+}
+
+TEST(Promotion, TruthValuesStayTruthValues) {
+  const Tensor t = tensor({true, true, false});
+  const Tensor both = t + tensor({true, false, false});
+  EXPECT_EQ(both.dtype(), kBool);
+  EXPECT_EQ(both.to(kInt64).to_vector<std::int64_t>(), (std::vector<std::int64_t>{1, 1, 0}));
+  EXPECT_EQ((t + true).to(kInt64).to_vector<std::int64_t>(), (std::vector<std::int64_t>{1, 1, 1}));
+  EXPECT_THROW(t - t, DtypeError);
+  EXPECT_THROW(t - true, DtypeError);
+}
+
+// --- in place -------------------------------------------------------------------------------------------------------
+
+TEST(InPlace, DerivativesSeeTheValuesFromBefore) {
+  const Tensor x = tensor({-2.0, 0.5, 3.0}, {.dtype = kFloat64, .requires_grad = true});
+  Tensor y = x * 2;
+  y.clamp_(-1, 2).mul_(x);
+  y.backward(ones_like(y));
+  EXPECT_EQ(y.to_vector<double>(), (std::vector<double>{2, 0.5, 6}));
+  EXPECT_EQ(x.grad().to_vector<double>(), (std::vector<double>{-1, 2, 2}));
+}
+
+TEST(InPlace, OperandsThatOverlapTheResultAreReadFirst) {
+  Tensor square = arange(9, {.dtype = kFloat32}).view({3, 3});
+  square.add_(square.t());
+  EXPECT_EQ(square.to_vector<float>(), (std::vector<float>{0, 4, 8, 4, 8, 12, 8, 12, 16}));
+  Tensor line = ones({2000});
+  line.narrow(0, 1, 1999).add_(line.narrow(0, 0, 1999));
+  EXPECT_EQ(line.sum().item<double>(), 1 + 2 * 1999);
+}
+
+TEST(InPlace, RefusesWhatWouldChangeTheKind) {
+  Tensor whole = tensor({1, 2});
+  EXPECT_THROW(whole.mul_(0.5), DtypeError);
+  EXPECT_THROW(whole.div_(2), DtypeError);
+  EXPECT_THROW(whole.clamp_(0.5, {}), DtypeError);
+  EXPECT_THROW(whole.add_(tensor({{1, 2}, {3, 4}})), ShapeError);
+  EXPECT_EQ(whole.to_vector<std::int64_t>(), (std::vector<std::int64_t>{1, 2}));
+  EXPECT_THROW(ones({2}, {.requires_grad = true}).relu_(), AutogradError);
+  EXPECT_EQ(whole.add_(3).relu_().version(), 2u);
+}
+
+// --- selection ------------------------------------------------------------------------------------------------------
+
+TEST(Selection, WhereBroadcastsAndSendsGradientsHome) {
+  const Tensor condition = tensor({true, false, true});
+  const Tensor a = tensor({{1.0}, {2.0}}, {.dtype = kFloat64, .requires_grad = true});
+  const Tensor b = tensor({10.0, 20.0, 30.0}, {.requires_grad = true});
+  const Tensor y = where(condition, a, b);
+  EXPECT_EQ(y.dtype(), kFloat64);
+  EXPECT_EQ(y.to_vector<double>(), (std::vector<double>{1, 20, 1, 2, 20, 2}));
+  // An infinite gradient must not leak as NaN into the side that was not chosen.
+  y.backward(full_like(y, std::numeric_limits<double>::infinity()));
+  const double inf = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(a.grad().to_vector<double>(), (std::vector<double>{inf, inf}));
+  EXPECT_EQ(b.grad().dtype(), kFloat32);
+  EXPECT_EQ(b.grad().to_vector<double>(), (std::vector<double>{0, inf, 0}));
+  EXPECT_EQ(where(condition.to(kUInt8), a, b).to_vector<double>(), y.to_vector<double>());
+  EXPECT_THROW(where(tensor({1.0, 0.0, 1.0}), a, b), DtypeError);
+  EXPECT_THROW(where(tensor({true, false}), a, b), ShapeError);
+}
+
+TEST(Selection, ClampKnowsIntegersAndRefusesNonsense) {
+  const Tensor x = tensor({-5, 0, 9});
+  EXPECT_EQ(clamp(x, -1, 4).dtype(), kInt64);
+  EXPECT_EQ(clamp(x, -1, 4).to_vector<std::int64_t>(), (std::vector<std::int64_t>{-1, 0, 4}));
+  EXPECT_EQ(clamp(x, 0.5).dtype(), kFloat32);
+  EXPECT_EQ(clamp(x, {}, 1e30).to_vector<std::int64_t>(), (std::vector<std::int64_t>{-5, 0, 9}));
+  EXPECT_THROW(clamp(x, {}, {}), ValueError);
+  EXPECT_THROW(clamp(x, std::nan(""), {}), ValueError);
+}
+
+TEST(Comparison, OfNumbersDoesNotRoundThem) {
+  const Tensor x = tensor({0, 1, 255}, {.dtype = kUInt8});
+  EXPECT_EQ((x < 300).to(kInt64).to_vector<std::int64_t>(), (std::vector<std::int64_t>{1, 1, 1}));
+  EXPECT_EQ((x > 0.5).to(kInt64).to_vector<std::int64_t>(), (std::vector<std::int64_t>{0, 1, 1}));
+  EXPECT_EQ((-1 < x).to(kInt64).to_vector<std::int64_t>(), (std::vector<std::int64_t>{1, 1, 1}));
+}
+
+TEST(Comparison, EqualAndAllclose) {
+  const double inf = std::numeric_limits<double>::infinity(), nan = std::nan("");
+  const Tensor x = tensor({1.0, inf, -inf});
+  EXPECT_TRUE(equal(x, x.clone()));
+  EXPECT_FALSE(equal(x, x.to(kFloat64)));
+  EXPECT_FALSE(equal(x, x.view({1, 3})));
+  EXPECT_FALSE(equal(tensor({nan}), tensor({nan})));
+  EXPECT_TRUE(equal(ones({0}), ones({0})));
+  EXPECT_TRUE(allclose(x, tensor({1.0 + 1e-6, inf, -inf})));
+  EXPECT_FALSE(allclose(x, tensor({1.0 + 1e-4, inf, -inf})));
+  EXPECT_FALSE(allclose(x, tensor({1.0, inf, inf})));
+  EXPECT_FALSE(allclose(x, tensor({1.0, 1e30, -inf})));
+  EXPECT_FALSE(allclose(tensor({nan}), tensor({nan})));
+  EXPECT_TRUE(allclose(tensor({nan}), tensor({nan}), 1e-5, 1e-8, true));
 }
 
 }  // namespace

@@ -98,11 +98,12 @@ Converter converter(Dtype src, Dtype dst) {
 
 // An operand with its dimensions merged as far as its own strides allow, innermost last.
 struct Walk {
-  std::byte* data;
-  std::int64_t width;  // bytes per element
+  std::byte* data = nullptr;
+  std::int64_t width = 0;  // bytes per element
   int rank = 0;
   std::array<std::int64_t, kMaxRank> sizes, strides;
 
+  Walk() = default;
   Walk(const Shape& shape, const Operand& operand)
       : data(static_cast<std::byte*>(operand.data)), width(element_size(operand.dtype)) {
     for (int i = 0; i < shape.rank(); ++i) {
@@ -177,12 +178,12 @@ void elementwise(const Shape& sizes, const Operand& out, std::span<const Operand
   const int count = static_cast<int>(ins.size());
   const Walk to(sizes, out);
   const bool direct_out = to.contiguous() && out.dtype == result;
-  std::array<Walk, kMaxOperands> from{Walk(sizes, ins[0]), Walk(sizes, ins[count > 1 ? 1 : 0]),
-                                      Walk(sizes, ins[count > 2 ? 2 : 0]), Walk(sizes, ins[count > 3 ? 3 : 0])};
+  std::array<Walk, kMaxOperands> from;
   std::array<bool, kMaxOperands> direct{};
   bool all_direct = direct_out;
   for (int i = 0; i < count; ++i) {
     const auto k = static_cast<std::size_t>(i);
+    from[k] = Walk(sizes, ins[k]);
     direct[k] = from[k].contiguous() && ins[k].dtype == compute;
     all_direct = all_direct && direct[k];
   }
