@@ -1,0 +1,115 @@
+// Random tensors: rand, randn, randint, randperm, uniform_, normal_, bernoulli_.
+#include <gradus/autograd.h>
+#include <gradus/ops.h>
+#include <gradus/random.h>
+
+#include <cmath>
+
+#include "autograd/inplace.h"
+#include "core/tensor_access.h"
+#include "kernels/cpu/random.h"
+
+namespace gradus {
+
+namespace {
+
+cpu::RandomRange take(Generator* generator, std::uint64_t blocks) {
+  Generator& from = generator ? *generator : default_generator();
+  return {from.seed(), from.advance(blocks)};
+}
+
+// Gives x what `fill` writes into a contiguous float32 or float64 tensor, and as history that of a constant.
+template <class Fill>
+Tensor& filled(const char* call, Tensor& x, const Fill& fill) {
+  if (!is_floating_point(x.dtype())) {
+    throw DtypeError(std::string(call) + ": needs a floating-point tensor, got " + to_string(x.dtype()));
+  }
+  detail::check_inplace(call, x);
+  const bool direct = x.is_contiguous() && x.dtype() != kBFloat16 && !detail::records_inplace(x, {});
+  Tensor y = direct ? x : detail::make_empty(x.sizes(), x.dtype() == kFloat64 ? kFloat64 : kFloat32);
+  const auto write = [&](auto* out) { fill(out, y.numel()); };
+  if (y.dtype() == kFloat64) {
+    write(static_cast<double*>(y.data_ptr()));
+  } else {
+    write(static_cast<float*>(y.data_ptr()));
+  }
+  if (direct) {
+    detail::bump_version(x);
+  } else if (detail::records_inplace(x, {})) {
+    x.fill_(0);  // the gradient ends here
+    NoGrad guard;
+    x.copy_(y);
+  } else {
+    x.copy_(y);
+  }
+  return x;
+}
+
+TensorOptions floating(const char* call, TensorOptions options) {
+  options.dtype = options.dtype.value_or(kFloat32);
+  options.requires_grad = false;
+  if (!is_floating_point(*options.dtype)) {
+    throw DtypeError(std::string(call) + ": needs a floating-point type, got " + to_string(*options.dtype));
+  }
+  return options;
+}
+
+}  // namespace
+
+Tensor& Tensor::uniform_(double from, double to, Generator* generator) {
+  if (!(std::isfinite(from) && std::isfinite(to) && from <= to)) {
+    throw ValueError("uniform_: needs finite from <= to, got " + std::to_string(from) + " and " + std::to_string(to));
+  }
+  return filled("uniform_", *this, [&](auto* out, std::int64_t n) {
+    cpu::fill_uniform(take(generator, cpu::uniform_blocks(n, sizeof *out)), out, n, from, to);
+  });
+}
+
+Tensor& Tensor::normal_(double mean, double std, Generator* generator) {
+  if (!(std >= 0)) throw ValueError("normal_: std must not be negative, got " + std::to_string(std));
+  return filled("normal_", *this, [&](auto* out, std::int64_t n) {
+    cpu::fill_normal(take(generator, cpu::normal_blocks(n, sizeof *out)), out, n, mean, std);
+  });
+}
+
+Tensor& Tensor::bernoulli_(double p, Generator* generator) {
+  if (!(p >= 0 && p <= 1)) throw ValueError("bernoulli_: p must be in [0, 1], got " + std::to_string(p));
+  Tensor drawn = detail::make_empty(sizes(), kBool);
+  cpu::fill_bernoulli(take(generator, cpu::uniform_blocks(drawn.numel(), 4)),
+                      static_cast<std::uint8_t*>(drawn.data_ptr()), drawn.numel(), p);
+  if (detail::records_inplace(*this, {})) fill_(0);
+  NoGrad guard;
+  return copy_(drawn);
+}
+
+Tensor rand(const Shape& sizes, const TensorOptions& options, Generator* generator) {
+  Tensor x = empty(sizes, floating("rand", options));
+  x.uniform_(0, 1, generator);
+  return x.requires_grad_(options.requires_grad);
+}
+
+Tensor randn(const Shape& sizes, const TensorOptions& options, Generator* generator) {
+  Tensor x = empty(sizes, floating("randn", options));
+  x.normal_(0, 1, generator);
+  return x.requires_grad_(options.requires_grad);
+}
+
+Tensor randint(std::int64_t low, std::int64_t high, const Shape& sizes, const TensorOptions& options,
+               Generator* generator) {
+  if (low >= high) {
+    throw ValueError("randint: needs low < high, got " + std::to_string(low) + " and " + std::to_string(high));
+  }
+  const Tensor x = empty(sizes, {.dtype = kInt64, .device = options.device});
+  cpu::fill_integers(take(generator, cpu::integer_blocks(x.numel())), x.data_ptr<std::int64_t>(), x.numel(), low, high);
+  Tensor y = x.to(options.dtype.value_or(kInt64));
+  return options.requires_grad ? y.requires_grad_() : y;
+}
+
+Tensor randperm(std::int64_t n, const TensorOptions& options, Generator* generator) {
+  if (n < 0) throw ValueError("randperm: n must not be negative, got " + std::to_string(n));
+  const Tensor x = empty({n}, {.dtype = kInt64, .device = options.device});
+  cpu::fill_permutation(take(generator, cpu::integer_blocks(n)), x.data_ptr<std::int64_t>(), n);
+  return x.to(options.dtype.value_or(kInt64));
+}
+
+}  // namespace gradus
