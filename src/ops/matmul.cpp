@@ -164,7 +164,11 @@ Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta,
   check_product_types("addmm", a, b);
   check_product_types("addmm", input, a);
   const Shape sizes{a.sizes()[0], b.sizes()[1]};
-  if (broadcast_shapes("addmm", input.sizes(), sizes) != sizes) {
+  bool fits = input.dim() <= 2;
+  for (std::int64_t i = 1; fits && i <= input.dim(); ++i) {
+    fits = input.size(-i) == 1 || input.size(-i) == sizes[static_cast<int>(2 - i)];
+  }
+  if (!fits) {
     throw ShapeError("addmm: input must broadcast to " + to_string(sizes) + ", got " + to_string(input.sizes()));
   }
   return apply(AddMm(beta, alpha), input, a, b);
