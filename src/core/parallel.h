@@ -1,8 +1,30 @@
 #pragma once
+
 #include <cstdint>
+#include <memory>
+#include <type_traits>
+
+#include "gradus/parallel.h"
+
 namespace gradus::core {
+
+namespace detail {
+using RangeFunction = void (*)(void* body, std::int64_t begin, std::int64_t end);
+void run_ranges(std::int64_t n, std::int64_t grain, std::int64_t align, RangeFunction function, void* body);
+}  // namespace detail
+
+/// Calls body(begin, end) for contiguous ranges that together are [0, n): one per thread, each of at least about
+/// `grain`, with bounds at multiples of `align`. Up to `grain`, and within another parallel_for, it is one call in
+/// this thread. Returns when all are done; then one exception of a body, if any, goes to the caller.
 template <class F>
-void parallel_for(int64_t n, int64_t, F&& f, int64_t = 1) {
-  f(int64_t(0), n);
+void parallel_for(std::int64_t n, std::int64_t grain, F&& body, std::int64_t align = 1) {
+  if (n <= grain) {
+    if (n > 0) body(std::int64_t{0}, n);
+    return;
+  }
+  using Body = std::remove_reference_t<F>;
+  const auto call = [](void* b, std::int64_t begin, std::int64_t end) { (*static_cast<Body*>(b))(begin, end); };
+  detail::run_ranges(n, grain, align, call, const_cast<void*>(static_cast<const void*>(std::addressof(body))));
 }
+
 }  // namespace gradus::core

@@ -1,0 +1,16 @@
+#pragma once
+
+/// Threads that one operation spreads over. Results never depend on how many there are.
+namespace gradus {
+
+/// For the whole process, whichever thread calls. Throws ValueError below 1.
+void set_num_threads(int count);
+
+/// At first OMP_NUM_THREADS, where the environment has it, else the number of cores the process may use.
+int get_num_threads();
+
+/// Whether denormal numbers (below 1.2e-38 in float32) count as zero, which is faster by far where they occur. Holds
+/// for the calling thread and for the work it spreads over others. False where the processor has no such mode.
+bool set_flush_denormal(bool flush);
+
+}  // namespace gradus
