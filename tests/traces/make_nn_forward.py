@@ -9,12 +9,13 @@ from torch.nn import functional as F
 from trace_io import array, flat, number, tensor, values, write
 
 ABOUT = (
-    "'cases': function 'op' of torch.nn.functional (softmax, log_softmax and logsumexp with option 'dim'), called with "
-    "'inputs' by name and 'options'; its 'output'; and 'grads', the gradients of sum(output * coefficients) with respect "
-    "to the named inputs, 'coefficients' being given flat, in the output's order. Inputs without a gradient entry are "
-    "constants (weights, targets that have none). An array is float64 unless it says otherwise. 'gains': "
-    "calculate_gain(nonlinearity, param); 'fans': [fan_in, fan_out] of a shape; 'init': for init function 'name' and "
-    "'shape', the 'bound' of its uniform or 'std' of its normal distribution; 'exact': init functions without randomness."
+    "'cases': function 'op' of torch.nn.functional (softmax, log_softmax and logsumexp with option 'dim'), called "
+    "with 'inputs' by name and 'options'; its 'output'; and 'grads', the gradients of sum(output * coefficients) "
+    "with respect to the named inputs, 'coefficients' being given flat, in the output's order. Inputs without a "
+    "gradient entry are constants (weights, targets that have none). An array is float64 unless it says otherwise. "
+    "'gains': calculate_gain(nonlinearity, param); 'fans': [fan_in, fan_out] of a shape; 'init': for init function "
+    "'name' and 'shape', the 'bound' of its uniform or 'std' of its normal distribution; 'exact': init functions "
+    "without randomness."
 )
 
 warnings.filterwarnings("ignore", message="reduction: 'mean' divides")
@@ -42,7 +43,8 @@ def case(op, inputs, options=None, differentiable=("input",), function=None):
 
 def activations():
     # Kinks, saturation and overflow of exp, beside ordinary values.
-    points = [0.0, 0.5, -0.5, 1.0, -1.0, 2.75, -3.125, 7.5, -9.0, 19.5, 21.0, 25.0, -40.0, 40.0, 800.0, -800.0, 1e-9, -1e-9]
+    points = [0.0, 0.5, -0.5, 1.0, -1.0, 2.75, -3.125, 7.5, -9.0]
+    points += [19.5, 21.0, 25.0, -40.0, 40.0, 800.0, -800.0, 1e-9, -1e-9]
     x = torch.tensor(points).reshape(3, 6)
     for op in ("tanh", "sigmoid", "relu", "silu", "leaky_relu", "elu", "gelu", "softplus"):
         case(op, {"input": x}, function=getattr(torch, op) if op in ("tanh", "sigmoid") else None)
@@ -226,7 +228,9 @@ def init_numbers():
 
 
 def exact():
-    rows = [{"name": "eye_", "shape": s, "options": {}, "data": flat(nn.init.eye_(torch.empty(s)))} for s in ([3, 2], [2, 4])]
+    rows = []
+    for shape in ([3, 2], [2, 4]):
+        rows.append({"name": "eye_", "shape": shape, "options": {}, "data": flat(nn.init.eye_(torch.empty(shape)))})
     for shape, groups in product(([4, 2, 3], [2, 4, 2, 3], [2, 1, 1, 3, 3]), (1, 2)):
         t = nn.init.dirac_(torch.empty(shape), groups)
         rows.append({"name": "dirac_", "shape": shape, "options": {"groups": groups}, "data": flat(t)})

@@ -11,10 +11,10 @@ BATCHES = 10
 ROWS = 5
 
 ABOUT = (
-    "Sequential(Linear(6,10), Tanh, Linear(10,8), LeakyReLU(0.01), Linear(8,3)) and mean cross entropy, all float64, "
-    "from 'parameters' (each weight [out,in]). Step t = 0..99 uses batches[t % 10]: zero_grad, loss, backward, step; "
-    "losses[t] is the cross entropy before that step. With maximize the backward pass starts from minus the cross "
-    "entropy. 'options' gives every option that the case sets; others have PyTorch's defaults."
+    "Sequential(Linear(6,10), Tanh, Linear(10,8), LeakyReLU(0.01), Linear(8,3)) and mean cross entropy, all "
+    "float64, from 'parameters' (each weight [out,in]). Step t = 0..99 uses batches[t % 10]: zero_grad, loss, "
+    "backward, step; losses[t] is the cross entropy before that step. With maximize the backward pass starts from "
+    "minus the cross entropy. 'options' gives every option that the case sets; others have PyTorch's defaults."
 )
 
 

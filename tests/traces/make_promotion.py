@@ -8,9 +8,9 @@ DEFAULT = torch.float32  # a Python float's own dtype; the default when PyTorch 
 
 ABOUT = (
     "An operand is [kind, dtype]: 'tensor' has one dimension, 'scalar_tensor' none, 'number' is a Python number. "
-    "binary[op][i][j] is the dtype of op(lefts[i], rights[j]), or 'error' where PyTorch refuses. The default dtype is "
-    "float32. 'accumulate' says of a += b, for the same pairs, the dtype of a afterwards (always a's), or 'error'. "
-    "unary[op][i] is the result for a one-dimensional tensor of dtypes[i]."
+    "binary[op][i][j] is the dtype of op(lefts[i], rights[j]), or 'error' where PyTorch refuses. The default dtype "
+    "is float32. 'accumulate' says of a += b, for the same pairs, the dtype of a afterwards (always a's), or "
+    "'error'. unary[op][i] is the result for a one-dimensional tensor of dtypes[i]."
 )
 
 LEFTS = [(kind, name) for kind in ("tensor", "scalar_tensor") for name in DTYPES]
