@@ -47,7 +47,8 @@ struct NewAxisType {};
 inline constexpr EllipsisType Ellipsis{};  // as many whole dimensions as are missing: Python's ...
 inline constexpr NewAxisType None{};       // a new dimension of size 1
 
-// One position of an index: an integer, a Slice, Ellipsis, None, or a tensor of integers or booleans.
+// One position of an index: an integer, a Slice, Ellipsis, None, or a tensor: int64 or int32 positions, or a bool mask
+// (uint8 tensors are refused; PyTorch takes them for masks).
 using Index = std::variant<std::int64_t, Slice, EllipsisType, NewAxisType, Tensor>;
 struct IndexArg;
 
@@ -240,8 +241,8 @@ struct IndexArg {
   IndexArg(const Tensor& t) : index(t) {}
 };
 
-// What x[...] gives: the tensor read; assigned to while it is a temporary, it writes into x, as in Python. Once it has
-// a name (`auto y = x[0]`) it is an ordinary tensor.
+// What x[...] gives: the tensor read; assigned to while it is a temporary (`x[0] = y`, `x[{mask}] += 1`), it writes
+// into x, as in Python. Once it has a name (`auto y = x[0]`) it is an ordinary tensor.
 class Indexed : public Tensor {
  public:
   Indexed(Tensor value, Tensor self, std::vector<Index> indices)
@@ -255,8 +256,34 @@ class Indexed : public Tensor {
     return *this;
   }
   Indexed& operator=(const Indexed&) & = default;
+#define GRADUS_INDEXED_UPDATE(symbol)              \
+  void operator symbol(const Tensor& other)&& {    \
+    Tensor changed(*this);                         \
+    changed symbol other;                          \
+    store(changed);                                \
+  }                                                \
+  void operator symbol(const Scalar& other)&& {    \
+    Tensor changed(*this);                         \
+    changed symbol other;                          \
+    store(changed);                                \
+  }                                                \
+  Indexed& operator symbol(const Tensor& other)& { \
+    Tensor::operator symbol(other);                \
+    return *this;                                  \
+  }                                                \
+  Indexed& operator symbol(const Scalar& other)& { \
+    Tensor::operator symbol(other);                \
+    return *this;                                  \
+  }
+  GRADUS_INDEXED_UPDATE(+=)
+  GRADUS_INDEXED_UPDATE(-=)
+  GRADUS_INDEXED_UPDATE(*=)
+  GRADUS_INDEXED_UPDATE(/=)
+#undef GRADUS_INDEXED_UPDATE
 
  private:
+  void store(const Tensor& changed);  // into self, unless `changed` is a view of it
+
   Tensor self_;
   std::vector<Index> indices_;
 };
