@@ -1,4 +1,4 @@
-#include <gradus/random.h>
+#include "gradus/random.h"
 
 namespace gradus {
 

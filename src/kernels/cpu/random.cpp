@@ -1,210 +1,240 @@
 #include "kernels/cpu/random.h"
 
 #include <algorithm>
-#include <numbers>
+#include <cmath>
+#include <cstring>
+#include <numeric>
 #include <utility>
-#include <vector>
 
 #include "core/parallel.h"
-#include "kernels/cpu/simd.h"
+#include "kernels/cpu/philox.h"
+#include "kernels/cpu/random_math.h"
 
 namespace gradus::cpu {
 
 namespace {
 
-constexpr int kLanes = 64;            // blocks computed at a time, one per lane
-constexpr std::int64_t kChunk = 256;  // 32-bit words that makes
-constexpr std::int64_t kGrain = 32;   // chunks below which another thread does not pay
+constexpr int kBlocks = kGroupBlocks;
+constexpr std::int64_t kGrain = 8192;
 
-GRADUS_INLINE void philox_round(std::uint32_t& a, std::uint32_t& b, std::uint32_t& c, std::uint32_t& d,
-                                std::uint32_t k0, std::uint32_t k1) {
-  const std::uint64_t x = std::uint64_t{0xD2511F53} * a, y = std::uint64_t{0xCD9E8D57} * c;
-  const std::uint32_t e = static_cast<std::uint32_t>(y >> 32) ^ b ^ k0;
-  const std::uint32_t g = static_cast<std::uint32_t>(x >> 32) ^ d ^ k1;
-  b = static_cast<std::uint32_t>(y);
-  d = static_cast<std::uint32_t>(x);
-  a = e;
-  c = g;
-}
+// A formula turns a group of blocks into kPerGroup elements, and says how.
 
-// words[j][lane]: word j of block `first + lane`.
-GRADUS_INLINE void philox_lanes(std::uint64_t seed, std::uint64_t first, std::uint32_t (*words)[kLanes]) {
-  for (int i = 0; i < kLanes; ++i) {
-    const std::uint64_t counter = first + static_cast<std::uint64_t>(i);
-    std::uint32_t a = static_cast<std::uint32_t>(counter), b = static_cast<std::uint32_t>(counter >> 32), c = 0, d = 0;
-    std::uint32_t k0 = static_cast<std::uint32_t>(seed), k1 = static_cast<std::uint32_t>(seed >> 32);
-    for (int round = 0; round < 10; ++round) {
-      philox_round(a, b, c, d, k0, k1);
-      k0 += 0x9E3779B9;
-      k1 += 0xBB67AE85;
-    }
-    words[0][i] = a;
-    words[1][i] = b;
-    words[2][i] = c;
-    words[3][i] = d;
-  }
-}
-
-GRADUS_INLINE double unit(std::uint32_t high, std::uint32_t low) {
-  const std::uint64_t bits = (static_cast<std::uint64_t>(high) << 21) ^ (low >> 11);
-  return static_cast<double>(static_cast<std::int64_t>(bits)) * 0x1p-53;
+GRADUS_INLINE double unit_53(std::uint32_t a, std::uint32_t b) {  // a multiple of 2^-53 in [0, 1)
+  return (static_cast<double>(static_cast<std::int32_t>(a >> 5)) * 0x1p26 +
+          static_cast<double>(static_cast<std::int32_t>(b >> 6))) *
+         0x1p-53;
 }
 
 template <class T>
-constexpr std::int64_t per_chunk() {
-  return kChunk * 4 / static_cast<std::int64_t>(sizeof(T));
-}
+struct Uniform;
 
-struct UniformBody {
-  GRADUS_INLINE static void run(std::uint64_t seed, std::uint64_t first, float* out, double from, double to) {
-    std::uint32_t words[4][kLanes];
-    philox_lanes(seed, first, words);
-    const float scale = static_cast<float>(to - from), base = static_cast<float>(from);
-    // Rounding may reach the end of a range that is not [0, 1); the largest number below it stands there instead.
-    const float last = std::nextafter(static_cast<float>(to), base);
-    for (int j = 0; j < 4; ++j) {
-      for (int i = 0; i < kLanes; ++i) {
-        const float u = static_cast<float>(static_cast<std::int32_t>(words[j][i] >> 8)) * 0x1p-24f;
-        const float x = base + u * scale;
-        out[j * kLanes + i] = x < last ? x : last;
-      }
+template <>
+struct Uniform<float> {
+  using Out = float;
+  static constexpr int kPerGroup = 4 * kBlocks;
+  float from, scale, last;
+
+  GRADUS_INLINE void operator()(const PhiloxGroup& group, float* out) const {
+    const std::uint32_t* w = group.words[0];
+#pragma omp simd
+    for (int i = 0; i < kPerGroup; ++i) {
+      const float x = static_cast<float>(static_cast<std::int32_t>(w[i] >> 8)) * 0x1p-24f * scale + from;
+      out[i] = x < last ? x : last;
     }
   }
-  GRADUS_INLINE static void run(std::uint64_t seed, std::uint64_t first, double* out, double from, double to) {
-    std::uint32_t words[4][kLanes];
-    philox_lanes(seed, first, words);
-    const double last = std::nextafter(to, from);
+};
+
+template <>
+struct Uniform<double> {
+  using Out = double;
+  static constexpr int kPerGroup = 2 * kBlocks;
+  double from, scale, last;
+
+  GRADUS_INLINE void operator()(const PhiloxGroup& group, double* out) const {
     for (int j = 0; j < 2; ++j) {
-      for (int i = 0; i < kLanes; ++i) {
-        const double x = from + unit(words[2 * j][i], words[2 * j + 1][i]) * (to - from);
-        out[j * kLanes + i] = x < last ? x : last;
+#pragma omp simd
+      for (int i = 0; i < kBlocks; ++i) {
+        const double x = unit_53(group.words[2 * j][i], group.words[2 * j + 1][i]) * scale + from;
+        out[j * kBlocks + i] = x < last ? x : last;
       }
     }
   }
 };
 
-struct NormalBody {
-  GRADUS_INLINE static void run(std::uint64_t seed, std::uint64_t first, float* out, double mean, double std) {
-    std::uint32_t words[4][kLanes];
-    philox_lanes(seed, first, words);
-    const float m = static_cast<float>(mean), s = static_cast<float>(std);
+// Box and Muller: a radius from the logarithm of a uniform number in (0, 1], and a uniform angle, make two numbers.
+template <class T>
+struct Normal;
+
+template <>
+struct Normal<float> {
+  using Out = float;
+  static constexpr int kPerGroup = 4 * kBlocks;
+  float mean, std;
+
+  GRADUS_INLINE void operator()(const PhiloxGroup& group, float* out) const {
     for (int j = 0; j < 4; j += 2) {
-      for (int i = 0; i < kLanes; ++i) {
-        // Never zero: 32 bits and a half. The upper half is the word as a float without a 64-bit conversion.
-        const float low = static_cast<float>(static_cast<std::int32_t>(words[j][i] & 0xffff));
-        const float high = static_cast<float>(static_cast<std::int32_t>(words[j][i] >> 16));
-        const float u = (high * 65536.0f + low + 0.5f) * 0x1p-32f;
-        const float angle = static_cast<float>(static_cast<std::int32_t>(words[j + 1][i] >> 8)) *
-                            (0x1p-24f * 2 * std::numbers::pi_v<float>);
-        const float radius = s * std::sqrt(-2.0f * std::log(u));
-        out[j * kLanes + i] = m + radius * std::cos(angle);
-        out[(j + 1) * kLanes + i] = m + radius * std::sin(angle);
+#pragma omp simd
+      for (int i = 0; i < kBlocks; ++i) {
+        const float u = (static_cast<float>(static_cast<std::int32_t>(group.words[j][i] >> 1)) + 0.5f) * 0x1p-31f;
+        const float radius = std::sqrt(-2.0f * log_of_unit(u)) * std;
+        const SineCosine<float> angle = sine_cosine_of_turn(group.words[j + 1][i]);
+        out[j * kBlocks + i] = radius * angle.cos + mean;
+        out[(j + 1) * kBlocks + i] = radius * angle.sin + mean;
       }
-    }
-  }
-  GRADUS_INLINE static void run(std::uint64_t seed, std::uint64_t first, double* out, double mean, double std) {
-    std::uint32_t words[4][kLanes];
-    philox_lanes(seed, first, words);
-    for (int i = 0; i < kLanes; ++i) {
-      const double u = unit(words[0][i], words[1][i]) + 0x1p-54;
-      const double angle = unit(words[2][i], words[3][i]) * (2 * std::numbers::pi);
-      const double radius = std * std::sqrt(-2.0 * std::log(u));
-      out[i] = mean + radius * std::cos(angle);
-      out[kLanes + i] = mean + radius * std::sin(angle);
     }
   }
 };
 
-// Whole chunks always, the last one aside, so that an element's bits do not depend on where a range is cut.
-template <class Body, class T>
-void fill(RandomRange range, T* out, std::int64_t n, double a, double b) {
-  constexpr std::int64_t kWidth = per_chunk<T>();
-  core::parallel_for((n + kWidth - 1) / kWidth, kGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t c = begin; c < end; ++c) {
-      const std::uint64_t first = range.offset + static_cast<std::uint64_t>(c * kLanes);
-      if ((c + 1) * kWidth <= n) {
-        simd_call<Body>(range.seed, first, out + c * kWidth, a, b);
-      } else {
-        T rest[kWidth];
-        simd_call<Body>(range.seed, first, static_cast<T*>(rest), a, b);
-        std::copy_n(rest, n - c * kWidth, out + c * kWidth);
+template <>
+struct Normal<double> {
+  using Out = double;
+  static constexpr int kPerGroup = 2 * kBlocks;
+  double mean, std;
+
+  GRADUS_INLINE void operator()(const PhiloxGroup& group, double* out) const {
+#pragma omp simd
+    for (int i = 0; i < kBlocks; ++i) {
+      const double u = unit_53(group.words[0][i], group.words[1][i]) + 0x1p-54;
+      const double radius = std::sqrt(-2.0 * log_of_unit(u)) * std;
+      const SineCosine<double> angle = sine_cosine_of_turn(unit_53(group.words[2][i], group.words[3][i]));
+      out[i] = radius * angle.cos + mean;
+      out[kBlocks + i] = radius * angle.sin + mean;
+    }
+  }
+};
+
+// The upper half of a 128-bit product maps 64 random bits onto [0, range).
+__extension__ typedef unsigned __int128 Product;
+GRADUS_INLINE std::uint64_t below(std::uint64_t range, std::uint64_t bits) {
+  return static_cast<std::uint64_t>((static_cast<Product>(bits) * range) >> 64);
+}
+
+struct Bits {
+  using Out = std::uint64_t;
+  static constexpr int kPerGroup = 2 * kBlocks;
+
+  GRADUS_INLINE void operator()(const PhiloxGroup& group, std::uint64_t* out) const {
+    for (int j = 0; j < 2; ++j) {
+      for (int i = 0; i < kBlocks; ++i) {
+        out[j * kBlocks + i] = group.words[2 * j][i] | std::uint64_t{group.words[2 * j + 1][i]} << 32;
       }
     }
-  });
+  }
+};
+
+struct Integers {
+  using Out = std::int64_t;
+  static constexpr int kPerGroup = 2 * kBlocks;
+  std::uint64_t low, range;
+
+  GRADUS_INLINE void operator()(const PhiloxGroup& group, std::int64_t* out) const {
+    alignas(64) std::uint64_t bits[kPerGroup];
+    Bits()(group, bits);
+    for (int i = 0; i < kPerGroup; ++i) out[i] = static_cast<std::int64_t>(low + below(range, bits[i]));
+  }
+};
+
+struct Bernoulli {
+  using Out = std::uint8_t;
+  static constexpr int kPerGroup = 4 * kBlocks;
+  std::uint32_t last;  // of the words that give 1
+
+  GRADUS_INLINE void operator()(const PhiloxGroup& group, std::uint8_t* out) const {
+    const std::uint32_t* w = group.words[0];
+#pragma omp simd
+    for (int i = 0; i < kPerGroup; ++i) out[i] = w[i] <= last ? 1 : 0;
+  }
+};
+
+template <class Formula, Isa isa>
+struct FillGroups {
+  using Out = typename Formula::Out;
+  // Elements from a multiple of kPerGroup up to `end`. A last group that is not whole is made whole aside.
+  GRADUS_INLINE static void run(Out* out, std::int64_t begin, std::int64_t end, Stream stream, Formula formula) {
+    constexpr int kPerGroup = Formula::kPerGroup;
+    PhiloxGroup group;
+    alignas(64) Out whole[kPerGroup];
+    for (std::int64_t i = begin; i < end; i += kPerGroup) {
+      const std::uint64_t first = stream.offset + static_cast<std::uint64_t>(i / kPerGroup) * kBlocks;
+      philox_group<isa>(stream.seed, first, group);
+      if (end - i >= kPerGroup) {
+        formula(group, out + i);
+      } else {
+        formula(group, whole);
+        std::memcpy(out + i, whole, static_cast<std::size_t>(end - i) * sizeof(Out));
+      }
+    }
+  }
+};
+
+template <class Formula>
+void fill(typename Formula::Out* out, std::int64_t n, Stream stream, Formula formula) {
+  using Out = typename Formula::Out;
+  const auto range = [=](std::int64_t begin, std::int64_t end) {
+    switch (current_isa()) {
+      case Isa::v4:
+        return detail::call_v4<FillGroups<Formula, Isa::v4>, Out*>(out, begin, end, stream, formula);
+      case Isa::v3:
+        return detail::call_v3<FillGroups<Formula, Isa::v3>, Out*>(out, begin, end, stream, formula);
+      case Isa::base:
+        break;
+    }
+    detail::call_base<FillGroups<Formula, Isa::base>, Out*>(out, begin, end, stream, formula);
+  };
+  core::parallel_for(n, kGrain, range, Formula::kPerGroup);
 }
 
-// Two 64-bit numbers from each block.
-std::uint64_t bits64(RandomRange range, std::int64_t i) {
-  const PhiloxBlock block = philox(range.seed, range.offset + static_cast<std::uint64_t>(i / 2), 0);
-  const int half = static_cast<int>(i % 2) * 2;
-  return (static_cast<std::uint64_t>(block.word[half]) << 32) | block.word[half + 1];
-}
-
-// Lemire (2019): the upper half of the product with the range; its bias is below span / 2^64.
-std::uint64_t scaled(std::uint64_t bits, std::uint64_t span) {
-  __extension__ using Wide = unsigned __int128;
-  return static_cast<std::uint64_t>((static_cast<Wide>(bits) * span) >> 64);
-}
-
-std::uint64_t chunks(std::int64_t n, std::int64_t width) {
-  return static_cast<std::uint64_t>((n + width - 1) / width) * kLanes;
+template <class T>
+void fill_uniform_of(T* out, std::int64_t n, Stream stream, T from, T to) {
+  // Rounding may reach `to`, which is never to come.
+  fill(out, n, stream, Uniform<T>{.from = from, .scale = to - from, .last = std::nextafter(to, from)});
 }
 
 }  // namespace
 
-PhiloxBlock philox(std::uint64_t seed, std::uint64_t counter_low, std::uint64_t counter_high) {
-  auto half = [](std::uint64_t x, int shift) { return static_cast<std::uint32_t>(x >> shift); };
-  std::uint32_t a = half(counter_low, 0), b = half(counter_low, 32), c = half(counter_high, 0),
-                d = half(counter_high, 32), k0 = half(seed, 0), k1 = half(seed, 32);
-  for (int round = 0; round < 10; ++round) {
-    philox_round(a, b, c, d, k0, k1);
-    k0 += 0x9E3779B9;
-    k1 += 0xBB67AE85;
+void fill_uniform(float* out, std::int64_t n, Stream stream, float from, float to) {
+  fill_uniform_of(out, n, stream, from, to);
+}
+
+void fill_uniform(double* out, std::int64_t n, Stream stream, double from, double to) {
+  fill_uniform_of(out, n, stream, from, to);
+}
+
+void fill_normal(float* out, std::int64_t n, Stream stream, float mean, float std) {
+  fill(out, n, stream, Normal<float>{.mean = mean, .std = std});
+}
+
+void fill_normal(double* out, std::int64_t n, Stream stream, double mean, double std) {
+  fill(out, n, stream, Normal<double>{.mean = mean, .std = std});
+}
+
+void fill_integers(std::int64_t* out, std::int64_t n, Stream stream, std::int64_t low, std::int64_t high) {
+  const auto first = static_cast<std::uint64_t>(low);
+  fill(out, n, stream, Integers{.low = first, .range = static_cast<std::uint64_t>(high) - first});
+}
+
+void fill_bernoulli(std::uint8_t* out, std::int64_t n, Stream stream, double p) {
+  const double count = std::nearbyint(p * 0x1p32);  // of the words that give 1
+  if (count < 1) {
+    std::fill_n(out, std::max<std::int64_t>(n, 0), std::uint8_t{0});
+  } else {
+    fill(out, n, stream, Bernoulli{.last = static_cast<std::uint32_t>(count - 1)});
   }
-  return {{a, b, c, d}};
 }
 
-std::uint64_t uniform_blocks(std::int64_t n, std::int64_t element_size) { return chunks(n, kChunk * 4 / element_size); }
-std::uint64_t normal_blocks(std::int64_t n, std::int64_t element_size) { return chunks(n, kChunk * 4 / element_size); }
-std::uint64_t integer_blocks(std::int64_t n) { return static_cast<std::uint64_t>((n + 1) / 2); }
-
-void fill_uniform(RandomRange range, float* out, std::int64_t n, double from, double to) {
-  fill<UniformBody>(range, out, n, from, to);
-}
-void fill_uniform(RandomRange range, double* out, std::int64_t n, double from, double to) {
-  fill<UniformBody>(range, out, n, from, to);
-}
-void fill_normal(RandomRange range, float* out, std::int64_t n, double mean, double std) {
-  fill<NormalBody>(range, out, n, mean, std);
-}
-void fill_normal(RandomRange range, double* out, std::int64_t n, double mean, double std) {
-  fill<NormalBody>(range, out, n, mean, std);
-}
-
-void fill_integers(RandomRange range, std::int64_t* out, std::int64_t n, std::int64_t low, std::int64_t high) {
-  const std::uint64_t span = static_cast<std::uint64_t>(high) - static_cast<std::uint64_t>(low);
-  core::parallel_for(n, kGrain * kChunk, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t i = begin; i < end; ++i) {
-      out[i] = static_cast<std::int64_t>(static_cast<std::uint64_t>(low) + scaled(bits64(range, i), span));
+void fill_permutation(std::int64_t* out, std::int64_t n, Stream stream) {
+  std::iota(out, out + std::max<std::int64_t>(n, 0), std::int64_t{0});
+  // Fisher and Yates: the last place takes any of all, the one before any of the rest, and so on.
+  constexpr std::int64_t kDraws = 64 * Bits::kPerGroup;
+  std::uint64_t bits[kDraws];
+  for (std::int64_t done = 0; done < n - 1; done += kDraws) {
+    const std::int64_t draws = std::min(kDraws, n - 1 - done);
+    const std::uint64_t first = stream.offset + random_blocks(done, 64);
+    fill(bits, draws, {stream.seed, first}, Bits{});
+    for (std::int64_t i = 0; i < draws; ++i) {
+      const auto left = static_cast<std::uint64_t>(n - done - i);
+      std::swap(out[left - 1], out[below(left, bits[i])]);
     }
-  });
-}
-
-void fill_bernoulli(RandomRange range, std::uint8_t* out, std::int64_t n, double p) {
-  core::parallel_for((n + kChunk - 1) / kChunk, kGrain, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t c = begin; c < end; ++c) {
-      float u[kChunk];
-      simd_call<UniformBody>(range.seed, range.offset + static_cast<std::uint64_t>(c * kLanes), static_cast<float*>(u),
-                             0.0, 1.0);
-      for (std::int64_t i = 0; i < std::min(kChunk, n - c * kChunk); ++i) out[c * kChunk + i] = u[i] < p;
-    }
-  });
-}
-
-void fill_permutation(RandomRange range, std::int64_t* out, std::int64_t n) {
-  for (std::int64_t i = 0; i < n; ++i) out[i] = i;
-  for (std::int64_t i = n - 1; i > 0; --i) {
-    std::swap(out[i], out[scaled(bits64(range, i), static_cast<std::uint64_t>(i) + 1)]);
   }
 }
 
