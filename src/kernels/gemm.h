@@ -13,10 +13,21 @@ void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64
 void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, double alpha, const double* a,
           std::int64_t lda, const double* b, std::int64_t ldb, double beta, double* c, std::int64_t ldc);
 
-// Integers, which wrap around as in PyTorch. T: int64_t, int32_t, uint8_t.
+// Integers, which wrap around as in PyTorch.
+void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t alpha,
+          const std::int64_t* a, std::int64_t lda, const std::int64_t* b, std::int64_t ldb, std::int64_t beta,
+          std::int64_t* c, std::int64_t ldc);
+void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, std::int32_t alpha,
+          const std::int32_t* a, std::int64_t lda, const std::int32_t* b, std::int64_t ldb, std::int32_t beta,
+          std::int32_t* c, std::int64_t ldc);
+void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, std::uint8_t alpha,
+          const std::uint8_t* a, std::int64_t lda, const std::uint8_t* b, std::int64_t ldb, std::uint8_t beta,
+          std::uint8_t* c, std::int64_t ldc);
+
+// C = op(A) op(B) + bias, which has n elements and is added to each row; written while C's rows are in the cache.
 template <class T>
-void gemm_integer(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a,
-                  std::int64_t lda, const T* b, std::int64_t ldb, T beta, T* c, std::int64_t ldc);
+void gemm_bias(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t lda,
+               const T* b, std::int64_t ldb, const T* bias, T* c, std::int64_t ldc);
 
 // A number of products of the same sizes; the i-th has its matrices i * stride_a, ... elements further on. Small ones
 // are shared out between threads whole.

@@ -2,7 +2,6 @@
 #include <gradus/op.h>
 #include <gradus/ops.h>
 
-#include "autograd/inplace.h"
 #include "core/tensor_access.h"
 #include "ops/products.h"
 
@@ -37,16 +36,13 @@ struct Linear final : Op {
     if (needs(0)) save(1, weight);
     const std::int64_t width = weight.sizes()[0];
     Tensor y = detail::make_empty(with_width(x_sizes, width), x.dtype(), x.device());
-    const Tensor rows = as_rows(x);
-    const Tensor out = x.dim() == 2 ? y : detail::make_reshaped(y, {rows.sizes()[0], width});
-    if (bias.defined()) detail::copy_data(y, expand(bias, y.sizes()));
-    multiply_into(out, rows, transpose(weight, 0, 1), 1, bias.defined() ? 1 : 0);
+    multiply_into(y, as_rows(x), weight, {.trans_b = true, .bias = bias});
     return y;
   }
   void backward(const Tensor& g, Grads gx) override {
     const Tensor rows = as_rows(g);
-    if (needs(0)) gx[0] = reshape(mm(rows, saved(1)), x_sizes);
-    if (needs(1)) gx[1] = mm(transpose(rows, 0, 1), as_rows(saved(0)));
+    if (needs(0)) gx[0] = reshape(mm_unchecked(rows, saved(1), false, false), x_sizes);
+    if (needs(1)) gx[1] = mm_unchecked(rows, as_rows(saved(0)), true, false);
     if (needs(2)) gx[2] = sum(rows, 0);
   }
   std::int64_t flops(const Tensor& y, const Tensor&, const Tensor& weight, const Tensor&) const {

@@ -22,20 +22,24 @@ namespace {
 Tensor transposed(const Tensor& x) { return transpose(x, -2, -1); }
 
 struct Mm final : Op {
+  bool trans_a, trans_b;
+  Mm(bool ta, bool tb) : trans_a(ta), trans_b(tb) {}
   const char* name() const override { return "mm"; }
   Tensor forward(const Tensor& a, const Tensor& b) {
     if (needs(1)) save(0, a);
     if (needs(0)) save(1, b);
-    Tensor y = detail::make_empty({a.sizes()[0], b.sizes()[1]}, a.dtype(), a.device());
-    multiply_into(y, a, b);
+    Tensor y = detail::make_empty({a.sizes()[trans_a ? 1 : 0], b.sizes()[trans_b ? 0 : 1]}, a.dtype(), a.device());
+    multiply_into(y, a, b, {.trans_a = trans_a, .trans_b = trans_b});
     return y;
   }
   void backward(const Tensor& g, Grads gx) override {
-    if (needs(0)) gx[0] = mm(g, transposed(saved(1)));
-    if (needs(1)) gx[1] = mm(transposed(saved(0)), g);
+    if (needs(0))
+      gx[0] = trans_a ? mm_unchecked(saved(1), g, trans_b, true) : mm_unchecked(g, saved(1), false, !trans_b);
+    if (needs(1))
+      gx[1] = trans_b ? mm_unchecked(g, saved(0), true, trans_a) : mm_unchecked(saved(0), g, !trans_a, false);
   }
   std::int64_t flops(const Tensor& y, const Tensor& a, const Tensor&) const {
-    return product_flops(y.sizes()[0], y.sizes()[1], a.sizes()[1]);
+    return product_flops(y.sizes()[0], y.sizes()[1], a.sizes()[trans_a ? 0 : 1]);
   }
 };
 
@@ -86,14 +90,14 @@ struct AddMm final : Op {
     if (needs(1)) save(2, b);
     Tensor y = detail::make_empty({a.sizes()[0], b.sizes()[1]}, a.dtype(), a.device());
     if (beta != 0) detail::copy_data(y, expand(input, y.sizes()));
-    multiply_into(y, a, b, alpha, beta);
+    multiply_into(y, a, b, {.alpha = alpha, .beta = beta});
     return y;
   }
   void backward(const Tensor& g, Grads gx) override {
     if (needs(0)) gx[0] = sum_to(beta == 1 ? g : g * beta, from);
     const Tensor scaled = alpha == 1 || !(needs(1) || needs(2)) ? g : g * alpha;
-    if (needs(1)) gx[1] = mm(scaled, transposed(saved(2)));
-    if (needs(2)) gx[2] = mm(transposed(saved(1)), scaled);
+    if (needs(1)) gx[1] = mm_unchecked(scaled, saved(2), false, true);
+    if (needs(2)) gx[2] = mm_unchecked(saved(1), scaled, true, false);
   }
   std::int64_t flops(const Tensor& y, const Tensor&, const Tensor& a, const Tensor&) const {
     return product_flops(y.sizes()[0], y.sizes()[1], a.sizes()[1]);
@@ -115,10 +119,14 @@ Tensor expanded_batch(const Tensor& x, const Shape& batch) {
 
 }  // namespace
 
+Tensor ops::mm_unchecked(const Tensor& a, const Tensor& b, bool trans_a, bool trans_b) {
+  return apply(Mm(trans_a, trans_b), a, b);
+}
+
 Tensor mm(const Tensor& a, const Tensor& b) {
   if (a.dim() != 2 || b.dim() != 2 || a.sizes()[1] != b.sizes()[0]) refuse_sizes("mm", "[m, k] and [k, n]", a, b);
   check_product_types("mm", a, b);
-  return apply(Mm{}, a, b);
+  return mm_unchecked(a, b, false, false);
 }
 
 Tensor bmm(const Tensor& a, const Tensor& b) {
@@ -142,7 +150,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
                  a, b);
   }
   check_product_types("matmul", a, b);
-  if (rank_a == 2 && rank_b == 2) return apply(Mm{}, a, b);
+  if (rank_a == 2 && rank_b == 2) return mm_unchecked(a, b, false, false);
   // A vector is a matrix of one row on the left, of one column on the right.
   if (rank_b == 1) {
     if (rank_a == 1) return dot(a, b);
@@ -182,7 +190,7 @@ Tensor outer(const Tensor& a, const Tensor& b) {
 Tensor dot(const Tensor& a, const Tensor& b) {
   if (a.dim() != 1 || b.dim() != 1 || a.sizes() != b.sizes()) refuse_sizes("dot", "[k] and [k]", a, b);
   check_product_types("dot", a, b);
-  return reshape(apply(Mm{}, unsqueeze(a, 0), unsqueeze(b, 1)), {});
+  return reshape(mm_unchecked(unsqueeze(a, 0), unsqueeze(b, 0), false, true), {});
 }
 
 }  // namespace gradus

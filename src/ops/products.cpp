@@ -40,24 +40,29 @@ void check_product_types(const char* call, const Tensor& a, const Tensor& b) {
   if (a.dtype() == kBool) throw DtypeError(std::string(call) + ": not defined for bool tensors");
 }
 
-void multiply_into(const Tensor& y, const Tensor& a, const Tensor& b, double alpha, double beta) {
+void multiply_into(const Tensor& y, const Tensor& a, const Tensor& b, const Product& product) {
   if (y.dtype() == kBFloat16) {
-    const Tensor wide = beta == 0 ? empty(y.sizes()) : y.to(kFloat32);
-    multiply_into(wide, a.to(kFloat32), b.to(kFloat32), alpha, beta);
+    const Tensor wide = product.beta == 0 ? empty(y.sizes()) : y.to(kFloat32);
+    Product widened = product;
+    if (widened.bias.defined()) widened.bias = widened.bias.to(kFloat32);
+    multiply_into(wide, a.to(kFloat32), b.to(kFloat32), widened);
     detail::copy_data(y, wide);
     return;
   }
-  const std::int64_t m = a.sizes()[0], k = a.sizes()[1], n = b.sizes()[1];
+  const std::int64_t m = a.sizes()[product.trans_a ? 1 : 0], k = a.sizes()[product.trans_a ? 0 : 1];
+  const std::int64_t n = b.sizes()[product.trans_b ? 0 : 1];
   const Matrix left(a), right(b);
+  const bool trans_a = left.trans != product.trans_a, trans_b = right.trans != product.trans_b;
   const auto run = [&]<class T>(T) {
     const auto data = [](const Tensor& x) { return reinterpret_cast<T*>(x.impl()->data); };
-    const T first = static_cast<T>(alpha), second = static_cast<T>(beta);
-    if constexpr (std::is_floating_point_v<T>) {
-      cpu::gemm(left.trans, right.trans, m, n, k, first, data(left.tensor), left.ld, data(right.tensor), right.ld,
-                second, data(y), n);
+    const T alpha = static_cast<T>(product.alpha), beta = static_cast<T>(product.beta);
+    if (product.bias.defined()) {
+      const Tensor bias = product.bias.contiguous();
+      cpu::gemm_bias<T>(trans_a, trans_b, m, n, k, data(left.tensor), left.ld, data(right.tensor), right.ld, data(bias),
+                        data(y), n);
     } else {
-      cpu::gemm_integer(left.trans, right.trans, m, n, k, first, data(left.tensor), left.ld, data(right.tensor),
-                        right.ld, second, data(y), n);
+      cpu::gemm(trans_a, trans_b, m, n, k, alpha, data(left.tensor), left.ld, data(right.tensor), right.ld, beta,
+                data(y), n);
     }
   };
   switch (y.dtype()) {

@@ -19,8 +19,18 @@ struct Matrix {
 // Products are defined for numbers of one type: DtypeError for bool and for two different ones.
 void check_product_types(const char* call, const Tensor& a, const Tensor& b);
 
-// y = alpha * a b + beta * y for a [m, k], b [k, n] and y [m, n], contiguous, of the same type. Nothing is recorded.
-void multiply_into(const Tensor& y, const Tensor& a, const Tensor& b, double alpha = 1, double beta = 0);
+struct Product {
+  bool trans_a = false, trans_b = false;
+  double alpha = 1, beta = 0;
+  Tensor bias = {};  // [n], added to each row; beta is 0 then
+};
+
+// y = alpha * op(a) op(b) + beta * y + bias, with op(a) [m, k], op(b) [k, n] and m * n elements of y, contiguous, all
+// of the same type. Nothing is recorded.
+void multiply_into(const Tensor& y, const Tensor& a, const Tensor& b, const Product& product = {});
+
+// op(a) op(b) of matrices that are known to fit each other: what mm and its gradients are made of.
+Tensor mm_unchecked(const Tensor& a, const Tensor& b, bool trans_a, bool trans_b);
 
 // The multiplications and additions of a product.
 inline std::int64_t product_flops(std::int64_t m, std::int64_t n, std::int64_t k) { return 2 * m * n * k; }

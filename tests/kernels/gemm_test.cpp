@@ -131,7 +131,7 @@ TYPED_TEST(Gemm, BatchesEqualSingleProducts) {
 }
 
 TEST(GemmInteger, IsExactAndWrapsAround) {
-  const auto product = [](auto... args) { cpu::gemm_integer(args...); };
+  const auto product = [](auto... args) { cpu::gemm(args...); };
   for (int64_t m : {0, 1, 7, 130})
     for (int64_t n : {1, 9, 70})
       for (int64_t k : {0, 1, 65}) {
@@ -140,7 +140,7 @@ TEST(GemmInteger, IsExactAndWrapsAround) {
       }
   const std::int32_t a[] = {2'000'000'000}, b[] = {3};
   std::int32_t c = 0;
-  cpu::gemm_integer<std::int32_t>(false, false, 1, 1, 1, 1, a, 1, b, 1, 0, &c, 1);
+  cpu::gemm(false, false, 1, 1, 1, std::int32_t{1}, a, 1, b, 1, std::int32_t{0}, &c, 1);
   EXPECT_EQ(c, static_cast<std::int32_t>(6'000'000'000LL));
 }
 

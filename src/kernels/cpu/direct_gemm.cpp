@@ -17,7 +17,7 @@ struct DirectGemm {
   typedef T Vector __attribute__((vector_size(kBytes), aligned(alignof(T)), may_alias));
   static constexpr int kLanes = kBytes / static_cast<int>(sizeof(T));
   static constexpr int kRegisters = kBytes == 64 ? 32 : 16;
-  static constexpr int kRows2 = kRegisters == 32 ? 12 : 6;  // rows of a tile two vectors wide
+  static constexpr int kRows2 = kRegisters == 32 ? 12 : 5;  // rows of a tile two vectors wide
   static constexpr int kRows1 = kRegisters == 32 ? 12 : 8;  // rows of a tile one vector wide
   static constexpr std::int64_t kDepth = 256;               // of a packed block of B
 

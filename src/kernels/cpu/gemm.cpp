@@ -18,8 +18,10 @@ namespace {
 
 using std::int64_t;
 
-constexpr int64_t kDirectBelow = 40'000;  // multiplications: our own loops are faster below
-constexpr int64_t kPerPiece = 500'000;    // multiplications that make a piece worth a thread's while
+// Numbers of multiplications.
+constexpr int64_t kDirectBelow = 40'000;       // our own loops are faster below
+constexpr int64_t kDirectVectorBelow = 1'000;  // the same, where one operand is a vector
+constexpr int64_t kPerPiece = 500'000;         // what makes a piece worth a thread's while
 constexpr int64_t kMostPieces = 64;
 constexpr int64_t kAlign = 16;  // rows or columns of a piece: whole tiles of the libraries
 
@@ -52,6 +54,7 @@ struct Operands {
   T beta;
   T* c;
   int64_t ldc;
+  const T* bias = nullptr;
 
   // Rows [begin, end) of C, or columns.
   Operands rows(int64_t begin, int64_t end) const {
@@ -66,6 +69,7 @@ struct Operands {
     part.n = end - begin;
     part.b += begin * (trans_b ? ldb : 1);
     part.c += begin;
+    if (bias != nullptr) part.bias += begin;
     return part;
   }
 };
@@ -115,11 +119,40 @@ void library(const Operands<double>& x) {
 }
 
 template <class T>
-void one_thread(const Operands<T>& x) {
-  if (multiplications(x.m, x.n, x.k) < kDirectBelow) {
-    direct(x);
+struct IntegerGemm {
+  GRADUS_INLINE static void run(Operands<T> x) {
+    for (int64_t i = 0; i < x.m; ++i) {
+      T* c = x.c + i * x.ldc;
+      for (int64_t j = 0; j < x.n; ++j) c[j] = x.beta == 0 ? T(0) : static_cast<T>(x.beta * c[j]);
+      for (int64_t p = 0; p < x.k; ++p) {
+        const T left = static_cast<T>(x.alpha * x.a[x.trans_a ? p * x.lda + i : i * x.lda + p]);
+        const T* b = x.b + (x.trans_b ? p : p * x.ldb);
+        const int64_t step = x.trans_b ? x.ldb : 1;
+        for (int64_t j = 0; j < x.n; ++j) c[j] = static_cast<T>(c[j] + left * b[j * step]);
+      }
+    }
+  }
+};
+
+// Our own loops are no match for a library where one operand is a vector, but its call has a price.
+bool is_direct(int64_t m, int64_t n, int64_t k) {
+  return multiplications(m, n, k) < (m == 1 || n == 1 ? kDirectVectorBelow : kDirectBelow);
+}
+
+template <class T>
+void one_thread(Operands<T> x) {
+  if (x.bias != nullptr) {
+    for (int64_t i = 0; i < x.m; ++i) std::copy_n(x.bias, x.n, x.c + i * x.ldc);
+    x.beta = 1;
+  }
+  if constexpr (std::is_floating_point_v<T>) {
+    if (is_direct(x.m, x.n, x.k)) {
+      direct(x);
+    } else {
+      library(x);
+    }
   } else {
-    library(x);
+    simd_call<IntegerGemm<T>>(x);
   }
 }
 
@@ -141,68 +174,72 @@ void in_pieces(const Operands<T>& x, F&& work) {
 }
 
 template <class T>
-void floating(const Operands<T>& x) {
+void multiply(Operands<T> x) {
   if (x.m == 0 || x.n == 0) return;
-  if (x.k == 0) return direct(x);
+  // A contiguous vector is a row as well as a column, and the libraries like it best along k.
+  if (x.n == 1 && !x.trans_b && x.ldb == 1) {
+    x.trans_b = true;
+    x.ldb = std::max<int64_t>(1, x.k);
+  }
+  if (x.m == 1 && x.trans_a && x.lda == 1) {
+    x.trans_a = false;
+    x.lda = std::max<int64_t>(1, x.k);
+  }
   in_pieces(x, one_thread<T>);
 }
 
+// Unsigned arithmetic wraps; the bits are those of the signed result.
 template <class T>
-struct IntegerGemm {
-  GRADUS_INLINE static void run(Operands<T> x) {
-    for (int64_t i = 0; i < x.m; ++i) {
-      T* c = x.c + i * x.ldc;
-      for (int64_t j = 0; j < x.n; ++j) c[j] = x.beta == 0 ? T(0) : static_cast<T>(x.beta * c[j]);
-      for (int64_t p = 0; p < x.k; ++p) {
-        const T left = static_cast<T>(x.alpha * x.a[x.trans_a ? p * x.lda + i : i * x.lda + p]);
-        const T* b = x.b + (x.trans_b ? p : p * x.ldb);
-        const int64_t step = x.trans_b ? x.ldb : 1;
-        for (int64_t j = 0; j < x.n; ++j) c[j] = static_cast<T>(c[j] + left * b[j * step]);
-      }
-    }
+Operands<std::make_unsigned_t<T>> wrapping(const Operands<T>& x) {
+  using U = std::make_unsigned_t<T>;
+  const auto bits = [](const T* p) { return reinterpret_cast<const U*>(p); };
+  return {x.trans_a,
+          x.trans_b,
+          x.m,
+          x.n,
+          x.k,
+          static_cast<U>(x.alpha),
+          bits(x.a),
+          x.lda,
+          bits(x.b),
+          x.ldb,
+          static_cast<U>(x.beta),
+          reinterpret_cast<U*>(x.c),
+          x.ldc,
+          bits(x.bias)};
+}
+
+template <class T>
+void multiply_any(const Operands<T>& x) {
+  if constexpr (std::is_floating_point_v<T>) {
+    multiply(x);
+  } else {
+    multiply(wrapping(x));
   }
-};
+}
 
 }  // namespace
 
-void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, float alpha, const float* a, int64_t lda,
-          const float* b, int64_t ldb, float beta, float* c, int64_t ldc) {
-  floating(Operands<float>{trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc});
-}
-
-void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, double alpha, const double* a, int64_t lda,
-          const double* b, int64_t ldb, double beta, double* c, int64_t ldc) {
-  floating(Operands<double>{trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc});
-}
+#define GRADUS_GEMM(T)                                                                                                 \
+  void gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda, const T* b, \
+            int64_t ldb, T beta, T* c, int64_t ldc) {                                                                  \
+    multiply_any(Operands<T>{trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc});                         \
+  }                                                                                                                    \
+  template void gemm_bias(bool, bool, int64_t, int64_t, int64_t, const T*, int64_t, const T*, int64_t, const T*, T*,   \
+                          int64_t);
 
 template <class T>
-void gemm_integer(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, T alpha, const T* a, int64_t lda,
-                  const T* b, int64_t ldb, T beta, T* c, int64_t ldc) {
-  // Unsigned arithmetic wraps; the bits are those of the signed result.
-  using U = std::make_unsigned_t<T>;
-  const auto bits = [](const T* p) { return reinterpret_cast<const U*>(p); };
-  const Operands<U> x{trans_a,
-                      trans_b,
-                      m,
-                      n,
-                      k,
-                      static_cast<U>(alpha),
-                      bits(a),
-                      lda,
-                      bits(b),
-                      ldb,
-                      static_cast<U>(beta),
-                      reinterpret_cast<U*>(c),
-                      ldc};
-  in_pieces(x, [](const Operands<U>& part) { simd_call<IntegerGemm<U>>(part); });
+void gemm_bias(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b,
+               int64_t ldb, const T* bias, T* c, int64_t ldc) {
+  multiply_any(Operands<T>{trans_a, trans_b, m, n, k, T(1), a, lda, b, ldb, T(0), c, ldc, bias});
 }
 
-template void gemm_integer(bool, bool, int64_t, int64_t, int64_t, int64_t, const int64_t*, int64_t, const int64_t*,
-                           int64_t, int64_t, int64_t*, int64_t);
-template void gemm_integer(bool, bool, int64_t, int64_t, int64_t, int32_t, const int32_t*, int64_t, const int32_t*,
-                           int64_t, int32_t, int32_t*, int64_t);
-template void gemm_integer(bool, bool, int64_t, int64_t, int64_t, uint8_t, const uint8_t*, int64_t, const uint8_t*,
-                           int64_t, uint8_t, uint8_t*, int64_t);
+GRADUS_GEMM(float)
+GRADUS_GEMM(double)
+GRADUS_GEMM(int64_t)
+GRADUS_GEMM(std::int32_t)
+GRADUS_GEMM(std::uint8_t)
+#undef GRADUS_GEMM
 
 template <class T>
 void gemm_batch(int64_t batch, bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda,
@@ -214,12 +251,12 @@ void gemm_batch(int64_t batch, bool trans_a, bool trans_b, int64_t m, int64_t n,
   const int64_t each = multiplications(m, n, k);
   // A product that is worth cutting is cut the same way alone or in a batch.
   if (each >= 2 * kPerPiece) {
-    for (int64_t i = 0; i < batch; ++i) floating(at(i));
+    for (int64_t i = 0; i < batch; ++i) multiply(at(i));
     return;
   }
   core::parallel_for(batch, std::max<int64_t>(1, kPerPiece / std::max<int64_t>(1, each)),
                      [&](int64_t first, int64_t last) {
-                       for (int64_t i = first; i < last; ++i) floating(at(i));
+                       for (int64_t i = first; i < last; ++i) multiply(at(i));
                      });
 }
 
