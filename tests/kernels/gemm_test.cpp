@@ -1,8 +1,9 @@
 // Matrix products against the plain triple loop.
 #include "kernels/gemm.h"
 
+#include <gradus/parallel.h>
+
 #include <gtest/gtest.h>
-#include <omp.h>
 
 #include <cmath>
 #include <cstring>
@@ -103,18 +104,39 @@ TYPED_TEST(Gemm, DirectLoopsInEveryInstructionSet) {
 
 TYPED_TEST(Gemm, NumberOfThreadsDoesNotChangeBits) {
   using T = TypeParam;
-  const int before = omp_get_max_threads();
+  const int before = get_num_threads();
   for (auto [m, n, k] : {std::array<int64_t, 3>{1024, 128, 16}, {7, 1024, 300}, {300, 200, 100}}) {
     const auto a = numbers<T>(m * k, 1), b = numbers<T>(k * n, 2);
     std::vector<T> results[2] = {numbers<T>(m * n, 3), numbers<T>(m * n, 4)};
     for (int threads : {1, 3}) {
-      omp_set_num_threads(threads);
+      set_num_threads(threads);
       cpu::gemm(false, false, m, n, k, T(1), a.data(), k, b.data(), n, T(0), results[threads / 2].data(), n);
-      EXPECT_EQ(omp_get_max_threads(), threads);
     }
     EXPECT_EQ(std::memcmp(results[0].data(), results[1].data(), results[0].size() * sizeof(T)), 0);
   }
-  omp_set_num_threads(before);
+  set_num_threads(before);
+}
+
+TYPED_TEST(Gemm, BiasGoesToEachRow) {
+  using T = TypeParam;
+  for (auto [m, n, k] : {std::array<int64_t, 3>{5, 19, 7},
+                         {64, 40, 0},
+                         {70, 133, 16},
+                         {65, 33, 300},
+                         {1, 200, 100},
+                         {1024, 100, 20},
+                         {9, 2000, 70}}) {
+    for (bool trans_b : {false, true}) {
+      const auto a = numbers<T>(m * k + 1, 1), b = numbers<T>(k * n + 1, 2), bias = numbers<T>(n, 3);
+      std::vector<T> c(static_cast<std::size_t>(m * n), std::numeric_limits<T>::quiet_NaN()), want;
+      for (int64_t i = 0; i < m; ++i) want.insert(want.end(), bias.begin(), bias.end());
+      const int64_t lda = std::max<int64_t>(1, k), ldb = trans_b ? lda : n;
+      reference::gemm(false, trans_b, m, n, k, T(1), a.data(), lda, b.data(), ldb, T(1), want.data(), n);
+      cpu::gemm_bias<T>(false, trans_b, m, n, k, a.data(), lda, b.data(), ldb, bias.data(), c.data(), n);
+      const double tolerance = 2 * std::numeric_limits<T>::epsilon() * static_cast<double>(8 + k);
+      for (std::size_t i = 0; i < c.size(); ++i) ASSERT_NEAR(c[i], want[i], tolerance) << m << " x " << n << " x " << k;
+    }
+  }
 }
 
 TYPED_TEST(Gemm, BatchesEqualSingleProducts) {

@@ -16,10 +16,9 @@ struct DirectGemm {
   // GCC's vectors have any width on any target, and may alias their elements.
   typedef T Vector __attribute__((vector_size(kBytes), aligned(alignof(T)), may_alias));
   static constexpr int kLanes = kBytes / static_cast<int>(sizeof(T));
-  static constexpr int kRegisters = kBytes == 64 ? 32 : 16;
-  static constexpr int kRows2 = kRegisters == 32 ? 12 : 5;  // rows of a tile two vectors wide
-  static constexpr int kRows1 = kRegisters == 32 ? 12 : 8;  // rows of a tile one vector wide
-  static constexpr std::int64_t kDepth = 256;               // of a packed block of B
+  // Rows of a tile two vectors wide, and one: as many sums as fit beside two vectors of B and an element of A.
+  static constexpr int kRows2 = kBytes == 64 ? 8 : 5, kRows1 = 8;
+  static constexpr std::int64_t kDepth = 256;  // of a packed block of B
 
   struct Product {
     std::int64_t k;
@@ -31,6 +30,7 @@ struct DirectGemm {
     T beta;
     T* c;
     std::int64_t ldc;
+    const T* bias;  // of these columns, or null
   };
 
   template <int kRows, int kWide>
@@ -54,7 +54,8 @@ struct DirectGemm {
 #pragma GCC unroll 2
       for (int v = 0; v < kWide; ++v) {
         Vector& out = *reinterpret_cast<Vector*>(x.c + r * x.ldc + v * kLanes);
-        const Vector sum = x.alpha * sums[r][v];
+        Vector sum = x.alpha * sums[r][v];
+        if (x.bias != nullptr) sum += *reinterpret_cast<const Vector*>(x.bias + v * kLanes);
         out = x.beta == T(0) ? sum : sum + x.beta * out;
       }
     }
@@ -75,10 +76,6 @@ struct DirectGemm {
       GRADUS_ROWS(6)
       GRADUS_ROWS(7)
       GRADUS_ROWS(8)
-      GRADUS_ROWS(9)
-      GRADUS_ROWS(10)
-      GRADUS_ROWS(11)
-      GRADUS_ROWS(12)
 #undef GRADUS_ROWS
       default:
         break;
@@ -93,48 +90,70 @@ struct DirectGemm {
     }
   }
 
+  // Writes the first `width` columns of a tile that stands elsewhere, as the tile would have written all of them.
+  GRADUS_INLINE static void store_part(const T* tile, std::int64_t padded, int rows, std::int64_t width,
+                                       const Product& x) {
+    for (std::int64_t r = 0; r < rows; ++r) {
+      for (std::int64_t q = 0; q < width; ++q) {
+        T value = tile[r * padded + q];
+        if (x.bias != nullptr) value += x.bias[q];
+        T& out = x.c[r * x.ldc + q];
+        out = x.beta == T(0) ? value : value + x.beta * out;
+      }
+    }
+  }
+
+  // Up to 2 * kLanes columns of C, from top to bottom.
+  template <int kWide, int kMost>
+  GRADUS_INLINE static void panel(std::int64_t m, std::int64_t width, Product x) {
+    constexpr std::int64_t kPadded = kWide * kLanes;
+    alignas(64) T partial[kMost * kPadded];
+    // Tiles of nearly equal height: one of a single row would wait for its own sums.
+    const std::int64_t tiles = (m + kMost - 1) / kMost, height = m / tiles, higher = m % tiles;
+    for (std::int64_t t = 0; t < tiles; ++t) {
+      const int rows = static_cast<int>(height + (t < higher));
+      Product y = x;
+      if (width < kPadded) {
+        y.beta = T(0);
+        y.c = partial;
+        y.ldc = kPadded;
+        y.bias = nullptr;
+      }
+      tile_of<kWide, kMost>(rows, y);
+      if (width < kPadded) store_part(partial, kPadded, rows, width, x);
+      x.a += rows * x.a_row;
+      x.c += rows * x.ldc;
+    }
+  }
+
   GRADUS_INLINE static void run(std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a, std::int64_t a_row,
                                 std::int64_t a_col, const T* b, std::int64_t b_row, std::int64_t b_col, T beta, T* c,
-                                std::int64_t ldc) {
+                                std::int64_t ldc, const T* bias) {
     alignas(64) T packed[kDepth * 2 * kLanes];
-    alignas(64) T partial[std::max(kRows2 * 2, kRows1) * kLanes];
     for (std::int64_t p = 0; p < k || p == 0; p += kDepth) {
+      const bool first = p == 0;
       const std::int64_t depth = std::min(kDepth, k - p);
       for (std::int64_t j = 0; j < n; j += 2 * kLanes) {
         const std::int64_t width = std::min<std::int64_t>(2 * kLanes, n - j);
-        const int wide = width > kLanes ? 2 : 1;
-        const std::int64_t padded = wide * kLanes;
-        const bool whole = width == padded;
-        Product x{depth, alpha, nullptr, a_row, a_col, b + p * b_row + j * b_col, b_row, p ? T(1) : beta, nullptr, 0};
-        if (b_col != 1 || !whole) {
-          pack(depth, width, padded, x.b, b_row, b_col, packed);
-          x.b = packed;
-          x.ldb = padded;
-        }
-        // Tiles of nearly equal height: one of a single row would wait for its own sums.
-        const std::int64_t most = wide == 2 ? kRows2 : kRows1;
-        const std::int64_t tiles = (m + most - 1) / most, height = m / tiles, higher = m % tiles;
-        std::int64_t i = 0;
-        for (std::int64_t t = 0; t < tiles; ++t) {
-          const int rows = static_cast<int>(height + (t < higher));
-          const T old = x.beta;
-          x.a = a + i * a_row + p * a_col;
-          T* out = c + i * ldc + j;
-          x.c = whole ? out : partial;
-          x.ldc = whole ? ldc : padded;
-          if (!whole) x.beta = T(0);
-          if (wide == 2) {
-            tile_of<2, kRows2>(rows, x);
-          } else {
-            tile_of<1, kRows1>(rows, x);
-          }
-          if (!whole) {
-            x.beta = old;
-            for (std::int64_t r = 0; r < rows; ++r)
-              for (std::int64_t q = 0; q < width; ++q)
-                out[r * ldc + q] = partial[r * padded + q] + (old == T(0) ? T(0) : old * out[r * ldc + q]);
-          }
-          i += rows;
+        const std::int64_t padded = width > kLanes ? 2 * kLanes : kLanes;
+        const T* right = b + p * b_row + j * b_col;
+        const bool packs = b_col != 1 || width != padded;
+        if (packs) pack(depth, width, padded, right, b_row, b_col, packed);
+        const Product x{depth,
+                        alpha,
+                        a + p * a_col,
+                        a_row,
+                        a_col,
+                        packs ? packed : right,
+                        packs ? padded : b_row,
+                        first ? beta : T(1),
+                        c + j,
+                        ldc,
+                        first && bias != nullptr ? bias + j : nullptr};
+        if (padded > kLanes) {
+          panel<2, kRows2>(m, width, x);
+        } else {
+          panel<1, kRows1>(m, width, x);
         }
       }
     }
@@ -145,24 +164,24 @@ struct DirectGemm {
 
 template <class T>
 void direct_gemm(std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a, std::int64_t a_row,
-                 std::int64_t a_col, const T* b, std::int64_t b_row, std::int64_t b_col, T beta, T* c,
-                 std::int64_t ldc) {
+                 std::int64_t a_col, const T* b, std::int64_t b_row, std::int64_t b_col, T beta, T* c, std::int64_t ldc,
+                 const T* bias) {
   if (m == 0 || n == 0) return;
   // The width of a vector is part of the body here, so the choice that simd_call makes is made by hand.
   switch (current_isa()) {
     case Isa::v4:
-      return detail::call_v4<DirectGemm<T, 64>>(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, ldc);
+      return detail::call_v4<DirectGemm<T, 64>>(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, ldc, bias);
     case Isa::v3:
-      return detail::call_v3<DirectGemm<T, 32>>(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, ldc);
+      return detail::call_v3<DirectGemm<T, 32>>(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, ldc, bias);
     case Isa::base:
       break;
   }
-  detail::call_base<DirectGemm<T, 16>>(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, ldc);
+  detail::call_base<DirectGemm<T, 16>>(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, ldc, bias);
 }
 
 template void direct_gemm(std::int64_t, std::int64_t, std::int64_t, float, const float*, std::int64_t, std::int64_t,
-                          const float*, std::int64_t, std::int64_t, float, float*, std::int64_t);
+                          const float*, std::int64_t, std::int64_t, float, float*, std::int64_t, const float*);
 template void direct_gemm(std::int64_t, std::int64_t, std::int64_t, double, const double*, std::int64_t, std::int64_t,
-                          const double*, std::int64_t, std::int64_t, double, double*, std::int64_t);
+                          const double*, std::int64_t, std::int64_t, double, double*, std::int64_t, const double*);
 
 }  // namespace gradus::cpu

@@ -1,4 +1,5 @@
-// Which library multiplies, and on how many threads: decided by measurement.
+// Which library multiplies, and on how many threads: decided by measurement, which gradus_bench --benchmark_filter=gemm
+// repeats.
 #include "kernels/gemm.h"
 
 #include <cblas.h>
@@ -18,10 +19,14 @@ namespace {
 
 using std::int64_t;
 
-// Numbers of multiplications.
-constexpr int64_t kDirectBelow = 40'000;       // our own loops are faster below
-constexpr int64_t kDirectVectorBelow = 1'000;  // the same, where one operand is a vector
-constexpr int64_t kPerPiece = 500'000;         // what makes a piece worth a thread's while
+// Numbers of multiplications below which our own loops are faster than the library.
+constexpr int64_t kDirectBelow = 40'000;
+constexpr int64_t kDirectDoubleBelow = 150'000;
+constexpr int64_t kDirectFewRowsBelow = 4'000;
+constexpr int64_t kDirectVectorBelow = 1'000;
+constexpr int64_t kDirectBiasDepth = 32;  // k up to which they are faster where there is a bias
+// Pieces that make another thread worth its while.
+constexpr int64_t kPerPiece = 500'000;
 constexpr int64_t kMostPieces = 64;
 constexpr int64_t kAlign = 16;  // rows or columns of a piece: whole tiles of the libraries
 
@@ -86,7 +91,7 @@ int64_t multiplications(int64_t m, int64_t n, int64_t k) {
 template <class T>
 void direct(const Operands<T>& x) {
   direct_gemm(x.m, x.n, x.k, x.alpha, x.a, x.trans_a ? 1 : x.lda, x.trans_a ? x.lda : 1, x.b, x.trans_b ? 1 : x.ldb,
-              x.trans_b ? x.ldb : 1, x.beta, x.c, x.ldc);
+              x.trans_b ? x.ldb : 1, x.beta, x.c, x.ldc, x.bias);
 }
 
 void library(const Operands<float>& x) {
@@ -134,23 +139,30 @@ struct IntegerGemm {
   }
 };
 
-// Our own loops are no match for a library where one operand is a vector, but its call has a price.
-bool is_direct(int64_t m, int64_t n, int64_t k) {
-  return multiplications(m, n, k) < (m == 1 || n == 1 ? kDirectVectorBelow : kDirectBelow);
+// Our own loops are no match for a library where one operand is a vector, or where few rows of C share the packing of a
+// transposed B; but a library's call has its price.
+template <class T>
+bool is_direct(const Operands<T>& x) {
+  int64_t below = std::is_same_v<T, float> ? kDirectBelow : kDirectDoubleBelow;
+  if (x.trans_b && x.m < 8) below = kDirectFewRowsBelow;
+  if (x.m == 1 || x.n == 1) below = kDirectVectorBelow;
+  // They add a bias for nothing; a library needs C filled with it, which costs most where k is small.
+  if (x.bias != nullptr && x.k <= kDirectBiasDepth && x.m >= kAlign) return true;
+  return multiplications(x.m, x.n, x.k) < below;
 }
 
 template <class T>
 void one_thread(Operands<T> x) {
+  if constexpr (std::is_floating_point_v<T>) {
+    if (is_direct(x)) return direct(x);
+  }
   if (x.bias != nullptr) {
     for (int64_t i = 0; i < x.m; ++i) std::copy_n(x.bias, x.n, x.c + i * x.ldc);
+    x.bias = nullptr;
     x.beta = 1;
   }
   if constexpr (std::is_floating_point_v<T>) {
-    if (is_direct(x.m, x.n, x.k)) {
-      direct(x);
-    } else {
-      library(x);
-    }
+    library(x);
   } else {
     simd_call<IntegerGemm<T>>(x);
   }
