@@ -10,7 +10,7 @@ using namespace ops;
 
 namespace {
 
-// Of probabilities p: the logarithms end at -100, and the slope's denominator at 1e-12, as in PyTorch.
+// Of probabilities p: the logarithms end at -100, and the slope's denominator at float's 1e-12, as in PyTorch.
 struct Bce {
   static constexpr const char* name = "binary_cross_entropy";
   static constexpr Uses da_uses{.a = true, .b = true}, db_uses{.a = true};
@@ -19,7 +19,7 @@ struct Bce {
     const T yes = std::log(p), no = std::log1p(-p);
     return (t - 1) * (no < -100 ? T(-100) : no) - t * (yes < -100 ? T(-100) : yes);
   }
-  Tensor da(const Tensor& g, const Tensor& p, const Tensor& t) const { return g * (p - t) / clamp((1 - p) * p, 1e-12); }
+  Tensor da(const Tensor& g, const Tensor& p, const Tensor& t) const { return g * (p - t) / clamp((1 - p) * p, 1e-12f); }
   Tensor db(const Tensor& g, const Tensor& p, const Tensor&) const { return g * (log1p(-p) - log(p)); }
 };
 
