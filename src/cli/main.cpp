@@ -1,0 +1,94 @@
+// The gradus command. Mistakes of the user and of the outside world are one line on standard error and exit status 2.
+#include <fmt/format.h>
+#include <gradus/version.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+
+#include "cli/train_autoencoder.h"
+#include "cli/train_gan.h"
+
+namespace gradus::cli {
+namespace {
+
+void add_run_options(CLI::App& app, RunOptions& run) {
+  app.add_option("--seed", run.seed, "Seed of everything random")->capture_default_str();
+  app.add_option("--threads", run.threads, "Threads; by default one per core")->check(CLI::Range(1, 1024));
+  app.add_option("--out", run.out, "Folder for results; made where it is missing")->capture_default_str();
+}
+
+void add_autoencoder(CLI::App& train, AutoencoderOptions& o, int& status) {
+  CLI::App& app = *train.add_subcommand(
+      "autoencoder",
+      "Learn to send messages over a noisy channel, encoder and decoder together; then train the decoder alone, and "
+      "compare block error rates with maximum-likelihood decoding and the Hamming(7,4) code");
+  add_run_options(app, o.run);
+  app.add_option("--messages", o.messages, "Number of messages M")->check(CLI::Range(2, 65536))->capture_default_str();
+  app.add_option("--channel-uses", o.uses, "Real numbers n per message")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  app.add_option("--steps", o.steps, "Steps of joint training")->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_option("--receiver-steps", o.receiver_steps, "Steps of the decoder alone")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--batch", o.batch, "Messages per step")->check(CLI::Range(1, 1 << 24))->capture_default_str();
+  app.add_option("--ebn0", o.ebn0_db, "Eb/N0 of joint training [dB]")
+      ->check(CLI::Range(-30.0, 60.0))
+      ->capture_default_str();
+  app.add_option("--receiver-ebn0", o.receiver_ebn0_db, "Eb/N0 of the second phase [dB]")
+      ->check(CLI::Range(-30.0, 60.0))
+      ->capture_default_str();
+  app.add_option("--lr", o.lr, "First rate of joint training; falls by a cosine")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--receiver-lr", o.receiver_lr, "First rate of the second phase")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--errors", o.bler.errors, "Block errors of each decoder that end a simulated point")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--blocks", o.bler.blocks, "Blocks that end it in any case")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.callback([&] { status = train_autoencoder(o); });
+}
+
+void add_gan(CLI::App& train, GanOptions& o, int& status) {
+  CLI::App& app = *train.add_subcommand("gan", "Train a generator and a discriminator on images of clothes in turn");
+  add_run_options(app, o.run);
+  app.add_option("--data", o.data, "Folder with train-images-idx3-ubyte, plain or .gz")->capture_default_str();
+  app.add_option("--epochs", o.epochs, "Times through the data")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--steps", o.steps, "At most so many steps of each network")->check(CLI::PositiveNumber);
+  app.add_option("--batch", o.batch, "Images per step")->check(CLI::Range(1, 1 << 24))->capture_default_str();
+  app.add_option("--lr", o.lr, "Rate of both Adam optimizers")->check(CLI::PositiveNumber)->capture_default_str();
+  app.callback([&] { status = train_gan(o); });
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Gradus trains neural networks.", "gradus");
+  app.set_version_flag("--version", std::string("gradus ") + version());
+  app.require_subcommand(1);
+  CLI::App& train = *app.add_subcommand("train", "Train a network");
+  train.require_subcommand(1);
+  int status = 0;
+  AutoencoderOptions autoencoder;
+  GanOptions gan;
+  add_autoencoder(train, autoencoder, status);
+  add_gan(train, gan, status);
+  try {
+    app.parse(argc, argv);
+    return status;
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    fmt::print(stderr, "gradus: {} (see --help)\n", e.what());
+  } catch (const std::exception& e) {
+    fmt::print(stderr, "gradus: {}\n", e.what());
+  }
+  return 2;
+}
+
+}  // namespace
+}  // namespace gradus::cli
+
+int main(int argc, char** argv) { return gradus::cli::run(argc, argv); }
