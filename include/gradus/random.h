@@ -24,7 +24,7 @@ class Generator {
   }
 
   /// Starts at the beginning of that seed's numbers.
-  void manual_seed(std::uint64_t seed) { *this = Generator(seed); }
+  Generator& manual_seed(std::uint64_t seed) { return *this = Generator(seed); }
 
   std::uint64_t seed() const { return seed_.load(std::memory_order_relaxed); }
 

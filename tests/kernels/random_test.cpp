@@ -38,7 +38,7 @@ Block philox(Block c, std::uint32_t k0, std::uint32_t k1) {
 }
 
 // Word j at position p of group g of a stream, by the order philox.h promises.
-std::uint32_t word(Stream stream, std::int64_t g, int j, int p) {
+std::uint32_t word(RandomRange stream, std::int64_t g, int j, int p) {
   const std::uint64_t block = stream.offset + static_cast<std::uint64_t>(g * 16 + p / 2 + 8 * (p % 2));
   return philox({static_cast<std::uint32_t>(block), static_cast<std::uint32_t>(block >> 32), 0, 0},
                 static_cast<std::uint32_t>(stream.seed),
@@ -138,12 +138,13 @@ TEST_F(Random, PhiloxGivesThePublishedAnswers) {
 
 TEST_F(Random, BitsAreThoseOfPhiloxAlsoWhereTheCounterCarries) {
   on_every_isa([] {
-    for (const Stream stream : {Stream{0, 0}, Stream{42, 16}, Stream{0xfedcba9876543210, 3}, Stream{1, 0xfffffff5},
-                                Stream{~0ull, ~0ull - 20}, Stream{5, 0x123456789abcdef0}}) {
+    for (const RandomRange stream :
+         {RandomRange{0, 0}, RandomRange{42, 16}, RandomRange{0xfedcba9876543210, 3}, RandomRange{1, 0xfffffff5},
+          RandomRange{~0ull, ~0ull - 20}, RandomRange{5, 0x123456789abcdef0}}) {
       const std::int64_t n = 100;
       // Of bits b, the widest range makes lowest + b - 1.
       const auto x = filled<std::int64_t>(
-          n, [&](auto* out, std::int64_t count) { fill_integers(out, count, stream, kLowest, kHighest); });
+          n, [&](auto* out, std::int64_t count) { fill_integers(stream, out, count, kLowest, kHighest); });
       for (std::int64_t i = 0; i < n; ++i) {
         const int p = static_cast<int>(i % 16), j = static_cast<int>(i / 16 % 2) * 2;
         const std::uint64_t bits =
@@ -159,19 +160,22 @@ TEST_F(Random, BitsAreThoseOfPhiloxAlsoWhereTheCounterCarries) {
 // Every fill, the same way: `check(name, fill)` with fill(out, n, stream).
 template <class F>
 void for_every_fill(F&& check) {
-  check("uniform float", float{}, [](auto* out, std::int64_t n, Stream s) { fill_uniform(out, n, s, -1.0f, 2.0f); });
-  check("uniform double", double{}, [](auto* out, std::int64_t n, Stream s) { fill_uniform(out, n, s, -1.0, 2.0); });
-  check("normal float", float{}, [](auto* out, std::int64_t n, Stream s) { fill_normal(out, n, s, 0.3f, 1.7f); });
-  check("normal double", double{}, [](auto* out, std::int64_t n, Stream s) { fill_normal(out, n, s, 0.3, 1.7); });
-  check("integers", std::int64_t{}, [](auto* out, std::int64_t n, Stream s) { fill_integers(out, n, s, -5, 1000); });
-  check("bernoulli", std::uint8_t{}, [](auto* out, std::int64_t n, Stream s) { fill_bernoulli(out, n, s, 0.4); });
+  check("uniform float", float{},
+        [](auto* out, std::int64_t n, RandomRange s) { fill_uniform(s, out, n, -1.0f, 2.0f); });
+  check("uniform double", double{},
+        [](auto* out, std::int64_t n, RandomRange s) { fill_uniform(s, out, n, -1.0, 2.0); });
+  check("normal float", float{}, [](auto* out, std::int64_t n, RandomRange s) { fill_normal(s, out, n, 0.3f, 1.7f); });
+  check("normal double", double{}, [](auto* out, std::int64_t n, RandomRange s) { fill_normal(s, out, n, 0.3, 1.7); });
+  check("integers", std::int64_t{},
+        [](auto* out, std::int64_t n, RandomRange s) { fill_integers(s, out, n, -5, 1000); });
+  check("bernoulli", std::uint8_t{}, [](auto* out, std::int64_t n, RandomRange s) { fill_bernoulli(s, out, n, 0.4); });
 }
 
 TEST_F(Random, BitsDependNeitherOnThreadsNorOnTheInstructionSet) {
   for_every_fill([](const char* name, auto zero, auto fill) {
     using T = decltype(zero);
     SCOPED_TRACE(name);
-    const Stream stream{99, 7};
+    const RandomRange stream{99, 7};
     const std::int64_t n = 100003;
     set_num_threads(1);
     set_isa(Isa::base);
@@ -203,26 +207,26 @@ TEST_F(Random, AnElementDoesNotDependOnHowManyThereAreNorWhereTheyLie) {
 }
 
 TEST_F(Random, SuccessiveDrawsAreDisjoint) {
-  EXPECT_EQ(random_blocks(0, 32), 0u);
-  EXPECT_EQ(random_blocks(1, 32), 16u);
-  EXPECT_EQ(random_blocks(64, 32), 16u);
-  EXPECT_EQ(random_blocks(65, 32), 32u);
-  EXPECT_EQ(random_blocks(32, 64), 16u);
-  EXPECT_EQ(random_blocks(33, 64), 32u);
+  EXPECT_EQ(uniform_blocks(0, 4), 0u);
+  EXPECT_EQ(uniform_blocks(1, 4), 16u);
+  EXPECT_EQ(uniform_blocks(64, 4), 16u);
+  EXPECT_EQ(uniform_blocks(65, 4), 32u);
+  EXPECT_EQ(integer_blocks(32), 16u);
+  EXPECT_EQ(integer_blocks(33), 32u);
   std::set<std::int64_t> seen;
-  Stream stream{4, 0};
+  RandomRange stream{4, 0};
   std::size_t drawn = 0;
   for (std::int64_t n = 0; n < 150; ++n) {
     const auto x = filled<std::int64_t>(
-        n, [&](auto* out, std::int64_t count) { fill_integers(out, count, stream, kLowest, kHighest); });
+        n, [&](auto* out, std::int64_t count) { fill_integers(stream, out, count, kLowest, kHighest); });
     seen.insert(x.begin(), x.end());
     drawn += x.size();
-    stream.offset += random_blocks(n, 64);
+    stream.offset += integer_blocks(n);
   }
   EXPECT_EQ(seen.size(), drawn);
   // Other seeds give other numbers.
   const auto other = filled<std::int64_t>(1000, [](auto* out, std::int64_t n) {
-    fill_integers(out, n, {5, 0}, kLowest, kHighest);
+    fill_integers({5, 0}, out, n, kLowest, kHighest);
   });
   for (const std::int64_t x : other) EXPECT_EQ(seen.count(x), 0u);
 }
@@ -230,7 +234,7 @@ TEST_F(Random, SuccessiveDrawsAreDisjoint) {
 template <class T>
 void expect_uniform(int bits) {
   const std::int64_t n = 1 << 20;
-  const auto x = filled<T>(n, [](T* out, std::int64_t count) { fill_uniform(out, count, {1, 0}, T{0}, T{1}); });
+  const auto x = filled<T>(n, [](T* out, std::int64_t count) { fill_uniform({1, 0}, out, count, T{0}, T{1}); });
   std::vector<std::int64_t> counts(256, 0), low_counts(256, 0);
   double mean = 0, square = 0;
   for (const T value : x) {
@@ -261,7 +265,7 @@ TEST_F(Random, UniformKeepsItsBounds) {
          {std::pair{1.0f, one_up}, std::pair{far, far + 4}, std::pair{-1e30f, 1e30f}, std::pair{-3.0f, -2.0f}}) {
       std::set<float> seen;
       for (const float x : filled<float>(5000, [f = from, t = to](auto*out, std::int64_t n) {
-             fill_uniform(out, n, {8, 0}, f, t);
+             fill_uniform({8, 0}, out, n, f, t);
            })) {
         ASSERT_GE(x, from);
         ASSERT_LT(x, to);
@@ -270,7 +274,7 @@ TEST_F(Random, UniformKeepsItsBounds) {
       EXPECT_EQ(seen.size() == 1, to == one_up);
     }
     for (const double x : filled<double>(100, [](auto*out, std::int64_t n) {
-           fill_uniform(out, n, {8, 0}, 0.1, 0.1);
+           fill_uniform({8, 0}, out, n, 0.1, 0.1);
          })) {
       ASSERT_EQ(x, 0.1);
     }
@@ -280,19 +284,19 @@ TEST_F(Random, UniformKeepsItsBounds) {
 TEST_F(Random, NormalHasItsMomentsAndShape) {
   const std::int64_t n = 1 << 20;
   expect_standard_normal(filled<float>(n, [](auto* out, std::int64_t count) {
-    fill_normal(out, count, {2, 0}, 0.0f, 1.0f);
+    fill_normal({2, 0}, out, count, 0.0f, 1.0f);
   }));
   expect_standard_normal(filled<double>(n, [](auto* out, std::int64_t count) {
-    fill_normal(out, count, {2, 0}, 0.0, 1.0);
+    fill_normal({2, 0}, out, count, 0.0, 1.0);
   }));
 }
 
 TEST_F(Random, NormalFollowsItsFormulaClosely) {
   constexpr long double kTurn = 2 * std::numbers::pi_v<long double>;
-  const Stream stream{77, 0};
+  const RandomRange stream{77, 0};
   on_every_isa([&] {
-    const auto x = filled<float>(6400, [&](auto* out, std::int64_t n) { fill_normal(out, n, stream, 0.0f, 1.0f); });
-    const auto y = filled<double>(3200, [&](auto* out, std::int64_t n) { fill_normal(out, n, stream, 10.0, 3.0); });
+    const auto x = filled<float>(6400, [&](auto* out, std::int64_t n) { fill_normal(stream, out, n, 0.0f, 1.0f); });
+    const auto y = filled<double>(3200, [&](auto* out, std::int64_t n) { fill_normal(stream, out, n, 10.0, 3.0); });
     const auto unit = [&](std::int64_t g, int j, int p) {
       return (std::ldexp(static_cast<long double>(word(stream, g, j, p) >> 5), 26) +
               static_cast<long double>(word(stream, g, j + 1, p) >> 6)) /
@@ -357,10 +361,10 @@ TEST_F(Random, NormalIsFiniteAtTheEndsOfItsInputs) {
 }
 
 TEST_F(Random, NormalHasItsMeanAndSpread) {
-  const auto x = filled<float>(100000, [](auto* out, std::int64_t n) { fill_normal(out, n, {6, 0}, 5.0f, 0.0f); });
+  const auto x = filled<float>(100000, [](auto* out, std::int64_t n) { fill_normal({6, 0}, out, n, 5.0f, 0.0f); });
   EXPECT_EQ(*std::min_element(x.begin(), x.end()), 5.0f);
   EXPECT_EQ(*std::max_element(x.begin(), x.end()), 5.0f);
-  auto y = filled<double>(1 << 18, [](auto* out, std::int64_t n) { fill_normal(out, n, {6, 0}, -2.0, 4.0); });
+  auto y = filled<double>(1 << 18, [](auto* out, std::int64_t n) { fill_normal({6, 0}, out, n, -2.0, 4.0); });
   for (double& value : y) value = (value + 2) / 4;
   expect_standard_normal(y);
 }
@@ -372,7 +376,7 @@ TEST_F(Random, IntegersAreEvenAndKeepTheirBounds) {
       for (const std::int64_t low : {std::int64_t{-3}, kLowest, kHighest - range}) {
         std::vector<std::int64_t> counts(static_cast<std::size_t>(range), 0);
         for (const std::int64_t x : filled<std::int64_t>(n, [&](auto*out, std::int64_t count) {
-               fill_integers(out, count, {3, 0}, low, low + range);
+               fill_integers({3, 0}, out, count, low, low + range);
              })) {
           ASSERT_GE(x, low);
           ASSERT_LT(x, low + range);
@@ -392,7 +396,7 @@ TEST_F(Random, BernoulliHasItsProbability) {
     for (const double p : {0.0, 0x1p-40, 0.001, 0.3, 0.5, 0.999, 1.0}) {
       double ones = 0;
       for (const std::uint8_t x : filled<std::uint8_t>(n, [&](auto*out, std::int64_t count) {
-             fill_bernoulli(out, count, {9, 0}, p);
+             fill_bernoulli({9, 0}, out, count, p);
            })) {
         ASSERT_LE(x, 1);
         ones += x;
@@ -403,8 +407,8 @@ TEST_F(Random, BernoulliHasItsProbability) {
   });
 }
 
-std::vector<std::int64_t> permutation(std::int64_t n, Stream stream) {
-  return filled<std::int64_t>(n, [&](auto* out, std::int64_t count) { fill_permutation(out, count, stream); });
+std::vector<std::int64_t> permutation(std::int64_t n, RandomRange stream) {
+  return filled<std::int64_t>(n, [&](auto* out, std::int64_t count) { fill_permutation(stream, out, count); });
 }
 
 TEST_F(Random, PermutationsHoldEveryNumberOnce) {
@@ -423,11 +427,11 @@ TEST_F(Random, PermutationsHoldEveryNumberOnce) {
 
 TEST_F(Random, PermutationsAreAllAsLikely) {
   std::map<std::vector<std::int64_t>, std::int64_t> seen;
-  Stream stream{12, 0};
+  RandomRange stream{12, 0};
   const std::int64_t n = 24000;
   for (std::int64_t i = 0; i < n; ++i) {
     ++seen[permutation(4, stream)];
-    stream.offset += random_blocks(4, 64);
+    stream.offset += integer_blocks(4);
   }
   ASSERT_EQ(seen.size(), 24u);
   std::vector<std::int64_t> counts;

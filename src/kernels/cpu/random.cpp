@@ -150,7 +150,7 @@ template <class Formula, Isa isa>
 struct FillGroups {
   using Out = typename Formula::Out;
   // Elements from a multiple of kPerGroup up to `end`. A last group that is not whole is made whole aside.
-  GRADUS_INLINE static void run(Out* out, std::int64_t begin, std::int64_t end, Stream stream, Formula formula) {
+  GRADUS_INLINE static void run(Out* out, std::int64_t begin, std::int64_t end, RandomRange stream, Formula formula) {
     constexpr int kPerGroup = Formula::kPerGroup;
     PhiloxGroup group;
     alignas(64) Out whole[kPerGroup];
@@ -168,9 +168,9 @@ struct FillGroups {
 };
 
 template <class Formula>
-void fill(typename Formula::Out* out, std::int64_t n, Stream stream, Formula formula) {
+void fill(RandomRange stream, typename Formula::Out* out, std::int64_t n, Formula formula) {
   using Out = typename Formula::Out;
-  const auto range = [=](std::int64_t begin, std::int64_t end) {
+  const auto part = [=](std::int64_t begin, std::int64_t end) {
     switch (current_isa()) {
       case Isa::v4:
         return detail::call_v4<FillGroups<Formula, Isa::v4>, Out*>(out, begin, end, stream, formula);
@@ -181,56 +181,57 @@ void fill(typename Formula::Out* out, std::int64_t n, Stream stream, Formula for
     }
     detail::call_base<FillGroups<Formula, Isa::base>, Out*>(out, begin, end, stream, formula);
   };
-  core::parallel_for(n, kGrain, range, Formula::kPerGroup);
+  core::parallel_for(n, kGrain, part, Formula::kPerGroup);
 }
 
 template <class T>
-void fill_uniform_of(T* out, std::int64_t n, Stream stream, T from, T to) {
-  // Rounding may reach `to`, which is never to come.
-  fill(out, n, stream, Uniform<T>{.from = from, .scale = to - from, .last = std::nextafter(to, from)});
+void fill_uniform_of(RandomRange range, T* out, std::int64_t n, double from, double to) {
+  const T first = static_cast<T>(from), end = static_cast<T>(to);
+  // Rounding may reach the end, which is never to come.
+  fill(range, out, n, Uniform<T>{.from = first, .scale = end - first, .last = std::nextafter(end, first)});
 }
 
 }  // namespace
 
-void fill_uniform(float* out, std::int64_t n, Stream stream, float from, float to) {
-  fill_uniform_of(out, n, stream, from, to);
+void fill_uniform(RandomRange range, float* out, std::int64_t n, double from, double to) {
+  fill_uniform_of(range, out, n, from, to);
 }
 
-void fill_uniform(double* out, std::int64_t n, Stream stream, double from, double to) {
-  fill_uniform_of(out, n, stream, from, to);
+void fill_uniform(RandomRange range, double* out, std::int64_t n, double from, double to) {
+  fill_uniform_of(range, out, n, from, to);
 }
 
-void fill_normal(float* out, std::int64_t n, Stream stream, float mean, float std) {
-  fill(out, n, stream, Normal<float>{.mean = mean, .std = std});
+void fill_normal(RandomRange range, float* out, std::int64_t n, double mean, double std) {
+  fill(range, out, n, Normal<float>{.mean = static_cast<float>(mean), .std = static_cast<float>(std)});
 }
 
-void fill_normal(double* out, std::int64_t n, Stream stream, double mean, double std) {
-  fill(out, n, stream, Normal<double>{.mean = mean, .std = std});
+void fill_normal(RandomRange range, double* out, std::int64_t n, double mean, double std) {
+  fill(range, out, n, Normal<double>{.mean = mean, .std = std});
 }
 
-void fill_integers(std::int64_t* out, std::int64_t n, Stream stream, std::int64_t low, std::int64_t high) {
+void fill_integers(RandomRange range, std::int64_t* out, std::int64_t n, std::int64_t low, std::int64_t high) {
   const auto first = static_cast<std::uint64_t>(low);
-  fill(out, n, stream, Integers{.low = first, .range = static_cast<std::uint64_t>(high) - first});
+  fill(range, out, n, Integers{.low = first, .range = static_cast<std::uint64_t>(high) - first});
 }
 
-void fill_bernoulli(std::uint8_t* out, std::int64_t n, Stream stream, double p) {
+void fill_bernoulli(RandomRange range, std::uint8_t* out, std::int64_t n, double p) {
   const double count = std::nearbyint(p * 0x1p32);  // of the words that give 1
   if (count < 1) {
     std::fill_n(out, std::max<std::int64_t>(n, 0), std::uint8_t{0});
   } else {
-    fill(out, n, stream, Bernoulli{.last = static_cast<std::uint32_t>(count - 1)});
+    fill(range, out, n, Bernoulli{.last = static_cast<std::uint32_t>(count - 1)});
   }
 }
 
-void fill_permutation(std::int64_t* out, std::int64_t n, Stream stream) {
+void fill_permutation(RandomRange range, std::int64_t* out, std::int64_t n) {
   std::iota(out, out + std::max<std::int64_t>(n, 0), std::int64_t{0});
   // Fisher and Yates: the last place takes any of all, the one before any of the rest, and so on.
   constexpr std::int64_t kDraws = 64 * Bits::kPerGroup;
   std::uint64_t bits[kDraws];
   for (std::int64_t done = 0; done < n - 1; done += kDraws) {
     const std::int64_t draws = std::min(kDraws, n - 1 - done);
-    const std::uint64_t first = stream.offset + random_blocks(done, 64);
-    fill(bits, draws, {stream.seed, first}, Bits{});
+    const std::uint64_t first = range.offset + integer_blocks(done);
+    fill({range.seed, first}, bits, draws, Bits{});
     for (std::int64_t i = 0; i < draws; ++i) {
       const auto left = static_cast<std::uint64_t>(n - done - i);
       std::swap(out[left - 1], out[below(left, bits[i])]);
