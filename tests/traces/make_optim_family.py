@@ -9,6 +9,8 @@ from trace_io import array, flat, number, tensor, write
 STEPS = 1001
 LATE = 50
 SIGNIFICANT = 12
+# Forced strongly, and Muon slowly enough to pass its momentum: near rest the adaptive rules are chaotic.
+FREQUENCY = {"parameters": 0.7, "matrices": 0.07}
 
 # name, shape, group; what is special about it
 PARAMETERS = [
@@ -30,15 +32,15 @@ MATRICES = [
 ABOUT = (
     "Each case runs over 'parameters' ('matrices' for Muon), of two groups: group 0 has the case's 'options', group "
     "1 the same overridden by 'override'; options not named have PyTorch's defaults. Before step t = 0..1000 "
-    "element i of the parameter at position k in the list gets the gradient g = p - target + 0.3*sin(3*p) + "
-    "cos(0.7*t + i + 10*k), or -g when the case's options have maximize true. The parameter 'frozen' never has a "
-    "gradient; 'late' has none before step t = 50. samples[j] holds all elements, of all parameters but the frozen "
-    "one in the list's order, after step t = 100*j (j = 0..10), rounded to 12 significant digits. 'averages' "
-    "(ASGD): state ax after the last step, in the same order. Muon's 'newton_schulz' says in which type the "
-    "iteration ran: PyTorch always takes bfloat16, whose rounding magnifies the order of a sum, so that other code "
-    "can follow those traces only roughly; in the float64 traces nothing but that type was changed. 'lbfgs': "
-    "parameters x of shape [2,3] and y of [2], z = all 8 elements, loss = sum_i 0.5*c_i*(z_i - target_i)^2 + "
-    "0.5*sin(z_i*z_(i+1 mod 8)) with c, target, start given; for each of 30 steps [loss that step() returned, "
+    "element i of the parameter at position k in the list gets the gradient g = p - target + 0.3*sin(3*p) + cos(w*t "
+    "+ i + 10*k), w being the list's 'frequency', or -g when the case's options have maximize true. The parameter "
+    "'frozen' never has a gradient; 'late' has none before step t = 50. samples[j] holds all elements, of all "
+    "parameters but the frozen one in the list's order, after step t = 100*j (j = 0..10), rounded to 12 significant "
+    "digits. 'averages' (ASGD): state ax after the last step, in the same order. Muon's 'newton_schulz' says in "
+    "which type the iteration ran: PyTorch always takes bfloat16, whose rounding magnifies the order of a sum, so "
+    "that other code can follow those traces only roughly; in the float64 traces nothing but that type was changed. "
+    "'lbfgs': parameters x of shape [2,3] and y of [2], z = all 8 elements, loss = sum_i 0.5*c_i*(z_i - target_i)^2 "
+    "+ 0.5*sin(z_i*z_(i+1 mod 8)) with c, target, start given; for each of 30 steps [loss that step() returned, "
     "func_evals so far, n_iter so far] and z after the step."
 )
 
@@ -92,7 +94,7 @@ def table():
              {"weight_decay": 0.1}],
         ),
         "Muon": (
-            {"lr": 0.02},
+            {"lr": 0.01},
             {"nesterov": ON_OFF, "adjust_lr_fn": (None, "original", "match_rms_adamw"), "weight_decay": (0, 0.1)},
             [{"lr": 0.005}, {"momentum": 0.8}, {"ns_coefficients": (3.0, -4.0, 1.8)}, {"eps": 0.1}, {"ns_steps": 3}],
         ),
@@ -131,6 +133,7 @@ def targets(layout):
 
 def run(name, options, nudge=0.0):
     layout = MATRICES if name == "Muon" else PARAMETERS
+    frequency = FREQUENCY["matrices" if name == "Muon" else "parameters"]
     params = [(p * (1 + nudge)).requires_grad_() for p in start(layout)]
     goals = targets(layout)
     index = [torch.arange(p.numel(), dtype=torch.float64).reshape(p.shape) for p in params]
@@ -146,7 +149,7 @@ def run(name, options, nudge=0.0):
             if row[3] == "frozen" or (row[3] == "late" and t < LATE):
                 continue
             q = p.detach()
-            p.grad = sign * (q - goals[k] + 0.3 * torch.sin(3 * q) + torch.cos(0.7 * t + index[k] + 10 * k))
+            p.grad = sign * (q - goals[k] + 0.3 * torch.sin(3 * q) + torch.cos(frequency * t + index[k] + 10 * k))
         optimizer.step()
         if t % 100 == 0:
             samples.append(torch.cat([p.detach().reshape(-1) for p in moving]).clone())
@@ -225,10 +228,12 @@ def lbfgs(options, nudge=0.0):
 
 def record_lbfgs(options):
     course, points = lbfgs(options)
-    nudged, nudged_points = lbfgs(options, 1e-15)
-    spread = max(((a - b).abs() / a.abs()).max().item() for a, b in zip(points, nudged_points))
-    counts_agree = all(a[1:] == b[1:] for a, b in zip(course, nudged))
-    assert spread < 1e-11 and counts_agree and math.isfinite(course[-1][0]), (options, spread, counts_agree)
+    assert math.isfinite(course[-1][0])
+    for nudge in (1e-15, -3e-15, 1e-14):
+        nudged, nudged_points = lbfgs(options, nudge)
+        spread = max(((a - b).abs() / a.abs()).max().item() for a, b in zip(points, nudged_points))
+        counts_agree = all(a[1:] == b[1:] for a, b in zip(course, nudged))
+        assert spread < 1e-10 and counts_agree, (options, spread, counts_agree)
     return {"options": options, "steps": course, "samples": [rounded(p) for p in points]}
 
 
@@ -248,7 +253,7 @@ def main():
             recorded.append({"newton_schulz": "float64", **entry})
         else:
             recorded.append(record(name, options))
-    for options in ({"lr": 0.02}, {"lr": 0.02, "adjust_lr_fn": "match_rms_adamw"}):
+    for options in ({"lr": 0.01}, {"lr": 0.01, "adjust_lr_fn": "match_rms_adamw"}):
         samples, _ = run("Muon", options)
         entry = {"newton_schulz": "bfloat16", "optimizer": "Muon", "options": options}
         recorded.append({**entry, "override": override("Muon", options), "samples": [rounded(s) for s in samples]})
@@ -258,6 +263,7 @@ def main():
             "about": ABOUT,
             "parameters": describe(PARAMETERS),
             "matrices": describe(MATRICES),
+            "frequency": FREQUENCY,
             "cases": recorded,
             "lbfgs_problem": {"c": CURVATURE, "target": LBFGS_TARGET, "start": LBFGS_START},
             "lbfgs": [record_lbfgs(options) for options in lbfgs_cases()],

@@ -18,7 +18,7 @@ ABOUT = (
     "CyclicLR's cycle number or iteration. ReduceLROnPlateau: the call number t = 1, 2, ... gets "
     "metrics[name][t-1]. SequentialLR and ChainedScheduler: 'schedules', bound in that order. PyTorch computes many "
     "schedules by recursion, so compare within 1e-9 of the base rate: where the closed form is 0 it may leave "
-    "1e-18."
+    "1e-18. Rates are rounded to 13 significant digits."
 )
 
 
@@ -153,7 +153,7 @@ def course(name, options, kind):
 
 
 def kept(rows):
-    return [[number(row[t]) for t in KEPT] for row in rows]
+    return [[number(float(f"{row[t]:.13g}")) for t in KEPT] for row in rows]
 
 
 def main():
