@@ -99,6 +99,7 @@ class Node : public RefCounted {
   // State of the backward that is running over this node.
   std::atomic<std::uint64_t> run_{0};
   std::int32_t pending_ = 0;
+  Node* next_doomed_ = nullptr;
   bool run_needed_ = false;
   Tensor run_grad_;
   friend class Tensor;
@@ -118,7 +119,7 @@ struct Observer {
   virtual ~Observer() = default;
   virtual void operation(const char* name, std::int64_t flops, const Tensor& result) = 0;
 };
-extern thread_local Observer* observer;
+extern constinit thread_local Observer* observer;
 
 inline void observe(const char* name, const Tensor& y) {
   if (observer != nullptr) [[unlikely]]
@@ -135,17 +136,17 @@ void observe(O& op, const Tensor& y, const T&... xs) {
   observer->operation(op.name(), flops, y);
 }
 
+// Runs a node's forward and makes the node the history of the result.
 template <class O, class... T>
-Tensor record(O&& op, std::span<const Tensor* const> inputs, const T&... xs) {
-  auto node = make_ref<std::decay_t<O>>(std::forward<O>(op));
+Tensor record(Ref<O> node, std::span<const Tensor* const> inputs, const T&... xs) {
   node->connect(inputs);
   Tensor y;
   {
     NoGrad guard;
     y = node->forward(xs...);
   }
-  set_history(y, node);
   observe(*node, y, xs...);
+  set_history(y, std::move(node));
   return y;
 }
 }  // namespace detail
@@ -156,7 +157,8 @@ template <class O, class... T>
 requires(std::same_as<T, Tensor>&&...) Tensor apply(O&& op, const T&... xs) {
   const std::array<const Tensor*, sizeof...(T)> inputs{&xs...};
   if (is_grad_enabled() && detail::any_requires_grad(inputs)) {
-    return detail::record(std::forward<O>(op), std::span<const Tensor* const>(inputs), xs...);
+    return detail::record(make_ref<std::decay_t<O>>(std::forward<O>(op)), std::span<const Tensor* const>(inputs),
+                          xs...);
   }
   Tensor y = op.forward(xs...);
   detail::observe(op, y, xs...);
@@ -169,7 +171,7 @@ Tensor apply(O&& op, std::span<const Tensor> xs) {
   if (is_grad_enabled() && detail::any_requires_grad(xs)) {
     std::vector<const Tensor*> inputs;
     for (const Tensor& x : xs) inputs.push_back(&x);
-    return detail::record(std::forward<O>(op), std::span<const Tensor* const>(inputs), xs);
+    return detail::record(make_ref<std::decay_t<O>>(std::forward<O>(op)), std::span<const Tensor* const>(inputs), xs);
   }
   Tensor y = op.forward(xs);
   detail::observe(op, y, xs);

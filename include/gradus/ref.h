@@ -7,6 +7,11 @@
 
 namespace gradus {
 
+template <class T>
+class Ref;
+template <class T, class... Args>
+Ref<T> make_ref(Args&&... args);
+
 class RefCounted {
  public:
   RefCounted() = default;
@@ -18,6 +23,8 @@ class RefCounted {
  private:
   template <class T>
   friend class Ref;
+  template <class T, class... Args>
+  friend Ref<T> make_ref(Args&&... args);
   mutable std::atomic<std::uint32_t> count_{0};
 };
 
@@ -51,11 +58,17 @@ class Ref {
   void swap(Ref& o) noexcept { std::swap(p_, o.p_); }
 
  private:
+  template <class U, class... Args>
+  friend Ref<U> make_ref(Args&&... args);
   void acquire() {
     if (p_) p_->count_.fetch_add(1, std::memory_order_relaxed);
   }
   void drop() {
-    if (p_ && p_->count_.fetch_sub(1, std::memory_order_acq_rel) == 1) ref_destroy(p_);
+    if (p_ == nullptr) return;
+    // The only owner need not count down: nobody is left who could copy it meanwhile.
+    if (p_->count_.load(std::memory_order_acquire) == 1 || p_->count_.fetch_sub(1, std::memory_order_acq_rel) == 1) {
+      ref_destroy(p_);
+    }
   }
 
   T* p_ = nullptr;
@@ -63,7 +76,10 @@ class Ref {
 
 template <class T, class... Args>
 Ref<T> make_ref(Args&&... args) {
-  return Ref<T>(new T(std::forward<Args>(args)...));
+  Ref<T> ref;
+  ref.p_ = new T(std::forward<Args>(args)...);
+  ref.p_->count_.store(1, std::memory_order_relaxed);  // nobody else has seen it yet
+  return ref;
 }
 
 }  // namespace gradus

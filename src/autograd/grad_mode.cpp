@@ -3,8 +3,8 @@
 namespace gradus {
 
 namespace {
-thread_local bool grad_enabled = true;
-thread_local bool inference_mode = false;
+constinit thread_local bool grad_enabled [[gnu::tls_model("initial-exec")]] = true;
+constinit thread_local bool inference_mode [[gnu::tls_model("initial-exec")]] = false;
 }  // namespace
 
 bool is_grad_enabled() { return grad_enabled; }

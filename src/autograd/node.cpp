@@ -6,26 +6,27 @@
 namespace gradus {
 
 namespace {
-thread_local std::uint64_t next_sequence = 1;
+constinit thread_local std::uint64_t next_sequence [[gnu::tls_model("initial-exec")]] = 1;
 
 // Destroying a node releases its inputs' nodes, which release theirs: a loop instead of recursion, since a graph may be
 // any number of operations deep.
-thread_local std::vector<Node*>* doomed = nullptr;
+struct Doomed {
+  Node* first = nullptr;
+  bool emptying = false;
+};
+constinit thread_local Doomed doomed [[gnu::tls_model("initial-exec")]];
 }  // namespace
 
 void ref_destroy(Node* node) noexcept {
-  if (doomed != nullptr) {
-    doomed->push_back(node);
-    return;
-  }
-  std::vector<Node*> pending{node};
-  doomed = &pending;
-  while (!pending.empty()) {
-    Node* next = pending.back();
-    pending.pop_back();
+  node->next_doomed_ = doomed.first;
+  doomed.first = node;
+  if (doomed.emptying) return;
+  doomed.emptying = true;
+  while (Node* next = doomed.first) {
+    doomed.first = next->next_doomed_;
     delete next;
   }
-  doomed = nullptr;
+  doomed.emptying = false;
 }
 
 // Operations are moved only before they are connected.
@@ -138,7 +139,7 @@ void Node::release() {
 
 namespace detail {
 
-thread_local Observer* observer = nullptr;
+constinit thread_local Observer* observer = nullptr;
 
 bool any_requires_grad(std::span<const Tensor* const> xs) {
   for (const Tensor* x : xs)

@@ -100,6 +100,13 @@ GRADUS_INLINE T wrapping_neg(T a) {
   }
 }
 
+// As apply(), for callers that know that there is something to record, with the operation made where it stays.
+template <class O, std::same_as<Tensor>... T>
+Tensor record(Ref<O> op, const T&... xs) {
+  const std::array<const Tensor*, sizeof...(T)> inputs{&xs...};
+  return detail::record(std::move(op), std::span<const Tensor* const>(inputs), xs...);
+}
+
 // --- one operand ---------------------------------------------------------------------------------------------------
 
 template <class F>
@@ -191,7 +198,7 @@ struct UnaryOp final : Op {
 
 template <class F>
 Tensor unary(const F& f, const Tensor& x) {
-  if (is_grad_enabled() && x.requires_grad()) return apply(UnaryOp<F>(f), x);
+  if (is_grad_enabled() && x.requires_grad()) return record(make_ref<UnaryOp<F>>(f), x);
   Tensor y = unary_forward(f, x);
   detail::observe(F::name, y);
   return y;
@@ -264,7 +271,7 @@ struct BinaryOp final : Op {
 
 template <class F>
 Tensor binary(const F& f, const Tensor& a, const Tensor& b) {
-  if (is_grad_enabled() && (a.requires_grad() || b.requires_grad())) return apply(BinaryOp<F>(f), a, b);
+  if (is_grad_enabled() && (a.requires_grad() || b.requires_grad())) return record(make_ref<BinaryOp<F>>(f), a, b);
   Tensor y = binary_forward(f, a, b);
   detail::observe(F::name, y);
   return y;

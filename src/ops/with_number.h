@@ -58,7 +58,7 @@ struct NumberOp final : Op {
 template <Side side = Side::right, class F>
 Tensor with_number(const F& formula, const Tensor& x, const Scalar& number) {
   const WithNumber<F, side> f{formula, number};
-  if (is_grad_enabled() && x.requires_grad()) return apply(NumberOp<F, side>(f), x);
+  if (is_grad_enabled() && x.requires_grad()) return record(make_ref<NumberOp<F, side>>(f), x);
   Tensor y = number_forward(f, x);
   detail::observe(F::name, y);
   return y;
