@@ -140,7 +140,7 @@ TEST(Memory, EmptyCacheGivesAllUnusedBack) {
 TEST(Memory, CacheOfLargeBlocksIsBounded) {
   if (!kCaching) GTEST_SKIP();
   empty_cache();
-  // Sizes that never fit an earlier block: 64 MiB upwards in steps of more than an eighth, again and again.
+  // Sizes that fit no earlier block: each is smaller than the last by more than an eighth.
   const std::int64_t before = memory_stats().reserved_bytes;
   std::int64_t most = 0;
   for (std::size_t bytes = 600 * kMiB; bytes > 16 * kMiB; bytes = bytes * 4 / 5) {
