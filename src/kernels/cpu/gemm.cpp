@@ -28,7 +28,9 @@ constexpr int64_t kDirectBiasDepth = 32;  // k up to which they are faster where
 // Pieces that make another thread worth its while.
 constexpr int64_t kPerPiece = 500'000;
 constexpr int64_t kMostPieces = 64;
-constexpr int64_t kAlign = 16;  // rows or columns of a piece: whole tiles of the libraries
+// Each piece packs the other operand anew: with 16 rows that costs up to twice the time, with 32 some 5 %, with 64
+// nothing.
+constexpr int64_t kRows = 64, kRowsOfShort = 32, kShort = 256;
 
 // Libraries must not start threads of their own: their pieces would depend on the number of threads, and so would the
 // bits of the result. Both take their number from OpenMP; a pthreads build of OpenBLAS has a switch of its own.
@@ -147,7 +149,7 @@ bool is_direct(const Operands<T>& x) {
   if (x.trans_b && x.m < 8) below = kDirectFewRowsBelow;
   if (x.m == 1 || x.n == 1) below = kDirectVectorBelow;
   // They add a bias for nothing; a library needs C filled with it, which costs most where k is small.
-  if (x.bias != nullptr && x.k <= kDirectBiasDepth && x.m >= kAlign) return true;
+  if (x.bias != nullptr && x.k <= kDirectBiasDepth && x.m >= 16) return true;
   return multiplications(x.m, x.n, x.k) < below;
 }
 
@@ -174,8 +176,9 @@ void in_pieces(const Operands<T>& x, F&& work) {
   const int64_t total = multiplications(x.m, x.n, x.k);
   const int64_t length = std::max(x.m, x.n);
   const int64_t wanted = std::min(kMostPieces, total / kPerPiece);
-  if (wanted < 2 || length < 2 * kAlign) return work(x);
-  const int64_t step = ((length + wanted - 1) / wanted + kAlign - 1) / kAlign * kAlign;
+  const int64_t unit = length < kShort ? kRowsOfShort : kRows;
+  if (wanted < 2 || length < 2 * unit) return work(x);
+  const int64_t step = ((length + wanted - 1) / wanted + unit - 1) / unit * unit;
   const int64_t pieces = (length + step - 1) / step;
   core::parallel_for(pieces, 1, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i) {
