@@ -109,6 +109,8 @@ class OptimizerOf : public Optimizer {
  public:
   OptimizerOf(const Params& params, const Options& defaults = {});
   OptimizerOf(const std::vector<Options>& groups, const Options& defaults = {});
+  OptimizerOf(std::initializer_list<Options> groups, const Options& defaults = {})
+      : OptimizerOf(std::vector<Options>(groups), defaults) {}
   ~OptimizerOf() override;
 
   const char* name() const override;
