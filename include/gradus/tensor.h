@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <functional>
 #include <initializer_list>
+#include <iosfwd>
 #include <optional>
 #include <span>
 #include <string>
@@ -88,7 +89,7 @@ class Tensor {
   bool is_contiguous() const { return checked()->contiguous; }
   bool is_floating_point() const { return gradus::is_floating_point(dtype()); }
   std::int64_t element_size() const { return gradus::element_size(dtype()); }
-  std::string to_string() const;  // as PyTorch prints it
+  std::string to_string() const;  // as PyTorch prints it; `<<` writes the same
 
   // The data. T must match dtype() (DtypeError).
   template <class T>
@@ -230,6 +231,8 @@ class Tensor {
 
   Ref<detail::TensorImpl> impl_;
 };
+
+std::ostream& operator<<(std::ostream& out, const Tensor& x);
 
 struct IndexArg {
   Index index;
