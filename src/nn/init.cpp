@@ -153,9 +153,9 @@ Tensor& orthogonal_(Tensor& x, double gain, Generator* generator) {
     }
     double square = 0;
     for (std::int64_t k = 0; k < length; ++k) square += row[k] * row[k];
-    for (std::int64_t k = 0; k < length; ++k) row[k] *= gain / std::sqrt(square);
+    for (std::int64_t k = 0; k < length; ++k) row[k] /= std::sqrt(square);
   }
-  return x.copy_((rows < columns ? q : q.t()).reshape(x.sizes()));
+  return x.copy_(((rows < columns ? q : q.t()) * gain).reshape(x.sizes()));
 }
 
 Tensor& sparse_(Tensor& x, double sparsity, double std, Generator* generator) {

@@ -88,7 +88,11 @@ Module& Module::operator=(const Module& other) {
   return *this;
 }
 
-Module& Module::operator=(Module&& other) noexcept(false) { return *this = static_cast<const Module&>(other); }
+Module& Module::operator=(Module&& other) noexcept(false) {
+  *this = static_cast<const Module&>(other);
+  if (!slot_) slot_ = std::move(other.slot_);
+  return *this;
+}
 
 Module::~Module() = default;
 

@@ -112,8 +112,11 @@ Parameter& Parameter::operator=(const Parameter& other) {
   return *this;
 }
 
+// A member that was none yet (`weight = add("weight", ...)` in a constructor) becomes the registered one.
 Parameter& Parameter::operator=(Parameter&& other) noexcept(false) {
-  return *this = static_cast<const Parameter&>(other);
+  *this = static_cast<const Parameter&>(other);
+  if (!slot_) slot_ = std::move(other.slot_);
+  return *this;
 }
 
 Buffer::Buffer(const Buffer& other)
@@ -128,6 +131,10 @@ Buffer& Buffer::operator=(const Buffer& other) {
   return *this;
 }
 
-Buffer& Buffer::operator=(Buffer&& other) noexcept(false) { return *this = static_cast<const Buffer&>(other); }
+Buffer& Buffer::operator=(Buffer&& other) noexcept(false) {
+  *this = static_cast<const Buffer&>(other);
+  if (!slot_) slot_ = std::move(other.slot_);
+  return *this;
+}
 
 }  // namespace gradus::nn

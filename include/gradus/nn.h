@@ -1,0 +1,12 @@
+// Modules, layers, losses and initialisers: torch.nn.
+#pragma once
+
+#include <gradus/nn/activation.h>
+#include <gradus/nn/containers.h>
+#include <gradus/nn/dropout.h>
+#include <gradus/nn/embedding.h>
+#include <gradus/nn/functional.h>
+#include <gradus/nn/init.h>
+#include <gradus/nn/linear.h>
+#include <gradus/nn/loss.h>
+#include <gradus/nn/module.h>

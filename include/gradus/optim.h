@@ -1,0 +1,6 @@
+// Optimizers: torch.optim.
+#pragma once
+
+#include <gradus/optim/adam.h>
+#include <gradus/optim/optimizer.h>
+#include <gradus/optim/sgd.h>
