@@ -386,13 +386,13 @@ TEST(InPlaceOnViews, TheViewItselfAndOlderViewsFollow) {
   Tensor h = x * 1;
   const Tensor older = h.narrow(0, 0, 2);
   Tensor part = h.narrow(0, 1, 2);
-  part.mul_(part);
-  EXPECT_THAT(values(older), ElementsAre(1, 4));
+  part.mul_(data({4, 5}));
+  EXPECT_THAT(values(older), ElementsAre(1, 8));
   sum(older).backward({.retain_graph = true});
   EXPECT_THAT(values(x.grad()), ElementsAre(1, 4, 0));
   x.zero_grad();
   sum(part).backward();
-  EXPECT_THAT(values(x.grad()), ElementsAre(0, 4, 6));
+  EXPECT_THAT(values(x.grad()), ElementsAre(0, 4, 5));
 }
 
 TEST(InPlaceOnViews, AViewOfAView) {
@@ -429,7 +429,7 @@ TEST(InPlaceOnViews, PassFiniteDifferencesTwice) {
     Tensor h = in[0] * in[0];
     Tensor column = h.t()[0];
     column.mul_(in[1]);
-    h[1] = in[1].narrow(0, 0, 1) * column.narrow(0, 0, 1) + h[0];
+    h[1] = in[1].narrow(0, 0, 1) * column.narrow(0, 0, 1).clone() + h[0];
     return h * h;
   };
   Tensor a = test::fixed_weights({2, 3}), b = test::fixed_weights({2}, 5);

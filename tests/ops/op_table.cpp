@@ -11,6 +11,8 @@ const Rows& op_table() {
     add_product_rows(rows);
     add_shape_rows(rows);
     add_indexing_rows(rows);
+    add_sorting_rows(rows);
+    add_loss_rows(rows);
     return rows;
   }();
   return table;

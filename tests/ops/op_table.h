@@ -54,6 +54,8 @@ void add_reduction_rows(Rows& rows);
 void add_product_rows(Rows& rows);
 void add_shape_rows(Rows& rows);
 void add_indexing_rows(Rows& rows);
+void add_sorting_rows(Rows& rows);
+void add_loss_rows(Rows& rows);
 
 // Cases that suit an element-wise operation of n inputs: matrices, 3-d, empty, one element, 0-d, and broadcasting.
 std::vector<Sizes> elementwise_cases(int n);

@@ -175,7 +175,7 @@ void add_reduction_rows(Rows& rows) {
   add_whole(
       rows, "sum of all", [](const Tensor& x) { return sum(x); }, sum_of, {}, true, 64);
   add_whole(
-      rows, "mean of all", [](const Tensor& x) { return mean(x); }, mean_of);
+      rows, "mean of all", [](const Tensor& x) { return mean(x); }, mean_of, {}, false);
   add_whole(
       rows, "max of all", [](const Tensor& x) { return max(x); }, max_of, apart, false);
   add_whole(
