@@ -3,7 +3,9 @@
 #include <gradus/ops.h>
 #include <gradus/random.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "autograd/inplace.h"
 #include "core/tensor_access.h"
@@ -54,11 +56,22 @@ TensorOptions floating(const char* call, TensorOptions options) {
   return options;
 }
 
+// Refuses integer types too small for numbers from `low` to `last`.
+void check_holds(const char* call, Dtype dtype, std::int64_t low, std::int64_t last) {
+  const std::int64_t most = dtype == kBool ? 1 : dtype == kUInt8 ? 255 : std::numeric_limits<std::int32_t>::max();
+  const std::int64_t least = dtype == kInt32 ? std::numeric_limits<std::int32_t>::min() : 0;
+  if (is_floating_point(dtype) || dtype == kInt64 || (low >= least && last <= most)) return;
+  throw ValueError(std::string(call) + ": " + to_string(dtype) + " cannot hold the numbers from " +
+                   std::to_string(low) + " to " + std::to_string(last));
+}
+
 }  // namespace
 
 Tensor& Tensor::uniform_(double from, double to, Generator* generator) {
-  if (!(std::isfinite(from) && std::isfinite(to) && from <= to)) {
-    throw ValueError("uniform_: needs finite from <= to, got " + std::to_string(from) + " and " + std::to_string(to));
+  const double most = dtype() == kFloat64 ? std::numeric_limits<double>::max() : std::numeric_limits<float>::max();
+  if (!(from >= -most && to <= most && from <= to && to - from <= most)) {
+    throw ValueError("uniform_: needs from <= to with a difference that " + std::string(gradus::to_string(dtype())) +
+                     " can hold, got " + std::to_string(from) + " and " + std::to_string(to));
   }
   return filled("uniform_", *this, [&](auto* out, std::int64_t n) {
     cpu::fill_uniform(take(generator, cpu::uniform_blocks(n, sizeof *out)), out, n, from, to);
@@ -66,7 +79,10 @@ Tensor& Tensor::uniform_(double from, double to, Generator* generator) {
 }
 
 Tensor& Tensor::normal_(double mean, double std, Generator* generator) {
-  if (!(std >= 0)) throw ValueError("normal_: std must not be negative, got " + std::to_string(std));
+  if (!(std::isfinite(mean) && std >= 0 && std::isfinite(std))) {
+    throw ValueError("normal_: needs a finite mean and a finite std of at least 0, got " + std::to_string(mean) +
+                     " and " + std::to_string(std));
+  }
   return filled("normal_", *this, [&](auto* out, std::int64_t n) {
     cpu::fill_normal(take(generator, cpu::normal_blocks(n, sizeof *out)), out, n, mean, std);
   });
@@ -74,6 +90,7 @@ Tensor& Tensor::normal_(double mean, double std, Generator* generator) {
 
 Tensor& Tensor::bernoulli_(double p, Generator* generator) {
   if (!(p >= 0 && p <= 1)) throw ValueError("bernoulli_: p must be in [0, 1], got " + std::to_string(p));
+  detail::check_inplace("bernoulli_", *this);
   Tensor drawn = detail::make_empty(sizes(), kBool);
   cpu::fill_bernoulli(take(generator, cpu::uniform_blocks(drawn.numel(), 4)),
                       static_cast<std::uint8_t*>(drawn.data_ptr()), drawn.numel(), p);
@@ -99,6 +116,7 @@ Tensor randint(std::int64_t low, std::int64_t high, const Shape& sizes, const Te
   if (low >= high) {
     throw ValueError("randint: needs low < high, got " + std::to_string(low) + " and " + std::to_string(high));
   }
+  check_holds("randint", options.dtype.value_or(kInt64), low, high - 1);
   const Tensor x = empty(sizes, {.dtype = kInt64, .device = options.device});
   cpu::fill_integers(take(generator, cpu::integer_blocks(x.numel())), x.data_ptr<std::int64_t>(), x.numel(), low, high);
   Tensor y = x.to(options.dtype.value_or(kInt64));
@@ -107,6 +125,7 @@ Tensor randint(std::int64_t low, std::int64_t high, const Shape& sizes, const Te
 
 Tensor randperm(std::int64_t n, const TensorOptions& options, Generator* generator) {
   if (n < 0) throw ValueError("randperm: n must not be negative, got " + std::to_string(n));
+  check_holds("randperm", options.dtype.value_or(kInt64), 0, std::max<std::int64_t>(n - 1, 0));
   const Tensor x = empty({n}, {.dtype = kInt64, .device = options.device});
   cpu::fill_permutation(take(generator, cpu::integer_blocks(n)), x.data_ptr<std::int64_t>(), n);
   return x.to(options.dtype.value_or(kInt64));
