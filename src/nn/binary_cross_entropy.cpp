@@ -19,7 +19,9 @@ struct Bce {
     const T yes = std::log(p), no = std::log1p(-p);
     return (t - 1) * (no < -100 ? T(-100) : no) - t * (yes < -100 ? T(-100) : yes);
   }
-  Tensor da(const Tensor& g, const Tensor& p, const Tensor& t) const { return g * (p - t) / clamp((1 - p) * p, 1e-12f); }
+  Tensor da(const Tensor& g, const Tensor& p, const Tensor& t) const {
+    return g * (p - t) / clamp((1 - p) * p, 1e-12f);
+  }
   Tensor db(const Tensor& g, const Tensor& p, const Tensor&) const { return g * (log1p(-p) - log(p)); }
 };
 

@@ -7,6 +7,26 @@
 
 namespace gradus::cpu {
 
+// Rows shorter than reduce_row's lanes go through the compiler's own reductions, which end in registers. A NaN that
+// `max` passes over comes back in the sum of the exponentials.
+template <class T>
+GRADUS_INLINE T row_max(const T* x, std::int64_t n) {
+  if (n >= kLanes<T>) return reduce_row<ExtremeOf<T, true>, T>(n, [=](std::int64_t i) GRADUS_LAMBDA { return x[i]; });
+  T top = ExtremeOf<T, true>::identity;
+#pragma omp simd reduction(max : top)
+  for (std::int64_t i = 0; i < n; ++i) top = x[i] > top ? x[i] : top;
+  return top;
+}
+
+template <class T>
+GRADUS_INLINE T row_sum(const T* x, std::int64_t n) {
+  if (n >= kLanes<T>) return reduce_row<SumOf<T>, T>(n, [=](std::int64_t i) GRADUS_LAMBDA { return x[i]; });
+  T sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::int64_t i = 0; i < n; ++i) sum += x[i];
+  return sum;
+}
+
 // y = softmax(x) or its logarithm, for `rows` rows of n > 0. Where a NoRow is not given, `row(r, largest, log_sum)` is
 // told of each row its largest element and log(sum(exp(x - largest))), and y may be null if that is all that is wanted.
 //
@@ -28,13 +48,12 @@ GRADUS_INLINE void softmax_rows(const T* x, T* y, std::int64_t rows, std::int64_
       const T* from = x + first * n;
       for (std::int64_t r = 0; r < count; ++r) {
         const T* in = from + r * n;
-        top[r] = reduce_row<ExtremeOf<T, true>, T>(n, [=](std::int64_t i) GRADUS_LAMBDA { return in[i]; });
+        top[r] = row_max(in, n);
         for (std::int64_t i = 0; i < n; ++i) e[r * n + i] = in[i] - top[r];
       }
       for (std::int64_t i = 0; i < count * n; ++i) e[i] = std::exp(e[i]);
       for (std::int64_t r = 0; r < count; ++r) {
-        const T* es = e + r * n;
-        sums[r] = reduce_row<SumOf<T>, T>(n, [=](std::int64_t i) GRADUS_LAMBDA { return es[i]; });
+        sums[r] = row_sum(e + r * n, n);
       }
       if constexpr (logs) {
         for (std::int64_t r = 0; r < count; ++r) log_sums[r] = std::log(sums[r]);
@@ -55,14 +74,13 @@ GRADUS_INLINE void softmax_rows(const T* x, T* y, std::int64_t rows, std::int64_
   }
   for (std::int64_t r = 0; r < rows; ++r) {
     const T* in = x + r * n;
-    const T largest = reduce_row<ExtremeOf<T, true>, T>(n, [=](std::int64_t i) GRADUS_LAMBDA { return in[i]; });
+    const T largest = row_max(in, n);
     T s = 0;
     for (std::int64_t begin = 0; begin < n; begin += block) {
       const std::int64_t length = n - begin < block ? n - begin : block;
       const T* piece = in + begin;
       for (std::int64_t i = 0; i < length; ++i) e[i] = std::exp(piece[i] - largest);
-      const T* es = e;
-      s += reduce_row<SumOf<T>, T>(length, [=](std::int64_t i) GRADUS_LAMBDA { return es[i]; });
+      s += row_sum(static_cast<const T*>(e), length);
       if (log || y == nullptr) continue;
       for (std::int64_t i = 0; i < length; ++i) y[r * n + begin + i] = e[i];
     }
