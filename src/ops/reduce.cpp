@@ -54,7 +54,13 @@ struct Layout {
       if (x.sizes()[i] != 1) order[static_cast<std::size_t>(rank++)] = i;
     }
     const auto end = order.begin() + rank;
-    std::stable_sort(order.begin(), end, [&](int a, int b) { return x.strides()[a] > x.strides()[b]; });
+    if (x.is_contiguous()) return;
+    // An insertion sort: few dimensions, and no memory to be asked for.
+    for (auto it = order.begin(); it != end; ++it) {
+      const auto place =
+          std::upper_bound(order.begin(), it, *it, [&](int a, int b) { return x.strides()[a] > x.strides()[b]; });
+      std::rotate(place, it, it + 1);
+    }
     std::int64_t expected = 1;
     for (auto it = end; it != order.begin();) {
       --it;

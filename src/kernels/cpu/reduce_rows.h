@@ -44,11 +44,9 @@ struct ExtremeOf {
   static constexpr T identity = worst();
   GRADUS_INLINE static T load(T x) { return x; }
   GRADUS_INLINE static T combine(T a, T b) {
-    if constexpr (std::is_floating_point_v<T>) {
-      return ((largest ? b > a : b < a) | (b != b)) ? b : a;
-    } else {
-      return (largest ? b > a : b < a) ? b : a;
-    }
+    // Two selections in a row stay selections; one with two conditions becomes branches, which do not vectorise.
+    const T better = (largest ? b > a : b < a) ? b : a;
+    return b != b ? b : better;
   }
 };
 

@@ -1,7 +1,7 @@
 #include "kernels/cpu/scan.h"
 
 #include <algorithm>
-#include <memory>
+#include <type_traits>
 
 #include "core/parallel.h"
 #include "kernels/cpu/simd.h"
@@ -38,9 +38,19 @@ struct FindBody {
       indices[0] = r;
       return;
     }
-    for (std::int64_t r = reduced - 1; r >= 0; --r) {
-      const T* x = in + r * inner;
-      for (std::int64_t j = 0; j < width; ++j) indices[j] = same(x[j], values[j]) ? r : indices[j];
+    // From the last row to the first, so that the first has the last word. Places are counted in numbers as wide as the
+    // elements, which vectorise best, and therefore in stretches that such a number can count.
+    using Place = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+    constexpr std::int64_t stretch = std::int64_t{1} << 30;
+    Place found[kPanel];
+    for (std::int64_t base = (reduced - 1) / stretch * stretch; base >= 0; base -= stretch) {
+      for (std::int64_t j = 0; j < width; ++j) found[j] = -1;
+      for (std::int64_t r = std::min(stretch, reduced - base) - 1; r >= 0; --r) {
+        const T* x = in + (base + r) * inner;
+        const Place place = static_cast<Place>(r);
+        for (std::int64_t j = 0; j < width; ++j) found[j] = same(x[j], values[j]) ? place : found[j];
+      }
+      for (std::int64_t j = 0; j < width; ++j) indices[j] = found[j] >= 0 ? base + found[j] : indices[j];
     }
   }
 };
