@@ -1,6 +1,7 @@
 // Reductions: what a table of gradients cannot say. Accuracy, layouts, types, special values, errors.
 #include <gradus/autograd.h>
 #include <gradus/ops.h>
+#include <gradus/parallel.h>
 
 #include <gtest/gtest.h>
 
@@ -93,6 +94,20 @@ TEST(Sum, ErrorsGrowSlowly) {
   EXPECT_NEAR(sum(x).item() / exact, 1, 1e-6);
   EXPECT_NEAR(sum(x.view({n / 4, 4}), 0).select(0, 0).item() / (exact / 4), 1, 1e-6);
   EXPECT_NEAR(sum(x.view({n / 1024, 1024}), 0).select(0, 5).item() / (exact / 1024), 1, 1e-6);
+}
+
+TEST(Sum, BitsDoNotDependOnThreads) {
+  const Tensor x = sin(arange(3'000'000)), rows = x.view({300, 10000}), columns = x.view({100000, 30});
+  const auto results = [&] {
+    return std::vector<Tensor>{sum(x), sum(rows, 1), sum(rows, 0), sum(columns, 0), norm(x), prod(rows + 1, 1)};
+  };
+  const int before = get_num_threads();
+  set_num_threads(1);
+  const std::vector<Tensor> one = results();
+  set_num_threads(3);
+  const std::vector<Tensor> three = results();
+  set_num_threads(before);
+  for (std::size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(equal(one[i], three[i])) << i;
 }
 
 TEST(Sum, Types) {
