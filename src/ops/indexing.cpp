@@ -16,8 +16,10 @@ namespace {
 // dimensions, not yet broadcast.
 struct Selection {
   Tensor view;
-  Shape dims;                   // ascending
-  std::vector<Tensor> entries;  // one per dimension: int64, contiguous, checked, not negative
+  Shape dims;  // ascending
+  // One per index tensor: int64, contiguous, checked, not negative. A mask's are row-major over all its dimensions.
+  std::vector<Tensor> entries;
+  Shape extents;  // of each: how many positions there are
 };
 
 bool is_mask(const Tensor& x) { return x.dtype() == kBool; }
@@ -73,7 +75,8 @@ class Parser {
       return take(t.item<std::int64_t>());
     }
     check_type(t);
-    add(ops::checked_index("index", t, result_.view.sizes()[dim_], true));
+    const std::int64_t size = result_.view.sizes()[dim_];
+    add(ops::checked_index("index", t, size, true), {size});
   }
 
   void take_mask(const Tensor& mask) {
@@ -89,8 +92,7 @@ class Parser {
                        to_string(flags.sizes()) + " from dimension " + std::to_string(dim_) + " of " +
                        to_string(sizes));
     }
-    const Tensor places = nonzero(flags);
-    for (int d = 0; d < flags.sizes().rank(); ++d) add(select(places, 1, d).contiguous());
+    add(ops::true_positions(flags), flags.sizes());
   }
 
   static void check_type(const Tensor& t) {
@@ -98,9 +100,11 @@ class Parser {
     throw DtypeError(std::string("index: index tensors must be int64, int32 or bool, got ") + to_string(t.dtype()));
   }
 
-  void add(Tensor entries) {
-    result_.dims.push_back(dim_++);
+  // `sizes`: of the dimensions that the entries stand for.
+  void add(Tensor entries, const Shape& sizes) {
+    for (int d = 0; d < sizes.rank(); ++d) result_.dims.push_back(dim_++);
     result_.entries.push_back(std::move(entries));
+    result_.extents.push_back(sizes.numel());
   }
 
   Selection result_;
@@ -126,7 +130,7 @@ struct Joined {
     positions = zeros({sizes.numel()}, {.dtype = kInt64});
     auto* sum = positions.data_ptr<std::int64_t>();
     for (std::size_t k = 0; k < s.entries.size(); ++k) {
-      const std::int64_t size = s.view.sizes()[static_cast<int>(s.dims[static_cast<int>(k)])];
+      const std::int64_t size = s.extents[static_cast<int>(k)];
       const Tensor all = expand(s.entries[k], sizes).contiguous();
       const auto* p = all.data_ptr<std::int64_t>();
       for (std::int64_t i = 0; i < positions.numel(); ++i) sum[i] = sum[i] * size + p[i];
