@@ -9,7 +9,9 @@ namespace {
 constexpr std::int64_t kSmall = 4096;  // elements below which one loop is run at once, on this thread
 
 cpu::Operand operand(const Tensor& x, const Shape& sizes) {
-  cpu::Operand o{x.impl()->data, x.dtype(), {}};
+  cpu::Operand o;  // not braces, which would clear the whole Shape first
+  o.data = x.impl()->data;
+  o.dtype = x.dtype();
   const Shape& own = x.impl()->sizes;
   o.strides.resize(sizes.rank());
   const int shift = sizes.rank() - own.rank();

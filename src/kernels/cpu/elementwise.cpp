@@ -103,9 +103,9 @@ struct Walk {
   int rank = 0;
   std::array<std::int64_t, kMaxRank> sizes, strides;
 
-  Walk() = default;
-  Walk(const Shape& shape, const Operand& operand)
-      : data(static_cast<std::byte*>(operand.data)), width(element_size(operand.dtype)) {
+  void set(const Shape& shape, const Operand& operand) {
+    data = static_cast<std::byte*>(operand.data);
+    width = element_size(operand.dtype);
     for (int i = 0; i < shape.rank(); ++i) {
       if (shape[i] == 1) continue;
       const std::int64_t stride = operand.strides[i];
@@ -176,14 +176,15 @@ void elementwise(const Shape& sizes, const Operand& out, std::span<const Operand
   const std::int64_t numel = sizes.numel();
   if (numel == 0) return;
   const int count = static_cast<int>(ins.size());
-  const Walk to(sizes, out);
+  Walk to;
+  to.set(sizes, out);
   const bool direct_out = to.contiguous() && out.dtype == result;
   std::array<Walk, kMaxOperands> from;
   std::array<bool, kMaxOperands> direct{};
   bool all_direct = direct_out;
   for (int i = 0; i < count; ++i) {
     const auto k = static_cast<std::size_t>(i);
-    from[k] = Walk(sizes, ins[k]);
+    from[k].set(sizes, ins[k]);
     direct[k] = from[k].contiguous() && ins[k].dtype == compute;
     all_direct = all_direct && direct[k];
   }
@@ -230,7 +231,9 @@ void elementwise(const Shape& sizes, const Operand& out, std::span<const Operand
 void copy(const Shape& sizes, const Operand& dst, const Operand& src) {
   const std::int64_t numel = sizes.numel();
   if (numel == 0) return;
-  const Walk to(sizes, dst), from(sizes, src);
+  Walk to, from;
+  to.set(sizes, dst);
+  from.set(sizes, src);
   const Converter convert = converter(src.dtype, dst.dtype);
   core::parallel_for(
       numel, kGrain,
