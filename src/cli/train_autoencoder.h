@@ -8,8 +8,8 @@ namespace gradus::cli {
 struct AutoencoderOptions {
   RunOptions run{.out = "runs/autoencoder"};
   std::int64_t messages = 16, uses = 7;
-  std::int64_t steps = 3000, receiver_steps = 2000, batch = 512;
-  double ebn0_db = 2, receiver_ebn0_db = 3;
+  std::int64_t steps = 12000, receiver_steps = 4000, batch = 256;
+  double ebn0_db = 4, receiver_ebn0_db = 3;
   double lr = 2e-2, receiver_lr = 3e-3;
   BlerOptions bler;
 };
