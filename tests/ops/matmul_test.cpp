@@ -66,7 +66,8 @@ void expect_error(F&& call, const std::string& message) {
 }
 
 TEST(Matmul, AllRanksAsPyTorch) {
-  for (const json& entry : trace()["matmul"]) {
+  const json recorded_trace = trace();
+  for (const json& entry : recorded_trace["matmul"]) {
     std::string what = "matmul";
     for (const json& input : entry["inputs"]) what += " " + input["shape"].dump();
     replay(entry, what, [](const std::vector<Tensor>& xs) { return matmul(xs[0], xs[1]); });
@@ -274,7 +275,8 @@ TEST(Products, ErrorsNameTheRuleAndTheSizes) {
 }
 
 TEST(Einsum, AsPyTorch) {
-  for (const json& entry : trace()["einsum"]) {
+  const json recorded_trace = trace();
+  for (const json& entry : recorded_trace["einsum"]) {
     const std::string equation = entry["equation"];
     replay(entry, equation, [&](const std::vector<Tensor>& xs) { return einsum(equation, xs); });
   }
