@@ -23,7 +23,8 @@ json trace() {
 }
 
 Tensor recorded(const json& entry) {
-  return tensor(entry["data"].get<std::vector<double>>(), Shape(entry["shape"].get<std::vector<std::int64_t>>()));
+  return tensor(entry["data"].get<std::vector<double>>(), Shape(entry["shape"].get<std::vector<std::int64_t>>()),
+                {.dtype = kFloat64});
 }
 
 Tensor typed(const json& entry) { return recorded(entry).to(kFloat64); }
