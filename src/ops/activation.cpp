@@ -66,7 +66,7 @@ struct Elu {
   template <class T>
   GRADUS_INLINE T df(T x) const {
     const T e = static_cast<T>(alpha) * std::exp(negative_part(x));
-    return x > 0 ? T(1) : e;
+    return x <= 0 ? e : T(1);
   }
   Tensor d2(const Tensor& x) const { return where(x > 0, number(0.0, x), exp(clamp(x, {}, 0)) * alpha); }
 };
