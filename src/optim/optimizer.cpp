@@ -32,11 +32,17 @@ std::string to_string(const OptionValue& value) {
       return text.append(number_text(x.first)).append(", ").append(number_text(x.second)).append(")");
     }
     std::string operator()(const std::string& x) const { return x; }
+    std::string operator()(const NumberTuple& numbers) const {
+      std::string text;
+      for (const auto& x : numbers) text.append(text.empty() ? "(" : ", ").append(x ? number_text(*x) : "None");
+      return text + ")";
+    }
   };
   return std::visit(Show{}, value);
 }
 
 std::string Range::to_string() const {
+  if (!words.empty()) return std::string("one of ").append(words);
   std::string text = "finite";
   if (std::isinf(low) && std::isinf(high)) return text;
   if (std::isinf(high)) {
@@ -51,6 +57,15 @@ std::string Range::to_string() const {
 void refuse_option(const char* optimizer, const std::string& place, const char* option, const std::string& rule,
                    const std::string& value) {
   throw ValueError(std::string(optimizer) + ": " + place + ": " + option + " must be " + rule + ", got " + value);
+}
+
+bool Range::contains(std::string_view word) const {
+  for (std::string_view rest = words; !rest.empty();) {
+    const std::size_t end = std::min(rest.find(", "), rest.size());
+    if (rest.substr(0, end) == word) return true;
+    rest.remove_prefix(std::min(end + 2, rest.size()));
+  }
+  return false;
 }
 
 void check_number(const char* optimizer, const std::string& place, const char* option, const Range& range, double x) {

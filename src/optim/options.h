@@ -3,21 +3,24 @@
 
 #include <gradus/optim/optimizer.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
 #include <tuple>
 
 namespace gradus::optim {
 
-// Numbers must be finite and in [low, high], or inside it where the ends are open.
+// Numbers must be finite and in [low, high], or inside it where the ends are open; a word must be one of `words`.
 struct Range {
   double low = -std::numeric_limits<double>::infinity();
   double high = std::numeric_limits<double>::infinity();
   bool low_open = false, high_open = false;
+  std::string_view words = {};  // "original, match_rms_adamw"
 
   bool contains(double x) const {
     return std::isfinite(x) && (low_open ? x > low : x >= low) && (high_open ? x < high : x <= high);
   }
+  bool contains(std::string_view word) const;
   std::string to_string() const;  // "finite and in [0, 1)"
 };
 constexpr Range any_number{};
@@ -28,6 +31,11 @@ constexpr Range inside(double low, double high) {
   return {.low = low, .high = high, .low_open = true, .high_open = true};
 }
 constexpr Range from_below(double low, double high) { return {.low = low, .high = high, .high_open = true}; }
+
+constexpr Range one_of(std::string_view words) { return {.words = words}; }
+
+// What an option with a number that may be missing, and another, is.
+using MaybeAndNumber = std::pair<std::optional<double>, double>;
 
 // One option: a field of Options, its default, and its range. `second` is that of a pair's second number.
 template <class Options, class T>
@@ -65,13 +73,40 @@ void check_value(const char* optimizer, const std::string& place, const char* op
   } else if constexpr (std::is_same_v<T, std::pair<double, double>>) {
     if (!range.contains(value.first)) check_number(optimizer, place, option, range, value.first);
     if (!second.contains(value.second)) check_number(optimizer, place, option, second, value.second);
+  } else if constexpr (std::is_same_v<T, MaybeAndNumber>) {
+    if (value.first && !range.contains(*value.first)) check_number(optimizer, place, option, range, *value.first);
+    if (!second.contains(value.second)) check_number(optimizer, place, option, second, value.second);
+  } else if constexpr (std::is_same_v<T, std::array<double, 3>>) {
+    for (double x : value)
+      if (!range.contains(x)) check_number(optimizer, place, option, range, x);
+  } else if constexpr (std::is_same_v<T, std::string>) {
+    if (!range.contains(value)) refuse_option(optimizer, place, option, range.to_string(), "'" + value + "'");
   }
 }
 
-// Throws ValueError unless `value` is of the option's type (an integer may stand for a floating-point number).
+// An option as a value, and back. Throws ValueError unless `value` is of the option's type (an integer may stand for a
+// floating-point number).
+template <class T>
+OptionValue to_value(const T& x) {
+  if constexpr (std::is_same_v<T, MaybeAndNumber>)
+    return NumberTuple{x.first, x.second};
+  else if constexpr (std::is_same_v<T, std::array<double, 3>>)
+    return NumberTuple(x.begin(), x.end());
+  else
+    return x;
+}
 template <class T>
 T option_as(const char* optimizer, const char* option, const OptionValue& value) {
-  if (const T* exact = std::get_if<T>(&value)) return *exact;
+  if constexpr (std::is_same_v<T, MaybeAndNumber>) {
+    const auto* both = std::get_if<NumberTuple>(&value);
+    if (both && both->size() == 2 && (*both)[1]) return {(*both)[0], *(*both)[1]};
+    if (const auto* pair = std::get_if<std::pair<double, double>>(&value)) return {pair->first, pair->second};
+  } else if constexpr (std::is_same_v<T, std::array<double, 3>>) {
+    const auto* all = std::get_if<NumberTuple>(&value);
+    if (all && all->size() == 3 && (*all)[0] && (*all)[1] && (*all)[2]) return {*(*all)[0], *(*all)[1], *(*all)[2]};
+  } else if (const T* exact = std::get_if<T>(&value)) {
+    return *exact;
+  }
   if constexpr (std::is_same_v<T, double>) {
     if (const auto* i = std::get_if<std::int64_t>(&value)) return static_cast<double>(*i);
   }
@@ -90,12 +125,12 @@ void for_each_option(Fn&& fn) {
 // The member of `options`, or what stands for it when it is unset.
 template <class Options, class T>
 OptionValue option_value(const Field<Options, T>& field, const Options& options) {
-  return (options.*field.member).value_or(field.fallback);
+  return to_value((options.*field.member).value_or(field.fallback));
 }
 template <class Options, class T>
 OptionValue option_value(const OptionalField<Options, T>& field, const Options& options) {
   const auto& member = options.*field.member;
-  return member ? OptionValue(*member) : OptionValue();
+  return member ? to_value(*member) : OptionValue();
 }
 
 // Sets what a group leaves unset: from the optimizer's defaults, then from the table.

@@ -7,14 +7,15 @@
 //     static constexpr const char* name = "Lion";
 //     static constexpr auto options = std::tuple{Field{"lr", &LionOptions::lr, 1e-4, at_least(0)}, ...};
 //     static std::vector<const char*> state(const LionOptions&) { return {"exp_avg"}; }
-//     RuleOf(const LionOptions& o, const Moment& now);         // the numbers that an update needs
+//     RuleOf(const LionOptions& o, Moment& now);               // the numbers that an update needs
 //     template <class T> GRADUS_INLINE void update(T& p, T g, T& m) const { ... }   // one element
 //   };
 //   template class OptimizerOf<LionOptions>;
 //
 // Optional:
 //   static const char* check(const Options&);                what options must be to each other; null: they are
-//   static constexpr std::array numbers{Number{"mu_product", 1.0}};        a parameter's state that is no tensor
+//   static constexpr std::array numbers{Number{"mu_product", 1.0}};        a parameter's state that is no tensor; the
+//                               constructor changes them in `now`
 //   static double initial(const Options&, const char* state);              what a new state tensor is filled with
 //   static void update_whole(const Options&, Moment&, Tensor& p, const Tensor& g, std::span<Tensor> state);
 //                               instead of `update`, for a rule that sees a parameter as a whole (p contiguous)

@@ -14,6 +14,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <span>
 #include <variant>
 
@@ -21,8 +22,11 @@
 
 namespace gradus::optim {
 
+// Numbers that belong together, of which some may be missing: (None, 0.001).
+using NumberTuple = std::vector<std::optional<double>>;
 // An option of any optimizer as a value. A missing one (monostate) stands for PyTorch's None.
-using OptionValue = std::variant<std::monostate, bool, std::int64_t, double, std::pair<double, double>, std::string>;
+using OptionValue =
+    std::variant<std::monostate, bool, std::int64_t, double, std::pair<double, double>, std::string, NumberTuple>;
 std::string to_string(const OptionValue& value);
 
 // An optimizer's state as values, keyed by parameter name.

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <gradus/optim/optimizer.h>
+
+namespace gradus::optim {
+
+struct NAdamOptions {
+  Params params = {};
+  std::optional<double> lr = {};                        // 2e-3
+  std::optional<std::pair<double, double>> betas = {};  // {0.9, 0.999}, each in [0, 1)
+  std::optional<double> eps = {};                       // 1e-8
+  std::optional<double> weight_decay = {};              // 0: L2 penalty, added to the gradient unless decoupled
+  std::optional<double> momentum_decay = {};            // 4e-3
+  std::optional<bool> decoupled_weight_decay = {};      // false
+  std::optional<bool> maximize = {};                    // false
+  std::string name = {};
+};
+
+// Adam with Nesterov's momentum (Dozat, 2016), as torch.optim.NAdam.
+using NAdam = OptimizerOf<NAdamOptions>;
+
+}  // namespace gradus::optim

@@ -1,0 +1,133 @@
+// The optimizers that PyTorch lacks, against scalar loops written from the papers, over 1,001 steps.
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "all_optimizers.h"
+#include "problem.h"
+
+namespace gradus {
+namespace {
+
+using test::OptionMap;
+
+// One element with its state, whatever the rule keeps there.
+struct Element {
+  double p;
+  int step = 0;
+  double a = 0, b = 0, c = 0, d = 0;
+};
+using ScalarRule = void (*)(Element& e, double g, const OptionMap& o);
+
+double number(const OptionMap& o, const std::string& name) { return std::get<double>(o.at(name)); }
+bool flag(const OptionMap& o, const std::string& name) { return std::get<bool>(o.at(name)); }
+double count(const OptionMap& o, const std::string& name) {
+  const auto* n = std::get_if<std::int64_t>(&o.at(name));
+  return n ? static_cast<double>(*n) : 0;
+}
+
+// All options of a group, defaults included.
+OptionMap all_options(const optim::Optimizer& opt, std::size_t group) {
+  OptionMap all;
+  for (const std::string& name : opt.option_names()) all[name] = opt.option(group, name);
+  return all;
+}
+
+// Runs the optimizer and the rule beside each other. `seen` is what the rule's parameter is compared with.
+void compare(const std::string& name, const OptionMap& options, OptionMap other, ScalarRule rule,
+             const std::string& layout = "parameters") {
+  std::string text = name;
+  for (const auto& [option, value] : options) text += " " + option + "=" + optim::to_string(value);
+  SCOPED_TRACE(text);
+  const test::Problem problem(test::family_trace(), layout);
+  std::vector<Tensor> tensors = problem.tensors();
+  const auto opt = test::optimizer_kind(name).make(problem.groups(tensors));
+  test::set_options(*opt, 0, options);
+  OptionMap second = options;
+  for (const auto& [option, value] : other) second[option] = value;
+  test::set_options(*opt, 1, second);
+  const std::vector<OptionMap> resolved{all_options(*opt, 0), all_options(*opt, 1)};
+  const bool maximize = resolved[0].count("maximize") && flag(resolved[0], "maximize");
+
+  std::vector<std::vector<Element>> elements;
+  for (const auto& parameter : problem.parameters) {
+    elements.emplace_back();
+    for (double start : parameter.start) elements.back().push_back({start});
+  }
+  for (int t = 0; t <= 1000; ++t) {
+    problem.set_gradients(tensors, t, maximize);
+    opt->step();
+    for (std::size_t k = 0; k < elements.size(); ++k) {
+      if (!problem.has_gradient(k, t)) continue;
+      for (std::size_t i = 0; i < elements[k].size(); ++i) {
+        Element& e = elements[k][i];
+        const double g = problem.gradient(k, i, t, e.p);
+        ++e.step;
+        rule(e, maximize ? -g : g, resolved[problem.parameters[k].group]);
+      }
+    }
+    if (t % 100 != 0) continue;
+    for (std::size_t k = 0; k < elements.size(); ++k)
+      for (std::size_t i = 0; i < elements[k].size(); ++i)
+        ASSERT_NEAR(tensors[k].data_ptr<double>()[i], elements[k][i].p, 1e-9 * std::abs(elements[k][i].p))
+            << "step " << t << ", " << problem.parameters[k].name << "[" << i << "]";
+  }
+}
+
+// Chen et al., 2023, Algorithm 2.
+void lion(Element& e, double g, const OptionMap& o) {
+  const auto [b1, b2] = std::get<std::pair<double, double>>(o.at("betas"));
+  if (flag(o, "maximize")) g = -g;
+  const double c = b1 * e.a + (1 - b1) * g;
+  const double update = (c > 0) - (c < 0);
+  e.p = e.p - number(o, "lr") * (update + number(o, "weight_decay") * e.p);
+  e.a = b2 * e.a + (1 - b2) * g;
+}
+
+TEST(OptimizerReference, Lion) {
+  for (bool maximize : {false, true})
+    for (double decay : {0.0, 0.1})
+      for (auto betas : {std::pair(0.9, 0.99), std::pair(0.8, 0.95)})
+        compare("Lion", {{"lr", 0.01}, {"maximize", maximize}, {"weight_decay", decay}, {"betas", betas}},
+                {{"lr", 0.003}, {"weight_decay", decay == 0 ? 0.02 : 0.0}}, lion);
+}
+
+// Pagliardini et al., 2024, Algorithm 1, with the warm-ups of their equations for alpha(t) and beta3(t).
+void ademamix(Element& e, double g, const OptionMap& o) {
+  const auto betas = std::get<optim::NumberTuple>(o.at("betas"));
+  const double b1 = *betas[0], b2 = *betas[1], t = e.step;
+  double b3 = *betas[2], alpha = number(o, "alpha");
+  if (const double warmup = count(o, "alpha_warmup"); t < warmup) alpha = alpha * t / warmup;
+  if (const double warmup = count(o, "beta3_warmup"); t < warmup) {
+    // beta with f(beta) = log(0.5) / log(beta) - 1 between those of b1 and b3.
+    const double from = std::log(0.5) / std::log(b1 + 1e-8) - 1, to = std::log(0.5) / std::log(b3 + 1e-8) - 1;
+    b3 = std::pow(0.5, 1 / ((1 - t / warmup) * from + t / warmup * to + 1));
+  }
+  if (flag(o, "maximize")) g = -g;
+  e.a = b1 * e.a + (1 - b1) * g;
+  e.b = b3 * e.b + (1 - b3) * g;
+  e.c = b2 * e.c + (1 - b2) * g * g;
+  const double fast = e.a / (1 - std::pow(b1, t)), squares = e.c / (1 - std::pow(b2, t));
+  e.p -= number(o, "lr") *
+         ((fast + alpha * e.b) / (std::sqrt(squares) + number(o, "eps")) + number(o, "weight_decay") * e.p);
+}
+
+TEST(OptimizerReference, AdEMAMix) {
+  const optim::OptionValue none;
+  for (bool maximize : {false, true})
+    for (double decay : {0.0, 0.1})
+      for (const auto& alpha_warmup : {none, optim::OptionValue(std::int64_t{200})})
+        for (const auto& beta3_warmup : {none, optim::OptionValue(std::int64_t{300})})
+          compare("AdEMAMix",
+                  {{"lr", 0.01},
+                   {"maximize", maximize},
+                   {"weight_decay", decay},
+                   {"alpha_warmup", alpha_warmup},
+                   {"beta3_warmup", beta3_warmup}},
+                  {{"lr", 0.003}, {"weight_decay", decay == 0 ? 0.02 : 0.0}}, ademamix);
+  compare("AdEMAMix", {{"lr", 0.01}, {"betas", optim::NumberTuple{0.8, 0.95, 0.99}}, {"alpha", 5.0}, {"eps", 1e-3}},
+          {{"betas", optim::NumberTuple{0.0, 0.9, 0.999}}}, ademamix);
+}
+
+}  // namespace
+}  // namespace gradus

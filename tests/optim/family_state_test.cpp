@@ -1,0 +1,87 @@
+// What holds for the state of every optimizer.
+#include <gtest/gtest.h>
+
+#include "all_optimizers.h"
+#include "problem.h"
+
+namespace gradus {
+namespace {
+
+using test::OptimizerKind;
+using test::Problem;
+
+struct Session {
+  Problem problem{test::family_trace(), "parameters"};
+  std::vector<Tensor> tensors = problem.tensors();
+  std::unique_ptr<optim::Optimizer> opt;
+  explicit Session(const OptimizerKind& kind) : opt(kind.make(problem.groups(tensors))) {
+    for (std::size_t group = 0; group < opt->group_count(); ++group) test::set_options(*opt, group, kind.full);
+  }
+  void steps(int first, int last) {
+    for (int t = first; t < last; ++t) {
+      problem.set_gradients(tensors, t, false);
+      opt->step();
+    }
+  }
+};
+
+TEST(OptimizerFamily, ContinuesFromItsStateWithTheSameBits) {
+  for (const OptimizerKind& kind : test::all_optimizers()) {
+    SCOPED_TRACE(kind.name);
+    Session whole(kind), stopped(kind), resumed(kind);
+    whole.steps(0, 70);
+    stopped.steps(0, 40);  // before the late parameter's first update
+    for (std::size_t k = 0; k < stopped.tensors.size(); ++k)
+      resumed.tensors[k].detach().copy_(stopped.tensors[k].detach());
+    const optim::OptimizerState state = stopped.opt->state_dict();
+    stopped.steps(40, 50);  // the saved state is a copy
+    const auto report = resumed.opt->load_state_dict(state);
+    EXPECT_EQ(report.loaded.size(), state.params.size());
+    resumed.steps(40, 70);
+    EXPECT_EQ(resumed.problem.values(resumed.tensors), whole.problem.values(whole.tensors));
+    const auto expected = whole.opt->state_dict(), got = resumed.opt->state_dict();
+    ASSERT_EQ(got.params.size(), expected.params.size());
+    for (const auto& [name, param] : expected.params) {
+      EXPECT_EQ(got.params.at(name).step, param.step) << name;
+      EXPECT_EQ(got.params.at(name).numbers, param.numbers) << name;
+      ASSERT_EQ(got.params.at(name).tensors.size(), param.tensors.size()) << name;
+      for (const auto& [key, tensor] : param.tensors)
+        EXPECT_TRUE(equal(got.params.at(name).tensors.at(key), tensor)) << name << "." << key;
+    }
+  }
+}
+
+TEST(OptimizerFamily, OneWithoutAGradientIsLeftAlone) {
+  for (const OptimizerKind& kind : test::all_optimizers()) {
+    SCOPED_TRACE(kind.name);
+    Session session(kind);
+    session.steps(0, 20);
+    Tensor& first = session.tensors[0];
+    first.zero_grad();
+    const auto before = first.to_vector<double>();
+    const auto state = session.opt->state_dict().params.at("a");
+    for (int i = 0; i < 3; ++i) session.opt->step();
+    EXPECT_EQ(first.to_vector<double>(), before);
+    const auto after = session.opt->state_dict().params.at("a");
+    EXPECT_EQ(after.step, state.step);
+    EXPECT_EQ(after.numbers, state.numbers);
+    for (const auto& [key, tensor] : state.tensors) EXPECT_TRUE(equal(after.tensors.at(key), tensor)) << key;
+  }
+}
+
+// Any way to cut the parameters into groups with the same options gives the same bits.
+TEST(OptimizerFamily, RegroupingChangesNothing) {
+  for (const OptimizerKind& kind : test::all_optimizers()) {
+    SCOPED_TRACE(kind.name);
+    Session two(kind), one(kind);
+    std::vector<Tensor> reversed(one.tensors.rbegin(), one.tensors.rend());
+    one.opt = kind.make({optim::Params(reversed)});
+    test::set_options(*one.opt, 0, kind.full);
+    two.steps(0, 60);
+    one.steps(0, 60);
+    EXPECT_EQ(one.problem.values(one.tensors), two.problem.values(two.tensors));
+  }
+}
+
+}  // namespace
+}  // namespace gradus
