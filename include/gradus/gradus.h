@@ -10,6 +10,7 @@
 #include <gradus/ops.h>
 #include <gradus/optim.h>
 #include <gradus/parallel.h>
+#include <gradus/pattern.h>
 #include <gradus/random.h>
 #include <gradus/tensor.h>
 #include <gradus/version.h>

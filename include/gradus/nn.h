@@ -5,6 +5,7 @@
 #include <gradus/nn/containers.h>
 #include <gradus/nn/dropout.h>
 #include <gradus/nn/embedding.h>
+#include <gradus/nn/freeze.h>
 #include <gradus/nn/functional.h>
 #include <gradus/nn/init.h>
 #include <gradus/nn/linear.h>

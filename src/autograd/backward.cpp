@@ -127,7 +127,11 @@ Tensor& Tensor::requires_grad_(bool requires_grad) {
         "requires_grad_: only a leaf can stop requiring a gradient, got the result of an operation; "
         "use detach()");
   }
-  impl->requires_grad = requires_grad;
+  if (detail::is_frozen(*impl)) {
+    impl->extras->wants_grad = requires_grad;
+  } else {
+    impl->requires_grad = requires_grad;
+  }
   return *this;
 }
 

@@ -136,6 +136,7 @@ void Engine::push(const Edge& edge, Tensor grad) {
 void Engine::finish_leaf(Leaf& leaf) {
   if (!leaf.grad.defined()) return;
   detail::TensorImpl& impl = *leaf.tensor.impl();
+  if (detail::is_frozen(impl)) return;  // since the graph was recorded
   if (impl.extras) {
     // A copy: a hook may remove itself.
     const auto hooks = impl.extras->hooks;

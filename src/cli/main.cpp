@@ -62,6 +62,7 @@ void add_gan(CLI::App& train, GanOptions& o, int& status) {
   app.add_option("--steps", o.steps, "At most so many steps of each network")->check(CLI::PositiveNumber);
   app.add_option("--batch", o.batch, "Images per step")->check(CLI::Range(1, 1 << 24))->capture_default_str();
   app.add_option("--lr", o.lr, "Rate of both Adam optimizers")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--beta1", o.beta1, "Their momentum, in [0, 1)")->capture_default_str();
   app.callback([&] { status = train_gan(o); });
 }
 

@@ -49,8 +49,9 @@ int train_gan(const GanOptions& options) {
 
   models::Discriminator D;
   models::Generator G;
-  optim::Adam d_optimizer(D.parameters(), {.lr = options.lr});
-  optim::Adam g_optimizer(G.parameters(), {.lr = options.lr});
+  const std::pair betas(options.beta1, 0.999);
+  optim::Adam d_optimizer(D.parameters(), {.lr = options.lr, .betas = betas});
+  optim::Adam g_optimizer(G.parameters(), {.lr = options.lr, .betas = betas});
   const Tensor shown = randn({64, kNoise});
 
   const std::int64_t per_epoch = std::max<std::int64_t>(images.size(0) / options.batch, 1);

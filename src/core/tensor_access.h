@@ -12,7 +12,11 @@ struct TensorExtras {
   std::map<std::size_t, std::function<Tensor(const Tensor&)>> hooks;  // of a leaf, in the order of registration
   std::size_t next_hook = 1;
   bool retains_grad = false;
+  bool frozen = false;      // requires no gradient, whatever is asked
+  bool wants_grad = false;  // while frozen: what requires_grad_ was last told
 };
+
+inline bool is_frozen(const TensorImpl& impl) { return impl.extras && impl.extras->frozen; }
 
 inline TensorExtras& extras(TensorImpl& impl) {
   if (!impl.extras) impl.extras = std::make_unique<TensorExtras>();

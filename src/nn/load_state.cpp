@@ -1,6 +1,6 @@
 // state_dict and load_state_dict.
 #include <gradus/autograd.h>
-#include <gradus/nn/module.h>
+#include <gradus/nn/freeze.h>
 
 #include <unordered_map>
 
@@ -22,6 +22,7 @@ void collect(const detail::ModuleState& state, const std::string& prefix, StateD
 StateDict Module::state_dict() const {
   StateDict dict;
   collect(*state_, "", dict);
+  dict.frozen = frozen_names(*this);
   return dict;
 }
 
@@ -52,6 +53,7 @@ LoadReport Module::load_state_dict(const StateDict& dict, const LoadOptions& opt
 
   NoGrad guard;
   for (auto& [to, from] : copies) to.copy_(from.detach());
+  if (options.freezing && dict.frozen) set_frozen_names(*this, *dict.frozen);
   return report;
 }
 

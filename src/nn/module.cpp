@@ -256,8 +256,8 @@ Module& Module::apply(const std::function<void(Module&)>& fn) {
 }
 
 Module& Module::train(bool mode) {
-  state_->training = mode;
-  for (const auto& child : state_->children) child.module->train(mode);
+  for (Module* module : modules()) module->state_->training = mode;
+  detail::settle_frozen(*state_);
   return *this;
 }
 

@@ -1,6 +1,8 @@
-#include <gradus/nn/module.h>
+#include <gradus/nn/freeze.h>
 
 #include <unordered_map>
+
+#include "core/tensor_access.h"
 
 namespace gradus::nn {
 
@@ -33,6 +35,10 @@ Tensor CloneScope::copy_of(const Tensor& x) {
     y = x.detach().clone();
     y.requires_grad_(x.requires_grad());
     y.set_name(x.name());
+    if (gradus::detail::is_frozen(*x.impl())) {
+      y.requires_grad_(x.impl()->extras->wants_grad);
+      freeze(y);
+    }
     if (x.grad().defined()) y.set_grad(x.grad().detach().clone());
   }
   return y;

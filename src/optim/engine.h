@@ -93,7 +93,7 @@ struct OptimizerOf<Options>::Engine {
     Dtype dtype = kFloat32;
     for (Entry& entry : group) {
       const Tensor raw = entry.param.grad();
-      if (!raw.defined()) continue;
+      if (!raw.defined() || gradus::detail::is_frozen(*entry.param.impl())) continue;
       check_gradient(Rule::name, entry, raw);
       const Tensor grad = raw.contiguous();
       const bool fresh = prepare_state(o, entry, state);

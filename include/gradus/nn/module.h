@@ -44,9 +44,13 @@ struct ModuleState {
   std::vector<NamedTensor> parameters;  // an absent optional one is undefined
   std::vector<BufferEntry> buffers;
   std::vector<Child> children;
-  bool training = true;
+  bool training = true;   // what train() last asked for
+  bool frozen = false;    // counts as evaluating whatever train() asks (see nn/freeze.h)
   bool replaced = false;  // another module was assigned to the handle whose members lie here
 };
+
+// Clears the mark of modules that hold something that is no longer frozen. Gives whether all that `state` holds is.
+bool settle_frozen(ModuleState& state);
 }  // namespace detail
 
 class Module : public std::enable_shared_from_this<Module> {
@@ -80,9 +84,9 @@ class Module : public std::enable_shared_from_this<Module> {
 
   // Calls fn on every descendant, children first, and last on this module. As torch.nn.Module.apply.
   Module& apply(const std::function<void(Module&)>& fn);
-  Module& train(bool mode = true);
+  Module& train(bool mode = true);  // those that are frozen stay in evaluation
   Module& eval() { return train(false); }
-  bool is_training() const { return state_->training; }
+  bool is_training() const { return state_->training && !state_->frozen; }
   Module& requires_grad_(bool requires_grad = true);
   void zero_grad(bool set_to_none = true);
   Module& to(Dtype dtype);  // floating-point parameters and buffers, in place: optimizers keep hold of them

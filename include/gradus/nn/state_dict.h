@@ -1,6 +1,7 @@
 // Tensors by name, in order: what state_dict() gives and load_state_dict() takes.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -24,11 +25,15 @@ class StateDict {
   const Tensor& at(std::string_view name) const;    // ValueError if absent
   void set(std::string name, Tensor value);         // adds, or replaces in its place
   bool erase(std::string_view name);
-  void update(const StateDict& other);  // Python's dict.update
+  void update(const StateDict& other);  // Python's dict.update; `frozen` stays
   std::vector<std::string> keys() const;
 
   auto begin() const { return entries_.begin(); }
   auto end() const { return entries_.end(); }
+
+  // The names of parameters and modules that were frozen ("" for the whole network); absent where the dict comes from
+  // a file that does not say.
+  std::optional<std::vector<std::string>> frozen;
 
  private:
   std::vector<Entry> entries_;
@@ -47,6 +52,7 @@ struct LoadReport {
 struct LoadOptions {
   bool strict = true;            // missing or unexpected names are an error
   bool skip_mismatched = false;  // leave tensors of other sizes as they are (a new head) instead of an error
+  bool freezing = false;         // freeze what was frozen and unfreeze the rest, where the dict says
 };
 
 }  // namespace gradus::nn
