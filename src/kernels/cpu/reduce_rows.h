@@ -74,16 +74,14 @@ GRADUS_INLINE T reduce_block(std::int64_t n, At at) {
 template <class R, class T, class At>
 GRADUS_INLINE T reduce_row(std::int64_t n, At at) {
   if (n < kLanes<T>) {
-    T a = R::identity, b = a, c = a, d = a;
+    T acc[4] = {R::identity, R::identity, R::identity, R::identity};
     std::int64_t i = 0;
-    for (; i + 4 <= n; i += 4) {
-      a = R::combine(a, at(i));
-      b = R::combine(b, at(i + 1));
-      c = R::combine(c, at(i + 2));
-      d = R::combine(d, at(i + 3));
+    // Integers may be added in any order, and GCC 12 makes wrong AVX-512 code of the four sums for 64-bit ones.
+    for (; !std::is_integral_v<T> && i + 4 <= n; i += 4) {
+      for (int j = 0; j < 4; ++j) acc[j] = R::combine(acc[j], at(i + j));
     }
-    for (; i < n; ++i) a = R::combine(a, at(i));
-    return R::combine(R::combine(a, b), R::combine(c, d));
+    for (; i < n; ++i) acc[0] = R::combine(acc[0], at(i));
+    return R::combine(R::combine(acc[0], acc[1]), R::combine(acc[2], acc[3]));
   }
   constexpr std::int64_t block = 32 * kLanes<T>;
   if (n <= block) return reduce_block<R, T>(n, at);
