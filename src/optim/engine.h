@@ -39,7 +39,9 @@ template <class Options>
 struct OptimizerOf<Options>::Engine {
   using Rule = RuleOf<Options>;
   std::vector<std::vector<Entry>> entries;  // one list per group
-  std::vector<Piece> pieces;                // kept between steps for its memory
+  std::vector<std::size_t> ids;             // of the groups
+  std::size_t next_id = 0;
+  std::vector<Piece> pieces;  // kept between steps for its memory
   std::vector<Rule> rules;
 
   static constexpr bool whole() {
@@ -193,6 +195,7 @@ void OptimizerOf<Options>::add_param_group(const Options& group) {
   }
   groups_.push_back(options);
   engine_->entries.push_back(std::move(entries));
+  engine_->ids.push_back(engine_->next_id++);
 }
 
 template <class Options>
@@ -203,11 +206,17 @@ void OptimizerOf<Options>::remove_param_group(std::size_t group) {
   }
   groups_.erase(groups_.begin() + static_cast<std::ptrdiff_t>(group));
   engine_->entries.erase(engine_->entries.begin() + static_cast<std::ptrdiff_t>(group));
+  engine_->ids.erase(engine_->ids.begin() + static_cast<std::ptrdiff_t>(group));
 }
 
 template <class Options>
 std::string OptimizerOf<Options>::group_name(std::size_t group) const {
   return groups_.at(group).name;
+}
+
+template <class Options>
+std::size_t OptimizerOf<Options>::group_id(std::size_t group) const {
+  return engine_->ids.at(group);
 }
 
 template <class Options>

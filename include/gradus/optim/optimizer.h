@@ -78,6 +78,7 @@ class Optimizer {
   virtual std::size_t group_count() const = 0;
   virtual const Params& group_params(std::size_t group) const = 0;
   virtual std::string group_name(std::size_t group) const = 0;
+  virtual std::size_t group_id(std::size_t group) const = 0;  // stays with the group while others come and go
   virtual std::vector<std::string> option_names() const = 0;
   virtual OptionValue option(std::size_t group, const std::string& name) const = 0;  // ValueError: no such option
   virtual void set_option(std::size_t group, const std::string& name, const OptionValue& value) = 0;
@@ -97,11 +98,15 @@ class Optimizer {
 
   std::string to_string() const;  // as PyTorch prints it
 
+  // Expires with the optimizer: for what keeps a pointer to it.
+  std::weak_ptr<const void> alive() const { return alive_; }
+
  protected:
   Optimizer() = default;
   virtual void update() = 0;
 
  private:
+  std::shared_ptr<const void> alive_ = std::make_shared<char>();
   std::size_t next_hook_ = 1;
   std::map<std::size_t, Hook> pre_hooks_, post_hooks_;
 };
@@ -131,6 +136,7 @@ class OptimizerOf : public Optimizer {
   std::size_t group_count() const override { return groups_.size(); }
   const Params& group_params(std::size_t group) const override { return groups_.at(group).params; }
   std::string group_name(std::size_t group) const override;
+  std::size_t group_id(std::size_t group) const override;
   std::vector<std::string> option_names() const override;
   OptionValue option(std::size_t group, const std::string& name) const override;
   void set_option(std::size_t group, const std::string& name, const OptionValue& value) override;
