@@ -108,7 +108,7 @@ std::vector<Track> one_cycle_tracks(const Optimizer& optimizer, const OneCycleLR
       const double part = length > 0 ? (now - start) / length : 1;
       const double from = levels[phases[i].from], to = levels[phases[i].to];
       if (cosine) return Scaling{0, to + (from - to) / 2 * (std::cos(std::numbers::pi * part) + 1)};
-      return Scaling{0, from + (to - from) * part};
+      return Scaling{0, std::lerp(from, to, part)};
     });
   };
   std::vector<Track> tracks{track_of("lr", {&o.max_lr}, [&](std::size_t i) {

@@ -117,7 +117,8 @@ class SchedulerOf : public LRScheduler {
   SchedulerOf(Optimizer& optimizer, const Options& options = {})
       : LRScheduler(optimizer, detail::name_optimizer(optimizer, [&] { return options.schedule(); }), options.option) {}
   // One for each group. They drive the same option.
-  SchedulerOf(Optimizer& optimizer, const std::vector<Options>& groups)
+  template <std::same_as<std::vector<Options>> Groups>  // not what braces could mean
+  SchedulerOf(Optimizer& optimizer, const Groups& groups)
       : LRScheduler(optimizer, detail::name_optimizer(optimizer, [&] { return schedules(groups); }),
                     groups.front().option) {}
   SchedulerOf(Optimizer& optimizer, std::initializer_list<Options> groups)
