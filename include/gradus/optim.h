@@ -14,4 +14,5 @@
 #include <gradus/optim/radam.h>
 #include <gradus/optim/rmsprop.h>
 #include <gradus/optim/rprop.h>
+#include <gradus/optim/schedule_free.h>
 #include <gradus/optim/sgd.h>

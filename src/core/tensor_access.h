@@ -7,13 +7,16 @@
 
 namespace gradus::detail {
 
+struct WeightView;
+
 struct TensorExtras {
   std::string name;
   std::map<std::size_t, std::function<Tensor(const Tensor&)>> hooks;  // of a leaf, in the order of registration
   std::size_t next_hook = 1;
   bool retains_grad = false;
-  bool frozen = false;      // requires no gradient, whatever is asked
-  bool wants_grad = false;  // while frozen: what requires_grad_ was last told
+  bool frozen = false;                    // requires no gradient, whatever is asked
+  bool wants_grad = false;                // while frozen: what requires_grad_ was last told
+  std::weak_ptr<WeightView> weight_view;  // of a parameter whose optimizer keeps two points of it
 };
 
 inline bool is_frozen(const TensorImpl& impl) { return impl.extras && impl.extras->frozen; }

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <unordered_set>
 
-#include "core/tensor_access.h"
+#include "core/weight_view.h"
 
 namespace gradus {
 
@@ -39,7 +39,10 @@ using detail::ModuleState;
 
 bool detail::settle_frozen(ModuleState& state) {
   bool all = true;
-  for (const auto& [name, tensor] : state.parameters) all = all && (!tensor.defined() || gradus::is_frozen(tensor));
+  for (const auto& [name, tensor] : state.parameters) {
+    all = all && (!tensor.defined() || gradus::is_frozen(tensor));
+    gradus::detail::show_weights(tensor, !state.training || gradus::is_frozen(tensor));
+  }
   // Children without parameters are frozen by themselves or not at all: they do not speak for this one.
   for (const auto& child : state.children) all = settle_frozen(*child.module->state()) && all;
   state.frozen = state.frozen && all;
@@ -109,8 +112,14 @@ std::vector<std::string> set_matching(const char* call, Module& module, const st
 
 }  // namespace
 
-void freeze(Module& module) { set_all(*module.state(), true); }
-void unfreeze(Module& module) { set_all(*module.state(), false); }
+void freeze(Module& module) {
+  set_all(*module.state(), true);
+  detail::settle_frozen(*module.state());
+}
+void unfreeze(Module& module) {
+  set_all(*module.state(), false);
+  detail::settle_frozen(*module.state());
+}
 bool is_frozen(const Module& module) { return module.state()->frozen; }
 
 std::vector<std::string> freeze(Module& module, const std::string& pattern) {

@@ -4,30 +4,34 @@
 
 #include <unordered_map>
 
+#include "core/weight_view.h"
+
 namespace gradus::nn {
 
 namespace {
 
 // Every name, also the second names of tied tensors, as PyTorch lists them.
-void collect(const detail::ModuleState& state, const std::string& prefix, StateDict& dict) {
+template <class Value>
+void collect(const detail::ModuleState& state, const std::string& prefix, StateDict& dict, Value&& value) {
   for (const auto& [name, tensor] : state.parameters)
-    if (tensor.defined()) dict.set(prefix + name, tensor.detach());
+    if (tensor.defined()) dict.set(prefix + name, value(tensor));
   for (const auto& buffer : state.buffers)
     if (buffer.persistent && buffer.tensor.defined()) dict.set(prefix + buffer.name, buffer.tensor.detach());
-  for (const auto& child : state.children) collect(*child.module->state(), prefix + child.name + ".", dict);
+  for (const auto& child : state.children) collect(*child.module->state(), prefix + child.name + ".", dict, value);
 }
 
 }  // namespace
 
 StateDict Module::state_dict() const {
   StateDict dict;
-  collect(*state_, "", dict);
+  collect(*state_, "", dict, gradus::detail::resulting_weights);
   dict.frozen = frozen_names(*this);
   return dict;
 }
 
 LoadReport Module::load_state_dict(const StateDict& dict, const LoadOptions& options) {
-  const StateDict own = state_dict();
+  StateDict own;
+  collect(*state_, "", own, [](const Tensor& p) { return p; });
   LoadReport report;
   std::vector<std::pair<Tensor, Tensor>> copies;
   for (const auto& [name, tensor] : own) {
@@ -52,7 +56,13 @@ LoadReport Module::load_state_dict(const StateDict& dict, const LoadOptions& opt
     throw ValueError(type_name() + ".load_state_dict: the names or sizes do not agree: " + report.to_string());
 
   NoGrad guard;
-  for (auto& [to, from] : copies) to.copy_(from.detach());
+  for (auto& [to, from] : copies) {
+    if (const auto view = gradus::detail::weight_view(to)) {
+      view->load(to, from.detach());
+    } else {
+      to.detach().copy_(from.detach());
+    }
+  }
   if (options.freezing && dict.frozen) set_frozen_names(*this, *dict.frozen);
   return report;
 }

@@ -2,7 +2,7 @@
 
 #include <unordered_map>
 
-#include "core/tensor_access.h"
+#include "core/weight_view.h"
 
 namespace gradus::nn {
 
@@ -32,7 +32,7 @@ Tensor CloneScope::copy_of(const Tensor& x) {
   if (!x.defined()) return x;
   Tensor& y = copies->tensors[x.impl()];
   if (!y.defined()) {
-    y = x.detach().clone();
+    y = gradus::detail::resulting_weights(x).clone();
     y.requires_grad_(x.requires_grad());
     y.set_name(x.name());
     if (gradus::detail::is_frozen(*x.impl())) {

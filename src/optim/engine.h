@@ -6,25 +6,9 @@
 #include <algorithm>
 #include <unordered_map>
 
-#include "core/tensor_access.h"
-#include "optim/rule.h"
+#include "optim/averages.h"
 
 namespace gradus::optim {
-
-// A parameter's state.
-struct Entry {
-  Tensor param;
-  std::string name;  // unique within the optimizer
-  std::int64_t step = 0;
-  std::vector<std::pair<const char*, Tensor>> tensors;
-  Numbers numbers{};
-
-  Tensor* find(std::string_view state) {
-    for (auto& [key, tensor] : tensors)
-      if (state == key) return &tensor;
-    return nullptr;
-  }
-};
 
 std::string group_place(std::size_t index, const std::string& name);  // "group 1 ('head')"
 // Throws where a parameter of `group` is undefined, not a leaf, there twice, or in one of the groups before.
@@ -43,15 +27,10 @@ struct OptimizerOf<Options>::Engine {
   std::size_t next_id = 0;
   std::vector<Piece> pieces;  // kept between steps for its memory
   std::vector<Rule> rules;
+  std::shared_ptr<std::conditional_t<KeepsAverages<Options>, Averages<Options>, int>> averages;  // null before a group
 
   static constexpr bool whole() {
     return requires { &Rule::update_whole; };
-  }
-  static Numbers initial_numbers() {
-    Numbers numbers{};
-    if constexpr (requires { Rule::numbers; })
-      for (std::size_t i = 0; i < Rule::numbers.size(); ++i) numbers[i] = Rule::numbers[i].initial;
-    return numbers;
   }
 
   static void check(const std::string& place, const Options& o) {
@@ -69,6 +48,11 @@ struct OptimizerOf<Options>::Engine {
     return o;
   }
 
+  static void check_gradients(const std::vector<Entry>& group) {
+    for (const Entry& entry : group)
+      if (const Tensor grad = entry.param.grad(); grad.defined()) check_gradient(Rule::name, entry, grad);
+  }
+
   // The state tensors this update uses, made where they are missing.
   static bool prepare_state(const Options& o, Entry& entry, std::vector<Tensor>& state) {
     state.clear();
@@ -82,6 +66,8 @@ struct OptimizerOf<Options>::Engine {
         entry.tensors.emplace_back(name, full_like(entry.param.detach(), initial));
         tensor = &entry.tensors.back().second;
       }
+      if (tensor->dtype() != entry.param.dtype())
+        *tensor = tensor->to(entry.param.dtype());  // the module was converted
       state.push_back(*tensor);
     }
     return fresh;
@@ -96,7 +82,7 @@ struct OptimizerOf<Options>::Engine {
     for (Entry& entry : group) {
       const Tensor raw = entry.param.grad();
       if (!raw.defined() || gradus::detail::is_frozen(*entry.param.impl())) continue;
-      check_gradient(Rule::name, entry, raw);
+      if constexpr (KeepsAverages<Options>) Averages<Options>::show(o, entry, false);
       const Tensor grad = raw.contiguous();
       const bool fresh = prepare_state(o, entry, state);
       Moment now{entry.step + 1, fresh, entry.numbers};
@@ -170,7 +156,10 @@ OptimizerOf<Options>::OptimizerOf(const std::vector<Options>& groups, const Opti
 }
 
 template <class Options>
-OptimizerOf<Options>::~OptimizerOf() = default;
+OptimizerOf<Options>::~OptimizerOf() {
+  if constexpr (KeepsAverages<Options>)
+    for (std::size_t i = 0; i < groups_.size(); ++i) engine_->averages->release(i);
+}
 
 template <class Options>
 const char* OptimizerOf<Options>::name() const {
@@ -190,12 +179,17 @@ void OptimizerOf<Options>::add_param_group(const Options& group) {
     Entry entry;
     entry.param = given.second;
     entry.name = unique_name(given, engine_->entries, entries);
-    entry.numbers = Engine::initial_numbers();
+    entry.numbers = initial_numbers<RuleOf<Options>>();
     entries.push_back(std::move(entry));
   }
   groups_.push_back(options);
   engine_->entries.push_back(std::move(entries));
   engine_->ids.push_back(engine_->next_id++);
+  if constexpr (KeepsAverages<Options>) {
+    if (!engine_->averages) engine_->averages = std::make_shared<Averages<Options>>(groups_, engine_->entries);
+    for (const Entry& entry : engine_->entries.back())
+      gradus::detail::extras(*entry.param.impl()).weight_view = engine_->averages;
+  }
 }
 
 template <class Options>
@@ -204,6 +198,7 @@ void OptimizerOf<Options>::remove_param_group(std::size_t group) {
     throw IndexError(std::string(name()) + ".remove_param_group: there are " + std::to_string(groups_.size()) +
                      " groups, got " + std::to_string(group));
   }
+  if constexpr (KeepsAverages<Options>) engine_->averages->release(group);
   groups_.erase(groups_.begin() + static_cast<std::ptrdiff_t>(group));
   engine_->entries.erase(engine_->entries.begin() + static_cast<std::ptrdiff_t>(group));
   engine_->ids.erase(engine_->ids.begin() + static_cast<std::ptrdiff_t>(group));
@@ -227,6 +222,7 @@ void OptimizerOf<Options>::update() {
     Engine::check(group_place(i, groups_[i].name), groups_[i]);
   }
   NoGrad guard;
+  for (const auto& group : engine_->entries) Engine::check_gradients(group);
   for (std::size_t i = 0; i < groups_.size(); ++i) engine_->update_group(groups_[i], engine_->entries[i]);
 }
 
@@ -328,7 +324,7 @@ LoadStateReport OptimizerOf<Options>::load_state_dict(const OptimizerState& stat
     fresh.param = entry->param;
     fresh.name = entry->name;
     fresh.step = saved.step;
-    fresh.numbers = Engine::initial_numbers();
+    fresh.numbers = initial_numbers<Rule>();
     bool fits = saved.step >= 0;
     if (!fits) report.mismatched.push_back(key + ": a step of " + std::to_string(saved.step));
     for (const auto& [tensor_name, tensor] : saved.tensors) {
@@ -371,8 +367,15 @@ LoadStateReport OptimizerOf<Options>::load_state_dict(const OptimizerState& stat
   if (!report.mismatched.empty() || (options.strict && (!report.missing.empty() || !report.unexpected.empty()))) {
     throw ValueError(call + ": the state does not fit: " + report.to_string());
   }
-  for (auto& [entry, fresh] : loaded) *entry = std::move(fresh);
+  for (auto& [entry, fresh] : loaded) {
+    fresh.averaged = entry->averaged;
+    *entry = std::move(fresh);
+  }
   groups_ = std::move(groups);
+  if constexpr (KeepsAverages<Options>) {
+    for (std::size_t i = 0; i < groups_.size(); ++i)
+      for (Entry& entry : engine_->entries[i]) Averages<Options>::place(groups_[i], entry, entry.averaged);
+  }
   return report;
 }
 

@@ -17,6 +17,11 @@
 //   static constexpr std::array numbers{Number{"mu_product", 1.0}};        a parameter's state that is no tensor; the
 //                               constructor changes them in `now`
 //   static double initial(const Options&, const char* state);              what a new state tensor is filled with
+//   static constexpr std::array points{"x", "z"};             for a rule that keeps an average of each parameter: its
+//                               name in the state, and the name of what it averages. Evaluation, checkpoints and
+//                               copies see the average (core/weight_view.h)
+//   static void show_training(const Options&, Tensor& p, const Tensor& x, const Tensor& z);
+//                               puts back the point that trains
 //   static void update_whole(const Options&, Moment&, Tensor& p, const Tensor& g, std::span<Tensor> state);
 //                               instead of `update`, for a rule that sees a parameter as a whole (p contiguous)
 #pragma once

@@ -46,6 +46,8 @@ const std::vector<OptimizerKind>& all_optimizers() {
       {"Rprop", make<optim::RpropOptions>, {}},
       {"ASGD", make<optim::ASGDOptions>, {{"t0", 3.0}}},
       {"Lion", make<optim::LionOptions>, {}},
+      {"SGDScheduleFree", make<optim::SGDScheduleFreeOptions>, {{"lr", 0.1}, {"warmup_steps", std::int64_t{20}}}},
+      {"AdamWScheduleFree", make<optim::AdamWScheduleFreeOptions>, {}},
       {"AdEMAMix", make<optim::AdEMAMixOptions>, {{"beta3_warmup", std::int64_t{30}}}},
   };
   return kinds;

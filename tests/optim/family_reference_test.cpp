@@ -129,5 +129,58 @@ TEST(OptimizerReference, AdEMAMix) {
           {{"betas", optim::NumberTuple{0.0, 0.9, 0.999}}}, ademamix);
 }
 
+// Defazio et al., 2024: a = z, b = x, the parameter is y; c = v, d = the sum of weights.
+void average(Element& e, double rate, double beta, const OptionMap& o) {
+  const double weight = std::pow(e.step, number(o, "r")) * std::pow(rate, number(o, "weight_lr_power"));
+  e.d += weight;
+  e.b = (1 - weight / e.d) * e.b + weight / e.d * e.a;
+  e.p = (1 - beta) * e.a + beta * e.b;
+}
+double warm_rate(const Element& e, const OptionMap& o) {
+  const double warmup = count(o, "warmup_steps");
+  return number(o, "lr") * (e.step < warmup ? e.step / warmup : 1);
+}
+void sgd_schedule_free(Element& e, double g, const OptionMap& o) {
+  if (e.step == 1) e.a = e.b = e.p;
+  if (flag(o, "maximize")) g = -g;
+  const double rate = warm_rate(e, o);
+  e.a -= rate * (g + number(o, "weight_decay") * e.p);
+  average(e, rate, number(o, "momentum"), o);
+}
+void adamw_schedule_free(Element& e, double g, const OptionMap& o) {
+  if (e.step == 1) e.a = e.b = e.p;
+  if (flag(o, "maximize")) g = -g;
+  const auto [b1, b2] = std::get<std::pair<double, double>>(o.at("betas"));
+  const double rate = warm_rate(e, o) * std::sqrt(1 - std::pow(b2, e.step));
+  e.c = b2 * e.c + (1 - b2) * g * g;
+  e.a -= rate * (g / (std::sqrt(e.c) + number(o, "eps")) + number(o, "weight_decay") * e.p);
+  average(e, rate, b1, o);
+}
+
+TEST(OptimizerReference, ScheduleFree) {
+  for (bool maximize : {false, true})
+    for (double decay : {0.0, 0.1})
+      for (std::int64_t warmup : {0, 200})
+        for (double r : {0.0, 0.5})
+          for (double power : {0.0, 2.0}) {
+            const OptionMap options{{"maximize", maximize},
+                                    {"weight_decay", decay},
+                                    {"warmup_steps", warmup},
+                                    {"r", r},
+                                    {"weight_lr_power", power}};
+            const OptionMap other{{"weight_decay", decay == 0 ? 0.02 : 0.0}};
+            OptionMap sgd = options, adam = options;
+            sgd["lr"] = 0.1;
+            adam["lr"] = 0.01;
+            compare("SGDScheduleFree", sgd, other, sgd_schedule_free);
+            compare("AdamWScheduleFree", adam, other, adamw_schedule_free);
+          }
+  for (double momentum : {0.0, 0.5, 1.0}) {
+    compare("SGDScheduleFree", {{"lr", 0.1}, {"momentum", momentum}}, {{"lr", 0.02}}, sgd_schedule_free);
+    compare("AdamWScheduleFree", {{"lr", 0.01}, {"betas", std::pair(momentum, 0.95)}, {"eps", 1e-3}}, {{"lr", 0.02}},
+            adamw_schedule_free);
+  }
+}
+
 }  // namespace
 }  // namespace gradus

@@ -49,7 +49,8 @@ struct ModuleState {
   bool replaced = false;  // another module was assigned to the handle whose members lie here
 };
 
-// Clears the mark of modules that hold something that is no longer frozen. Gives whether all that `state` holds is.
+// Clears the mark of modules that hold something that is no longer frozen, and lets parameters show the point that
+// their mode asks for. Gives whether all that `state` holds is frozen.
 bool settle_frozen(ModuleState& state);
 }  // namespace detail
 
@@ -84,7 +85,8 @@ class Module : public std::enable_shared_from_this<Module> {
 
   // Calls fn on every descendant, children first, and last on this module. As torch.nn.Module.apply.
   Module& apply(const std::function<void(Module&)>& fn);
-  Module& train(bool mode = true);  // those that are frozen stay in evaluation
+  // Those that are frozen stay in evaluation. In evaluation the parameters of a Schedule-Free optimizer show averages.
+  Module& train(bool mode = true);
   Module& eval() { return train(false); }
   bool is_training() const { return state_->training && !state_->frozen; }
   Module& requires_grad_(bool requires_grad = true);
@@ -94,7 +96,7 @@ class Module : public std::enable_shared_from_this<Module> {
   Module& cuda() { return to(kCUDA); }
   Module& cpu() { return to(kCPU); }
 
-  // The tensors share the module's memory.
+  // The tensors share the module's memory. For parameters that a Schedule-Free optimizer trains they are the averages.
   StateDict state_dict() const;
   // Checks everything before it changes anything; throws ValueError with the whole report where options forbid.
   LoadReport load_state_dict(const StateDict& dict, const LoadOptions& options = {});
