@@ -1,0 +1,35 @@
+#include <fmt/format.h>
+#include <gradus/io/pytorch.h>
+
+#include "io/pickle_writer.h"
+#include "io/pytorch_formats.h"
+#include "io/zip_writer.h"
+
+namespace gradus::io {
+
+Value load_pytorch(const std::string& path, const LoadOptions& options) {
+  const auto source = Source::open(path, options);
+  if (is_pytorch_legacy(source->bytes())) return read_pytorch_legacy(source);
+  if (is_tar(source->bytes())) return read_pytorch_tar(source);
+  const Zip zip(source);
+  if (options.verify) verify_zip(zip);
+  return read_pytorch_zip(zip);
+}
+
+void save_pytorch(const std::string& path, const Value& value) {
+  const WrittenPickle pickle = write_pickle(value);
+  AtomicFile file(path);
+  ZipWriter zip(file);
+  const std::string prefix = "archive/";
+  zip.add(prefix + "data.pkl", pickle.bytes);
+  zip.add(prefix + "byteorder", "little");
+  for (std::size_t i = 0; i < pickle.storages.size(); ++i) {
+    const auto& storage = *pickle.storages[i];
+    zip.add(prefix + "data/" + std::to_string(i), {static_cast<const char*>(storage.data), storage.nbytes});
+  }
+  zip.add(prefix + "version", "3\n");
+  zip.finish();
+  file.commit();
+}
+
+}  // namespace gradus::io

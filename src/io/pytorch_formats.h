@@ -1,0 +1,34 @@
+// The formats that torch.save has had.
+#pragma once
+
+#include <gradus/io/value.h>
+
+#include "io/pickle.h"
+#include "io/torch_types.h"
+#include "io/zip.h"
+
+namespace gradus::io {
+
+bool is_pytorch_legacy(std::string_view file);
+bool is_tar(std::string_view file);
+
+Value read_pytorch_zip(const Zip& zip);
+Value read_pytorch_legacy(const std::shared_ptr<Source>& source);
+Value read_pytorch_tar(const std::shared_ptr<Source>& source);
+
+// Checks the checksums of everything in the archive.
+void verify_zip(const Zip& zip);
+
+// The persistent id of a storage: ('storage', type, key, location, size[, view]).
+struct StorageId {
+  std::string type_name;
+  TorchStorage type;
+  std::string key;
+  std::int64_t size = 0;    // in elements
+  std::int64_t nbytes = 0;  // size in bytes, checked for overflow
+  Value view;               // None, or (key, offset, size) of a part
+};
+// `fields` is how many it must have; keys may be numbers. IoError.
+StorageId parse_storage_id(const Source& source, const Value& id, std::size_t fields);
+
+}  // namespace gradus::io

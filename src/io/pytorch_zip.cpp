@@ -1,0 +1,121 @@
+// The zip format: NAME/data.pkl, NAME/data/0, NAME/data/1, ..., NAME/byteorder, NAME/version.
+#include <unordered_map>
+
+#include "io/pytorch_formats.h"
+
+namespace gradus::io {
+
+namespace {
+
+class ZipHost : public PickleHost {
+ public:
+  ZipHost(const Zip& zip, std::string prefix, bool big_endian)
+      : zip_(zip), prefix_(std::move(prefix)), big_endian_(big_endian) {}
+
+  std::variant<PickledStorage, Tensor> persistent(const Value& id) override {
+    const Source& source = *zip_.source();
+    const StorageId wanted = parse_storage_id(source, id, 5);
+    auto found = storages_.find(wanted.key);
+    if (found == storages_.end()) found = storages_.emplace(wanted.key, read(wanted)).first;
+    const auto& [storage, type_name] = found->second;
+    if (static_cast<std::int64_t>(storage.memory->nbytes) != wanted.nbytes || type_name != wanted.type_name) {
+      source.fail(fmt::format("storage '{}' is said to be of two types or sizes", wanted.key));
+    }
+    return storage;
+  }
+
+ private:
+  using Known = std::pair<PickledStorage, std::string>;
+
+  Known read(const StorageId& wanted) {
+    Source& source = *zip_.source();
+    const ZipEntry* entry = zip_.find(prefix_ + "data/" + wanted.key);
+    if (entry == nullptr) source.fail(fmt::format("it has no data of storage '{}'", wanted.key));
+    if (zip_.stored(*entry).size() != static_cast<std::uint64_t>(wanted.nbytes)) {
+      source.fail(fmt::format("storage '{}' needs {} bytes, its data has {}", wanted.key, wanted.nbytes, entry->size));
+    }
+    source.budget().charge(sizeof(gradus::detail::Storage) + sizeof(Known) + 2 * wanted.key.size() + 100);
+    const StorageFormat format{wanted.type.element_size, wanted.type.dtype == kBool, big_endian_};
+    PickledStorage storage{file_storage(zip_.source(), entry->offset, entry->packed, format),
+                           wanted.type.elements,
+                           wanted.type.dtype,
+                           big_endian_,
+                           0,
+                           wanted.size};
+    return {std::move(storage), wanted.type_name};
+  }
+
+  const Zip& zip_;
+  std::string prefix_;
+  bool big_endian_;
+  std::unordered_map<std::string, Known> storages_;
+};
+
+// The folder in which all entries lie: "archive/".
+std::string find_prefix(const Zip& zip) {
+  constexpr std::string_view kPickle = "data.pkl";
+  const Source& source = *zip.source();
+  const ZipEntry* found = nullptr;
+  bool script = false;
+  for (const ZipEntry& entry : zip.entries()) {
+    const std::size_t slash = entry.name.find('/');
+    const std::string_view rest = slash == entry.name.npos ? entry.name : entry.name.substr(slash + 1);
+    if (rest == kPickle) {
+      if (found != nullptr) source.fail("two checkpoints are packed into it");
+      found = &entry;
+    }
+    script = script || rest == "constants.pkl" || rest.starts_with("code/");
+  }
+  if (script) {
+    source.fail(
+        "a TorchScript archive, which holds a program; save the weights instead: "
+        "torch.save(torch.jit.load(path).state_dict(), other)");
+  }
+  if (found == nullptr)
+    source.fail("a zip archive, but neither a PyTorch checkpoint (data.pkl) nor NumPy arrays (.npy)");
+  return std::string(found->name.substr(0, found->name.size() - kPickle.size()));
+}
+
+}  // namespace
+
+StorageId parse_storage_id(const Source& source, const Value& id, std::size_t fields) {
+  const auto text = [](const Value& value) { return value.is(Value::Kind::String) && value.size() <= 100; };
+  const bool shaped = id.is(Value::Kind::Tuple) && id.size() == fields && text(id.at({0})) && text(id.at({1})) &&
+                      text(id.at({2})) && text(id.at({3})) && id.at({4}).is(Value::Kind::Int);
+  if (!shaped || id.as_string({0}) != "storage") source.fail("it refers to something that is no storage");
+  StorageId result{id.as_string({1}), {}, id.as_string({2}), id.as_int({4}), 0, {}};
+  const auto type = torch_storage(result.type_name);
+  if (!type) source.fail(fmt::format("it has a storage of the unknown type {}", result.type_name));
+  result.type = *type;
+  if (result.size < 0 || __builtin_mul_overflow(result.size, type->element_size, &result.nbytes)) {
+    source.fail(fmt::format("storage '{}' is said to have {} elements", result.key, result.size));
+  }
+  if (fields > 5) result.view = id.at({5});
+  return result;
+}
+
+void verify_zip(const Zip& zip) {
+  for (const ZipEntry& entry : zip.entries()) {
+    if (entry.method == ZipEntry::Method::Stored) zip.check_crc(entry, zip.stored(entry));
+  }
+}
+
+Value read_pytorch_zip(const Zip& zip) {
+  const std::string prefix = find_prefix(zip);
+  Source& source = *zip.source();
+  bool big_endian = false;
+  if (const ZipEntry* order = zip.find(prefix + "byteorder")) {
+    const std::string_view name = zip.stored(*order);
+    if (name != "little" && name != "big") source.fail("its byteorder is neither little nor big");
+    big_endian = name == "big";
+  }
+  const ZipEntry& pickle = *zip.find(prefix + "data.pkl");
+  zip.check_crc(pickle, zip.stored(pickle));
+  ZipHost host(zip, prefix, big_endian);
+  Cursor at(source, "data.pkl", pickle.offset, pickle.offset + pickle.packed);
+  Value value = read_pickle(source, at, &host);
+  if (at.left() != 0) at.fail("goes on behind its end");
+  return value;
+}
+
+}  // namespace gradus::io

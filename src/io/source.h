@@ -1,0 +1,45 @@
+// The bytes of a file that is being read.
+#pragma once
+
+#include <gradus/io/load.h>
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "io/budget.h"
+
+namespace gradus::io {
+
+// Mapped privately, so that tensors which borrow the memory may be changed without changing the file; or read, where
+// mapping is not wanted or not possible (a pipe).
+class Source {
+ public:
+  static std::shared_ptr<Source> open(const std::string& path, const LoadOptions& options);
+  static std::shared_ptr<Source> from_bytes(std::string name, std::string_view bytes, const LoadOptions& options = {});
+  ~Source();
+  Source(const Source&) = delete;
+  Source& operator=(const Source&) = delete;
+
+  const std::string& name() const { return name_; }
+  std::string_view bytes() const { return {data_, size_}; }
+  char* data() const { return data_; }
+  std::size_t size() const { return size_; }
+  const LoadOptions& options() const { return options_; }
+  Budget& budget() { return budget_; }
+
+  // IoError "load: NAME: what".
+  [[noreturn]] void fail(std::string_view what) const;
+
+ private:
+  Source(std::string name, char* data, std::size_t size, bool mapped, const LoadOptions& options);
+
+  std::string name_;
+  char* data_;
+  std::size_t size_;
+  bool mapped_;
+  LoadOptions options_;
+  Budget budget_;
+};
+
+}  // namespace gradus::io

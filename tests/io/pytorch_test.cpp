@@ -1,0 +1,140 @@
+#include <gmock/gmock.h>
+#include <gradus/autograd.h>
+#include <gradus/io/pytorch.h>
+#include <gradus/ops.h>
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "io/expected.h"
+#include "support/temp_folder.h"
+
+namespace gradus::io {
+namespace {
+
+using test::difference;
+using test::expected_checkpoints;
+using test::file_bytes;
+using test::fixture;
+using test::message_of;
+using test::put_file;
+using test::TempFolder;
+using testing::HasSubstr;
+
+std::string load_error(const std::string& path) {
+  return message_of<IoError>([&] { load_pytorch(path); });
+}
+
+TEST(PyTorch, FilesAreReadBitForBit) {
+  std::size_t files = 0;
+  for (const auto& [name, expected] : expected_checkpoints().items()) {
+    if (!expected.is_array() || name.find(".pth") == name.npos) continue;
+    for (const bool mmap : {true, false}) {
+      SCOPED_TRACE(name + (mmap ? " mapped" : " read"));
+      EXPECT_EQ(difference(load_pytorch(fixture(name), {.mmap = mmap, .verify = true}), expected), "");
+    }
+    ++files;
+  }
+  EXPECT_GE(files, 11u);
+}
+
+TEST(PyTorch, FilesOfOursAreReadBack) {
+  const TempFolder folder;
+  for (const char* name : {"dtypes.pth", "views.pth", "tree.pth", "checkpoint.pth"}) {
+    SCOPED_TRACE(name);
+    save_pytorch(folder / "a.pth", load_pytorch(fixture(name)));
+    EXPECT_EQ(difference(load_pytorch(folder / "a.pth", {.verify = true}), expected_checkpoints()[name]), "");
+    save_pytorch(folder / "b.pth", load_pytorch(folder / "a.pth"));
+    EXPECT_EQ(file_bytes(folder / "a.pth"), file_bytes(folder / "b.pth"));
+  }
+}
+
+// For tests/fixtures/check_with_pytorch.py.
+TEST(PyTorch, WritesFilesForPyTorch) {
+  const TempFolder folder;
+  const char* keep = std::getenv("GRADUS_TEST_KEEP");
+  for (const char* name : {"dtypes.pth", "views.pth", "tree.pth", "checkpoint.pth"}) {
+    const std::string path = (keep != nullptr ? std::string(keep) : folder.path()) + "/" + name;
+    save_pytorch(path, load_pytorch(fixture(name)));
+    EXPECT_EQ(file_bytes(path).substr(0, 4), "PK\3\4");
+  }
+}
+
+TEST(PyTorch, SharedStoragesStayShared) {
+  const TempFolder folder;
+  save_pytorch(folder / "ours.pth", load_pytorch(fixture("views.pth")));
+  for (const std::string& path : {fixture("views.pth"), fixture("views_legacy.pth"), folder / "ours.pth"}) {
+    SCOPED_TRACE(path);
+    const Value v = load_pytorch(path);
+    Tensor a = v.as_tensor({"tied_a"});
+    a.fill_(7);
+    EXPECT_EQ(v.as_tensor({"tied_transposed"}).to_vector<double>(), std::vector<double>(6, 7.0));
+    EXPECT_EQ(v.as_tensor({"tied_b"}).impl()->storage, a.impl()->storage);
+    v.as_tensor({"other_part"}).fill_(-1);
+    EXPECT_EQ(v.as_tensor({"part"}).to_vector<std::int64_t>()[5], -1);
+    EXPECT_FALSE(v.as_tensor({"row"}).impl()->storage == a.impl()->storage);
+  }
+}
+
+TEST(PyTorch, WritingIntoLoadedTensorsLeavesTheFile) {
+  const TempFolder folder;
+  const std::string before = file_bytes(fixture("dtypes.pth"));
+  put_file(folder / "a.pth", before);
+  {
+    const Value v = load_pytorch(folder / "a.pth");
+    v.as_tensor({"float64"}).fill_(1);
+    EXPECT_EQ(v.as_tensor({"float64"}).sum().item(), 12.0);
+    EXPECT_EQ(load_pytorch(folder / "a.pth").as_tensor({"float64"}).to_vector<double>()[11], 6.0f / 7);
+    // A tensor that is saved over the file it was loaded from.
+    save_pytorch(folder / "a.pth", v);
+    EXPECT_EQ(v.as_tensor({"int64"}).sum().item<std::int64_t>(),
+              load_pytorch(folder / "a.pth").as_tensor({"int64"}).sum().item<std::int64_t>());
+  }
+  put_file(folder / "a.pth", before);
+  EXPECT_EQ(file_bytes(folder / "a.pth"), before);
+}
+
+TEST(PyTorch, LoadedTensorsTrain) {
+  const Value v = load_pytorch(fixture("views.pth"));
+  const Tensor p = v.as_tensor({"parameter"});
+  (p * p).sum().backward();
+  EXPECT_EQ(p.grad().to_vector<double>(), (std::vector<double>{2, 4}));
+}
+
+TEST(PyTorch, RefusesByName) {
+  EXPECT_THAT(load_error(fixture("float16.pth")), HasSubstr("holds a float16 tensor"));
+  EXPECT_THAT(load_error(fixture("uint16.pth")), HasSubstr("holds a uint16 tensor"));
+  EXPECT_THAT(load_error(fixture("conj.pth")), HasSubstr("conjugated"));
+  EXPECT_THAT(load_error(fixture("module.pth")), HasSubstr("asks for __main__.Net"));
+  EXPECT_THAT(load_error(fixture("module.pth")), HasSubstr("Save model.state_dict()"));
+  EXPECT_THAT(load_error(fixture("sparse.pth")), HasSubstr("torch._utils._rebuild_sparse_tensor"));
+  EXPECT_THAT(load_error(fixture("big_integer.pth")), HasSubstr("more than 64 bits"));
+  EXPECT_THAT(load_error(fixture("script.pt")), HasSubstr("TorchScript"));
+  EXPECT_THAT(load_error(fixture("expected.json")), HasSubstr("zip"));
+  EXPECT_THAT(load_error(fixture("none.pth")), HasSubstr("No such file"));
+}
+
+TEST(PyTorch, SavesLargeNumbersOfTensors) {
+  const TempFolder folder;
+  Value many = Value::dict();
+  const Tensor shared = arange(70000);
+  for (std::int64_t i = 0; i < 70000; ++i) many.set(i, i % 10 == 0 ? Value(tensor({i})) : Value(shared.select(0, i)));
+  save_pytorch(folder / "many.pth", many);
+  const Value back = load_pytorch(folder / "many.pth", {.memory = std::uint64_t{1} << 30});
+  for (std::int64_t i = 0; i < 70000; i += 7) ASSERT_EQ(back.as_tensor({i}).item<std::int64_t>(), i);
+}
+
+TEST(PyTorch, RefusesToSaveWhatTheFormatCannotHold) {
+  const TempFolder folder;
+  Tensor x = arange(4);
+  Tensor y = x.detach();
+  y.impl()->dtype = kFloat64;
+  EXPECT_THAT(message_of<ValueError>([&] {
+                save_pytorch(folder / "a.pth", Value::list({x, y}));
+              }),
+              HasSubstr("tensors of int64 and float64 share memory"));
+  EXPECT_EQ(folder.entries(), 0u);
+}
+
+}  // namespace
+}  // namespace gradus::io
