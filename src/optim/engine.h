@@ -29,8 +29,23 @@ struct OptimizerOf<Options>::Engine {
   std::vector<Rule> rules;
   std::shared_ptr<std::conditional_t<KeepsAverages<Options>, Averages<Options>, int>> averages;  // null before a group
 
-  static constexpr bool whole() {
-    return requires { &Rule::update_whole; };
+  static constexpr bool has_whole = requires { &Rule::update_whole; };
+  static constexpr bool has_choice = requires(const Options& o, const Tensor& p) { Rule::whole(o, p); };
+  static bool whole(const Options& o, const Tensor& p) {
+    if constexpr (has_choice) return Rule::whole(o, p);
+    return has_whole;
+  }
+  static std::vector<const char*> state_names(const Options& o, const Tensor& p) {
+    if constexpr (requires { Rule::state(o, p); })
+      return Rule::state(o, p);
+    else
+      return Rule::state(o);
+  }
+  static Shape state_sizes(const Tensor& p, const char* state) {
+    if constexpr (requires { Rule::sizes(p, state); })
+      return Rule::sizes(p, state);
+    else
+      return p.sizes();
   }
 
   static void check(const std::string& place, const Options& o) {
@@ -38,6 +53,15 @@ struct OptimizerOf<Options>::Engine {
     if constexpr (requires { Rule::check(o); }) {
       if (const char* rule = Rule::check(o)) {
         throw ValueError(std::string(Rule::name) + ": " + place + ": " + rule);
+      }
+    }
+    if constexpr (requires(const Tensor& p) { Rule::check_parameter(o, p); }) {
+      for (std::size_t i = 0; i < o.params.size(); ++i) {
+        const Tensor& p = o.params[i].second;
+        const char* rule = p.defined() ? Rule::check_parameter(o, p) : nullptr;
+        if (rule == nullptr) continue;
+        throw ValueError(std::string(Rule::name) + ": " + place + ": parameter " + std::to_string(i) + " ('" +
+                         o.params[i].first + "') of " + gradus::to_string(p.sizes()) + " " + rule);
       }
     }
   }
@@ -57,13 +81,13 @@ struct OptimizerOf<Options>::Engine {
   static bool prepare_state(const Options& o, Entry& entry, std::vector<Tensor>& state) {
     state.clear();
     bool fresh = entry.step == 0;
-    for (const char* name : Rule::state(o)) {
+    for (const char* name : state_names(o, entry.param)) {
       Tensor* tensor = entry.find(name);
       if (tensor == nullptr) {
         fresh = true;
         double initial = 0;
         if constexpr (requires { Rule::initial(o, name); }) initial = Rule::initial(o, name);
-        entry.tensors.emplace_back(name, full_like(entry.param.detach(), initial));
+        entry.tensors.emplace_back(name, full(state_sizes(entry.param, name), initial, {.dtype = entry.param.dtype()}));
         tensor = &entry.tensors.back().second;
       }
       if (tensor->dtype() != entry.param.dtype())
@@ -79,6 +103,7 @@ struct OptimizerOf<Options>::Engine {
     Moment last;
     Numbers last_after{};
     Dtype dtype = kFloat32;
+    std::size_t count = 0;  // of the pieces' tensors of state
     for (Entry& entry : group) {
       const Tensor raw = entry.param.grad();
       if (!raw.defined() || gradus::detail::is_frozen(*entry.param.impl())) continue;
@@ -86,13 +111,16 @@ struct OptimizerOf<Options>::Engine {
       const Tensor grad = raw.contiguous();
       const bool fresh = prepare_state(o, entry, state);
       Moment now{entry.step + 1, fresh, entry.numbers};
-      if constexpr (whole()) {
-        Tensor p = entry.param.detach();
-        Rule::update_whole(o, now, p, grad.detach(), state);
-        entry.numbers = now.numbers;
-      } else {
-        if (!pieces.empty() && entry.param.dtype() != dtype) flush(dtype, state.size());
+      if (whole(o, entry.param)) {
+        if constexpr (has_whole) {
+          Tensor p = entry.param.detach();
+          Rule::update_whole(o, now, p, grad.detach(), state);
+          entry.numbers = now.numbers;
+        }
+      } else if constexpr (!has_whole || has_choice) {
+        if (!pieces.empty() && (entry.param.dtype() != dtype || state.size() != count)) flush(dtype, count);
         dtype = entry.param.dtype();
+        count = state.size();
         // Parameters that have been updated equally often share their numbers.
         if (pieces.empty() || now.step != last.step || now.fresh != last.fresh || now.numbers != last.numbers) {
           last = now;
@@ -108,11 +136,11 @@ struct OptimizerOf<Options>::Engine {
       }
       ++entry.step;
     }
-    if constexpr (!whole()) flush(dtype, Rule::state(o).size());
+    flush(dtype, count);
   }
 
   void flush(Dtype dtype, std::size_t state_count) {
-    if constexpr (!whole()) {
+    if constexpr (!has_whole || has_choice) {
       if (!pieces.empty()) {
         const UpdateLoop loop = dtype == kFloat32 ? optim::detail::select_update<Rule, float>(state_count)
                                                   : optim::detail::select_update<Rule, double>(state_count);
@@ -271,7 +299,9 @@ OptimizerState OptimizerOf<Options>::state_dict() const {
       if (entry.step == 0 && entry.tensors.empty()) continue;
       OptimizerState::Param& saved = state.params[entry.name];
       saved.step = entry.step;
-      for (const auto& [key, tensor] : entry.tensors) saved.tensors[key] = tensor.clone();
+      // What earlier options needed is not part of it.
+      for (const char* key : Engine::state_names(groups_[i], entry.param))
+        if (const Tensor* tensor = entry.find(key)) saved.tensors[key] = tensor->clone();
       if constexpr (requires { RuleOf<Options>::numbers; }) {
         for (std::size_t n = 0; n < RuleOf<Options>::numbers.size(); ++n)
           saved.numbers[RuleOf<Options>::numbers[n].name] = entry.numbers[n];
@@ -309,17 +339,15 @@ LoadStateReport OptimizerOf<Options>::load_state_dict(const OptimizerState& stat
   }
   // Which of the saved state belongs here; built aside, so that a refusal changes nothing.
   std::vector<std::pair<Entry*, Entry>> loaded;
-  std::vector<const char*> known;
-  for (std::size_t i = 0; i < groups.size(); ++i) {
-    for (const char* key : Rule::state(groups[i]))
-      if (std::find(known.begin(), known.end(), std::string_view(key)) == known.end()) known.push_back(key);
-  }
   for (const auto& [key, saved] : state.params) {
     Entry* entry = engine_->find(key);
     if (entry == nullptr) {
       report.unexpected.push_back(key);
       continue;
     }
+    std::vector<const char*> known;
+    for (const Options& group : groups)
+      for (const char* state_name : Engine::state_names(group, entry->param)) known.push_back(state_name);
     Entry fresh;
     fresh.param = entry->param;
     fresh.name = entry->name;
@@ -329,7 +357,8 @@ LoadStateReport OptimizerOf<Options>::load_state_dict(const OptimizerState& stat
     if (!fits) report.mismatched.push_back(key + ": a step of " + std::to_string(saved.step));
     for (const auto& [tensor_name, tensor] : saved.tensors) {
       const auto it = std::find(known.begin(), known.end(), std::string_view(tensor_name));
-      const bool sized = tensor.defined() && tensor.sizes() == entry->param.sizes();
+      const Shape sizes = it == known.end() ? Shape() : Engine::state_sizes(entry->param, *it);
+      const bool sized = tensor.defined() && tensor.sizes() == sizes;
       const bool typed = tensor.defined() && tensor.dtype() == entry->param.dtype();
       if (it == known.end() || !sized || !typed) {
         fits = false;
@@ -337,8 +366,7 @@ LoadStateReport OptimizerOf<Options>::load_state_dict(const OptimizerState& stat
             key + "." + tensor_name + ": " +
             (it == known.end()
                  ? "not part of this optimizer's state with its options"
-                 : "needs " + gradus::to_string(entry->param.sizes()) + " " + gradus::to_string(entry->param.dtype()) +
-                       ", got " +
+                 : "needs " + gradus::to_string(sizes) + " " + gradus::to_string(entry->param.dtype()) + ", got " +
                        (tensor.defined() ? gradus::to_string(tensor.sizes()) + " " + gradus::to_string(tensor.dtype())
                                          : "an undefined tensor")));
         continue;

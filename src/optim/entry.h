@@ -18,6 +18,7 @@ struct Entry {
       if (state == key) return &tensor;
     return nullptr;
   }
+  const Tensor* find(std::string_view state) const { return const_cast<Entry*>(this)->find(state); }
 };
 
 template <class Rule>

@@ -49,6 +49,10 @@ std::string Range::to_string() const {
     text.append(low_open ? " and above " : " and at least ").append(number_text(low));
     return text;
   }
+  if (std::isinf(low)) {
+    text.append(high_open ? " and below " : " and at most ").append(number_text(high));
+    return text;
+  }
   text = low_open ? "in (" : "in [";
   text.append(number_text(low)).append(", ").append(number_text(high)).append(high_open ? ")" : "]");
   return text;

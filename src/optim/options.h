@@ -25,6 +25,7 @@ struct Range {
 };
 constexpr Range any_number{};
 constexpr Range at_least(double low) { return {.low = low}; }
+constexpr Range at_most(double high) { return {.high = high}; }
 constexpr Range above(double low) { return {.low = low, .low_open = true}; }
 constexpr Range between(double low, double high) { return {.low = low, .high = high}; }
 constexpr Range inside(double low, double high) {

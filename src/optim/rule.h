@@ -17,13 +17,18 @@
 //   static constexpr std::array numbers{Number{"mu_product", 1.0}};        a parameter's state that is no tensor; the
 //                               constructor changes them in `now`
 //   static double initial(const Options&, const char* state);              what a new state tensor is filled with
-//   static constexpr std::array points{"x", "z"};             for a rule that keeps an average of each parameter: its
+//   static Shape sizes(const Tensor& p, const char* state);                its sizes, where they are not the
+//   parameter's static std::vector<const char*> state(const Options&, const Tensor& p);       where names depend on the
+//   parameter static const char* check_parameter(const Options&, const Tensor& p);          null, or what the parameter
+//   must be static constexpr std::array points{"x", "z"};             for a rule that keeps an average of each
+//   parameter: its
 //                               name in the state, and the name of what it averages. Evaluation, checkpoints and
 //                               copies see the average (core/weight_view.h)
 //   static void show_training(const Options&, Tensor& p, const Tensor& x, const Tensor& z);
 //                               puts back the point that trains
 //   static void update_whole(const Options&, Moment&, Tensor& p, const Tensor& g, std::span<Tensor> state);
 //                               instead of `update`, for a rule that sees a parameter as a whole (p contiguous)
+//   static bool whole(const Options&, const Tensor& p);     which of the two, where a rule has both
 #pragma once
 
 #include <gradus/optim/optimizer.h>

@@ -45,6 +45,7 @@ const std::vector<OptimizerKind>& all_optimizers() {
       {"RMSprop", make<optim::RMSpropOptions>, {{"centered", true}, {"momentum", 0.9}}},
       {"Rprop", make<optim::RpropOptions>, {}},
       {"ASGD", make<optim::ASGDOptions>, {{"t0", 3.0}}},
+      {"Adafactor", make<optim::AdafactorOptions>, {}},
       {"Lion", make<optim::LionOptions>, {}},
       {"SGDScheduleFree", make<optim::SGDScheduleFreeOptions>, {{"lr", 0.1}, {"warmup_steps", std::int64_t{20}}}},
       {"AdamWScheduleFree", make<optim::AdamWScheduleFreeOptions>, {}},

@@ -1,4 +1,6 @@
 // What holds for the state of every optimizer.
+#include <gradus/parallel.h>
+#include <gradus/random.h>
 #include <gtest/gtest.h>
 
 #include "all_optimizers.h"
@@ -80,6 +82,32 @@ TEST(OptimizerFamily, RegroupingChangesNothing) {
     two.steps(0, 60);
     one.steps(0, 60);
     EXPECT_EQ(one.problem.values(one.tensors), two.problem.values(two.tensors));
+  }
+}
+
+// Large enough for several threads, in all the ways that rules cut their work.
+TEST(OptimizerFamily, TheSameBitsForAnyNumberOfThreads) {
+  const int saved = get_num_threads();
+  for (const OptimizerKind& kind : test::all_optimizers()) {
+    SCOPED_TRACE(kind.name);
+    const auto run = [&](int threads) {
+      set_num_threads(threads);
+      Generator generator(7);
+      std::vector<Tensor> tensors;
+      for (const Shape& shape : {Shape{90, 1100}, Shape{70001}, Shape{60, 70, 3, 3}, Shape{200, 300}, Shape{5}}) {
+        tensors.push_back(randn(shape, {}, &generator).requires_grad_());
+        tensors.back().set_grad(randn(shape, {}, &generator));
+      }
+      const auto opt = kind.make({optim::Params(tensors)});
+      test::set_options(*opt, 0, kind.full);
+      for (int i = 0; i < 3; ++i) opt->step();
+      std::vector<Tensor> values;
+      for (const Tensor& p : tensors) values.push_back(p.detach());
+      return values;
+    };
+    const auto one = run(1), three = run(3);
+    set_num_threads(saved);
+    for (std::size_t i = 0; i < one.size(); ++i) EXPECT_TRUE(equal(one[i], three[i])) << "parameter " << i;
   }
 }
 
