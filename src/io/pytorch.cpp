@@ -12,7 +12,7 @@ Value load_pytorch(const std::string& path, const LoadOptions& options) {
   if (is_pytorch_legacy(source->bytes())) return read_pytorch_legacy(source);
   if (is_tar(source->bytes())) return read_pytorch_tar(source);
   const Zip zip(source);
-  if (options.verify) verify_zip(zip);
+  if (options.verify) zip.verify();
   return read_pytorch_zip(zip);
 }
 

@@ -16,9 +16,6 @@ Value read_pytorch_zip(const Zip& zip);
 Value read_pytorch_legacy(const std::shared_ptr<Source>& source);
 Value read_pytorch_tar(const std::shared_ptr<Source>& source);
 
-// Checks the checksums of everything in the archive.
-void verify_zip(const Zip& zip);
-
 // The persistent id of a storage: ('storage', type, key, location, size[, view]).
 struct StorageId {
   std::string type_name;

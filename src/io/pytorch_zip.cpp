@@ -94,12 +94,6 @@ StorageId parse_storage_id(const Source& source, const Value& id, std::size_t fi
   return result;
 }
 
-void verify_zip(const Zip& zip) {
-  for (const ZipEntry& entry : zip.entries()) {
-    if (entry.method == ZipEntry::Method::Stored) zip.check_crc(entry, zip.stored(entry));
-  }
-}
-
 Value read_pytorch_zip(const Zip& zip) {
   const std::string prefix = find_prefix(zip);
   Source& source = *zip.source();

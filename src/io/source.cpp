@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "core/allocator.h"
 #include "io/posix.h"
@@ -60,10 +61,15 @@ Source::~Source() {
   }
 }
 
+std::shared_ptr<Source> Source::allocate(std::string name, std::size_t size, const LoadOptions& options) {
+  Buffer buffer(size);
+  return std::shared_ptr<Source>(new Source(std::move(name), buffer.take(), size, false, options));
+}
+
 std::shared_ptr<Source> Source::from_bytes(std::string name, std::string_view bytes, const LoadOptions& options) {
-  Buffer buffer(bytes.size());
-  if (!bytes.empty()) std::memcpy(buffer.data, bytes.data(), bytes.size());
-  return std::shared_ptr<Source>(new Source(std::move(name), buffer.take(), bytes.size(), false, options));
+  auto source = allocate(std::move(name), bytes.size(), options);
+  if (!bytes.empty()) std::memcpy(source->data(), bytes.data(), bytes.size());
+  return source;
 }
 
 std::shared_ptr<Source> Source::open(const std::string& path, const LoadOptions& options) {
@@ -80,11 +86,9 @@ std::shared_ptr<Source> Source::open(const std::string& path, const LoadOptions&
       return std::shared_ptr<Source>(new Source(path, static_cast<char*>(data), size, true, options));
     }
   }
-  Buffer buffer(size);
-  if (!read_exactly(file.get(), buffer.data, size, path)) {
-    throw IoError("load: " + path + ": it became shorter while it was read");
-  }
-  return std::shared_ptr<Source>(new Source(path, buffer.take(), size, false, options));
+  auto source = allocate(path, size, options);
+  if (!read_exactly(file.get(), source->data(), size, path)) source->fail("it became shorter while it was read");
+  return source;
 }
 
 void Source::fail(std::string_view what) const { throw IoError(fmt::format("load: {}: {}", name_, what)); }

@@ -1,7 +1,7 @@
 // The bytes of a file that is being read.
 #pragma once
 
-#include <gradus/io/load.h>
+#include <gradus/io/options.h>
 
 #include <memory>
 #include <string>
@@ -17,6 +17,8 @@ class Source {
  public:
   static std::shared_ptr<Source> open(const std::string& path, const LoadOptions& options);
   static std::shared_ptr<Source> from_bytes(std::string name, std::string_view bytes, const LoadOptions& options = {});
+  // To be filled by the caller.
+  static std::shared_ptr<Source> allocate(std::string name, std::size_t size, const LoadOptions& options);
   ~Source();
   Source(const Source&) = delete;
   Source& operator=(const Source&) = delete;

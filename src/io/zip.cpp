@@ -168,19 +168,15 @@ std::string_view Zip::stored(const ZipEntry& entry) const {
   return source_->bytes().substr(entry.offset, entry.packed);
 }
 
-std::string Zip::inflated(const ZipEntry& entry) const {
+std::shared_ptr<Source> Zip::inflated(const ZipEntry& entry) const {
   const std::string_view packed = source_->bytes().substr(entry.offset, entry.packed);
-  if (entry.method == ZipEntry::Method::Stored) {
-    source_->budget().charge(entry.size);
-    check_crc(entry, packed);
-    return std::string(packed);
-  }
   // Deflate packs at most 1032 bytes into one: a larger claim is damage, and must not cost memory.
   constexpr std::uint64_t kDeflateRatio = 1032;
   const auto refuse = [&] { source_->fail(fmt::format("'{}' in it is damaged", entry.name)); };
   if (entry.size / kDeflateRatio > entry.packed) refuse();
   source_->budget().charge(entry.size);
-  std::string content(entry.size, '\0');
+  std::shared_ptr<Source> content =
+      Source::allocate(fmt::format("{}: {}", source_->name(), entry.name), entry.size, source_->options());
   z_stream stream{};
   if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) source_->fail("no memory to inflate it");
   constexpr std::uint64_t kStep = std::uint64_t{1} << 30;  // zlib counts in 32 bits
@@ -189,8 +185,8 @@ std::string Zip::inflated(const ZipEntry& entry) const {
   while (code == Z_OK) {
     stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data() + in));
     stream.avail_in = static_cast<uInt>(std::min(packed.size() - in, kStep));
-    stream.next_out = reinterpret_cast<Bytef*>(content.data() + out);
-    stream.avail_out = static_cast<uInt>(std::min(content.size() - out, kStep));
+    stream.next_out = reinterpret_cast<Bytef*>(content->data() + out);
+    stream.avail_out = static_cast<uInt>(std::min(content->size() - out, kStep));
     const uInt before_in = stream.avail_in, before_out = stream.avail_out;
     code = inflate(&stream, Z_NO_FLUSH);
     in += before_in - stream.avail_in;
@@ -198,8 +194,13 @@ std::string Zip::inflated(const ZipEntry& entry) const {
   }
   inflateEnd(&stream);
   if (code != Z_STREAM_END || out != entry.size || in != entry.packed) refuse();
-  check_crc(entry, content);
+  check_crc(entry, content->bytes());
   return content;
+}
+
+void Zip::verify() const {
+  for (const ZipEntry& entry : entries_)
+    if (entry.method == ZipEntry::Method::Stored) check_crc(entry, stored(entry));
 }
 
 void Zip::check_crc(const ZipEntry& entry, std::string_view content) const {

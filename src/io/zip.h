@@ -34,8 +34,10 @@ class Zip {
 
   // Bytes of a stored entry; IoError for a deflated one.
   std::string_view stored(const ZipEntry& entry) const;
-  // The content of any entry, in memory of its own; checks the checksum.
-  std::string inflated(const ZipEntry& entry) const;
+  // The content of a deflated one, in memory of its own. Its checksum is checked.
+  std::shared_ptr<Source> inflated(const ZipEntry& entry) const;
+  // Checks the checksums of all stored entries.
+  void verify() const;
   void check_crc(const ZipEntry& entry, std::string_view content) const;
 
  private:

@@ -45,25 +45,28 @@ void ZipWriter::write(std::string_view bytes) {
   at_ += bytes.size();
 }
 
-void ZipWriter::add(std::string_view name, std::string_view content) {
+void ZipWriter::add(std::string_view name, std::initializer_list<std::string_view> content) {
   if (name.size() > zip::kMax16 / 2) throw ValueError("save: a name of more than 32767 bytes in a zip archive");
-  const auto crc = static_cast<std::uint32_t>(
-      crc32_z(crc32_z(0, nullptr, 0), reinterpret_cast<const Bytef*>(content.data()), content.size()));
-  const bool large = content.size() >= zip::kMax32;
+  Entry entry{std::string(name), 0, 0, at_};
+  for (const std::string_view piece : content) {
+    entry.crc =
+        static_cast<std::uint32_t>(crc32_z(entry.crc, reinterpret_cast<const Bytef*>(piece.data()), piece.size()));
+    entry.size += piece.size();
+  }
+  const bool large = entry.size >= zip::kMax32;
   Fields extra;
-  if (large) extra.u16(zip::kZip64Extra).u16(16).u64(content.size()).u64(content.size());
+  if (large) extra.u16(zip::kZip64Extra).u16(16).u64(entry.size).u64(entry.size);
   // The padding needs 4 bytes for its own name and size.
   const std::uint64_t start = at_ + zip::kLocalSize + name.size() + extra.bytes().size() + 4;
   const std::uint64_t padding = (kAlignment - start % kAlignment) % kAlignment;
   extra.u16(kPaddingExtra).u16(padding).text(std::string(padding, '\0'));
-  const Entry entry{std::string(name), crc, content.size(), at_};
   Fields header;
   header.text(zip::kLocalSignature).u16(large ? kVersion64 : kVersion).u16(zip::kUtf8).u16(zip::kStored);
-  header.u16(0).u16(kDate).u32(crc).u32(low32(entry.size)).u32(low32(entry.size));
+  header.u16(0).u16(kDate).u32(entry.crc).u32(low32(entry.size)).u32(low32(entry.size));
   header.u16(name.size()).u16(extra.bytes().size()).text(name).text(extra.bytes());
   write(header.bytes());
-  write(content);
-  entries_.push_back(entry);
+  for (const std::string_view piece : content) write(piece);
+  entries_.push_back(std::move(entry));
 }
 
 void ZipWriter::finish() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,8 +15,9 @@ class ZipWriter {
  public:
   explicit ZipWriter(AtomicFile& file) : file_(file) {}
 
-  // Names must differ; the caller's to see to.
-  void add(std::string_view name, std::string_view content);
+  // The content may come in pieces. Names must differ; the caller's to see to.
+  void add(std::string_view name, std::initializer_list<std::string_view> content);
+  void add(std::string_view name, std::string_view content) { add(name, {content}); }
   void finish();
 
  private:

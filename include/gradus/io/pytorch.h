@@ -7,7 +7,8 @@
 // dict (_metadata) are left out.
 #pragma once
 
-#include <gradus/io/load.h>
+#include <gradus/io/options.h>
+#include <gradus/io/value.h>
 
 namespace gradus::io {
 

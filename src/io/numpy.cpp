@@ -1,0 +1,242 @@
+#include "io/numpy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "io/atomic_file.h"
+#include "io/cursor.h"
+#include "io/storage.h"
+#include "io/zip_writer.h"
+
+namespace gradus::io {
+
+namespace {
+
+constexpr std::string_view kMagic{"\x93NUMPY", 6};
+constexpr std::string_view kSuffix = ".npy";
+
+struct TypeName {
+  Dtype dtype;
+  std::string_view code;
+};
+constexpr TypeName kTypes[] = {{kBool, "b1"},  {kUInt8, "u1"},   {kInt32, "i4"},
+                               {kInt64, "i8"}, {kFloat32, "f4"}, {kFloat64, "f8"}};
+
+struct Header {
+  std::string descr;
+  bool fortran = false;
+  std::vector<std::int64_t> shape;
+};
+
+// The header is a Python dict: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }.
+class HeaderReader {
+ public:
+  HeaderReader(const Source& source, std::string_view name, std::string_view text)
+      : source_(source), name_(name), text_(text) {}
+
+  Header run() {
+    Header header;
+    int seen = 0;
+    expect('{');
+    while (!accept('}')) {
+      const std::string key = quoted();
+      expect(':');
+      const int bit = key == "descr" ? 1 : key == "fortran_order" ? 2 : key == "shape" ? 4 : 0;
+      if (bit == 0 || (seen & bit)) fail();
+      seen |= bit;
+      if (bit == 1) header.descr = descr();
+      if (bit == 2) header.fortran = boolean();
+      if (bit == 4) header.shape = shape();
+      if (accept('}')) break;
+      expect(',');
+    }
+    blanks();
+    if (seen != 7 || !text_.empty()) fail();
+    return header;
+  }
+
+ private:
+  [[noreturn]] void fail() const { source_.fail(fmt::format("{} has a damaged header", name_)); }
+  void blanks() {
+    while (!text_.empty() && (text_[0] == ' ' || text_[0] == '\n')) text_.remove_prefix(1);
+  }
+  bool accept(char c) {
+    blanks();
+    if (text_.empty() || text_[0] != c) return false;
+    text_.remove_prefix(1);
+    return true;
+  }
+  void expect(char c) {
+    if (!accept(c)) fail();
+  }
+  std::string quoted() {
+    blanks();
+    const char quote = text_.empty() ? '\0' : text_[0];
+    const std::size_t end = quote == '\'' || quote == '"' ? text_.find(quote, 1) : text_.npos;
+    if (end == text_.npos || end > 100) fail();
+    const std::string result(text_.substr(1, end - 1));
+    text_.remove_prefix(end + 1);
+    return result;
+  }
+  std::string descr() {
+    blanks();
+    if (!text_.empty() && text_[0] == '[')
+      source_.fail(fmt::format("{} is an array of records, which is not supported", name_));
+    return quoted();
+  }
+  bool boolean() {
+    blanks();
+    for (const auto& [word, value] : {std::pair("True", true), std::pair("False", false)}) {
+      if (!text_.starts_with(word)) continue;
+      text_.remove_prefix(std::string_view(word).size());
+      return value;
+    }
+    fail();
+  }
+  std::vector<std::int64_t> shape() {
+    std::vector<std::int64_t> sizes;
+    expect('(');
+    while (!accept(')')) {
+      blanks();
+      std::int64_t size = 0;
+      const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), size);
+      if (error != std::errc() || size < 0 || sizes.size() >= 64) fail();
+      text_.remove_prefix(static_cast<std::size_t>(end - text_.data()));
+      sizes.push_back(size);
+      if (accept(')')) break;
+      expect(',');
+    }
+    return sizes;
+  }
+
+  const Source& source_;
+  std::string_view name_, text_;
+};
+
+std::string header_of(const Tensor& tensor) {
+  std::string_view code;
+  for (const auto& [dtype, known] : kTypes)
+    if (dtype == tensor.dtype()) code = known;
+  if (code.empty()) {
+    throw ValueError(fmt::format("save_npy: NumPy has no {}; save x.to(kFloat32)", to_string(tensor.dtype())));
+  }
+  std::string shape;
+  for (const std::int64_t size : tensor.sizes()) shape += fmt::format("{}, ", size);
+  if (tensor.dim() > 1) shape.resize(shape.size() - 2);
+  if (tensor.dim() == 1) shape.pop_back();
+  std::string text = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}), }}",
+                                 tensor.element_size() == 1 ? '|' : '<', code, shape);
+  constexpr std::size_t kAlignment = 64, kFixed = 10;
+  text.append((kAlignment - (kFixed + text.size() + 1) % kAlignment) % kAlignment, ' ');
+  text += '\n';
+  std::string header(kMagic);
+  header.append({'\1', '\0', static_cast<char>(text.size() & 0xff), static_cast<char>(text.size() >> 8)});
+  return header + text;
+}
+
+std::string_view data_of(const Tensor& dense) {
+  return {static_cast<const char*>(dense.data_ptr()), static_cast<std::size_t>(dense.numel() * dense.element_size())};
+}
+
+}  // namespace
+
+bool is_npy(std::string_view file) { return file.starts_with(kMagic); }
+
+Tensor read_npy(const std::shared_ptr<Source>& source, std::string_view name, std::size_t begin, std::size_t end) {
+  Cursor at(*source, name, begin, end);
+  if (at.left() < kMagic.size() || at.take(kMagic.size()) != kMagic) at.fail("is no array of NumPy's");
+  const auto version = at.number<std::uint8_t>();
+  at.take(1);
+  if (version < 1 || version > 3) at.fail(fmt::format("has version {} of the format, need 1 to 3", version));
+  const std::uint64_t size = version == 1 ? at.number<std::uint16_t>() : at.number<std::uint32_t>();
+  const Header header = HeaderReader(*source, name, at.take(size)).run();
+
+  const std::string_view code = std::string_view(header.descr).substr(header.descr.empty() ? 0 : 1);
+  const auto type =
+      std::find_if(std::begin(kTypes), std::end(kTypes), [&](const TypeName& t) { return t.code == code; });
+  const bool known_order =
+      !header.descr.empty() && std::string_view("<>|=").find(header.descr[0]) != std::string_view::npos;
+  if (type == std::end(kTypes) || !known_order) {
+    at.fail(fmt::format("is of the type '{}'; the types supported are bool, uint8, int32, int64, float32 and float64",
+                        header.descr));
+  }
+  const std::int64_t nbytes = checked_bytes(*source, name, type->dtype, header.shape);
+  if (static_cast<std::uint64_t>(nbytes) != at.left()) {
+    at.fail(fmt::format("needs {} bytes of data, got {}", nbytes, at.left()));
+  }
+  source->budget().charge(sizeof(gradus::detail::Storage));
+  const StorageRef storage = file_storage(source, at.position(), at.left(),
+                                          {element_size(type->dtype), type->dtype == kBool, header.descr[0] == '>'});
+  if (!header.fortran || header.shape.size() < 2) return whole_tensor(*source, storage, type->dtype, header.shape);
+  std::vector<std::int64_t> strides;
+  std::int64_t step = 1;
+  for (const std::int64_t length : header.shape) {
+    strides.push_back(step);
+    step *= std::max<std::int64_t>(length, 1);
+  }
+  return storage_tensor(*source, storage, type->dtype, header.shape, strides, 0, 0, nbytes / element_size(type->dtype));
+}
+
+bool is_npz(const Zip& zip) {
+  const auto array = [](const ZipEntry& entry) { return entry.name.ends_with(kSuffix); };
+  return !zip.entries().empty() && std::all_of(zip.entries().begin(), zip.entries().end(), array);
+}
+
+Value read_npz(const Zip& zip) {
+  const std::shared_ptr<Source>& source = zip.source();
+  if (!is_npz(zip)) source->fail("a zip archive with other things than NumPy arrays");
+  Value arrays = Value::dict();
+  for (const ZipEntry& entry : zip.entries()) {
+    source->budget().charge(3 * (sizeof(Value::Entry) + 12) + entry.name.size() + 80);
+    const std::string_view name = entry.name.substr(0, entry.name.size() - kSuffix.size());
+    if (entry.method == ZipEntry::Method::Stored) {
+      arrays.set(name, read_npy(source, entry.name, entry.offset, entry.offset + entry.packed));
+    } else {
+      const std::shared_ptr<Source> content = zip.inflated(entry);
+      arrays.set(name, read_npy(content, entry.name, 0, content->size()));
+    }
+  }
+  return arrays;
+}
+
+Tensor load_npy(const std::string& path, const LoadOptions& options) {
+  const auto source = Source::open(path, options);
+  return read_npy(source, "the file", 0, source->size());
+}
+
+Value load_npz(const std::string& path, const LoadOptions& options) {
+  const Zip zip(Source::open(path, options));
+  if (options.verify) zip.verify();
+  return read_npz(zip);
+}
+
+void save_npy(const std::string& path, const Tensor& tensor) {
+  const std::string header = header_of(tensor);
+  const Tensor dense = tensor.detach().contiguous();
+  AtomicFile file(path);
+  file.write(header);
+  file.write(data_of(dense));
+  file.commit();
+}
+
+void save_npz(const std::string& path, const Value& tensors) {
+  std::vector<std::pair<std::string, std::string>> headers;
+  for (const auto& [key, value] : tensors.entries()) {
+    if (key.is_int()) throw ValueError(fmt::format("save_npz: arrays have names, got {}", key.as_int()));
+    headers.emplace_back(std::string(key.text()).append(kSuffix), header_of(value.as_tensor()));
+  }
+  AtomicFile file(path);
+  ZipWriter zip(file);
+  auto header = headers.begin();
+  for (const auto& [key, value] : tensors.entries()) {
+    const Tensor dense = value.as_tensor().detach().contiguous();
+    zip.add(header->first, {header->second, data_of(dense)});
+    ++header;
+  }
+  zip.finish();
+  file.commit();
+}
+
+}  // namespace gradus::io

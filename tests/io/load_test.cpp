@@ -1,0 +1,126 @@
+#include <gmock/gmock.h>
+#include <gradus/io.h>
+#include <gradus/nn.h>
+#include <gtest/gtest.h>
+
+#include "io/expected.h"
+#include "support/temp_folder.h"
+
+namespace gradus::io {
+namespace {
+
+using test::fixture;
+using test::message_of;
+using test::put_file;
+using test::TempFolder;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+struct Net : nn::Module {
+  nn::Linear fc = add("fc", nn::Linear(4, 3));
+  nn::Linear head = add("head", nn::Linear(3, 2));
+};
+
+TEST(Load, TellsFormatsByContent) {
+  const TempFolder folder;
+  const auto loads = [&](const char* name) {
+    put_file(folder / "file", test::file_bytes(fixture(name)));
+    return load(folder / "file");
+  };
+  EXPECT_EQ(loads("dtypes.pth").size(), 7u);
+  EXPECT_EQ(loads("dtypes_legacy.pth").size(), 7u);
+  EXPECT_EQ(loads("tar2017.pth").as_int({"epoch"}), 4);
+  EXPECT_EQ(loads("dtypes.safetensors").size(), 9u);
+  EXPECT_EQ(loads("dtypes.npz").size(), 6u);
+  save_npy(folder / "a.npy", arange(3));
+  EXPECT_EQ(load(folder / "a.npy").as_tensor().numel(), 3);
+  put_file(folder / "file", "hello, world, this is text");
+  EXPECT_THAT(message_of<IoError>([&] { load(folder / "file"); }), HasSubstr("no format that is known here"));
+  put_file(folder / "file", "");
+  EXPECT_THAT(message_of<IoError>([&] { load(folder / "file"); }), HasSubstr("the file is empty"));
+}
+
+TEST(Save, ChoosesTheFormatByName) {
+  const TempFolder folder;
+  const Value dict = Value::dict({{"x", arange(3)}});
+  for (const char* name : {"a.pt", "a.pth", "a.ckpt", "a.bin", "a.safetensors", "a.npz"}) {
+    save(folder / name, dict);
+    EXPECT_EQ(load(folder / name).as_tensor({"x"}).to_vector<int>(), (std::vector<int>{0, 1, 2})) << name;
+  }
+  EXPECT_EQ(load_safetensors(folder / "a.safetensors").tensors.size(), 1u);
+  EXPECT_THAT(message_of<ValueError>([&] { save(folder / "a.onnx", dict); }), HasSubstr("the name must end in"));
+  EXPECT_THAT(message_of<ValueError>([&] {
+                save(folder / "b.npz", Value::dict({{"x", 1}}));
+              }),
+              HasSubstr("need a tensor"));
+  EXPECT_FALSE(std::filesystem::exists(folder / "b.npz"));
+}
+
+TEST(LoadStateDict, LoadsIntoANetwork) {
+  const TempFolder folder;
+  Net from, to;
+  save(folder / "net.pth", from.state_dict());
+  to.load_state_dict(load_state_dict(folder / "net.pth"));
+  for (const auto& [name, tensor] : from.state_dict()) EXPECT_TRUE(equal(tensor, to.state_dict().at(name))) << name;
+}
+
+TEST(LoadStateDict, SaysWhereTheTensorsAre) {
+  const std::string path = fixture("checkpoint.pth");
+  EXPECT_EQ(message_of<ValueError>([&] { load_state_dict(path); }),
+            "load_state_dict: " + path +
+                ": need a dict of tensors, got dict. It holds model, optimizers, schedule, rng, step. Perhaps {.at = "
+                "{\"model\"}}?");
+  EXPECT_THAT(load_state_dict(path, {.at = {"model"}}).keys(), testing::Contains("fc.weight"));
+  EXPECT_THAT(message_of<ValueError>([&] { load_state_dict(path, {.at = {"step"}}); }),
+              HasSubstr("need a dict of tensors at step, got integer"));
+  EXPECT_THAT(message_of<ValueError>([&] { load_state_dict(path, {.at = {"weights"}}); }),
+              HasSubstr("no key 'weights'"));
+}
+
+// As with {k: v for k, v in pretrained.items() if k in model} in Python.
+TEST(LoadStateDict, TakesWhatMatchesUnderOtherNames) {
+  const TempFolder folder;
+  Net net;
+  const nn::StateDict before = net.state_dict();
+  const Tensor head = before.at("head.weight").clone();
+  const Value pretrained = Value::dict({{"module.fc.weight", ones({3, 4})},
+                                        {"module.fc.bias", zeros({3})},
+                                        {"module.head.weight", ones({10, 3})},
+                                        {"module.extra", ones({1})}});
+  save(folder / "a.safetensors", pretrained);
+  const nn::StateDict dict = load_state_dict(folder / "a.safetensors", {.rename = {{"module.*", "*"}}});
+  const nn::LoadReport report = net.load_state_dict(dict, {.strict = false, .skip_mismatched = true});
+  EXPECT_THAT(report.loaded, ElementsAre("fc.weight", "fc.bias"));
+  EXPECT_THAT(report.missing, ElementsAre("head.bias"));
+  EXPECT_THAT(report.unexpected, ElementsAre("extra"));
+  EXPECT_THAT(report.mismatched, ElementsAre("head.weight: [2, 3] in the module, [10, 3] in the dict"));
+  EXPECT_EQ(net.fc.weight.to_vector<float>(), std::vector<float>(12, 1.0f));
+  EXPECT_TRUE(equal(net.head.weight, head));
+  EXPECT_THAT(message_of<ValueError>([&] {
+                load_state_dict(folder / "a.safetensors", {.rename = {{"module.*", "x"}}});
+              }),
+              HasSubstr("two names become 'x'"));
+}
+
+TEST(Rename, FollowsPatterns) {
+  const auto name = [](const char* text, const char* pattern, const char* replacement) {
+    return renamed(text, {{pattern, replacement}});
+  };
+  EXPECT_EQ(name("module.fc.weight", "module.*", "*"), "fc.weight");
+  EXPECT_EQ(name("fc.weight", "module.*", "*"), "fc.weight");
+  EXPECT_EQ(name("a.b.gamma", "*.gamma", "*.weight"), "a.b.weight");
+  EXPECT_EQ(name("layers.3.attn.q", "layers.*.attn.*", "blocks.*.attention.*"), "blocks.3.attention.q");
+  EXPECT_EQ(name("fc", "fc", "head"), "head");
+  EXPECT_EQ(name("fc.x", "fc", "head"), "fc.x");
+  EXPECT_EQ(name("x", "*", "net.*"), "net.x");
+  EXPECT_EQ(name("aXbXc", "*X*", "*"), "a");
+  EXPECT_EQ(name("ab", "a*b", "-"), "-");
+  EXPECT_EQ(name("a", "a*a", "-"), "a");
+  EXPECT_EQ(renamed("module.fc.gamma", {{"module.*", "*"}, {"*.gamma", "*.weight"}}), "fc.weight");
+  EXPECT_THAT(message_of<ValueError>([&] { name("x", "x", "*"); }), HasSubstr("more stars"));
+  EXPECT_TRUE(matches("encoder.0.weight", "*.weight"));
+  EXPECT_FALSE(matches("encoder.0.weight", "*.bias"));
+}
+
+}  // namespace
+}  // namespace gradus::io
