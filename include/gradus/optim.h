@@ -10,6 +10,7 @@
 #include <gradus/optim/asgd.h>
 #include <gradus/optim/lion.h>
 #include <gradus/optim/lr_scheduler.h>
+#include <gradus/optim/muon.h>
 #include <gradus/optim/nadam.h>
 #include <gradus/optim/optimizer.h>
 #include <gradus/optim/radam.h>

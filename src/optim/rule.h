@@ -131,4 +131,13 @@ UpdateLoop select_update(std::size_t count) {
 }
 }  // namespace detail
 
+// One parameter's update by a rule, for rules that see it as a whole: `rule.update(p, g, state...)` for each element.
+template <class Rule, class... State>
+void update_elements(const Rule& rule, Tensor& p, const Tensor& g, const State&... state) {
+  const Piece piece{p.data_ptr(), g.data_ptr(), {state.data_ptr()...}, p.numel(), 0};
+  const UpdateLoop loop = p.dtype() == kFloat32 ? detail::select_update<Rule, float>(sizeof...(State))
+                                                : detail::select_update<Rule, double>(sizeof...(State));
+  run_update({&piece, 1}, p.element_size(), &rule, sizeof rule, sizeof...(State), loop);
+}
+
 }  // namespace gradus::optim

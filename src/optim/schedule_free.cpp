@@ -52,11 +52,7 @@ struct ShowTraining {
 };
 
 void show_training_point(double momentum, Tensor& p, const Tensor& x, const Tensor& z) {
-  const ShowTraining rule{momentum};
-  const Piece piece{p.data_ptr(), p.data_ptr(), {x.data_ptr(), z.data_ptr()}, p.numel(), 0};
-  const UpdateLoop loop = p.dtype() == kFloat32 ? detail::select_update<ShowTraining, float>(2)
-                                                : detail::select_update<ShowTraining, double>(2);
-  run_update({&piece, 1}, p.element_size(), &rule, sizeof rule, 2, loop);
+  update_elements(ShowTraining{momentum}, p, p, x, z);
   gradus::detail::bump_version(p);
 }
 

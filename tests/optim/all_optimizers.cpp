@@ -9,6 +9,9 @@ namespace {
 template <class Options>
 std::unique_ptr<optim::Optimizer> make(const std::vector<optim::Params>& groups) {
   std::vector<Options> given(groups.size());
+  // Any parameter will do for all of them.
+  if constexpr (requires { given[0].fallback; })
+    for (Options& group : given) group.fallback = "auto";
   for (std::size_t i = 0; i < groups.size(); ++i) given[i].params = groups[i];
   return std::make_unique<optim::OptimizerOf<Options>>(given);
 }
@@ -46,6 +49,7 @@ const std::vector<OptimizerKind>& all_optimizers() {
       {"Rprop", make<optim::RpropOptions>, {}},
       {"ASGD", make<optim::ASGDOptions>, {{"t0", 3.0}}},
       {"Adafactor", make<optim::AdafactorOptions>, {}},
+      {"Muon", make<optim::MuonOptions>, {}},
       {"Lion", make<optim::LionOptions>, {}},
       {"SGDScheduleFree", make<optim::SGDScheduleFreeOptions>, {{"lr", 0.1}, {"warmup_steps", std::int64_t{20}}}},
       {"AdamWScheduleFree", make<optim::AdamWScheduleFreeOptions>, {}},

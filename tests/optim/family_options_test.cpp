@@ -19,12 +19,29 @@ TEST(OptimizerFamily, RefusesWhatPyTorchRefuses) {
   int refused = 0;
   for (const auto& recorded : trace["optimizers"]) {
     const std::string name = recorded["optimizer"];
-    if (name == "SparseAdam" || name == "Muon" || name == "LBFGS") continue;
+    if (name == "SparseAdam" || recorded.contains("param_shape") || name == "LBFGS") continue;
     const auto opt = test::optimizer_kind(name).make({optim::Params(parameter())});
     EXPECT_THROW(test::set_options(*opt, 0, test::options_of(recorded["options"])), ValueError) << recorded.dump();
     ++refused;
   }
   EXPECT_GE(refused, 100);
+}
+
+TEST(OptimizerFamily, MuonTakesMatricesUnlessThereIsAFallback) {
+  for (const Shape& shape : {Shape{3}, Shape{2, 2, 2}, Shape{1}, Shape{}}) {
+    EXPECT_THROW(optim::Muon(parameter(shape)), ValueError);
+    EXPECT_NO_THROW(optim::Muon(parameter(shape), {.fallback = "auto"}));
+  }
+  EXPECT_THROW(optim::Muon(parameter(), {.fallback = "other"}), ValueError);
+  optim::Muon opt({{.params = parameter({3}), .fallback = "all", .name = "head"}});
+  try {
+    opt.set_option(0, "fallback", {});
+    FAIL();
+  } catch (const ValueError& e) {
+    EXPECT_STREQ(e.what(),
+                 "Muon: group 0 ('head'): parameter 0 ('') of [3] must be a matrix, unless the group's "
+                 "fallback is 'auto' or 'all'");
+  }
 }
 
 // Every value like `valid` in which one number is replaced by `bad`.

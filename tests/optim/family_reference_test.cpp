@@ -182,5 +182,29 @@ TEST(OptimizerReference, ScheduleFree) {
   }
 }
 
+// AdamW: what Muon does to parameters that are no matrices, and to all where the group asks for it.
+void muon_fallback(Element& e, double g, const OptionMap& o) {
+  const auto [b1, b2] = std::get<std::pair<double, double>>(o.at("fallback_betas"));
+  const double lr = number(o, "fallback_lr");
+  e.p -= lr * number(o, "fallback_weight_decay") * e.p;
+  e.a = b1 * e.a + (1 - b1) * g;
+  e.b = b2 * e.b + (1 - b2) * g * g;
+  e.p -=
+      lr * e.a / (1 - std::pow(b1, e.step)) / (std::sqrt(e.b / (1 - std::pow(b2, e.step))) + number(o, "fallback_eps"));
+}
+
+TEST(OptimizerReference, MuonFallback) {
+  for (double decay : {0.0, 0.1})
+    for (auto betas : {std::pair(0.9, 0.95), std::pair(0.8, 0.99)})
+      for (double eps : {1e-10, 1e-3})
+        compare("Muon",
+                {{"fallback", std::string("all")},
+                 {"fallback_lr", 0.01},
+                 {"fallback_weight_decay", decay},
+                 {"fallback_betas", betas},
+                 {"fallback_eps", eps}},
+                {{"fallback_lr", 0.003}, {"fallback_weight_decay", decay == 0 ? 0.02 : 0.0}}, muon_fallback);
+}
+
 }  // namespace
 }  // namespace gradus

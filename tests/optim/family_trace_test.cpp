@@ -52,12 +52,13 @@ TEST(OptimizerFamily, FollowsPyTorchOver1001Steps) {
   std::map<std::string, int> replayed;
   for (const json& recorded : test::family_trace()["cases"]) {
     const std::string name = recorded["optimizer"];
-    if (name == "Muon") continue;
+    // PyTorch's own traces of Muon went through bfloat16.
+    if (recorded.value("newton_schulz", "") == "bfloat16") continue;
     SCOPED_TRACE(name + " " + recorded["options"].dump());
     ASSERT_NO_FATAL_FAILURE(replay(recorded));
     ++replayed[name];
   }
-  EXPECT_EQ(replayed.size(), 12u);
+  EXPECT_EQ(replayed.size(), 13u);
 }
 
 }  // namespace
