@@ -8,6 +8,7 @@
 #include <gradus/optim/adamax.h>
 #include <gradus/optim/ademamix.h>
 #include <gradus/optim/asgd.h>
+#include <gradus/optim/clip.h>
 #include <gradus/optim/lion.h>
 #include <gradus/optim/lr_scheduler.h>
 #include <gradus/optim/muon.h>

@@ -179,10 +179,15 @@ void run_update(std::span<const Piece> pieces, std::int64_t element_size, const 
 
 Optimizer::~Optimizer() = default;
 
-void Optimizer::step() {
+bool Optimizer::step() {
   for (const auto& [handle, hook] : std::map(pre_hooks_)) hook(*this);
+  if (!clip()) {
+    ++skipped_steps_;
+    return false;
+  }
   update();
   for (const auto& [handle, hook] : std::map(post_hooks_)) hook(*this);
+  return true;
 }
 
 Tensor Optimizer::step(const std::function<Tensor()>& closure) {
@@ -211,7 +216,7 @@ void Optimizer::zero_grad(bool set_to_none) {
   }
 }
 
-void Optimizer::minimize(const Tensor& loss) {
+bool Optimizer::minimize(const Tensor& loss) {
   zero_grad();
   BackwardOptions options;
   for (Tensor& p : parameters())
@@ -220,7 +225,7 @@ void Optimizer::minimize(const Tensor& loss) {
     throw ValueError(std::string(name()) + ".minimize: none of its parameters requires a gradient");
   }
   loss.backward(options);
-  step();
+  return step();
 }
 
 std::size_t Optimizer::register_step_pre_hook(Hook hook) {

@@ -18,6 +18,7 @@
 #include <span>
 #include <variant>
 
+#include <gradus/optim/clip.h>
 #include <gradus/optim/params.h>
 
 namespace gradus::optim {
@@ -63,13 +64,23 @@ class Optimizer {
 
   virtual const char* name() const = 0;
 
-  // Updates every parameter that has a gradient.
-  void step();
+  // Updates every parameter that has a gradient. False where clipping said to skip it: then nothing has changed, and
+  // nothing should advance: `if (opt.step()) scheduler.step();`.
+  bool step();
   // Calls closure, which computes gradients and gives the loss, then steps. Gives the loss.
   virtual Tensor step(const std::function<Tensor()>& closure);
   void zero_grad(bool set_to_none = true);
   // zero_grad, backward for this optimizer's parameters only, step: nothing else is computed or stored.
-  void minimize(const Tensor& loss);
+  bool minimize(const Tensor& loss);
+
+  // Limits that every step puts on the gradients, after the hooks before it; frozen parameters do not count. ValueError
+  // for a limit that is negative or not finite.
+  void set_clipping(const ClippingOptions& options);
+  void remove_clipping() { clipping_.reset(); }
+  const std::optional<ClippingOptions>& clipping() const { return clipping_; }
+  // The norms at the last step, before clipping: one, or one per group. Empty without max_norm.
+  const std::vector<double>& grad_norms() const { return grad_norms_; }
+  std::int64_t skipped_steps() const { return skipped_steps_; }
 
   // All parameters, group by group; what `loss.backward({.inputs = opt.parameters()})` takes.
   std::vector<Tensor> parameters() const;
@@ -90,7 +101,7 @@ class Optimizer {
   virtual Tensor state_of(const Tensor& parameter, const std::string& name) const = 0;
   virtual std::int64_t steps_of(const Tensor& parameter) const = 0;
 
-  // Called around every step; remove with the handle.
+  // Called around every step, the later ones not around one that is skipped; remove with the handle.
   using Hook = std::function<void(Optimizer&)>;
   std::size_t register_step_pre_hook(Hook hook);
   std::size_t register_step_post_hook(Hook hook);
@@ -106,6 +117,11 @@ class Optimizer {
   virtual void update() = 0;
 
  private:
+  bool clip();  // false: skip the step
+
+  std::optional<ClippingOptions> clipping_;
+  std::vector<double> grad_norms_;
+  std::int64_t skipped_steps_ = 0;
   std::shared_ptr<const void> alive_ = std::make_shared<char>();
   std::size_t next_hook_ = 1;
   std::map<std::size_t, Hook> pre_hooks_, post_hooks_;

@@ -1,0 +1,32 @@
+// Loops over many tensors at once, shared between threads by their elements. Results do not depend on the number of
+// threads.
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+namespace gradus::cpu {
+
+// The elements of one tensor: float, or double where `wide`.
+struct Elements {
+  void* data;
+  std::int64_t n;
+  bool wide;
+};
+
+// For each tensor the sum of |x|^p, in double, or for an infinite p the largest |x|. A NaN gives a NaN.
+void norm_powers(std::span<const Elements> tensors, double p, double* powers);
+
+// x *= factor
+void multi_scale(std::span<const Elements> tensors, double factor);
+
+// x into [-limit, limit]; a NaN stays.
+void multi_clamp(std::span<const Elements> tensors, double limit);
+
+// a += weight (b - a), element by element of tensors of equal sizes and types; as torch.lerp.
+void multi_lerp(std::span<const Elements> a, std::span<const Elements> b, double weight);
+
+// The same, and b = a.
+void multi_meet(std::span<const Elements> a, std::span<const Elements> b, double weight);
+
+}  // namespace gradus::cpu
