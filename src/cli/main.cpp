@@ -6,6 +6,7 @@
 #include <cstdio>
 #include <exception>
 
+#include "cli/ckpt.h"
 #include "cli/train_autoencoder.h"
 #include "cli/train_gan.h"
 
@@ -66,6 +67,37 @@ void add_gan(CLI::App& train, GanOptions& o, int& status) {
   app.callback([&] { status = train_gan(o); });
 }
 
+struct CkptOptions {
+  std::string file;  // of show and verify
+  CkptDiffOptions diff;
+  CkptConvertOptions convert;
+};
+
+void add_ckpt(CLI::App& app, CkptOptions& o, int& status) {
+  constexpr const char* kRename = "PATTERN=REPLACEMENT; * stands for any text: 'module.*=*'. May be repeated";
+  CLI::App& ckpt = *app.add_subcommand("ckpt", "Look at checkpoint files, compare and convert them");
+  ckpt.require_subcommand(1);
+  CLI::App& show = *ckpt.add_subcommand("show", "What a file holds: names, sizes, types; the data is not read");
+  show.add_option("FILE", o.file, "A checkpoint of PyTorch's, a safetensors, .npy or .npz file")->required();
+  show.callback([&] { status = ckpt_show(o.file); });
+  CLI::App& verify = *ckpt.add_subcommand("verify", "Read everything, and compare checksums where there are any");
+  verify.add_option("FILE", o.file, "The file to verify")->required();
+  verify.callback([&] { status = ckpt_verify(o.file); });
+  CLI::App& diff = *ckpt.add_subcommand("diff", "How two files differ; the exit status is 1 if they do");
+  diff.add_option("A", o.diff.a, "One file")->required();
+  diff.add_option("B", o.diff.b, "Another, of any format")->required();
+  diff.add_option("--rename", o.diff.rename, std::string("Names of A: ") + kRename)->allow_extra_args(false);
+  diff.callback([&] { status = ckpt_diff(o.diff); });
+  CLI::App& convert = *ckpt.add_subcommand("convert", "Write a file in the format that the new name says");
+  convert.add_option("IN", o.convert.in, "The file to read")->required();
+  convert.add_option("OUT", o.convert.out, "The file to write: .pt, .pth, .ckpt, .bin, .safetensors, .npy or .npz")
+      ->required();
+  convert.add_option("--at", o.convert.at, "The part to take: 'state_dict', 'models.net'");
+  convert.add_option("--rename", o.convert.rename, kRename)->allow_extra_args(false);
+  convert.add_option("--dtype", o.convert.dtype, "Type for floating-point tensors");
+  convert.callback([&] { status = ckpt_convert(o.convert); });
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Gradus trains neural networks.", "gradus");
   app.set_version_flag("--version", std::string("gradus ") + version());
@@ -77,6 +109,8 @@ int run(int argc, char** argv) {
   GanOptions gan;
   add_autoencoder(train, autoencoder, status);
   add_gan(train, gan, status);
+  CkptOptions ckpt;
+  add_ckpt(app, ckpt, status);
   try {
     app.parse(argc, argv);
     return status;

@@ -1,0 +1,29 @@
+// A checkpoint's values as a list.
+#pragma once
+
+#include <gradus/io/value.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace gradus::cli {
+
+struct Leaf {
+  std::string name;  // "optimizer.state.0.exp_avg"
+  io::Value value;   // a tensor, or something that holds none
+};
+// Dicts are gone into, and lists and tuples that hold tensors or dicts.
+std::vector<Leaf> leaves_of(const io::Value& value);
+
+// As it is printed: control characters as \x1b, at most `width` characters.
+std::string printable(const std::string& text, std::size_t width = 60);
+std::string byte_count(std::int64_t bytes);  // "1.5 MiB"
+
+struct Contents {
+  std::int64_t tensors = 0, elements = 0;
+  std::int64_t bytes = 0;  // of storages, each once
+};
+Contents contents_of(const std::vector<Leaf>& leaves);
+
+}  // namespace gradus::cli
