@@ -5,6 +5,7 @@
 #include <gradus/optim/adafactor.h>
 #include <gradus/optim/adagrad.h>
 #include <gradus/optim/adam.h>
+#include <gradus/optim/audit.h>
 #include <gradus/optim/adamax.h>
 #include <gradus/optim/ademamix.h>
 #include <gradus/optim/asgd.h>

@@ -415,6 +415,13 @@ Tensor OptimizerOf<Options>::state_of(const Tensor& parameter, const std::string
 }
 
 template <class Options>
+std::map<std::string, Tensor> OptimizerOf<Options>::state_tensors(const Tensor& parameter) const {
+  const Entry* entry = engine_->find(parameter);
+  if (entry == nullptr) return {};
+  return {entry->tensors.begin(), entry->tensors.end()};
+}
+
+template <class Options>
 std::int64_t OptimizerOf<Options>::steps_of(const Tensor& parameter) const {
   const Entry* entry = engine_->find(parameter);
   return entry == nullptr ? 0 : entry->step;

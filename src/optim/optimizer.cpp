@@ -5,6 +5,7 @@
 
 #include "core/parallel.h"
 #include "optim/engine.h"
+#include "optim/watch.h"
 
 namespace gradus::optim {
 
@@ -177,7 +178,9 @@ void run_update(std::span<const Piece> pieces, std::int64_t element_size, const 
       64);
 }
 
-Optimizer::~Optimizer() = default;
+Optimizer::~Optimizer() {
+  tell_watchers([&](Watcher& watcher) { watcher.gone(*this); });
+}
 
 bool Optimizer::step() {
   for (const auto& [handle, hook] : std::map(pre_hooks_)) hook(*this);
@@ -185,7 +188,9 @@ bool Optimizer::step() {
     ++skipped_steps_;
     return false;
   }
+  tell_watchers([&](Watcher& watcher) { watcher.before_step(*this); });
   update();
+  tell_watchers([&](Watcher& watcher) { watcher.after_step(*this); });
   for (const auto& [handle, hook] : std::map(post_hooks_)) hook(*this);
   return true;
 }
@@ -226,6 +231,18 @@ bool Optimizer::minimize(const Tensor& loss) {
   }
   loss.backward(options);
   return step();
+}
+
+std::map<std::string, Tensor> Optimizer::state_tensors(const Tensor& parameter) const {
+  const OptimizerState state = state_dict();
+  for (std::size_t g = 0; g < group_count(); ++g) {
+    for (std::size_t i = 0; i < group_params(g).size(); ++i) {
+      if (!group_params(g)[i].second.is_same(parameter)) continue;
+      const auto found = state.params.find(state.groups[g].params[i]);
+      if (found != state.params.end()) return found->second.tensors;
+    }
+  }
+  return {};
 }
 
 std::size_t Optimizer::register_step_pre_hook(Hook hook) {

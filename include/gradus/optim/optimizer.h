@@ -99,6 +99,8 @@ class Optimizer {
   virtual LoadStateReport load_state_dict(const OptimizerState& state, const LoadStateOptions& options = {}) = 0;
   // One tensor of a parameter's state ("exp_avg"), sharing memory; undefined where it has none.
   virtual Tensor state_of(const Tensor& parameter, const std::string& name) const = 0;
+  // All of them; here through state_dict(), without copies where an optimizer knows better.
+  virtual std::map<std::string, Tensor> state_tensors(const Tensor& parameter) const;
   virtual std::int64_t steps_of(const Tensor& parameter) const = 0;
 
   // Called around every step, the later ones not around one that is skipped; remove with the handle.
@@ -159,6 +161,7 @@ class OptimizerOf : public Optimizer {
   OptimizerState state_dict() const override;
   LoadStateReport load_state_dict(const OptimizerState& state, const LoadStateOptions& options = {}) override;
   Tensor state_of(const Tensor& parameter, const std::string& name) const override;
+  std::map<std::string, Tensor> state_tensors(const Tensor& parameter) const override;
   std::int64_t steps_of(const Tensor& parameter) const override;
 
  protected:
