@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gradus/autograd.h>
+#include <gradus/flops.h>
 #include <gradus/io.h>
 #include <gradus/memory.h>
 #include <gradus/models/autoencoder.h>

@@ -5,11 +5,12 @@
 #include <gradus/optim/adafactor.h>
 #include <gradus/optim/adagrad.h>
 #include <gradus/optim/adam.h>
-#include <gradus/optim/audit.h>
 #include <gradus/optim/adamax.h>
 #include <gradus/optim/ademamix.h>
 #include <gradus/optim/asgd.h>
+#include <gradus/optim/audit.h>
 #include <gradus/optim/clip.h>
+#include <gradus/optim/groups.h>
 #include <gradus/optim/lion.h>
 #include <gradus/optim/lr_scheduler.h>
 #include <gradus/optim/muon.h>
@@ -20,4 +21,5 @@
 #include <gradus/optim/rmsprop.h>
 #include <gradus/optim/rprop.h>
 #include <gradus/optim/schedule_free.h>
+#include <gradus/optim/set.h>
 #include <gradus/optim/sgd.h>

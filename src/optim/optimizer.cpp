@@ -5,6 +5,7 @@
 
 #include "core/parallel.h"
 #include "optim/engine.h"
+#include "optim/minimize.h"
 #include "optim/watch.h"
 
 namespace gradus::optim {
@@ -221,15 +222,17 @@ void Optimizer::zero_grad(bool set_to_none) {
   }
 }
 
+void backward_for(const std::string& call, const Tensor& loss, const std::vector<Tensor>& parameters) {
+  BackwardOptions options;
+  for (const Tensor& p : parameters)
+    if (p.requires_grad()) options.inputs.push_back(p);
+  if (options.inputs.empty()) throw ValueError(call + ": none of its parameters requires a gradient");
+  loss.backward(options);
+}
+
 bool Optimizer::minimize(const Tensor& loss) {
   zero_grad();
-  BackwardOptions options;
-  for (Tensor& p : parameters())
-    if (p.requires_grad()) options.inputs.push_back(p);
-  if (options.inputs.empty()) {
-    throw ValueError(std::string(name()) + ".minimize: none of its parameters requires a gradient");
-  }
-  loss.backward(options);
+  backward_for(std::string(name()) + ".minimize", loss, parameters());
   return step();
 }
 

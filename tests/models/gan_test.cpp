@@ -1,4 +1,5 @@
 // The generator's step leaves the discriminator as it was, bit for bit; the autoencoder's second phase the encoder.
+#include <gradus/flops.h>
 #include <gradus/models/autoencoder.h>
 #include <gradus/models/gan.h>
 #include <gradus/nn/functional.h>
@@ -65,6 +66,28 @@ TEST(Gan, TheGradientThroughTheDiscriminatorIsTheWholeGradient) {
   F::binary_cross_entropy(D(G(z)), label).backward({.inputs = G.parameters()});
   for (std::size_t i = 0; i < full.size(); ++i) EXPECT_TRUE(equal(G.parameters()[i].grad(), full[i])) << i;
   for (const Tensor& p : D.parameters()) EXPECT_FALSE(p.grad().defined());
+}
+
+// The products that the discriminator's weight gradients would take are not made; all others are.
+TEST(Gan, TheGeneratorsStepDoesNotComputeTheDiscriminatorsWeightGradients) {
+  manual_seed(1);
+  models::Discriminator D;
+  models::Generator G;
+  optim::Adam opt(G.parameters());
+  const Tensor noise = randn({16, 100});
+  const auto products = [&](const std::function<void(const Tensor&)>& backward) {
+    const Tensor loss = F::binary_cross_entropy(D(G(noise)), ones({16, 1}));
+    const FlopCounter counter;
+    backward(loss);
+    return counter.by_operation().at("mm");
+  };
+  const auto whole = products([](const Tensor& loss) { loss.backward(); });
+  const auto own = products([&](const Tensor& loss) { opt.minimize(loss); });
+  EXPECT_EQ(whole.calls - own.calls, 3);
+  EXPECT_EQ(whole.flops - own.flops, 2 * 16 * (784 * 256 + 256 * 256 + 256 * 1));
+  // What remains: the gradients of the activations of both networks and of the generator's weights.
+  const std::int64_t d = 784 * 256 + 256 * 256 + 256, g = 100 * 256 + 256 * 256 + 256 * 784;
+  EXPECT_EQ(own.flops, 2 * 16 * (d + g + (g - 100 * 256)));
 }
 
 TEST(AutoEncoder, CodeWordsHaveTheirEnergyAndNames) {

@@ -274,6 +274,30 @@ TEST_F(AuditTest, ZeroRate) {
   EXPECT_TRUE(audit.report().findings.empty());
 }
 
+TEST_F(AuditTest, IdleSchedule) {
+  optim::SGD old(net.parameters()), trains(net.parameters());
+  optim::lr_scheduler::StepLR schedule(old, {.step_size = 1});
+  Audit audit(net, {trains});
+  for (int epoch = 0; epoch < 2; ++epoch) {
+    trains.minimize(loss(net));
+    schedule.step();
+  }
+  EXPECT_EQ(only(audit.report(), "idle-schedule"), (Names{"StepLR of SGD"}));
+}
+
+TEST_F(AuditTest, SchedulesThatFollowStepsAreNotIdle) {
+  optim::SGD opt(net.parameters());
+  optim::lr_scheduler::StepLR schedule(opt, {.step_size = 1});
+  optim::lr_scheduler::ReduceLROnPlateau plateau(opt);
+  Audit audit(net);
+  for (int epoch = 0; epoch < 2; ++epoch) {
+    opt.minimize(loss(net));
+    schedule.step();
+    plateau.step(1.0);
+    EXPECT_TRUE(audit.report().findings.empty()) << audit.report().to_string();
+  }
+}
+
 struct Tied : nn::Module {
   nn::Linear a = add("a", nn::Linear(3, 3));
   nn::Linear b = add("b", nn::Linear(3, 3));

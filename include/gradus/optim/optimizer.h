@@ -134,6 +134,8 @@ class Optimizer {
 template <class Options>
 class OptimizerOf : public Optimizer {
  public:
+  using GroupOptions = Options;
+
   OptimizerOf(const Params& params, const Options& defaults = {});
   OptimizerOf(const std::vector<Options>& groups, const Options& defaults = {});
   OptimizerOf(std::initializer_list<Options> groups, const Options& defaults = {})

@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "optim/schedule/check.h"
+#include "optim/watch.h"
 
 namespace gradus::optim::lr_scheduler {
 
@@ -68,6 +69,7 @@ void ReduceLROnPlateau::step(double metric) {
     next.num_bad_epochs_ = 0;
   }
   *this = std::move(next);
+  tell_watchers([&](Watcher& watcher) { watcher.after_schedule(this, "ReduceLROnPlateau", optimizer()); });
 }
 
 void ReduceLROnPlateau::reduce() {

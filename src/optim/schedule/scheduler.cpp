@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "optim/schedule/check.h"
+#include "optim/watch.h"
 
 namespace gradus::optim::lr_scheduler {
 
@@ -104,6 +105,7 @@ void LRScheduler::apply(std::int64_t epoch, Groups groups) {
 void LRScheduler::step(std::int64_t epoch) {
   if (epoch < 0) throw ValueError(name() + ".step: the step must be at least 0, got " + std::to_string(epoch));
   apply(epoch, current_groups());
+  tell_watchers([&](Watcher& watcher) { watcher.after_schedule(this, name(), optimizer()); });
 }
 
 std::vector<double> LRScheduler::get_last_lr() const {
