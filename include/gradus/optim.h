@@ -12,6 +12,7 @@
 #include <gradus/optim/clip.h>
 #include <gradus/optim/groups.h>
 #include <gradus/optim/lion.h>
+#include <gradus/optim/lookahead.h>
 #include <gradus/optim/lr_scheduler.h>
 #include <gradus/optim/muon.h>
 #include <gradus/optim/nadam.h>
@@ -23,3 +24,4 @@
 #include <gradus/optim/schedule_free.h>
 #include <gradus/optim/set.h>
 #include <gradus/optim/sgd.h>
+#include <gradus/optim/swa_utils.h>
