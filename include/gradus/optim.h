@@ -11,6 +11,7 @@
 #include <gradus/optim/audit.h>
 #include <gradus/optim/clip.h>
 #include <gradus/optim/groups.h>
+#include <gradus/optim/lbfgs.h>
 #include <gradus/optim/lion.h>
 #include <gradus/optim/lookahead.h>
 #include <gradus/optim/lr_scheduler.h>

@@ -1,10 +1,9 @@
 #include <gradus/optim/adafactor.h>
 
 #include <limits>
-#include <numeric>
 
-#include "core/parallel.h"
 #include "optim/engine.h"
+#include "optim/ordered_sum.h"
 
 namespace gradus::optim {
 
@@ -24,19 +23,14 @@ struct Rows {
 
 constexpr std::int64_t kSmall = 32768;  // elements that one thread does sooner than two
 
-// The sum of fn(row) over all rows, in an order that does not depend on the number of threads.
+// The sum of fn(row) over all rows.
 template <class Fn>
 double sum_over(const Rows& rows, Fn&& fn) {
-  std::array<double, 256> sums{};
-  const auto blocks = std::min<std::int64_t>(rows.count, sums.size());
-  core::parallel_for(blocks, rows.numel < kSmall ? blocks : 1, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t row = rows.count * begin / blocks, block = begin; block < end; ++block) {
-      double sum = 0;
-      for (; row < rows.count * (block + 1) / blocks; ++row) sum += fn(row);
-      sums[static_cast<std::size_t>(block)] = sum;
-    }
+  return ordered_sum(rows.count, rows.numel >= kSmall, [&](std::int64_t begin, std::int64_t end) {
+    double sum = 0;
+    for (std::int64_t row = begin; row < end; ++row) sum += fn(row);
+    return sum;
   });
-  return std::accumulate(sums.begin(), sums.end(), 0.0);
 }
 
 template <class T>

@@ -30,6 +30,7 @@ struct OptimizerOf<Options>::Engine {
   std::shared_ptr<std::conditional_t<KeepsAverages<Options>, Averages<Options>, int>> averages;  // null before a group
 
   static constexpr bool has_whole = requires { &Rule::update_whole; };
+  static constexpr bool has_all = requires { &Rule::update_all; };
   static constexpr bool has_choice = requires(const Options& o, const Tensor& p) { Rule::whole(o, p); };
   static bool whole(const Options& o, const Tensor& p) {
     if constexpr (has_choice) return Rule::whole(o, p);
@@ -77,6 +78,14 @@ struct OptimizerOf<Options>::Engine {
       if (const Tensor grad = entry.param.grad(); grad.defined()) check_gradient(Rule::name, entry, grad);
   }
 
+  static bool state_fits(const Tensor& p, const char* state, const Shape& sizes) {
+    if constexpr (requires { Rule::fits(p, state, sizes); }) {
+      return Rule::fits(p, state, sizes);
+    } else {
+      return sizes == state_sizes(p, state);
+    }
+  }
+
   // The state tensors this update uses, made where they are missing.
   static bool prepare_state(const Options& o, Entry& entry, std::vector<Tensor>& state) {
     state.clear();
@@ -117,7 +126,7 @@ struct OptimizerOf<Options>::Engine {
           Rule::update_whole(o, now, p, grad.detach(), state);
           entry.numbers = now.numbers;
         }
-      } else if constexpr (!has_whole || has_choice) {
+      } else if constexpr ((!has_whole && !has_all) || has_choice) {
         if (!pieces.empty() && (entry.param.dtype() != dtype || state.size() != count)) flush(dtype, count);
         dtype = entry.param.dtype();
         count = state.size();
@@ -140,7 +149,7 @@ struct OptimizerOf<Options>::Engine {
   }
 
   void flush(Dtype dtype, std::size_t state_count) {
-    if constexpr (!has_whole || has_choice) {
+    if constexpr ((!has_whole && !has_all) || has_choice) {
       if (!pieces.empty()) {
         const UpdateLoop loop = dtype == kFloat32 ? optim::detail::select_update<Rule, float>(state_count)
                                                   : optim::detail::select_update<Rule, double>(state_count);
@@ -201,6 +210,7 @@ void OptimizerOf<Options>::add_param_group(const Options& group) {
   Engine::check(place, options);
   std::vector<std::string> places;
   for (std::size_t i = 0; i < groups_.size(); ++i) places.push_back(group_place(i, groups_[i].name));
+  if (Engine::has_all && !groups_.empty()) throw ValueError(std::string(name()) + ": takes one group, got another");
   check_params(name(), place, options.params, engine_->entries, places);
   std::vector<Entry> entries;
   for (const NamedTensor& given : options.params) {
@@ -251,7 +261,14 @@ void OptimizerOf<Options>::update() {
   }
   NoGrad guard;
   for (const auto& group : engine_->entries) Engine::check_gradients(group);
-  for (std::size_t i = 0; i < groups_.size(); ++i) engine_->update_group(groups_[i], engine_->entries[i]);
+  if constexpr (Engine::has_all) {
+    if (closure_ == nullptr) {
+      throw ValueError(std::string(name()) + ": step needs a closure that computes gradients and gives the loss");
+    }
+    RuleOf<Options>::update_all(groups_[0], engine_->entries[0], closure_loss_, *closure_);
+  } else {
+    for (std::size_t i = 0; i < groups_.size(); ++i) engine_->update_group(groups_[i], engine_->entries[i]);
+  }
 }
 
 template <class Options>
@@ -357,8 +374,7 @@ LoadStateReport OptimizerOf<Options>::load_state_dict(const OptimizerState& stat
     if (!fits) report.mismatched.push_back(key + ": a step of " + std::to_string(saved.step));
     for (const auto& [tensor_name, tensor] : saved.tensors) {
       const auto it = std::find(known.begin(), known.end(), std::string_view(tensor_name));
-      const Shape sizes = it == known.end() ? Shape() : Engine::state_sizes(entry->param, *it);
-      const bool sized = tensor.defined() && tensor.sizes() == sizes;
+      const bool sized = it != known.end() && tensor.defined() && Engine::state_fits(entry->param, *it, tensor.sizes());
       const bool typed = tensor.defined() && tensor.dtype() == entry->param.dtype();
       if (it == known.end() || !sized || !typed) {
         fits = false;
@@ -366,7 +382,8 @@ LoadStateReport OptimizerOf<Options>::load_state_dict(const OptimizerState& stat
             key + "." + tensor_name + ": " +
             (it == known.end()
                  ? "not part of this optimizer's state with its options"
-                 : "needs " + gradus::to_string(sizes) + " " + gradus::to_string(entry->param.dtype()) + ", got " +
+                 : "needs " + gradus::to_string(Engine::state_sizes(entry->param, *it)) + " " +
+                       gradus::to_string(entry->param.dtype()) + ", got " +
                        (tensor.defined() ? gradus::to_string(tensor.sizes()) + " " + gradus::to_string(tensor.dtype())
                                          : "an undefined tensor")));
         continue;

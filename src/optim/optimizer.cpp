@@ -202,6 +202,11 @@ Tensor Optimizer::step(const std::function<Tensor()>& closure) {
     EnableGrad guard;
     loss = closure();
   }
+  struct Scope {
+    const std::function<Tensor()>*& current;
+    ~Scope() { current = nullptr; }
+  } scope{closure_ = &closure};
+  closure_loss_ = loss.defined() ? loss.item() : 0;
   step();
   return loss;
 }

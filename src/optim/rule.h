@@ -29,6 +29,10 @@
 //   static void update_whole(const Options&, Moment&, Tensor& p, const Tensor& g, std::span<Tensor> state);
 //                               instead of `update`, for a rule that sees a parameter as a whole (p contiguous)
 //   static bool whole(const Options&, const Tensor& p);     which of the two, where a rule has both
+//   static void update_all(const Options&, std::vector<Entry>&, double loss, const std::function<Tensor()>& closure);
+//                               instead of `update`, for a rule that evaluates the loss as often as it likes: it has
+//                               one group, and makes its state itself
+//   static bool fits(const Tensor& p, const char* state, const Shape&);    whether loaded state may have these sizes
 #pragma once
 
 #include <gradus/optim/optimizer.h>
@@ -49,7 +53,7 @@ struct Number {
 };
 
 inline constexpr int kMaxState = 4;
-inline constexpr int kMaxNumbers = 2;
+inline constexpr int kMaxNumbers = 7;
 using Numbers = std::array<double, kMaxNumbers>;
 
 // When an update happens, for one parameter.

@@ -13,7 +13,7 @@ struct Averaging {
 
   template <class O>
   Averaging(const O& o, double momentum_, double rate, Moment& now) : momentum(momentum_), fresh(now.fresh) {
-    auto& [weight_sum, largest_rate] = now.numbers;
+    double &weight_sum = now.numbers[0], &largest_rate = now.numbers[1];
     largest_rate = std::max(largest_rate, rate);
     const double weight = std::pow(static_cast<double>(now.step), *o.r) * std::pow(largest_rate, *o.weight_lr_power);
     weight_sum += weight;

@@ -6,6 +6,12 @@ namespace gradus::test {
 
 namespace {
 
+std::unique_ptr<optim::Optimizer> make_lbfgs(const std::vector<optim::Params>& groups) {
+  std::vector<optim::NamedTensor> all;  // it takes one group
+  for (const auto& group : groups) all.insert(all.end(), group.begin(), group.end());
+  return std::make_unique<optim::LBFGS>(optim::Params(all));
+}
+
 template <class Options>
 std::unique_ptr<optim::Optimizer> make(const std::vector<optim::Params>& groups) {
   std::vector<Options> given(groups.size());
@@ -50,6 +56,10 @@ const std::vector<OptimizerKind>& all_optimizers() {
       {"ASGD", make<optim::ASGDOptions>, {{"t0", 3.0}}},
       {"Adafactor", make<optim::AdafactorOptions>, {}},
       {"Muon", make<optim::MuonOptions>, {}},
+      {"LBFGS",
+       make_lbfgs,
+       {{"line_search_fn", std::string("strong_wolfe")}, {"history_size", std::int64_t{3}}},
+       false},
       {"Lion", make<optim::LionOptions>, {}},
       {"SGDScheduleFree", make<optim::SGDScheduleFreeOptions>, {{"lr", 0.1}, {"warmup_steps", std::int64_t{20}}}},
       {"AdamWScheduleFree", make<optim::AdamWScheduleFreeOptions>, {}},

@@ -14,7 +14,8 @@ using OptionMap = std::map<std::string, optim::OptionValue>;
 struct OptimizerKind {
   std::string name;
   std::unique_ptr<optim::Optimizer> (*make)(const std::vector<optim::Params>& groups);
-  OptionMap full;  // options with which it has all the state it can have
+  OptionMap full;         // options with which it has all the state it can have
+  bool separable = true;  // what happens to a parameter does not depend on the others
 };
 const std::vector<OptimizerKind>& all_optimizers();
 const OptimizerKind& optimizer_kind(const std::string& name);

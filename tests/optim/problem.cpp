@@ -20,6 +20,18 @@ double Problem::gradient(std::size_t k, std::size_t i, int t, double p) const {
          std::cos(frequency * t + static_cast<double>(i + 10 * k));
 }
 
+double Problem::loss(const std::vector<Tensor>& tensors, int t) const {
+  double sum = 0;
+  for (std::size_t k = 0; k < tensors.size(); ++k) {
+    if (!has_gradient(k, t)) continue;
+    for (std::size_t i = 0; i < parameters[k].start.size(); ++i) {
+      const double p = tensors[k].data_ptr<double>()[i], off = p - parameters[k].target[i];
+      sum += 0.5 * off * off - 0.1 * std::cos(3 * p) + p * std::cos(frequency * t + static_cast<double>(i + 10 * k));
+    }
+  }
+  return sum;
+}
+
 std::vector<Tensor> Problem::tensors() const {
   std::vector<Tensor> made;
   for (const Parameter& p : parameters) {

@@ -23,6 +23,8 @@ struct Problem {
   Problem(const nlohmann::json& trace, const std::string& layout);
 
   double gradient(std::size_t k, std::size_t i, int t, double p) const;
+  // What that is the gradient of, over all parameters that have one at step t.
+  double loss(const std::vector<Tensor>& tensors, int t) const;
   bool has_gradient(std::size_t k, int t) const { return !parameters[k].frozen && t >= parameters[k].first; }
 
   std::vector<Tensor> tensors() const;

@@ -117,6 +117,9 @@ class Optimizer {
  protected:
   Optimizer() = default;
   virtual void update() = 0;
+  // During step(closure): the closure, and the loss that it gave.
+  const std::function<Tensor()>* closure_ = nullptr;
+  double closure_loss_ = 0;
 
  private:
   bool clip();  // false: skip the step
