@@ -67,19 +67,4 @@ void AutoencoderDecoder(benchmark::State& state) {
 }
 BENCHMARK(AutoencoderDecoder)->Arg(64)->Arg(1024)->Unit(benchmark::kMicrosecond);
 
-// One pass over a parameter of 25.6 million elements; bytes read and written per step.
-template <class Optimizer>
-void step_25m(benchmark::State& state, double bytes_per_element) {
-  Tensor p = zeros({25'600'000}, {.requires_grad = true});
-  p.set_grad(full({25'600'000}, 1e-3));
-  Optimizer optimizer(p, {.lr = 1e-3});
-  for (auto _ : state) optimizer.step();
-  state.counters["GB/s"] = benchmark::Counter(
-      25.6e6 * bytes_per_element * static_cast<double>(state.iterations()) / 1e9, benchmark::Counter::kIsRate);
-}
-void StepAdam25M(benchmark::State& state) { step_25m<optim::Adam>(state, 28); }
-BENCHMARK(StepAdam25M)->Unit(benchmark::kMillisecond)->UseRealTime();
-void StepSgd25M(benchmark::State& state) { step_25m<optim::SGD>(state, 12); }
-BENCHMARK(StepSgd25M)->Unit(benchmark::kMillisecond)->UseRealTime();
-
 }  // namespace
