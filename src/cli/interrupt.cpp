@@ -16,6 +16,11 @@ static_assert(std::atomic<int>::is_always_lock_free, "a signal handler must not 
 
 std::array<struct sigaction, kSignals.size()> previous;
 
+// The handler has a stack of its own: oneDNN's AVX-512 products use the stack pointer for other things, and a signal
+// frame written there would land in a matrix. The kernel gives signals of a process to its first thread.
+std::array<std::byte, 1 << 16> handler_stack;
+stack_t previous_stack;
+
 extern "C" void on_signal(int signal) {
   const int error = errno;
   caught.store(signal, std::memory_order_relaxed);
@@ -30,7 +35,11 @@ InterruptScope::InterruptScope() {
   caught.store(0, std::memory_order_relaxed);
   struct sigaction action {};
   action.sa_handler = on_signal;
-  action.sa_flags = SA_RESTART;  // files and terminals need not know
+  action.sa_flags = SA_RESTART | SA_ONSTACK;  // files and terminals need not know
+  stack_t stack{};
+  stack.ss_sp = handler_stack.data();
+  stack.ss_size = handler_stack.size();
+  ::sigaltstack(&stack, &previous_stack);
   sigemptyset(&action.sa_mask);
   for (const int signal : kSignals) sigaddset(&action.sa_mask, signal);
   for (std::size_t i = 0; i < kSignals.size(); ++i) {
@@ -41,6 +50,7 @@ InterruptScope::InterruptScope() {
 
 InterruptScope::~InterruptScope() {
   for (std::size_t i = 0; i < kSignals.size(); ++i) ::sigaction(kSignals[i], &previous[i], nullptr);
+  ::sigaltstack(&previous_stack, nullptr);
 }
 
 int interrupt_signal() { return caught.load(std::memory_order_relaxed); }

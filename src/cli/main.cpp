@@ -116,7 +116,10 @@ int run(int argc, char** argv) {
     return status;
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
-    fmt::print(stderr, "gradus: {} (see --help)\n", e.what());
+    // Of a misspelt command CLI11 says only that one is missing.
+    const auto rest = app.remaining(true);
+    const bool unknown = e.get_name() == "RequiredError" && !rest.empty();
+    fmt::print(stderr, "gradus: {} (see --help)\n", unknown ? "there is no command '" + rest.front() + "'" : e.what());
   } catch (const std::exception& e) {
     fmt::print(stderr, "gradus: {}\n", e.what());
   }

@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <gradus/io/load.h>
 #include <gradus/nn/functional.h>
 #include <gradus/optim/adam.h>
 #include <gradus/random.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstring>
@@ -49,7 +51,7 @@ void train_phase(Phase& phase, models::AutoEncoder& net, optim::Adam& opt, const
                  RunFolder& folder) {
   const double sigma = models::noise_sigma(phase.ebn0_db, std::log2(static_cast<double>(options.messages)),
                                            static_cast<double>(options.uses));
-  const std::int64_t interval = std::max<std::int64_t>(phase.steps / 100, 1);
+  const std::int64_t interval = std::clamp<std::int64_t>(phase.steps / 100, 1, 1000);
   Progress progress(phase.name, phase.steps);
   const double start = seconds_now();
   for (std::int64_t step = 0; step < phase.steps && interrupt_signal() == 0; ++step) {
@@ -146,6 +148,7 @@ int train_autoencoder(const AutoencoderOptions& options) {
   train_phase(receiver, net, decoder_optimizer, options, folder);
   const bool encoder_unchanged = same_bits(after_joint.encoder.state_dict(), net.encoder.state_dict());
   if (!encoder_unchanged) throw Error("train autoencoder: the second phase changed the encoder");
+  io::save(folder.path("autoencoder.pth"), net.state_dict());
 
   std::vector<BlerPoint> points;
   ordered_json results = ordered_json::array();

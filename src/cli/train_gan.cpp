@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include <gradus/autograd.h>
+#include <gradus/io/load.h>
 #include <gradus/models/gan.h>
 #include <gradus/nn/functional.h>
 #include <gradus/optim/adam.h>
@@ -92,6 +93,8 @@ int train_gan(const GanOptions& options) {
     write_samples(folder.path(fmt::format("samples-{:03}.png", epoch)), G, shown);
   }
   progress.finish();
+  io::save(folder.path("generator.pth"), G.state_dict());
+  io::save(folder.path("discriminator.pth"), D.state_dict());
   const double seconds = seconds_now() - start;
   folder.write_summary({{"command", "train gan"},
                         {"seed", options.run.seed},
