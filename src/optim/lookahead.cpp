@@ -80,7 +80,7 @@ void Lookahead::update() {
       present.emplace(x.impl(), known != slow_.end() ? known->second : Slow{x, x.detach().clone(), 0});
     }
   }
-  inner.step();
+  step_within(inner);
   std::vector<cpu::Elements> slow, fast;
   for (auto& [impl, entry] : present) {
     if (gradus::detail::is_frozen(*entry.parameter.impl()) || ++entry.step < options_.k) continue;
@@ -160,6 +160,12 @@ LoadStateReport Lookahead::load_state_dict(const OptimizerState& state, const Lo
   options_ = changed;
   slow_ = std::move(slow);
   return report;
+}
+
+std::map<std::string, Tensor> Lookahead::state_tensors(const Tensor& parameter) const {
+  auto all = optimizer().state_tensors(parameter);
+  if (const Tensor slow = state_of(parameter, kSlow); slow.defined()) all[kSlow] = slow;
+  return all;
 }
 
 Tensor Lookahead::state_of(const Tensor& parameter, const std::string& state) const {

@@ -196,16 +196,34 @@ bool Optimizer::step() {
   return true;
 }
 
+namespace {
+
+// Points to a closure while it lives.
+struct ClosureScope {
+  const std::function<Tensor()>*& current;
+  ClosureScope(const std::function<Tensor()>*& place, const std::function<Tensor()>* closure) : current(place) {
+    current = closure;
+  }
+  ~ClosureScope() { current = nullptr; }
+};
+
+}  // namespace
+
+void Optimizer::step_within(Optimizer& inner) const {
+  const ClosureScope scope(inner.closure_, closure_);
+  inner.closure_loss_ = closure_loss_;
+  for (const auto& [handle, hook] : std::map(inner.pre_hooks_)) hook(inner);
+  inner.update();
+  for (const auto& [handle, hook] : std::map(inner.post_hooks_)) hook(inner);
+}
+
 Tensor Optimizer::step(const std::function<Tensor()>& closure) {
   Tensor loss;
   {
     EnableGrad guard;
     loss = closure();
   }
-  struct Scope {
-    const std::function<Tensor()>*& current;
-    ~Scope() { current = nullptr; }
-  } scope{closure_ = &closure};
+  const ClosureScope scope(closure_, &closure);
   closure_loss_ = loss.defined() ? loss.item() : 0;
   step();
   return loss;

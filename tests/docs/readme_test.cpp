@@ -42,8 +42,8 @@ TEST(Readme, ShowsTheExampleThatIsBuilt) {
 
 // There each block begins with the file it is from: "// src/ops/trigonometric.cpp".
 TEST(Guides, ShowCodeThatIsInTheTree) {
-  for (const char* page :
-       {"docs/adding-an-op.md", "docs/adding-an-optimizer.md", "docs/checkpoints.md", "docs/schedules.md"}) {
+  for (const char* page : {"docs/adding-an-op.md", "docs/adding-an-optimizer.md", "docs/checkpoints.md",
+                           "docs/schedules.md", "docs/training-steps.md"}) {
     const auto blocks = cpp_blocks(text_of(page));
     EXPECT_FALSE(blocks.empty()) << page;
     for (const std::string& block : blocks) {
@@ -59,7 +59,7 @@ TEST(Guides, ShowCodeThatIsInTheTree) {
 
 TEST(Pages, LinkToFilesThatExist) {
   for (const char* page : {"README.md", "docs/design.md", "docs/adding-an-op.md", "docs/adding-an-optimizer.md",
-                           "docs/checkpoints.md", "docs/schedules.md"}) {
+                           "docs/checkpoints.md", "docs/schedules.md", "docs/training-steps.md"}) {
     const std::string text = text_of(page);
     const auto folder = std::filesystem::path(page).parent_path();
     for (std::size_t at = text.find("]("); at != std::string::npos; at = text.find("](", at)) {

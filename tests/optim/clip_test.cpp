@@ -248,6 +248,20 @@ TEST(Clipping, ANormThatOverflowsIsNoNonFiniteGradient) {
   EXPECT_EQ(x.to_vector<double>()[0], 0);  // the factor is 0, as PyTorch's is
 }
 
+TEST(Accumulation, PartsOfABatchAddUpToIt) {
+  manual_seed(2);
+  nn::Linear net(3, 2, {.dtype = kFloat64});
+  const Tensor x = randn({8, 3}, {.dtype = kFloat64});
+  optim::SGD opt(net);
+  net(x).pow(2).mean().backward();
+  std::vector<Tensor> whole;
+  for (Tensor& p : net.parameters()) whole.push_back(p.grad().clone());
+  opt.zero_grad();
+  for (std::int64_t i = 0; i < 4; ++i) (net(x.narrow(0, 2 * i, 2)).pow(2).mean() / 4).backward();
+  for (std::size_t i = 0; i < whole.size(); ++i)
+    EXPECT_TRUE(allclose(net.parameters()[i].grad(), whole[i], 1e-13, 1e-15));
+}
+
 TEST(Clipping, LimitsAreChecked) {
   optim::SGD opt(parameter({1}));
   EXPECT_EQ(message([&] { opt.set_clipping({.max_norm = -1}); }),

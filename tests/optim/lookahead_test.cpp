@@ -3,6 +3,7 @@
 #include <gradus/nn/freeze.h>
 #include <gradus/nn/linear.h>
 #include <gradus/optim.h>
+#include <gradus/optim/audit.h>
 #include <gradus/random.h>
 #include <gtest/gtest.h>
 
@@ -137,6 +138,43 @@ TEST(Lookahead, IsAnOptimizerLikeAnyOther) {
 
   sgd.set_clipping({.max_norm = 1});
   p.set_grad(ones({1}, {.dtype = kFloat64}));
+  EXPECT_THROW(opt.step(), ValueError);
+}
+
+TEST(Lookahead, AnAuditSeesOneOptimizer) {
+  nn::Sequential net(nn::Linear(3, 3));
+  optim::Adam adam(net);
+  optim::Lookahead opt(adam, {.k = 2});
+  optim::lr_scheduler::StepLR scheduler(opt, {.step_size = 3});
+  int hooks = 0;
+  adam.register_step_post_hook([&](optim::Optimizer&) { ++hooks; });
+  optim::Audit audit(net, {opt});
+  for (int i = 0; i < 5; ++i) {
+    opt.minimize(net(randn({4, 3})).pow(2).sum());
+    scheduler.step();
+  }
+  const auto report = audit.report();
+  EXPECT_TRUE(report.findings.empty()) << report.to_string();
+  EXPECT_EQ(report.rows[0].state_bytes, 3 * 9 * 4);  // two of Adam's, and the slow weights
+  EXPECT_EQ(hooks, 5);
+}
+
+TEST(Lookahead, PassesTheClosureOn) {
+  Tensor p = leaf({1, -2});
+  optim::LBFGS lbfgs(p, {.max_iter = 1});
+  optim::Lookahead opt(lbfgs, {.k = 2, .alpha = 0.5});
+  const auto loss = [&] {
+    opt.zero_grad();
+    Tensor value = ((p - 3) * (p - 3)).sum();
+    value.backward();
+    return value;
+  };
+  opt.step(loss);
+  const double first = p.to_vector<double>()[0];
+  EXPECT_GT(first, 1);
+  opt.step(loss);
+  EXPECT_GT(opt.state_of(p, "slow_param").to_vector<double>()[0], 1);
+  EXPECT_TRUE(equal(p.detach(), opt.state_of(p, "slow_param")));
   EXPECT_THROW(opt.step(), ValueError);
 }
 

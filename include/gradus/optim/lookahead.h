@@ -20,8 +20,8 @@ struct LookaheadOptions {
 // value before its first step. Frozen parameters stay, and so does what the optimizer keeps for them.
 //
 // An optimizer like any other: it has the groups and options of the inner one, and two options for all groups,
-// "lookahead_k" and "lookahead_alpha". Step, clip, save and load this one, and not the inner one, which must live as
-// long. In the state, "slow_param" and the number "lookahead_step" are added to what is the inner one's.
+// "lookahead_k" and "lookahead_alpha". Step, schedule, clip, save and load this one, and not the inner one, which must
+// live as long. In the state, "slow_param" and the number "lookahead_step" are added to what is the inner one's.
 class Lookahead : public Optimizer {
  public:
   // ValueError for options out of range.
@@ -40,6 +40,7 @@ class Lookahead : public Optimizer {
   OptimizerState state_dict() const override;
   LoadStateReport load_state_dict(const OptimizerState& state, const LoadStateOptions& options = {}) override;
   Tensor state_of(const Tensor& parameter, const std::string& name) const override;
+  std::map<std::string, Tensor> state_tensors(const Tensor& parameter) const override;
   std::int64_t steps_of(const Tensor& parameter) const override { return optimizer().steps_of(parameter); }
 
  protected:

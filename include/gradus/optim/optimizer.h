@@ -120,6 +120,8 @@ class Optimizer {
   // During step(closure): the closure, and the loss that it gave.
   const std::function<Tensor()>* closure_ = nullptr;
   double closure_loss_ = 0;
+  // For one optimizer around another: the inner one's hooks and update, as part of this one's step.
+  void step_within(Optimizer& inner) const;
 
  private:
   bool clip();  // false: skip the step
