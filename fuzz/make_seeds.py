@@ -1,0 +1,40 @@
+"""Writes the fuzzers' first inputs, fuzz/corpus/*/seed-*, from tests/fixtures."""
+import os
+import zipfile
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+FIXTURES = os.path.join(HERE, "..", "tests", "fixtures")
+SEEDS = {
+    "pytorch_zip": ["dtypes.pth", "views.pth", "zip64.pth", "big_endian.pth", "no_crc.pth", "float16.pth", "script.pt"],
+    "pytorch_stream": ["dtypes_legacy.pth", "views_legacy.pth"],
+    "pytorch_tar": ["tar2017.pth"],
+    "safetensors": ["dtypes.safetensors"],
+    "npy": ["row.npy"],
+    "npz": ["arrays.npz", "arrays_compressed.npz", "dtypes.npz"],
+    "any": ["no_crc.pth", "dtypes_legacy.pth", "tar2017.pth", "dtypes.safetensors", "row.npy", "arrays.npz"],
+}
+PICKLES = ["dtypes.pth", "views.pth", "checkpoint.pth", "protocol4.pth", "protocol5.pth", "module.pth", "uint16.pth", "conj.pth"]
+
+
+def put(parser, name, data):
+    folder = os.path.join(HERE, "corpus", parser)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, "seed-" + name), "wb") as out:
+        out.write(data)
+
+
+def main():
+    for parser, names in SEEDS.items():
+        for name in names:
+            with open(os.path.join(FIXTURES, name), "rb") as file:
+                put(parser, name, file.read())
+    for name in PICKLES:
+        with zipfile.ZipFile(os.path.join(FIXTURES, name)) as archive:
+            put("pickle", name + ".pkl", archive.read(name.removesuffix(".pth") + "/data.pkl"))
+    with zipfile.ZipFile(os.path.join(FIXTURES, "arrays.npz")) as archive:
+        for name in archive.namelist():
+            put("npy", name, archive.read(name))
+
+
+if __name__ == "__main__":
+    main()

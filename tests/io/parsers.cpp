@@ -1,0 +1,99 @@
+#include "io/parsers.h"
+
+#include <gradus/error.h>
+#include <gradus/io/rename.h>
+
+#include "io/numpy.h"
+#include "io/pytorch_formats.h"
+#include "io/read_any.h"
+#include "io/safetensors.h"
+
+namespace gradus::test {
+
+namespace {
+
+using io::Source;
+using io::Value;
+
+void touch(const Value& value) {
+  switch (value.kind()) {
+    case Value::Kind::Tensor: {
+      const Tensor x = value.as_tensor();
+      std::vector<double> numbers = x.to_vector<double>();
+      return;
+    }
+    case Value::Kind::List:
+    case Value::Kind::Tuple:
+      for (const Value& item : value.items()) touch(item);
+      return;
+    case Value::Kind::Dict:
+      for (const auto& [key, item] : value.entries()) touch(item);
+      return;
+    default:
+      value.to_string();
+  }
+}
+
+// Gives every storage that is asked for, of zeros.
+class AnyStorage : public io::PickleHost {
+ public:
+  explicit AnyStorage(const std::shared_ptr<Source>& source) : source_(source) {}
+  std::variant<io::PickledStorage, Tensor> persistent(const Value& id) override {
+    const io::StorageId wanted = io::parse_storage_id(*source_, id, 5);
+    if (wanted.nbytes > 4096) source_->fail("too large for a test");
+    source_->budget().charge(static_cast<std::uint64_t>(wanted.nbytes) + sizeof(detail::Storage));
+    const auto zeros = Source::from_bytes("zeros", std::string(static_cast<std::size_t>(wanted.nbytes), '\0'));
+    return io::PickledStorage{io::file_storage(zeros, 0, zeros->size(), {wanted.type.element_size, false, false}),
+                              wanted.type.elements,
+                              wanted.type.dtype,
+                              false,
+                              0,
+                              wanted.size};
+  }
+
+ private:
+  std::shared_ptr<Source> source_;
+};
+
+void pickle(const std::shared_ptr<Source>& source) {
+  AnyStorage host(source);
+  io::Cursor at(*source, "pickle", 0, source->size());
+  touch(io::read_pickle(*source, at, &host));
+}
+
+using Bytes = std::shared_ptr<Source>;
+void pytorch_zip(const Bytes& source) { touch(io::read_pytorch_zip(io::Zip(source))); }
+void pytorch_stream(const Bytes& source) {
+  if (io::is_pytorch_legacy(source->bytes())) touch(io::read_pytorch_legacy(source));
+}
+void pytorch_tar(const Bytes& source) { touch(io::read_pytorch_tar(source)); }
+void safetensors(const Bytes& source) { touch(io::read_safetensors(source).tensors); }
+void npy(const Bytes& source) { touch(io::read_npy(source, "array", 0, source->size())); }
+void npz(const Bytes& source) { touch(io::read_npz(io::Zip(source))); }
+void any(const Bytes& source) { touch(io::read_any(source).value); }
+
+template <void (*parse)(const Bytes&)>
+void run(std::string_view bytes) {
+  try {
+    parse(Source::from_bytes("file", bytes));
+  } catch (const IoError&) {
+  }
+}
+
+}  // namespace
+
+const std::map<std::string, Parser>& parsers() {
+  static const std::map<std::string, Parser> all = {
+      {"pickle", run<pickle>},
+      {"pytorch_zip", run<pytorch_zip>},
+      {"pytorch_stream", run<pytorch_stream>},
+      {"pytorch_tar", run<pytorch_tar>},
+      {"safetensors", run<safetensors>},
+      {"npy", run<npy>},
+      {"npz", run<npz>},
+      {"any", run<any>},
+  };
+  return all;
+}
+
+}  // namespace gradus::test
