@@ -13,6 +13,7 @@ const Rows& op_table() {
     add_indexing_rows(rows);
     add_sorting_rows(rows);
     add_loss_rows(rows);
+    add_convolution_rows(rows);
     return rows;
   }();
   return table;

@@ -8,6 +8,7 @@
 // broadcasts), and class indices may be of any integer type.
 #pragma once
 
+#include <gradus/convolution.h>
 #include <gradus/ops.h>
 
 namespace gradus::nn {
@@ -101,6 +102,12 @@ Tensor normalize(const Tensor& x, double p = 2, std::int64_t dim = 1, double eps
 
 // The operations of gradus/ops.h that PyTorch has here.
 using gradus::bilinear;
+using gradus::conv1d;
+using gradus::conv2d;
+using gradus::conv3d;
+using gradus::conv_transpose1d;
+using gradus::conv_transpose2d;
+using gradus::conv_transpose3d;
 using gradus::dropout;
 using gradus::elu;
 using gradus::embedding;

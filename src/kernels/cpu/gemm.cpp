@@ -3,7 +3,6 @@
 #include "kernels/gemm.h"
 
 #include <cblas.h>
-#include <omp.h>
 
 #include <algorithm>
 #include <limits>
@@ -11,6 +10,7 @@
 #include "core/parallel.h"
 #include "kernels/cpu/direct_gemm.h"
 #include "kernels/cpu/simd.h"
+#include "kernels/one_thread.h"
 #include "kernels/onednn/gemm.h"
 
 namespace gradus::cpu {
@@ -31,23 +31,6 @@ constexpr int64_t kMostPieces = 64;
 // Each piece packs the other operand anew: with 16 rows that costs up to twice the time, with 32 some 5 %, with 64
 // nothing.
 constexpr int64_t kRows = 64, kRowsOfShort = 32, kShort = 256;
-
-// Libraries must not start threads of their own: their pieces would depend on the number of threads, and so would the
-// bits of the result. Both take their number from OpenMP; a pthreads build of OpenBLAS has a switch of its own.
-class OneThread {
- public:
-  OneThread() : before_(omp_get_max_threads()) {
-    static const bool once = (openblas_set_num_threads(1), true);
-    static_cast<void>(once);
-    omp_set_num_threads(1);
-  }
-  ~OneThread() { omp_set_num_threads(before_); }
-  OneThread(const OneThread&) = delete;
-  OneThread& operator=(const OneThread&) = delete;
-
- private:
-  int before_;
-};
 
 template <class T>
 struct Operands {
@@ -97,7 +80,7 @@ void direct(const Operands<T>& x) {
 }
 
 void library(const Operands<float>& x) {
-  OneThread guard;
+  const OneThread guard;
   if (!onednn::gemm(x.trans_a, x.trans_b, x.m, x.n, x.k, x.alpha, x.a, x.lda, x.b, x.ldb, x.beta, x.c, x.ldc)) {
     direct(x);
   }
@@ -106,7 +89,10 @@ void library(const Operands<float>& x) {
 void library(const Operands<double>& x) {
   const auto fits = [](auto... sizes) { return ((sizes <= std::numeric_limits<blasint>::max()) && ...); };
   if (!fits(x.m, x.n, x.k, x.lda, x.ldb, x.ldc)) return direct(x);
-  OneThread guard;
+  // A pthreads build of OpenBLAS has a switch of its own.
+  static const bool once = (openblas_set_num_threads(1), true);
+  static_cast<void>(once);
+  const OneThread guard;
   const auto narrow = [](int64_t size) { return static_cast<blasint>(size); };
   // As a product of matrices, OpenBLAS takes several times as long for these.
   if (x.n == 1 || x.m == 1) {

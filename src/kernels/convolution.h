@@ -1,0 +1,39 @@
+// Convolutions over raw memory, with up to three spatial dimensions: x [batch, in_channels, in...],
+// w [out_channels, in_channels / groups, kernel...], y [batch, out_channels, out...], all row-major and contiguous.
+//
+//   y[n, o, p] = bias[o] + sum over c, k of w[o, c, k] x[n, c, p * stride - padding + k * dilation]
+//
+// where positions outside x count as zero. The three operations below are linear in each operand, and the gradients of
+// each are the other two.
+#pragma once
+
+#include <gradus/dtype.h>
+
+#include <array>
+#include <cstdint>
+
+namespace gradus::cpu {
+
+using Spatial3 = std::array<std::int64_t, 3>;  // depth, height, width; 1 (or no padding) where there are fewer
+
+struct Convolution {
+  std::int64_t batch = 1, groups = 1, in_channels = 1, out_channels = 1;  // channels of all groups together
+  Spatial3 in{1, 1, 1}, kernel{1, 1, 1}, out{1, 1, 1};
+  Spatial3 stride{1, 1, 1}, dilation{1, 1, 1};
+  Spatial3 padding{0, 0, 0};  // before; how much there is after follows from `out`
+
+  friend bool operator==(const Convolution&, const Convolution&) = default;
+
+  static std::int64_t volume(const Spatial3& s) { return s[0] * s[1] * s[2]; }
+  std::int64_t weights() const { return out_channels * in_channels / groups * volume(kernel); }
+  // Multiplications of each of the three operations.
+  std::int64_t multiplications() const { return batch * volume(out) * weights(); }
+};
+
+// float32 and float64. Where there is enough work several threads share it, in pieces that depend on the sizes alone.
+void conv_forward(Dtype dtype, const Convolution& c, const void* x, const void* w, const void* bias, void* y);
+// gx from the gradient g of y: the transposed convolution of g.
+void conv_backward_data(Dtype dtype, const Convolution& c, const void* g, const void* w, void* gx);
+void conv_backward_weight(Dtype dtype, const Convolution& c, const void* g, const void* x, void* gw);
+
+}  // namespace gradus::cpu
