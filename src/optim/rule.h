@@ -12,27 +12,30 @@
 //   };
 //   template class OptimizerOf<LionOptions>;
 //
-// Optional:
-//   static const char* check(const Options&);                what options must be to each other; null: they are
-//   static constexpr std::array numbers{Number{"mu_product", 1.0}};        a parameter's state that is no tensor; the
-//                               constructor changes them in `now`
-//   static double initial(const Options&, const char* state);              what a new state tensor is filled with
-//   static Shape sizes(const Tensor& p, const char* state);                its sizes, where they are not the
-//   parameter's static std::vector<const char*> state(const Options&, const Tensor& p);       where names depend on the
-//   parameter static const char* check_parameter(const Options&, const Tensor& p);          null, or what the parameter
-//   must be static constexpr std::array points{"x", "z"};             for a rule that keeps an average of each
-//   parameter: its
-//                               name in the state, and the name of what it averages. Evaluation, checkpoints and
-//                               copies see the average (core/weight_view.h)
-//   static void show_training(const Options&, Tensor& p, const Tensor& x, const Tensor& z);
-//                               puts back the point that trains
+// Optional, for the state:
+//   static std::vector<const char*> state(const Options&, const Tensor& p);   where the names depend on the parameter
+//   static double initial(const Options&, const char* state);                 what a new tensor is filled with
+//   static Shape sizes(const Tensor& p, const char* state);                   its sizes, if they are not p's
+//   static bool fits(const Tensor& p, const char* state, const Shape& sizes);  whether a loaded tensor may have them
+//   static constexpr std::array numbers{Number{"mu_product", 1.0}};           state that is no tensor, with its start;
+//                                                          the rule's constructor changes it in `Moment& now`
+// For what options and parameters must be; null where they are:
+//   static const char* check(const Options&);
+//   static const char* check_parameter(const Options&, const Tensor& p);
+// Instead of `update`:
 //   static void update_whole(const Options&, Moment&, Tensor& p, const Tensor& g, std::span<Tensor> state);
-//                               instead of `update`, for a rule that sees a parameter as a whole (p contiguous)
-//   static bool whole(const Options&, const Tensor& p);     which of the two, where a rule has both
+//       for a rule that sees a parameter as a whole (p and g are contiguous)
+//   static bool whole(const Options&, const Tensor& p);
+//       which of the two, where a rule has both
 //   static void update_all(const Options&, std::vector<Entry>&, double loss, const std::function<Tensor()>& closure);
-//                               instead of `update`, for a rule that evaluates the loss as often as it likes: it has
-//                               one group, and makes its state itself
-//   static bool fits(const Tensor& p, const char* state, const Shape&);    whether loaded state may have these sizes
+//       for a rule that sees all parameters at once, and evaluates the loss as often as it likes; it has one group,
+//       and makes its state itself
+// For a rule that keeps an average of each parameter, which evaluation, checkpoints and copies see
+// (core/weight_view.h):
+//   static constexpr std::array points{"x", "z"};
+//       the average's name in the state, and the name of what it averages
+//   static void show_training(const Options&, Tensor& p, const Tensor& x, const Tensor& z);
+//       puts back the point that trains
 #pragma once
 
 #include <gradus/optim/optimizer.h>
