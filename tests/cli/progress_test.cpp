@@ -111,11 +111,12 @@ struct Terminal {
     size.ws_col = columns;
     ::ioctl(line.get(), TIOCSWINSZ, &size);
   }
+  // What has been written. The system passes it on in its own time: a mark at the end tells when all has come.
   std::string shown() {
-    ::fcntl(screen.get(), F_SETFL, O_NONBLOCK);
-    std::string text(65536, '\0');
-    const ssize_t got = ::read(screen.get(), text.data(), text.size());
-    text.resize(got > 0 ? static_cast<std::size_t>(got) : 0);
+    constexpr char mark = '\x1f';
+    if (::write(line.get(), &mark, 1) != 1) throw std::runtime_error("cannot write to the terminal");
+    std::string text;
+    for (char byte = 0; ::read(screen.get(), &byte, 1) == 1 && byte != mark;) text += byte;
     return text;
   }
 };
