@@ -14,6 +14,7 @@ const Rows& op_table() {
     add_sorting_rows(rows);
     add_loss_rows(rows);
     add_convolution_rows(rows);
+    add_pooling_rows(rows);
     return rows;
   }();
   return table;

@@ -10,6 +10,7 @@
 
 #include <gradus/convolution.h>
 #include <gradus/ops.h>
+#include <gradus/pooling.h>
 
 namespace gradus::nn {
 
@@ -101,6 +102,15 @@ Tensor cosine_similarity(const Tensor& x1, const Tensor& x2, std::int64_t dim = 
 Tensor normalize(const Tensor& x, double p = 2, std::int64_t dim = 1, double eps = 1e-12);
 
 // The operations of gradus/ops.h that PyTorch has here.
+using gradus::adaptive_avg_pool1d;
+using gradus::adaptive_avg_pool2d;
+using gradus::adaptive_avg_pool3d;
+using gradus::adaptive_max_pool1d;
+using gradus::adaptive_max_pool2d;
+using gradus::adaptive_max_pool3d;
+using gradus::avg_pool1d;
+using gradus::avg_pool2d;
+using gradus::avg_pool3d;
 using gradus::bilinear;
 using gradus::conv1d;
 using gradus::conv2d;
@@ -116,6 +126,9 @@ using gradus::leaky_relu;
 using gradus::linear;
 using gradus::log_softmax;
 using gradus::logsigmoid;
+using gradus::max_pool1d;
+using gradus::max_pool2d;
+using gradus::max_pool3d;
 using gradus::one_hot;
 using gradus::relu;
 using gradus::sigmoid;

@@ -1,0 +1,247 @@
+#include "kernels/cpu/pooling.h"
+
+#include <algorithm>
+
+#include "core/parallel.h"
+#include "kernels/cpu/reduce_rows.h"
+
+namespace gradus::cpu {
+
+namespace {
+
+using std::int64_t;
+
+constexpr int64_t kGrain = 16384;  // elements below which another thread does not pay
+
+template <class F>
+void for_planes(const Pooling& p, F&& plane) {
+  const int64_t each = std::max<int64_t>(1, std::max(p.in_size(), p.out_size()));
+  core::parallel_for(p.planes, std::max<int64_t>(1, kGrain / each), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) plane(i);
+  });
+}
+
+// Calls row(depth window, height window, first output element) for each row of the result.
+template <class F>
+void for_rows(const Pooling& p, F&& row) {
+  int64_t at = 0;
+  for (const Window& d : p.windows[0]) {
+    for (const Window& h : p.windows[1]) {
+      row(d, h, at);
+      at += static_cast<int64_t>(p.windows[2].size());
+    }
+  }
+}
+
+// The common case along a row: windows of one width and step, equally far apart.
+struct Even {
+  int64_t first = 0, count = 0;  // the output positions for which it holds
+  int64_t begin = 0, stride = 1, width = 1, step = 1;
+
+  explicit Even(const std::vector<Window>& windows) {
+    const auto reach = [](const Window& w) { return w.end - w.begin; };
+    const auto n = static_cast<int64_t>(windows.size());
+    const auto at = [&](int64_t i) -> const Window& { return windows[static_cast<std::size_t>(i)]; };
+    // Windows at the edges may be cut: those in the middle say what the others should be.
+    const int64_t middle = n / 2;
+    const int64_t distance = middle + 1 < n ? at(middle + 1).begin - at(middle).begin : 1;
+    const auto alike = [&](int64_t i) {
+      return reach(at(i)) == reach(at(middle)) && at(i).begin == at(middle).begin + (i - middle) * distance &&
+             at(i).count == at(middle).count;
+    };
+    first = middle;
+    while (first > 0 && alike(first - 1)) --first;
+    int64_t last = middle;
+    while (last < n && alike(last)) ++last;
+    count = last - first;
+    begin = at(first).begin;
+    stride = distance;
+    step = at(middle).step;
+    width = (reach(at(middle)) + step - 1) / step;
+  }
+};
+
+template <class T>
+GRADUS_INLINE bool beats(T value, T best) {
+  return value > best || value != value;
+}
+
+// One row of the result from several rows of x: `best` and `places` hold what was found so far.
+template <class T, int64_t stride_or_zero>
+struct MaxRowBody {
+  GRADUS_INLINE static void run(const T* x, int64_t place, int64_t n, int64_t width, int64_t step, int64_t any_stride,
+                                T* best, int64_t* places) {
+    const int64_t stride = stride_or_zero != 0 ? stride_or_zero : any_stride;
+    for (int64_t k = 0; k < width; ++k) {
+      const int64_t shift = k * step;
+      for (int64_t i = 0; i < n; ++i) {
+        const T value = x[i * stride + shift], old = best[i];
+        const bool better = (value > old) | (value != value);
+        best[i] = better ? value : old;
+        places[i] = better ? place + i * stride + shift : places[i];
+      }
+    }
+  }
+};
+
+template <class T>
+void max_row(const T* x, int64_t place, const Even& e, T* best, int64_t* places) {
+  const T* from = x + e.begin;
+  place += e.begin;
+  best += e.first;
+  places += e.first;
+  switch (e.stride) {
+    case 1:
+      return simd_call<MaxRowBody<T, 1>>(from, place, e.count, e.width, e.step, e.stride, best, places);
+    case 2:
+      return simd_call<MaxRowBody<T, 2>>(from, place, e.count, e.width, e.step, e.stride, best, places);
+    default:
+      return simd_call<MaxRowBody<T, 0>>(from, place, e.count, e.width, e.step, e.stride, best, places);
+  }
+}
+
+template <class T>
+void max_forward(const Pooling& p, const T* x_all, T* y_all, int64_t* places_all) {
+  const std::vector<Window>& across = p.windows[2];
+  if (p.out_size() == 0) return;
+  const Even even(across);
+  const auto n = static_cast<int64_t>(across.size());
+  for_planes(p, [&](int64_t plane) {
+    const T* x = x_all + plane * p.in_size();
+    for_rows(p, [&](const Window& d, const Window& h, int64_t at) {
+      T* y = y_all + plane * p.out_size() + at;
+      int64_t* places = places_all + plane * p.out_size() + at;
+      std::fill_n(y, n, -std::numeric_limits<T>::infinity());
+      for (int64_t i = 0; i < n; ++i) {
+        places[i] = (d.begin * p.in[1] + h.begin) * p.in[2] + across[static_cast<std::size_t>(i)].begin;
+      }
+      for (int64_t z = d.begin; z < d.end; z += d.step) {
+        for (int64_t r = h.begin; r < h.end; r += h.step) {
+          const int64_t line = (z * p.in[1] + r) * p.in[2];
+          const auto plain = [&](int64_t first, int64_t last) {
+            for (int64_t i = first; i < last; ++i) {
+              const Window& w = across[static_cast<std::size_t>(i)];
+              for (int64_t c = w.begin; c < w.end; c += w.step) {
+                if (!beats(x[line + c], y[i])) continue;
+                y[i] = x[line + c];
+                places[i] = line + c;
+              }
+            }
+          };
+          plain(0, even.first);
+          max_row(x + line, line, even, y, places);
+          plain(even.first + even.count, n);
+        }
+      }
+    });
+  });
+}
+
+template <class T>
+T divisor(const Pooling& p, int64_t a, int64_t b, int64_t c) {
+  return static_cast<T>(p.divisor != 0 ? p.divisor : a * b * c);
+}
+
+template <class T>
+struct SumBody {
+  GRADUS_INLINE static void run(const T* x, int64_t n, T* sum) {
+    *sum += reduce_row<SumOf<T>, T>(n, [=](int64_t i) GRADUS_LAMBDA { return x[i]; });
+  }
+};
+
+template <class T>
+void avg_forward(const Pooling& p, const T* x_all, T* y_all) {
+  const std::vector<Window>& across = p.windows[2];
+  for_planes(p, [&](int64_t plane) {
+    const T* x = x_all + plane * p.in_size();
+    for_rows(p, [&](const Window& d, const Window& h, int64_t at) {
+      T* y = y_all + plane * p.out_size() + at;
+      for (const Window& w : across) {
+        T sum = 0;
+        for (int64_t z = d.begin; z < d.end; ++z) {
+          for (int64_t r = h.begin; r < h.end; ++r) {
+            const T* line = x + (z * p.in[1] + r) * p.in[2];
+            if (w.end - w.begin >= 32) {
+              simd_call<SumBody<T>>(line + w.begin, w.end - w.begin, &sum);
+            } else {
+              for (int64_t c = w.begin; c < w.end; ++c) sum += line[c];
+            }
+          }
+        }
+        *y++ = sum / divisor<T>(p, d.count, h.count, w.count);
+      }
+    });
+  });
+}
+
+template <class T>
+void avg_backward(const Pooling& p, const T* g_all, T* gx_all) {
+  const std::vector<Window>& across = p.windows[2];
+  for_planes(p, [&](int64_t plane) {
+    T* gx = gx_all + plane * p.in_size();
+    std::fill_n(gx, p.in_size(), T(0));
+    for_rows(p, [&](const Window& d, const Window& h, int64_t at) {
+      const T* g = g_all + plane * p.out_size() + at;
+      for (const Window& w : across) {
+        const T share = *g++ / divisor<T>(p, d.count, h.count, w.count);
+        for (int64_t z = d.begin; z < d.end; ++z) {
+          for (int64_t r = h.begin; r < h.end; ++r) {
+            T* line = gx + (z * p.in[1] + r) * p.in[2];
+            for (int64_t c = w.begin; c < w.end; ++c) line[c] += share;
+          }
+        }
+      }
+    });
+  });
+}
+
+template <class T, class F>
+void for_places(int64_t planes, int64_t in_size, int64_t out_size, F&& plane) {
+  const int64_t each = std::max<int64_t>(1, std::max(in_size, out_size));
+  core::parallel_for(planes, std::max<int64_t>(1, kGrain / each), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) plane(i * in_size, i * out_size);
+  });
+}
+
+// Calls run(T{}) for the type that `dtype` names.
+template <class F>
+void with_type(Dtype dtype, F&& run) {
+  dtype == kFloat32 ? run(float{}) : run(double{});
+}
+
+}  // namespace
+
+void max_pool(Dtype dtype, const Pooling& p, const void* x, void* y, int64_t* places) {
+  with_type(dtype, [&]<class T>(T) { max_forward(p, static_cast<const T*>(x), static_cast<T*>(y), places); });
+}
+
+void pool_pick(Dtype dtype, int64_t planes, int64_t in_size, int64_t out_size, const void* x, const int64_t* places,
+               void* y) {
+  with_type(dtype, [&]<class T>(T) {
+    for_places<T>(planes, in_size, out_size, [&](int64_t in, int64_t out) {
+      const T* from = static_cast<const T*>(x) + in;
+      for (int64_t i = 0; i < out_size; ++i) static_cast<T*>(y)[out + i] = from[places[out + i]];
+    });
+  });
+}
+
+void pool_put(Dtype dtype, int64_t planes, int64_t in_size, int64_t out_size, const void* g, const int64_t* places,
+              void* gx) {
+  with_type(dtype, [&]<class T>(T) {
+    for_places<T>(planes, in_size, out_size, [&](int64_t in, int64_t out) {
+      T* to = static_cast<T*>(gx) + in;
+      std::fill_n(to, in_size, T(0));
+      for (int64_t i = 0; i < out_size; ++i) to[places[out + i]] += static_cast<const T*>(g)[out + i];
+    });
+  });
+}
+
+void avg_pool(Dtype dtype, const Pooling& p, const void* x, void* y) {
+  with_type(dtype, [&]<class T>(T) { avg_forward(p, static_cast<const T*>(x), static_cast<T*>(y)); });
+}
+
+void avg_pool_backward(Dtype dtype, const Pooling& p, const void* g, void* gx) {
+  with_type(dtype, [&]<class T>(T) { avg_backward(p, static_cast<const T*>(g), static_cast<T*>(gx)); });
+}
+
+}  // namespace gradus::cpu

@@ -1,0 +1,43 @@
+// Pooling over windows of up to three spatial dimensions: x [planes, in...], y [planes, out...], contiguous.
+#pragma once
+
+#include <gradus/dtype.h>
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+namespace gradus::cpu {
+
+// The input positions begin, begin + step, ... below end, for one output position along one dimension.
+struct Window {
+  std::int64_t begin, end, step;
+  std::int64_t count;  // what a mean along this dimension divides by
+};
+
+struct Pooling {
+  std::int64_t planes = 0;
+  std::array<std::int64_t, 3> in{1, 1, 1};
+  std::array<std::vector<Window>, 3> windows;  // of depth, height and width; none is empty
+  std::int64_t divisor = 0;                    // of a mean; 0: the product of the windows' counts
+
+  std::int64_t in_size() const { return in[0] * in[1] * in[2]; }
+  std::int64_t out_size() const {
+    return static_cast<std::int64_t>(windows[0].size() * windows[1].size() * windows[2].size());
+  }
+};
+
+// y = the largest element of each window, and where it stands in its plane (the first of equal ones; a NaN wins).
+void max_pool(Dtype dtype, const Pooling& pooling, const void* x, void* y, std::int64_t* places);
+
+// y[p, i] = x[p, places[p, i]], and its gradient: gx[p, places[p, i]] += g[p, i], gx zero elsewhere.
+void pool_pick(Dtype dtype, std::int64_t planes, std::int64_t in_size, std::int64_t out_size, const void* x,
+               const std::int64_t* places, void* y);
+void pool_put(Dtype dtype, std::int64_t planes, std::int64_t in_size, std::int64_t out_size, const void* g,
+              const std::int64_t* places, void* gx);
+
+// y = the mean of each window, and its gradient.
+void avg_pool(Dtype dtype, const Pooling& pooling, const void* x, void* y);
+void avg_pool_backward(Dtype dtype, const Pooling& pooling, const void* g, void* gx);
+
+}  // namespace gradus::cpu

@@ -1,0 +1,291 @@
+// Pooling. A mean is linear in its input. A maximum is too, once it is known where each one stands: its gradient puts
+// to those places, and the gradient of that picks from them.
+#include <gradus/op.h>
+#include <gradus/ops.h>
+#include <gradus/pooling.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "core/tensor_access.h"
+#include "kernels/cpu/pooling.h"
+#include "ops/elementwise.h"
+
+namespace gradus {
+
+using namespace ops;
+
+namespace {
+
+using cpu::Pooling;
+using cpu::Window;
+
+Tensor operand(const Tensor& x) { return x.to(compute_type(x.dtype())).contiguous(); }
+
+// What a pooling of maxima found: [planes, out] positions in [0, in_size).
+struct Places {
+  Tensor places;
+  Shape in, out;
+  std::int64_t planes, in_size, out_size;
+};
+
+Tensor put(const Places& where, const Tensor& g);
+
+struct Pick final : Op {
+  Places where;
+  explicit Pick(Places w) : where(std::move(w)) {}
+  const char* name() const override { return "max_pool_pick"; }
+  Tensor forward(const Tensor& x_given) {
+    const Tensor x = operand(x_given);
+    const Tensor y = detail::make_empty(where.out, x.dtype(), x.device());
+    cpu::pool_pick(x.dtype(), where.planes, where.in_size, where.out_size, x.data_ptr(),
+                   where.places.data_ptr<std::int64_t>(), y.data_ptr());
+    return y.to(x_given.dtype());
+  }
+  void backward(const Tensor& g, Grads gx) override { gx[0] = put(where, g); }
+};
+
+struct Put final : Op {
+  Places where;
+  explicit Put(Places w) : where(std::move(w)) {}
+  const char* name() const override { return "max_pool_backward"; }
+  Tensor forward(const Tensor& g_given) {
+    const Tensor g = operand(g_given);
+    const Tensor gx = detail::make_empty(where.in, g.dtype(), g.device());
+    cpu::pool_put(g.dtype(), where.planes, where.in_size, where.out_size, g.data_ptr(),
+                  where.places.data_ptr<std::int64_t>(), gx.data_ptr());
+    return gx.to(g_given.dtype());
+  }
+  void backward(const Tensor& gg, Grads gx) override { gx[0] = apply(Pick(where), gg); }
+  std::int64_t flops(const Tensor&, const Tensor& g) const { return g.numel(); }
+};
+
+Tensor put(const Places& where, const Tensor& g) { return apply(Put(where), g); }
+
+std::int64_t window_elements(const Pooling& p) {
+  std::int64_t total = p.planes;
+  for (const auto& windows : p.windows) {
+    std::int64_t sum = 0;
+    for (const Window& w : windows) sum += (w.end - w.begin + w.step - 1) / w.step;
+    total *= sum;
+  }
+  return total;
+}
+
+struct MaxPool final : Op {
+  Pooling pooling;
+  Places where;
+  MaxPool(Pooling p, const Shape& in, const Shape& out)
+      : pooling(std::move(p)), where{Tensor(), in, out, pooling.planes, pooling.in_size(), pooling.out_size()} {}
+  const char* name() const override { return "max_pool"; }
+  Tensor forward(const Tensor& x_given) {
+    const Tensor x = operand(x_given);
+    const Tensor y = detail::make_empty(where.out, x.dtype(), x.device());
+    where.places = detail::make_empty(where.out, kInt64, x.device());
+    cpu::max_pool(x.dtype(), pooling, x.data_ptr(), y.data_ptr(), where.places.data_ptr<std::int64_t>());
+    return y.to(x_given.dtype());
+  }
+  void backward(const Tensor& g, Grads gx) override { gx[0] = put(where, g); }
+  std::int64_t flops(const Tensor&, const Tensor&) const { return window_elements(pooling); }
+};
+
+struct AvgPool final : Op {
+  Pooling pooling;
+  Shape in, out;
+  bool backwards;
+  AvgPool(Pooling p, const Shape& i, const Shape& o, bool b) : pooling(std::move(p)), in(i), out(o), backwards(b) {}
+  const char* name() const override { return backwards ? "avg_pool_backward" : "avg_pool"; }
+  Tensor forward(const Tensor& x_given) {
+    const Tensor x = operand(x_given);
+    const Tensor y = detail::make_empty(backwards ? in : out, x.dtype(), x.device());
+    (backwards ? cpu::avg_pool_backward : cpu::avg_pool)(x.dtype(), pooling, x.data_ptr(), y.data_ptr());
+    return y.to(x_given.dtype());
+  }
+  void backward(const Tensor& g, Grads gx) override { gx[0] = apply(AvgPool(pooling, in, out, !backwards), g); }
+  std::int64_t flops(const Tensor&, const Tensor&) const { return window_elements(pooling); }
+};
+
+// --- windows and checks ---
+
+template <int N>
+std::string list(const Spatial<N>& values) {
+  Shape shape;
+  for (int i = 0; i < N; ++i) shape.push_back(values[i]);
+  return to_string(shape);
+}
+
+// The upper bound keeps sums and products of sizes from overflowing.
+template <int N>
+void check_range(const char* call, const char* what, const Spatial<N>& values, std::int64_t least) {
+  for (int i = 0; i < N; ++i) {
+    if (values[i] < least || values[i] > std::numeric_limits<std::int32_t>::max()) {
+      throw ValueError(std::string(call) + ": " + what + " must be at least " + std::to_string(least) +
+                       " and at most 2^31 - 1, got " + list(values));
+    }
+  }
+}
+
+template <int N>
+Pooling start(const char* call, const Tensor& x) {
+  if (x.dim() != N + 1 && x.dim() != N + 2) {
+    throw ShapeError(std::string(call) + ": need x of " + std::to_string(N + 2) + " dimensions (" +
+                     std::to_string(N + 1) + " without a batch), got " + to_string(x.sizes()));
+  }
+  if (!x.is_floating_point()) {
+    throw DtypeError(std::string(call) + ": needs a floating-point tensor, got " + to_string(x.dtype()));
+  }
+  Pooling p;
+  p.planes = 1;
+  const int outer = static_cast<int>(x.dim()) - N;
+  for (int d = 0; d < outer; ++d) p.planes *= x.sizes()[d];
+  for (auto& windows : p.windows) windows = {{0, 1, 1, 1}};
+  for (int i = 0; i < N; ++i) {
+    const std::int64_t size = x.sizes()[outer + i];
+    if (size == 0) {
+      throw ShapeError(std::string(call) + ": spatial sizes must not be 0, got " + to_string(x.sizes()));
+    }
+    p.in[static_cast<std::size_t>(i + 3 - N)] = size;
+  }
+  return p;
+}
+
+template <int N>
+Shape result_sizes(const Tensor& x, const Pooling& p) {
+  Shape out = x.sizes();
+  for (int i = 0; i < N; ++i) {
+    out[out.rank() - N + i] = static_cast<std::int64_t>(p.windows[static_cast<std::size_t>(i + 3 - N)].size());
+  }
+  return out;
+}
+
+template <int N>
+Pooling windows_of(const char* call, const Tensor& x, const Spatial<N>& kernel, const Spatial<N>& stride,
+                   const Spatial<N>& padding, const Spatial<N>& dilation, bool ceil_mode, bool count_padding) {
+  check_range(call, "kernel_size", kernel, 1);
+  check_range(call, "stride", stride, 1);
+  check_range(call, "padding", padding, 0);
+  check_range(call, "dilation", dilation, 1);
+  Pooling p = start<N>(call, x);
+  for (int i = 0; i < N; ++i) {
+    const auto d = static_cast<std::size_t>(i + 3 - N);
+    if (padding[i] > ((kernel[i] - 1) * dilation[i] + 1) / 2) {
+      throw ValueError(std::string(call) + ": padding must be at most half of the kernel, got padding " +
+                       list(padding) + ", kernel_size " + list(kernel) + " and dilation " + list(dilation));
+    }
+    const std::int64_t in = p.in[d], reach = dilation[i] * (kernel[i] - 1) + 1;
+    const std::int64_t room = in + 2 * padding[i] - reach + (ceil_mode ? stride[i] - 1 : 0);
+    std::int64_t out = room < 0 ? 0 : room / stride[i] + 1;
+    if (ceil_mode && (out - 1) * stride[i] >= in + padding[i]) --out;
+    if (out == 0) {
+      throw ShapeError(std::string(call) + ": the window does not fit: x " + to_string(x.sizes()) + ", kernel_size " +
+                       list(kernel) + ", padding " + list(padding) + ", dilation " + list(dilation));
+    }
+    p.windows[d].clear();
+    for (std::int64_t o = 0; o < out; ++o) {
+      const std::int64_t first = o * stride[i] - padding[i], past = first + reach;
+      Window w{first, std::min(past, in), dilation[i], std::min(past, in + padding[i]) - first};
+      while (w.begin < 0) w.begin += dilation[i];
+      if (w.begin >= w.end) {
+        throw ShapeError(std::string(call) + ": a window would hold nothing but padding: x " + to_string(x.sizes()) +
+                         ", kernel_size " + list(kernel) + ", padding " + list(padding) + ", dilation " +
+                         list(dilation));
+      }
+      if (!count_padding) w.count = w.end - w.begin;
+      p.windows[d].push_back(w);
+    }
+  }
+  return p;
+}
+
+template <int N>
+Pooling adaptive_windows(const char* call, const Tensor& x, const Spatial<N>& size) {
+  Pooling p = start<N>(call, x);
+  for (int i = 0; i < N; ++i) {
+    const auto d = static_cast<std::size_t>(i + 3 - N);
+    const std::int64_t in = p.in[d], out = size[i] == kSameSize ? in : size[i];
+    if (out < 0 || out > std::numeric_limits<std::int32_t>::max()) {
+      throw ValueError(std::string(call) + ": output_size must not be negative, nor above 2^31 - 1, got " + list(size));
+    }
+    p.windows[d].clear();
+    for (std::int64_t o = 0; o < out; ++o) {
+      const std::int64_t begin = o * in / out, end = ((o + 1) * in + out - 1) / out;
+      p.windows[d].push_back({begin, end, 1, end - begin});
+    }
+  }
+  return p;
+}
+
+template <int N>
+Tensor max_pool(const char* call, const Tensor& x, const Spatial<N>& kernel, const std::optional<Spatial<N>>& stride,
+                const Spatial<N>& padding, const Spatial<N>& dilation, bool ceil_mode) {
+  Pooling p = windows_of(call, x, kernel, stride.value_or(kernel), padding, dilation, ceil_mode, false);
+  const Shape out = result_sizes<N>(x, p);
+  return apply(MaxPool(std::move(p), x.sizes(), out), x);
+}
+
+template <int N>
+Tensor avg_pool(const char* call, const Tensor& x, const Spatial<N>& kernel, const std::optional<Spatial<N>>& stride,
+                const Spatial<N>& padding, bool ceil_mode, bool count_include_pad,
+                std::optional<std::int64_t> divisor_override = {}) {
+  if (divisor_override && *divisor_override == 0) {
+    throw ValueError(std::string(call) + ": divisor_override must not be 0");
+  }
+  Pooling p =
+      windows_of(call, x, kernel, stride.value_or(kernel), padding, Spatial<N>(1), ceil_mode, count_include_pad);
+  p.divisor = divisor_override.value_or(0);
+  const Shape out = result_sizes<N>(x, p);
+  return apply(AvgPool(std::move(p), x.sizes(), out, false), x);
+}
+
+template <int N>
+Tensor adaptive_avg(const char* call, const Tensor& x, const Spatial<N>& size) {
+  Pooling p = adaptive_windows(call, x, size);
+  const Shape out = result_sizes<N>(x, p);
+  return apply(AvgPool(std::move(p), x.sizes(), out, false), x);
+}
+
+template <int N>
+Tensor adaptive_max(const char* call, const Tensor& x, const Spatial<N>& size) {
+  Pooling p = adaptive_windows(call, x, size);
+  const Shape out = result_sizes<N>(x, p);
+  return apply(MaxPool(std::move(p), x.sizes(), out), x);
+}
+
+}  // namespace
+
+Tensor max_pool1d(const Tensor& x, const Spatial<1>& kernel_size, const std::optional<Spatial<1>>& stride,
+                  const Spatial<1>& padding, const Spatial<1>& dilation, bool ceil_mode) {
+  return max_pool<1>("max_pool1d", x, kernel_size, stride, padding, dilation, ceil_mode);
+}
+Tensor max_pool2d(const Tensor& x, const Spatial<2>& kernel_size, const std::optional<Spatial<2>>& stride,
+                  const Spatial<2>& padding, const Spatial<2>& dilation, bool ceil_mode) {
+  return max_pool<2>("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode);
+}
+Tensor max_pool3d(const Tensor& x, const Spatial<3>& kernel_size, const std::optional<Spatial<3>>& stride,
+                  const Spatial<3>& padding, const Spatial<3>& dilation, bool ceil_mode) {
+  return max_pool<3>("max_pool3d", x, kernel_size, stride, padding, dilation, ceil_mode);
+}
+
+Tensor avg_pool1d(const Tensor& x, const Spatial<1>& kernel_size, const std::optional<Spatial<1>>& stride,
+                  const Spatial<1>& padding, bool ceil_mode, bool count_include_pad) {
+  return avg_pool<1>("avg_pool1d", x, kernel_size, stride, padding, ceil_mode, count_include_pad);
+}
+Tensor avg_pool2d(const Tensor& x, const Spatial<2>& kernel_size, const std::optional<Spatial<2>>& stride,
+                  const Spatial<2>& padding, bool ceil_mode, bool count_include_pad,
+                  std::optional<std::int64_t> divisor_override) {
+  return avg_pool<2>("avg_pool2d", x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override);
+}
+Tensor avg_pool3d(const Tensor& x, const Spatial<3>& kernel_size, const std::optional<Spatial<3>>& stride,
+                  const Spatial<3>& padding, bool ceil_mode, bool count_include_pad,
+                  std::optional<std::int64_t> divisor_override) {
+  return avg_pool<3>("avg_pool3d", x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override);
+}
+
+Tensor adaptive_avg_pool1d(const Tensor& x, const Spatial<1>& s) { return adaptive_avg("adaptive_avg_pool1d", x, s); }
+Tensor adaptive_avg_pool2d(const Tensor& x, const Spatial<2>& s) { return adaptive_avg("adaptive_avg_pool2d", x, s); }
+Tensor adaptive_avg_pool3d(const Tensor& x, const Spatial<3>& s) { return adaptive_avg("adaptive_avg_pool3d", x, s); }
+Tensor adaptive_max_pool1d(const Tensor& x, const Spatial<1>& s) { return adaptive_max("adaptive_max_pool1d", x, s); }
+Tensor adaptive_max_pool2d(const Tensor& x, const Spatial<2>& s) { return adaptive_max("adaptive_max_pool2d", x, s); }
+Tensor adaptive_max_pool3d(const Tensor& x, const Spatial<3>& s) { return adaptive_max("adaptive_max_pool3d", x, s); }
+
+}  // namespace gradus
