@@ -68,6 +68,14 @@ TEST(ClipGrad, NormsOfManyTensors) {
   EXPECT_EQ(nn::utils::get_total_norm(optim::Params{}).item(), 0);
 }
 
+TEST(ClipGrad, ANanAnywhereIsTheNorm) {
+  const Tensor fine = tensor({1.0, 2.0}), bad = tensor({5.0, std::nan(""), 7.0});
+  for (double p : {1.0, 2.0, 3.0, kInf}) {
+    EXPECT_TRUE(std::isnan(nn::utils::get_total_norm({fine, bad}, p).item())) << p;
+    EXPECT_TRUE(std::isnan(nn::utils::get_total_norm({bad, fine}, p).item())) << p;
+  }
+}
+
 TEST(ClipGrad, ScalesDownAndNeverUp) {
   for (double max_norm : {0.0, 1.0, 300.0, 1e4, kInf}) {
     const auto grads = assorted();
