@@ -8,6 +8,7 @@
 namespace gradus::io::zip {
 
 inline constexpr std::string_view kLocalSignature{"PK\3\4", 4};
+inline constexpr std::string_view kDescriptorSignature{"PK\7\x08", 4};
 inline constexpr std::string_view kCentralSignature{"PK\1\2", 4};
 inline constexpr std::string_view kEndSignature{"PK\5\6", 4};
 inline constexpr std::string_view kEnd64Signature{"PK\6\6", 4};

@@ -124,6 +124,21 @@ TEST(PyTorch, SavesLargeNumbersOfTensors) {
   for (std::int64_t i = 0; i < 70000; i += 7) ASSERT_EQ(back.as_tensor({i}).item<std::int64_t>(), i);
 }
 
+TEST(PyTorch, LargeTensorsAreWrittenAndChecked) {
+  const TempFolder folder;
+  const Value large = Value::dict({{"a", arange(300000)}, {"b", tensor({1.5})}, {"c", arange(400000).to(kFloat32)}});
+  save_pytorch(folder / "a.pth", large);
+  EXPECT_EQ(difference(load_pytorch(folder / "a.pth", {.verify = true}), large), "");
+  std::string bytes = file_bytes(folder / "a.pth");
+  for (const std::string_view name : {"data/0", "data/2"}) {
+    const std::size_t at = bytes.find(name) + 1000;
+    bytes[at] = static_cast<char>(bytes[at] ^ 1);
+    put_file(folder / "b.pth", bytes);
+    EXPECT_THAT(message_of<IoError>([&] { load_pytorch(folder / "b.pth", {.verify = true}); }), HasSubstr(name));
+    bytes[at] = static_cast<char>(bytes[at] ^ 1);
+  }
+}
+
 TEST(PyTorch, RefusesToSaveWhatTheFormatCannotHold) {
   const TempFolder folder;
   Tensor x = arange(4);
