@@ -22,7 +22,6 @@ std::size_t magic_end(std::string_view file) {
 class LegacyHost : public PickleHost {
  public:
   explicit LegacyHost(const std::shared_ptr<Source>& source) : source_(source) {}
-  void set_big_endian() { big_endian_ = true; }
 
   std::variant<PickledStorage, Tensor> persistent(const Value& id) override {
     if (id.is(Value::Kind::Tuple) && id.size() > 0 && id.at({0}).is(Value::Kind::String) &&
@@ -41,7 +40,7 @@ class LegacyHost : public PickleHost {
     if (known.id.type_name != wanted.type_name || known.id.size != wanted.size) {
       source_->fail(fmt::format("storage '{}' is said to be of two types or sizes", wanted.key));
     }
-    PickledStorage storage{known.memory, wanted.type.elements, wanted.type.dtype, big_endian_, 0, wanted.size};
+    PickledStorage storage{known.memory, wanted.type.elements, wanted.type.dtype, false, 0, wanted.size};
     if (!wanted.view.is_none()) restrict_to(storage, wanted.view);
     return storage;
   }
@@ -66,7 +65,7 @@ class LegacyHost : public PickleHost {
       const std::size_t offset = at.position();
       at.take(static_cast<std::uint64_t>(pending.id.nbytes));
       fill_storage(*pending.memory, source_, offset, static_cast<std::size_t>(pending.id.nbytes),
-                   {pending.id.type.element_size, pending.id.type.dtype == kBool, big_endian_});
+                   {pending.id.type.element_size, pending.id.type.dtype == kBool, false});
       ++read;
     }
     if (read != storages_.size()) at.fail(fmt::format("has {} storages, needs {}", read, storages_.size()));
@@ -95,7 +94,6 @@ class LegacyHost : public PickleHost {
   }
 
   std::shared_ptr<Source> source_;
-  bool big_endian_ = false;
   std::map<std::string, Pending> storages_;
   std::vector<std::pair<Tensor, std::int64_t>> tensors_;
 };
@@ -108,12 +106,9 @@ Value read_pytorch_legacy(const std::shared_ptr<Source>& source) {
   Cursor at(*source, "the checkpoint", magic_end(source->bytes()), source->size());
   const Value version = read_pickle(*source, at, nullptr);
   if (!version.is(Value::Kind::Int) || version.as_int() != 1001) at.fail("has an unknown version of the stream format");
-  const Value machine = read_pickle(*source, at, nullptr);
-  if (!machine.contains({"little_endian"}) || !machine.at({"little_endian"}).is(Value::Kind::Bool)) {
-    at.fail("does not say in which order its bytes are");
-  }
+  // The machine that wrote it. Its byte order does not matter: storages are little-endian in any case.
+  read_pickle(*source, at, nullptr);
   LegacyHost host(source);
-  if (!machine.as_bool({"little_endian"})) host.set_big_endian();
   Value value = read_pickle(*source, at, &host);
   host.read_storages(at, read_pickle(*source, at, nullptr));
   if (at.left() != 0) at.fail("goes on behind its end");
