@@ -22,7 +22,7 @@ struct BlerPoint {
 };
 
 struct BlerOptions {
-  std::int64_t errors = 2000;      // a point ends when each decoder has made so many,
+  std::int64_t errors = 8000;      // a point ends when each decoder has made so many,
   std::int64_t blocks = 10000000;  // or after so many blocks
 };
 

@@ -32,11 +32,6 @@ bool match(std::string_view name, std::string_view pattern, std::vector<std::str
 
 }  // namespace
 
-bool matches(std::string_view name, std::string_view pattern) {
-  std::vector<std::string_view> stars;
-  return match(name, pattern, stars);
-}
-
 std::string renamed(std::string name, const std::vector<Rename>& rules) {
   std::vector<std::string_view> stars;
   for (const auto& [pattern, replacement] : rules) {

@@ -2,13 +2,9 @@
 #include <gradus/io.h>
 #include <gradus/nn.h>
 #include <gtest/gtest.h>
-#include <sys/wait.h>
-
-#include <cstdio>
 
 #include "cli/ckpt_leaves.h"
-#include "support/paths.h"
-#include "support/temp_folder.h"
+#include "support/command.h"
 
 namespace gradus::cli {
 namespace {
@@ -23,12 +19,8 @@ struct Result {
 };
 
 Result gradus_ckpt(const std::string& arguments) {
-  const std::string command = "'" + test::command_path() + "' ckpt " + arguments + " 2>&1";
-  FILE* pipe = ::popen(command.c_str(), "r");
-  std::string text;
-  char buffer[4096];
-  for (std::size_t got; (got = std::fread(buffer, 1, sizeof buffer, pipe)) > 0;) text.append(buffer, got);
-  return {WEXITSTATUS(::pclose(pipe)), text};
+  const test::CommandResult run = test::run_gradus("ckpt " + arguments + " 2>&1");
+  return {run.status, run.out};
 }
 
 std::string fixture(const std::string& name) { return test::source_path("tests/fixtures/" + name); }

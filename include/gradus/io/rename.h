@@ -18,7 +18,4 @@ struct Rename {
 // The name after all rules, one after the other. ValueError if a replacement has more stars than its pattern.
 std::string renamed(std::string name, const std::vector<Rename>& rules);
 
-// Whether the name matches a pattern with stars.
-bool matches(std::string_view name, std::string_view pattern);
-
 }  // namespace gradus::io
