@@ -15,6 +15,8 @@ const Rows& op_table() {
     add_loss_rows(rows);
     add_convolution_rows(rows);
     add_pooling_rows(rows);
+    add_normalization_rows(rows);
+    add_resampling_rows(rows);
     return rows;
   }();
   return table;

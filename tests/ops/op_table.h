@@ -58,6 +58,8 @@ void add_sorting_rows(Rows& rows);
 void add_loss_rows(Rows& rows);
 void add_convolution_rows(Rows& rows);
 void add_pooling_rows(Rows& rows);
+void add_normalization_rows(Rows& rows);
+void add_resampling_rows(Rows& rows);
 
 // Cases that suit an element-wise operation of n inputs: matrices, 3-d, empty, one element, 0-d, and broadcasting.
 std::vector<Sizes> elementwise_cases(int n);

@@ -293,7 +293,7 @@ TEST(OpTableItself, HasARowForEveryDeclaredOperation) {
   for (const Row& row : op_table()) rows.insert(row.name.substr(0, row.name.find(' ')));
   std::set<std::string> declared = declared_functions("include/gradus/ops.h");
   EXPECT_GT(declared.size(), 100u);
-  for (const char* header : {"nn/functional.h", "convolution.h", "pooling.h"})
+  for (const char* header : {"nn/functional.h", "convolution.h", "pooling.h", "normalization.h", "resampling.h"})
     declared.merge(declared_functions(std::string("include/gradus/") + header));
   for (const std::string& name : declared)
     EXPECT_TRUE(rows.count(name) || exempt.count(name)) << name << " has no row in tests/ops/rows_*.cpp";
@@ -318,7 +318,7 @@ TEST(OpTableItself, TriesEmptyAndOneElementInputs) {
     }
   }
   // One element has no variance; its deviation from the mean is 0, where the root has no slope.
-  one.insert({"var", "std"});
+  one.insert({"var", "std", "group_norm"});
   EXPECT_EQ(all, empty);
   EXPECT_EQ(all, one);
 }

@@ -9,8 +9,10 @@
 #pragma once
 
 #include <gradus/convolution.h>
+#include <gradus/normalization.h>
 #include <gradus/ops.h>
 #include <gradus/pooling.h>
+#include <gradus/resampling.h>
 
 namespace gradus::nn {
 
@@ -111,6 +113,7 @@ using gradus::adaptive_max_pool3d;
 using gradus::avg_pool1d;
 using gradus::avg_pool2d;
 using gradus::avg_pool3d;
+using gradus::batch_norm;
 using gradus::bilinear;
 using gradus::conv1d;
 using gradus::conv2d;
@@ -119,9 +122,16 @@ using gradus::conv_transpose1d;
 using gradus::conv_transpose2d;
 using gradus::conv_transpose3d;
 using gradus::dropout;
+using gradus::dropout1d;
+using gradus::dropout2d;
+using gradus::dropout3d;
 using gradus::elu;
 using gradus::embedding;
 using gradus::gelu;
+using gradus::group_norm;
+using gradus::instance_norm;
+using gradus::interpolate;
+using gradus::layer_norm;
 using gradus::leaky_relu;
 using gradus::linear;
 using gradus::log_softmax;
@@ -130,6 +140,9 @@ using gradus::max_pool1d;
 using gradus::max_pool2d;
 using gradus::max_pool3d;
 using gradus::one_hot;
+using gradus::pad;
+using gradus::pixel_shuffle;
+using gradus::pixel_unshuffle;
 using gradus::relu;
 using gradus::sigmoid;
 using gradus::silu;

@@ -1,0 +1,34 @@
+// Normalisation: of batches, layers, groups and instances. All see x as [batch, groups, channels, space], contiguous,
+// take moments of each group (of each sample by itself, or over the batch too), and scale by a weight and a bias for
+// each channel of each group. float32 and float64.
+#pragma once
+
+#include <gradus/dtype.h>
+
+#include <cstdint>
+
+namespace gradus::cpu {
+
+struct Normalization {
+  std::int64_t batch = 1, groups = 1, channels = 1, space = 1;
+  bool over_batch = false;  // then channels is 1
+
+  std::int64_t moments() const { return over_batch ? groups : batch * groups; }
+  std::int64_t per_moment() const { return channels * space * (over_batch ? batch : 1); }
+  std::int64_t weights() const { return groups * channels; }
+  std::int64_t numel() const { return batch * groups * channels * space; }
+};
+
+// The mean and the mean square deviation of each group. None is empty.
+void moments(Dtype dtype, const Normalization& n, const void* x, void* mean, void* var);
+
+// y = (x - mean) * rstd * weight + bias; null stands for a weight of 1 and for no bias.
+void normalize(Dtype dtype, const Normalization& n, const void* x, const void* mean, const void* rstd,
+               const void* weight, const void* bias, void* y);
+
+// Gradients from the gradient g of y. With `constant`, mean and rstd do not depend on x; x is not read then unless gw
+// is wanted. Null pointers: no weight, and gradients that are not wanted (gw and gb go together).
+void normalize_backward(Dtype dtype, const Normalization& n, bool constant, const void* g, const void* x,
+                        const void* mean, const void* rstd, const void* weight, void* gx, void* gw, void* gb);
+
+}  // namespace gradus::cpu
