@@ -96,6 +96,14 @@ TEST(Progress, PrintsPlainLinesWhereThereIsNoTerminal) {
             "train  400/400  32 steps/s  loss 0.25  in 12.5 s  x\n");
 }
 
+// False in a container without /dev/pts.
+bool terminals_exist() {
+  const Fd screen(::posix_openpt(O_RDWR | O_NOCTTY));
+  char name[128];
+  return screen.get() >= 0 && ::unlockpt(screen.get()) == 0 && ::ptsname_r(screen.get(), name, sizeof name) == 0 &&
+         ::access(name, R_OK | W_OK) == 0;
+}
+
 // A terminal that nobody looks at.
 struct Terminal {
   Fd screen;
@@ -122,6 +130,7 @@ struct Terminal {
 };
 
 TEST(Progress, RedrawsALineInPlaceOnATerminal) {
+  if (!terminals_exist()) GTEST_SKIP() << "no pseudo-terminals here";
   Terminal terminal(70);
   fake_time = 0;
   Progress progress("t", 2048, {terminal.line.get(), 5.0, fake_now});
@@ -144,6 +153,7 @@ TEST(Progress, RedrawsALineInPlaceOnATerminal) {
 }
 
 TEST(Progress, CoversALongerLineAndEndsAnOpenOne) {
+  if (!terminals_exist()) GTEST_SKIP() << "no pseudo-terminals here";
   Terminal terminal(80);
   fake_time = 0;
   {
