@@ -5,6 +5,7 @@
 #include "autograd/inplace.h"
 #include "core/tensor_access.h"
 #include "kernels/cpu/elementwise.h"
+#include "ops/elementwise.h"
 
 namespace gradus {
 
@@ -71,7 +72,7 @@ Tensor& Tensor::copy_(const Tensor& source) {
     detail::commit_inplace("copy_", *this, values);
   } else {
     detail::check_inplace("copy_", *this);
-    detail::copy_data(*this, values);
+    detail::copy_data(*this, ops::disturbs(*this, values) ? values.detach().clone() : values);
   }
   return *this;
 }

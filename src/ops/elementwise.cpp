@@ -25,12 +25,16 @@ const std::byte* end_of(const detail::TensorImpl& x) {
   return x.data + (last + 1) * element_size(x.dtype);
 }
 
-// Whether writing `into` changes elements of x that are read later: their memory overlaps, but not place for place.
-bool disturbs(const detail::TensorImpl& into, const detail::TensorImpl& x) {
+}  // namespace
+
+bool disturbs(const Tensor& into_tensor, const Tensor& x_tensor) {
+  const detail::TensorImpl &into = *into_tensor.impl(), &x = *x_tensor.impl();
   if (into.storage.get() != x.storage.get() || into.numel == 0 || x.numel == 0) return false;
   if (into.data == x.data && into.sizes == x.sizes && into.strides == x.strides) return false;
   return into.data < end_of(x) && x.data < end_of(into);
 }
+
+namespace {
 
 bool is_plain(const Tensor& x, Dtype dtype, const Shape& sizes) {
   const detail::TensorImpl& impl = *x.impl();
@@ -46,7 +50,7 @@ Tensor run_elementwise(const char* name, cpu::Loop loop, const void* formula, st
   const std::size_t count = ins.size();
   for (std::size_t i = 0; i < count; ++i) {
     xs[i] = ins[i];
-    if (into.defined() && disturbs(*into.impl(), *ins[i]->impl())) {
+    if (into.defined() && disturbs(into, *ins[i])) {
       copies[i] = ins[i]->detach().clone();
       xs[i] = &copies[i];
     }

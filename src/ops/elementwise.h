@@ -28,6 +28,9 @@ enum class Types { floating, numeric, all };
 Tensor run_elementwise(const char* name, cpu::Loop loop, const void* formula, std::span<const Tensor* const> ins,
                        Dtype compute, Dtype result, const Tensor& into = Tensor());
 
+// Whether writing `into` changes elements of x that are read later: their memory overlaps, but not place for place.
+bool disturbs(const Tensor& into, const Tensor& x);
+
 // The type to compute in: bfloat16 is stored only, and computes in float32.
 inline Dtype compute_type(Dtype dtype) { return dtype == kBFloat16 ? kFloat32 : dtype; }
 

@@ -303,6 +303,16 @@ TEST(InPlace, OperandsThatOverlapTheResultAreReadFirst) {
   EXPECT_EQ(line.sum().item<double>(), 1 + 2 * 1999);
 }
 
+TEST(InPlace, CopyReadsASourceThatOverlapsFirst) {
+  Tensor square = arange(9, {.dtype = kFloat32}).view({3, 3});
+  square.copy_(square.t());
+  EXPECT_EQ(square.to_vector<float>(), (std::vector<float>{0, 3, 6, 1, 4, 7, 2, 5, 8}));
+  Tensor line = arange(2000);
+  line.narrow(0, 1, 1999).copy_(line.narrow(0, 0, 1999));
+  EXPECT_EQ(line[0].item<int>(), 0);
+  EXPECT_TRUE(equal(line.narrow(0, 1, 1999), arange(1999)));
+}
+
 TEST(InPlace, RefusesWhatWouldChangeTheKind) {
   Tensor whole = tensor({1, 2});
   EXPECT_THROW(whole.mul_(0.5), DtypeError);
