@@ -7,6 +7,8 @@
 #include <gradus/memory.h>
 #include <gradus/models/autoencoder.h>
 #include <gradus/models/gan.h>
+#include <gradus/models/lenet.h>
+#include <gradus/models/resnet.h>
 #include <gradus/nn.h>
 #include <gradus/op.h>
 #include <gradus/ops.h>

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <gradus/nn/activation.h>
+#include <gradus/nn/chain.h>
 #include <gradus/nn/containers.h>
+#include <gradus/nn/convolution.h>
 #include <gradus/nn/dropout.h>
 #include <gradus/nn/embedding.h>
 #include <gradus/nn/freeze.h>
@@ -11,3 +13,7 @@
 #include <gradus/nn/linear.h>
 #include <gradus/nn/loss.h>
 #include <gradus/nn/module.h>
+#include <gradus/nn/normalization.h>
+#include <gradus/nn/padding.h>
+#include <gradus/nn/pooling.h>
+#include <gradus/nn/upsampling.h>

@@ -17,7 +17,7 @@ template <int N>
 class Spatial {
  public:
   template <std::integral T>
-  Spatial(T all) {
+  Spatial(T all) : single_(true) {
     values_.fill(static_cast<std::int64_t>(all));
   }
   Spatial(std::initializer_list<std::int64_t> each) {
@@ -28,10 +28,12 @@ class Spatial {
   }
   std::int64_t operator[](int i) const { return values_[static_cast<std::size_t>(i)]; }
   std::int64_t& operator[](int i) { return values_[static_cast<std::size_t>(i)]; }
-  friend bool operator==(const Spatial&, const Spatial&) = default;
+  bool is_single() const { return single_; }  // given as one number: modules print it so
+  friend bool operator==(const Spatial& a, const Spatial& b) { return a.values_ == b.values_; }
 
  private:
   std::array<std::int64_t, N> values_{};
+  bool single_ = false;
 };
 
 // The padding of a convolution: zeros on both sides of each dimension, or a rule: "valid" is none, and with "same" the

@@ -1,3 +1,4 @@
+#include <gradus/nn/chain.h>
 #include <gradus/nn/containers.h>
 
 #include <algorithm>
@@ -26,9 +27,9 @@ Module& named(const char* type, const ModuleState& state, const std::string& nam
 }  // namespace
 
 Tensor Sequential::forward(const Tensor& x) {
-  Tensor y = x;
-  for (const auto& child : state()->children) y = (*child.module)(y);
-  return y;
+  std::vector<Module*> modules;
+  for (const auto& child : state()->children) modules.push_back(child.module.get());
+  return chain(x, std::span<Module* const>(modules));
 }
 
 Module& Sequential::operator[](std::int64_t index) {

@@ -4,8 +4,8 @@
 
 namespace gradus::nn {
 
-Dropout::Dropout(double p) : Module("Dropout", "p=" + repr(p) + ", inplace=False"), p_(p) {
-  if (!(p >= 0 && p <= 1)) throw ValueError("Dropout: p must be in [0, 1], got " + repr(p));
+Dropout::Dropout(const char* type, double p) : Module(type, "p=" + repr(p) + ", inplace=False"), p_(p) {
+  if (!(p >= 0 && p <= 1)) throw ValueError(std::string(type) + ": p must be in [0, 1], got " + repr(p));
 }
 
 }  // namespace gradus::nn

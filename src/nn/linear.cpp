@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "nn/initial.h"
 #include "nn/repr.h"
 
 namespace gradus::nn {
@@ -15,7 +16,9 @@ void check_features(const char* layer, std::initializer_list<std::int64_t> featu
   }
 }
 
-Parameter uniform(const Shape& sizes, std::int64_t fan_in, Dtype dtype) {
+}  // namespace
+
+Parameter uniform_parameter(const Shape& sizes, std::int64_t fan_in, Dtype dtype) {
   Tensor x = empty(sizes, {.dtype = dtype});
   if (fan_in > 0) {
     const double bound = 1 / std::sqrt(static_cast<double>(fan_in));
@@ -24,14 +27,12 @@ Parameter uniform(const Shape& sizes, std::int64_t fan_in, Dtype dtype) {
   return Parameter(x);
 }
 
-}  // namespace
-
 Linear::Linear(std::int64_t in_features, std::int64_t out_features, const LinearOptions& options)
     : Module("Linear", "in_features=" + std::to_string(in_features) + ", out_features=" + std::to_string(out_features) +
                            ", bias=" + repr(options.bias)) {
   check_features("Linear", {in_features, out_features});
-  weight = add("weight", uniform({out_features, in_features}, in_features, options.dtype));
-  bias = add("bias", options.bias ? uniform({out_features}, in_features, options.dtype) : Parameter());
+  weight = add("weight", uniform_parameter({out_features, in_features}, in_features, options.dtype));
+  bias = add("bias", options.bias ? uniform_parameter({out_features}, in_features, options.dtype) : Parameter());
 }
 
 Tensor Linear::forward(const Tensor& x) { return linear(x, weight, bias); }
@@ -42,8 +43,8 @@ Bilinear::Bilinear(std::int64_t in1_features, std::int64_t in2_features, std::in
                              ", in2_features=" + std::to_string(in2_features) +
                              ", out_features=" + std::to_string(out_features) + ", bias=" + repr(options.bias)) {
   check_features("Bilinear", {in1_features, in2_features, out_features});
-  weight = add("weight", uniform({out_features, in1_features, in2_features}, in1_features, options.dtype));
-  bias = add("bias", options.bias ? uniform({out_features}, in1_features, options.dtype) : Parameter());
+  weight = add("weight", uniform_parameter({out_features, in1_features, in2_features}, in1_features, options.dtype));
+  bias = add("bias", options.bias ? uniform_parameter({out_features}, in1_features, options.dtype) : Parameter());
 }
 
 Tensor Bilinear::forward(const Tensor& x1, const Tensor& x2) { return bilinear(x1, x2, weight, bias); }
@@ -54,7 +55,7 @@ Flatten::Flatten(std::int64_t start_dim, std::int64_t end_dim)
       end_dim_(end_dim) {}
 
 Unflatten::Unflatten(std::int64_t dim, const Shape& sizes)
-    : Module("Unflatten", "dim=" + std::to_string(dim) + ", unflattened_size=" + gradus::to_string(sizes)),
+    : Module("Unflatten", "dim=" + std::to_string(dim) + ", unflattened_size=" + tuple(sizes)),
       dim_(dim),
       sizes_(sizes) {}
 

@@ -1,0 +1,89 @@
+// Pooling as modules; the functions, and the sizes of their results, are in gradus/pooling.h.
+#pragma once
+
+#include <gradus/nn/module.h>
+#include <gradus/pooling.h>
+
+namespace gradus::nn {
+
+template <int N>
+struct MaxPoolOptions {
+  std::optional<Spatial<N>> stride = {};  // unset: the kernel's size
+  Spatial<N> padding = 0;
+  Spatial<N> dilation = 1;
+  bool ceil_mode = false;
+};
+
+template <int N>
+class MaxPool : public Module {
+ public:
+  explicit MaxPool(const Spatial<N>& kernel_size, const MaxPoolOptions<N>& options = {});
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  Spatial<N> kernel_size_;
+  MaxPoolOptions<N> options_;
+};
+
+template <int N>
+struct AvgPoolOptions {
+  std::optional<Spatial<N>> stride = {};  // unset: the kernel's size
+  Spatial<N> padding = 0;
+  bool ceil_mode = false;
+  bool count_include_pad = true;
+  std::optional<std::int64_t> divisor_override = {};
+};
+template <>
+struct AvgPoolOptions<1> {
+  std::optional<Spatial<1>> stride = {};
+  Spatial<1> padding = 0;
+  bool ceil_mode = false;
+  bool count_include_pad = true;
+};
+
+template <int N>
+class AvgPool : public Module {
+ public:
+  explicit AvgPool(const Spatial<N>& kernel_size, const AvgPoolOptions<N>& options = {});
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  Spatial<N> kernel_size_;
+  AvgPoolOptions<N> options_;
+};
+
+// Results of these sizes, whatever the input's; kSameSize keeps one. Of size 1: global pooling.
+template <int N>
+class AdaptiveAvgPool : public Module {
+ public:
+  explicit AdaptiveAvgPool(const Spatial<N>& output_size);
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  Spatial<N> output_size_;
+};
+
+template <int N>
+class AdaptiveMaxPool : public Module {
+ public:
+  explicit AdaptiveMaxPool(const Spatial<N>& output_size);
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  Spatial<N> output_size_;
+};
+
+using MaxPool1d = MaxPool<1>;
+using MaxPool2d = MaxPool<2>;
+using MaxPool3d = MaxPool<3>;
+using AvgPool1d = AvgPool<1>;
+using AvgPool2d = AvgPool<2>;
+using AvgPool3d = AvgPool<3>;
+using AdaptiveAvgPool1d = AdaptiveAvgPool<1>;
+using AdaptiveAvgPool2d = AdaptiveAvgPool<2>;
+using AdaptiveAvgPool3d = AdaptiveAvgPool<3>;
+using AdaptiveMaxPool1d = AdaptiveMaxPool<1>;
+using AdaptiveMaxPool2d = AdaptiveMaxPool<2>;
+using AdaptiveMaxPool3d = AdaptiveMaxPool<3>;
+
+}  // namespace gradus::nn

@@ -1,0 +1,16 @@
+// Parameters as layers make them.
+#pragma once
+
+#include <gradus/nn/parameter.h>
+
+namespace gradus::nn {
+
+// Uniform in +-1/sqrt(fan_in): what PyTorch's linear layers and convolutions start from.
+Parameter uniform_parameter(const Shape& sizes, std::int64_t fan_in, Dtype dtype);
+
+// One value everywhere.
+inline Parameter constant_parameter(const Shape& sizes, double value, Dtype dtype) {
+  return Parameter(full(sizes, value, {.dtype = dtype}));
+}
+
+}  // namespace gradus::nn
