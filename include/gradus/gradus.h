@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gradus/autograd.h>
+#include <gradus/data.h>
 #include <gradus/flops.h>
 #include <gradus/io.h>
 #include <gradus/memory.h>

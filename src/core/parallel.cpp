@@ -21,6 +21,7 @@ namespace gradus {
 namespace {
 
 std::atomic<int> thread_count{0};  // 0: nobody asked yet
+constinit thread_local bool serial = false;
 
 // Of the mode that treats denormals as zero, both as results and as operands.
 #if defined(__x86_64__)
@@ -99,11 +100,21 @@ bool set_flush_denormal(bool flush) {
   if (kFlushBits == 0) return false;
   set_flush_mode(flush ? kFlushBits : 0);
   // Also for regions that other libraries start on the same threads.
-  if (get_num_threads() > 1 && !omp_in_parallel()) {
+  if (get_num_threads() > 1 && !serial && !omp_in_parallel()) {
     Ranges none{.n = 0, .step = 1, .count = 0, .function = nullptr, .body = nullptr, .flush = flush_mode()};
     fork_and_join(&none, get_num_threads());
   }
   return true;
+}
+
+core::SerialScope::SerialScope() : before_(serial), openmp_before_(omp_get_max_threads()) {
+  serial = true;
+  omp_set_num_threads(1);  // this thread's own; for the libraries that it calls
+}
+
+core::SerialScope::~SerialScope() {
+  serial = before_;
+  omp_set_num_threads(openmp_before_);
 }
 
 namespace core::detail {
@@ -111,7 +122,7 @@ namespace core::detail {
 void run_ranges(std::int64_t n, std::int64_t grain, std::int64_t align, RangeFunction function, void* body) {
   const std::int64_t worth = n / std::max<std::int64_t>(grain, 1) + 1;
   const std::int64_t threads = std::min<std::int64_t>(get_num_threads(), worth);
-  if (threads < 2 || omp_in_parallel()) return function(body, 0, n);
+  if (threads < 2 || serial || omp_in_parallel()) return function(body, 0, n);
   const std::int64_t units = (n - 1) / align + 1;
   const std::int64_t step = ((units - 1) / threads + 1) * align;
   const std::int64_t count = (n - 1) / step + 1;

@@ -27,4 +27,18 @@ void parallel_for(std::int64_t n, std::int64_t grain, F&& body, std::int64_t ali
   detail::run_ranges(n, grain, align, call, const_cast<void*>(static_cast<const void*>(std::addressof(body))));
 }
 
+/// While one of these lives, this thread spreads nothing over others: parallel_for is one call in it. For threads that
+/// work beside the one that trains, each of which would otherwise start a pool of its own.
+class SerialScope {
+ public:
+  SerialScope();
+  ~SerialScope();
+  SerialScope(const SerialScope&) = delete;
+  SerialScope& operator=(const SerialScope&) = delete;
+
+ private:
+  bool before_;
+  int openmp_before_;
+};
+
 }  // namespace gradus::core
