@@ -18,4 +18,5 @@
 #include <gradus/pattern.h>
 #include <gradus/random.h>
 #include <gradus/tensor.h>
+#include <gradus/train.h>
 #include <gradus/version.h>

@@ -25,4 +25,5 @@
 #include <gradus/optim/schedule_free.h>
 #include <gradus/optim/set.h>
 #include <gradus/optim/sgd.h>
+#include <gradus/optim/state_value.h>
 #include <gradus/optim/swa_utils.h>

@@ -3,6 +3,7 @@
 #include <gradus/version.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 
@@ -16,7 +17,44 @@ namespace {
 void add_run_options(CLI::App& app, RunOptions& run) {
   app.add_option("--seed", run.seed, "Seed of everything random")->capture_default_str();
   app.add_option("--threads", run.threads, "Threads; by default one per core")->check(CLI::Range(1, 1024));
-  app.add_option("--out", run.out, "Folder for results; made where it is missing")->capture_default_str();
+  app.add_option("--out", run.out, "Folder for results; made where it is missing")
+      ->capture_default_str()
+      ->configurable(false);
+  app.add_option("--save-every", run.save_every, "Steps between checkpoints, in OUT/checkpoints; 0: by time alone")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--save-minutes", run.save_minutes, "Minutes between checkpoints; 0: by steps alone")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--keep", run.keep, "How many of the latest checkpoints stay; 0: all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_flag("--overwrite", run.overwrite, "Drop the checkpoints of an earlier run in the folder")
+      ->configurable(false);
+}
+
+// What to parse to have these options again: all that are not `configurable(false)`, defaults too, as a later version
+// may have others.
+std::vector<std::string> arguments_of(const CLI::App& app) {
+  std::vector<std::string> arguments;
+  for (const CLI::App* level = &app; level->get_parent() != nullptr; level = level->get_parent())
+    arguments.insert(arguments.begin(), level->get_name());
+  for (const CLI::Option* option : app.get_options()) {
+    if (!option->get_configurable()) continue;
+    std::vector<std::string> values = option->results();
+    if (option->count() == 0 && !option->get_default_str().empty()) values = {option->get_default_str()};
+    for (const std::string& value : values)
+      arguments.push_back(option->get_positional() ? value : option->get_name() + "=" + value);
+  }
+  return arguments;
+}
+
+template <class Options>
+void train_with(CLI::App& app, Options& options, int& status, int (*train)(const Options&)) {
+  app.callback([&app, &options, &status, train] {
+    options.run.arguments = arguments_of(app);
+    status = train(options);
+  });
 }
 
 void add_autoencoder(CLI::App& train, AutoencoderOptions& o, int& status) {
@@ -52,7 +90,7 @@ void add_autoencoder(CLI::App& train, AutoencoderOptions& o, int& status) {
   app.add_option("--blocks", o.bler.blocks, "Blocks that end it in any case")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.callback([&] { status = train_autoencoder(o); });
+  train_with(app, o, status, train_autoencoder);
 }
 
 void add_gan(CLI::App& train, GanOptions& o, int& status) {
@@ -64,7 +102,7 @@ void add_gan(CLI::App& train, GanOptions& o, int& status) {
   app.add_option("--batch", o.batch, "Images per step")->check(CLI::Range(1, 1 << 24))->capture_default_str();
   app.add_option("--lr", o.lr, "Rate of both Adam optimizers")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_option("--beta1", o.beta1, "Their momentum, in [0, 1)")->capture_default_str();
-  app.callback([&] { status = train_gan(o); });
+  train_with(app, o, status, train_gan);
 }
 
 struct CkptOptions {
@@ -98,7 +136,36 @@ void add_ckpt(CLI::App& app, CkptOptions& o, int& status) {
   convert.callback([&] { status = ckpt_convert(o.convert); });
 }
 
-int run(int argc, char** argv) {
+struct ResumeOptions {
+  std::string folder;
+  std::vector<std::string> changes;  // options of the command that take the place of recorded ones
+};
+
+void add_resume(CLI::App& app, ResumeOptions& o) {
+  CLI::App& resume = *app.add_subcommand(
+      "resume",
+      "Go on with a training run from its latest checkpoint, with the options it was started with. Further options are "
+      "those of its command: --threads 4");
+  resume.add_option("DIR", o.folder, "The run's folder: what --out was")->required();
+  resume.allow_extras();
+  resume.callback([&resume, &o] { o.changes = resume.remaining(); });
+}
+
+std::string option_name(const std::string& argument) { return argument.substr(0, argument.find('=')); }
+
+// The recorded command line with the changes.
+std::vector<std::string> resumed_arguments(const ResumeOptions& o) {
+  std::vector<std::string> arguments = recorded_arguments(o.folder);
+  for (const std::string& change : o.changes) {
+    if (!change.starts_with("--")) continue;
+    std::erase_if(arguments, [&](const std::string& known) { return option_name(known) == option_name(change); });
+  }
+  arguments.insert(arguments.end(), o.changes.begin(), o.changes.end());
+  arguments.push_back("--out=" + o.folder);
+  return arguments;
+}
+
+int run(std::vector<std::string> arguments, bool resumed) {
   CLI::App app("Gradus trains neural networks.", "gradus");
   app.set_version_flag("--version", std::string("gradus ") + version());
   app.require_subcommand(1);
@@ -107,12 +174,19 @@ int run(int argc, char** argv) {
   int status = 0;
   AutoencoderOptions autoencoder;
   GanOptions gan;
+  for (RunOptions* options : {&autoencoder.run, &gan.run}) options->resume = resumed;
   add_autoencoder(train, autoencoder, status);
   add_gan(train, gan, status);
+  ResumeOptions resume;
   CkptOptions ckpt;
-  add_ckpt(app, ckpt, status);
+  if (!resumed) {  // a file may ask for training only
+    add_resume(app, resume);
+    add_ckpt(app, ckpt, status);
+  }
   try {
-    app.parse(argc, argv);
+    std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
+    app.parse(arguments);
+    if (!resume.folder.empty()) return run(resumed_arguments(resume), true);
     return status;
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
@@ -129,4 +203,4 @@ int run(int argc, char** argv) {
 }  // namespace
 }  // namespace gradus::cli
 
-int main(int argc, char** argv) { return gradus::cli::run(argc, argv); }
+int main(int argc, char** argv) { return gradus::cli::run({argv + 1, argv + argc}, false); }

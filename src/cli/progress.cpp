@@ -32,9 +32,11 @@ std::string clock_text(double seconds) {
   return fmt::format("{}:{:02}", minutes, whole % 60);
 }
 
+double steps_here(const ProgressState& state) { return static_cast<double>(state.step - state.first); }
+
 std::string rate_text(const ProgressState& state) {
-  if (state.seconds <= 0 || state.step <= 0) return "- steps/s";
-  const double rate = static_cast<double>(state.step) / state.seconds;
+  if (state.seconds <= 0 || state.step <= state.first) return "- steps/s";
+  const double rate = steps_here(state) / state.seconds;
   return rate >= 100 ? fmt::format("{:.0f} steps/s", rate) : fmt::format("{:.3g} steps/s", rate);
 }
 
@@ -43,9 +45,9 @@ std::string steps_text(const ProgressState& state) {
 }
 
 std::string time_left_text(const ProgressState& state) {
-  if (state.step <= 0 || state.seconds <= 0) return "-:-- left";
+  if (state.step <= state.first || state.seconds <= 0) return "-:-- left";
   const double left = static_cast<double>(std::max<int64_t>(state.total - state.step, 0));
-  return clock_text(state.seconds * left / static_cast<double>(state.step)) + " left";
+  return clock_text(state.seconds * left / steps_here(state)) + " left";
 }
 
 std::string loss_text(const ProgressState& state) { return fmt::format("loss {:.4g}", state.loss); }

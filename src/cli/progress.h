@@ -13,7 +13,8 @@ struct ProgressState {
   int64_t total = 0;  // 0 where it is not known: no bar, no time left
   double seconds = 0;
   double loss = 0;
-  std::string extra;  // shown at the end of the line as it is
+  std::string extra = {};  // shown at the end of the line as it is
+  int64_t first = 0;       // the step it began with: of a resumed run
 };
 
 // The line for a terminal of `columns` characters, shorter than that by at least one; where space is short the bar
@@ -43,6 +44,8 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
+  // Of a resumed run: `first` steps were finished before. Rates and times count from there.
+  void start_at(int64_t first) { state_.first = first; }
   // `step` counts the finished steps.
   void update(int64_t step, double loss, std::string extra = "");
   // Prints the last line; further calls do nothing.

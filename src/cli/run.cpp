@@ -1,33 +1,189 @@
 #include "cli/run.h"
 
+#include <fcntl.h>
+#include <fmt/format.h>
 #include <gradus/error.h>
 #include <gradus/parallel.h>
 #include <gradus/random.h>
+#include <sys/file.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <filesystem>
-
 #include <nlohmann/json.hpp>
+
+#include "cli/interrupt.h"
 
 namespace gradus::cli {
 
-std::string RunFolder::prepared(const RunOptions& options) {
-  std::error_code error;
-  std::filesystem::create_directories(options.out, error);
-  if (error) throw IoError("--out: cannot make the folder '" + options.out + "': " + error.message());
-  if (!std::filesystem::is_directory(options.out, error)) throw IoError("--out: '" + options.out + "' is not a folder");
-  if (options.threads > 0) set_num_threads(options.threads);
-  manual_seed(options.seed);
-  // Networks that have converged are full of numbers too small to matter and slow to multiply.
-  set_flush_denormal(true);
-  return options.out;
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string checkpoint_folder(const std::string& out) { return out + "/checkpoints"; }
+
+// An open progress line on a terminal stays as it is.
+void warn(const std::string& message) {
+  fmt::print(stderr, "{}gradus: {}\n", ::isatty(STDERR_FILENO) ? "\n" : "", message);
 }
 
-RunFolder::RunFolder(const RunOptions& options)
-    : folder_(prepared(options)), metrics_(path("metrics.jsonl"), io::JsonlWriter::Existing::kReplace) {}
+void make_folder(const std::string& out) {
+  std::error_code error;
+  fs::create_directories(out, error);
+  if (error) throw IoError("--out: cannot make the folder '" + out + "': " + error.message());
+  if (!fs::is_directory(out, error)) throw IoError("--out: '" + out + "' is not a folder");
+}
 
-void RunFolder::write_summary(const nlohmann::ordered_json& summary) const {
+// Two processes that write to one folder would spoil both runs. The system gives the lock back when the process ends.
+void lock_folder(io::Fd& lock, const std::string& out) {
+  lock.reset(io::open_file(out, O_RDONLY | O_DIRECTORY));
+  if (!lock) io::throw_io_error("open", "use the folder", out, errno);
+  if (::flock(lock.get(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+    throw IoError("--out: another run is writing to '" + out + "'");
+}
+
+void drop_checkpoints(const std::string& out) {
+  const std::string folder = checkpoint_folder(out);
+  std::error_code error;
+  for (const auto& saved : train::list_checkpoints(folder)) fs::remove(saved.path, error);
+  fs::remove(folder + "/best.pth", error);
+}
+
+}  // namespace
+
+Run::Run(const RunOptions& options) : options_(options) {
+  make_folder(options_.out);
+  lock_folder(lock_, options_.out);
+  if (options_.overwrite && !options_.resume) drop_checkpoints(options_.out);
+  if (!options_.resume) {
+    if (!train::list_checkpoints(checkpoint_folder(options_.out)).empty()) {
+      throw ValueError(
+          fmt::format("--out: '{0}' holds the checkpoints of an earlier run: go on with `gradus resume {0}`, "
+                      "give another folder, or drop them with --overwrite",
+                      options_.out));
+    }
+    metrics_.emplace(path("metrics.jsonl"), io::JsonlWriter::Existing::kReplace);
+  }
+  if (options_.threads > 0) set_num_threads(options_.threads);
+  manual_seed(options_.seed);
+  // Networks that have converged are full of numbers too small to matter and slow to multiply.
+  set_flush_denormal(true);
+
+  io::Value arguments = io::Value::list();
+  for (const std::string& argument : options_.arguments) arguments.push_back(argument);
+  state_.options.set("arguments", arguments);
+  state_.add("step", step_);
+  state_.add("seconds", seconds_);
+  state_.add(
+      "metrics", [this] { return save_metrics(); }, [this](const io::Value& value) { load_metrics(value); });
+}
+
+void Run::begin() {
+  manager_.emplace(checkpoint_folder(options_.out), state_,
+                   train::CheckpointManagerOptions{.every_steps = options_.save_every,
+                                                   .every_minutes = options_.save_minutes,
+                                                   .keep = options_.keep,
+                                                   .mode = options_.best,
+                                                   .before_commit = [this] { metrics_->sync(); }});
+  if (options_.resume) {
+    const auto loaded = manager_->load_latest();
+    if (!loaded) throw ValueError("resume: there is no checkpoint in '" + manager_->folder() + "'");
+    for (const std::string& why : loaded->damaged) warn(why + "; going on from " + loaded->path);
+  }
+  start_ = seconds_now() - seconds_;
+}
+
+bool Run::interrupted() const { return interrupt_signal() != 0; }
+
+// Where metrics.jsonl ended at the checkpoint. Lines that a resumed run will write again are cut off.
+io::Value Run::save_metrics() {
+  io::Value waiting = io::Value::list();
+  for (const auto& record : waiting_) waiting.push_back(record.dump());
+  return io::Value::dict({{"bytes", metrics_ ? metrics_->size() : 0}, {"waiting", waiting}});
+}
+
+void Run::load_metrics(const io::Value& value) {
+  std::vector<nlohmann::ordered_json> waiting;
+  for (std::size_t i = 0; i < value.size({"waiting"}); ++i)
+    waiting.push_back(nlohmann::ordered_json::parse(value.as_string({"waiting", i})));
+  metrics_.emplace(path("metrics.jsonl"), value.as_int({"bytes"}));
+  waiting_ = std::move(waiting);
+}
+
+template <class Call>
+void Run::warn_on_failure(Call&& call) {
+  try {
+    call();
+  } catch (const IoError& e) {
+    warn(std::string(e.what()) + "; training goes on");
+  }
+}
+
+bool Run::flush() {
+  try {
+    std::size_t written = 0;
+    const auto drop = [&] {
+      waiting_.erase(waiting_.begin(), waiting_.begin() + static_cast<std::ptrdiff_t>(written));
+    };
+    try {
+      for (; written < waiting_.size(); ++written) metrics_->write(waiting_[written]);
+    } catch (...) {
+      drop();
+      throw;
+    }
+    drop();
+    warned_ = false;
+    return true;
+  } catch (const IoError& e) {
+    if (!std::exchange(warned_, true)) warn(std::string(e.what()) + "; training goes on, lines wait in memory");
+    return false;
+  }
+}
+
+void Run::log(const nlohmann::ordered_json& record) {
+  waiting_.push_back(record);
+  flush();
+}
+
+void Run::advance(std::optional<double> metric) {
+  ++step_;
+  seconds_ = seconds_now() - start_;
+  warn_on_failure([&] { manager_->step(step_, metric); });
+}
+
+void Run::end() {
+  const bool saves = interrupted() || !train::list_checkpoints(manager_->folder()).empty();
+  warn_on_failure([&] { manager_->wait(); });
+  if (saves) {
+    warn_on_failure([&] {
+      manager_->save(step_);
+      manager_->wait();
+    });
+  }
+}
+
+void Run::write_summary(const nlohmann::ordered_json& summary) {
+  if (!flush()) throw IoError("write: cannot write " + path("metrics.jsonl") + ": its last lines are lost");
   io::write_json_file(path("summary.json"), summary);
+}
+
+std::vector<std::string> recorded_arguments(const std::string& folder) {
+  const auto all = train::list_checkpoints(checkpoint_folder(folder));
+  if (all.empty()) throw ValueError("resume: there is no checkpoint in '" + checkpoint_folder(folder) + "'");
+  std::string why;
+  for (auto it = all.rbegin(); it != all.rend(); ++it) {
+    try {
+      const io::Value options = train::read_info(it->path).options;
+      std::vector<std::string> arguments;
+      for (std::size_t i = 0; i < options.size({"arguments"}); ++i)
+        arguments.push_back(options.as_string({"arguments", i}));
+      return arguments;
+    } catch (const IoError& e) {
+      why = e.what();
+    }
+  }
+  throw IoError("resume: no checkpoint is whole: " + why);
 }
 
 double seconds_now() {

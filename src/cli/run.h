@@ -1,8 +1,13 @@
-// What the training commands share: their common options, and the folder a run writes to.
+// What the training commands share: common options, the run's folder, its checkpoints, and where it stands.
 #pragma once
 
+#include <gradus/train/checkpoint_manager.h>
+
 #include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
+#include <vector>
 
 #include "io/jsonl.h"
 
@@ -12,21 +17,77 @@ struct RunOptions {
   std::uint64_t seed = 1;
   int threads = 0;  // 0: as many as there are cores
   std::string out;
+  std::int64_t save_every = 0;  // steps between checkpoints; 0: by time alone
+  double save_minutes = 10;     // 0: by steps alone
+  std::int64_t keep = 3;
+  bool overwrite = false;                   // drop the checkpoints of an earlier run in `out`
+  bool resume = false;                      // go on from the latest checkpoint in `out`
+  std::vector<std::string> arguments = {};  // what `gradus resume` parses again: command and options, without `out`
+  std::string best = "min";                 // which metric is best, see CheckpointManagerOptions
 };
 
-// Sets threads and seed, makes the folder, and shows early that it can be written. IoError.
-class RunFolder {
+// One run of a training command. A run that goes on writes what one that never stopped would have written:
+//
+//   const InterruptScope interrupts;
+//   Run run(options.run);
+//   models::Net net;                    // made as always: the seed is set
+//   optim::Adam optimizer(net, ...);
+//   run.state().add("net", net);        // everything that training changes
+//   run.state().add("optimizer", optimizer);
+//   run.begin();                        // a resumed run is now where its checkpoint left it
+//   while (run.step() < total && !run.interrupted()) {
+//     optimizer.minimize(...);
+//     run.log({{"step", run.step() + 1}, ...});
+//     run.advance();                    // counts the step, and saves when it is time
+//   }
+//   run.end();
+//   run.write_summary({...});
+//   return run.status();
+//
+// What a step writes (lines, images) comes before its advance(), which may save.
+class Run {
  public:
-  explicit RunFolder(const RunOptions& options);
-  std::string path(const std::string& file) const { return folder_ + "/" + file; }
-  io::JsonlWriter& metrics() { return metrics_; }
-  void write_summary(const nlohmann::ordered_json& summary) const;
+  // Sets threads and seed, makes the folder, shows early that it can be written, and takes it for this process alone.
+  // IoError; ValueError where it holds checkpoints of another run.
+  explicit Run(const RunOptions& options);
+
+  std::string path(const std::string& file) const { return options_.out + "/" + file; }
+  train::Checkpoint& state() { return state_; }
+
+  void begin();
+  std::int64_t step() const { return step_; }  // finished steps
+  bool interrupted() const;
+  // A line of metrics.jsonl. On a full disk lines wait in memory, and a warning is printed.
+  void log(const nlohmann::ordered_json& record);
+  // Prints a warning, once per failure, when saving fails; training goes on.
+  void advance(std::optional<double> metric = {});
+  // After the last step: saves where the run was interrupted or has checkpoints, and waits until all is on the disk.
+  void end();
+  double seconds() const { return seconds_; }  // from begin() to the last advance(), over all parts of the run
+
+  void write_summary(const nlohmann::ordered_json& summary);
+  int status() const { return interrupted() ? 130 : 0; }  // the process's exit status
 
  private:
-  static std::string prepared(const RunOptions& options);
-  std::string folder_;
-  io::JsonlWriter metrics_;
+  bool flush();
+  io::Value save_metrics();
+  void load_metrics(const io::Value& value);
+  template <class Call>
+  void warn_on_failure(Call&& call);
+
+  RunOptions options_;
+  io::Fd lock_;
+  train::Checkpoint state_;
+  std::optional<train::CheckpointManager> manager_;
+  std::optional<io::JsonlWriter> metrics_;
+  std::vector<nlohmann::ordered_json> waiting_;  // lines that could not be written
+  bool warned_ = false;
+  std::int64_t step_ = 0;
+  double seconds_ = 0, start_ = 0;
 };
+
+// The command line of the run whose checkpoints are in `folder`: what to parse to go on. ValueError if there are none.
+std::vector<std::string> recorded_arguments(const std::string& folder);
 
 // Seconds since some start, always growing.
 double seconds_now();

@@ -26,11 +26,17 @@ using nlohmann::ordered_json;
 namespace {
 
 struct Phase {
-  const char* name;
+  std::string name;
   std::int64_t steps;
   double lr, ebn0_db;
   std::int64_t done = 0;
   double loss = 0, seconds = 0;
+
+  void add_to(train::Checkpoint& state) {
+    state.add(name + ".done", done);
+    state.add(name + ".loss", loss);
+    state.add(name + ".seconds", seconds);
+  }
 };
 
 // Half a cosine from the phase's rate down to a two-hundredth of it.
@@ -48,27 +54,28 @@ Tensor balanced_messages(std::int64_t batch, std::int64_t messages) {
 
 // Trains with `opt`, which owns what may change: the whole network, or the decoder alone.
 void train_phase(Phase& phase, models::AutoEncoder& net, optim::Adam& opt, const AutoencoderOptions& options,
-                 RunFolder& folder) {
+                 Run& run) {
   const double sigma = models::noise_sigma(phase.ebn0_db, std::log2(static_cast<double>(options.messages)),
                                            static_cast<double>(options.uses));
   const std::int64_t interval = std::clamp<std::int64_t>(phase.steps / 100, 1, 1000);
   Progress progress(phase.name, phase.steps);
-  const double start = seconds_now();
-  for (std::int64_t step = 0; step < phase.steps && interrupt_signal() == 0; ++step) {
-    for (auto& group : opt.param_groups()) group.lr = rate(phase, step);
+  progress.start_at(phase.done);
+  const double start = seconds_now() - phase.seconds;
+  for (; phase.done < phase.steps && !run.interrupted(); run.advance()) {
+    const double lr = rate(phase, phase.done);
+    for (auto& group : opt.param_groups()) group.lr = lr;
     const Tensor messages = balanced_messages(options.batch, options.messages);
     const Tensor x = one_hot(messages, options.messages).to(kFloat32);
     const Tensor loss = F::cross_entropy(net(x, sigma), messages);
     opt.minimize(loss);  // zero_grad, backward for this optimizer's parameters alone, step
-    phase.done = step + 1;
+    ++phase.done;
+    phase.seconds = seconds_now() - start;
     if (phase.done % interval == 0 || phase.done == phase.steps) {
       phase.loss = loss.item();
-      folder.metrics().write(
-          {{"phase", phase.name}, {"step", phase.done}, {"loss", phase.loss}, {"lr", rate(phase, step)}});
+      run.log({{"phase", phase.name}, {"step", phase.done}, {"loss", phase.loss}, {"lr", lr}});
       progress.update(phase.done, phase.loss);
     }
   }
-  phase.seconds = seconds_now() - start;
   progress.finish();
 }
 
@@ -134,55 +141,62 @@ void plot(const std::string& path, const std::vector<BlerPoint>& points, const A
 
 int train_autoencoder(const AutoencoderOptions& options) {
   const InterruptScope interrupts;
-  RunFolder folder(options.run);
+  Run run(options.run);
   Phase joint{"joint", options.steps, options.lr, options.ebn0_db};
   Phase receiver{"receiver", options.receiver_steps, options.receiver_lr, options.receiver_ebn0_db};
 
-  models::AutoEncoder net(options.messages, options.uses);
+  models::AutoEncoder net(options.messages, options.uses), after_joint = nn::clone(net);
   optim::Adam optimizer(net.parameters(), {.lr = options.lr});
-  train_phase(joint, net, optimizer, options, folder);
-
-  // The second phase: an optimizer that owns the decoder alone.
-  models::AutoEncoder after_joint = nn::clone(net);
   optim::Adam decoder_optimizer(net.decoder.parameters(), {.lr = options.receiver_lr});
-  train_phase(receiver, net, decoder_optimizer, options, folder);
+  run.state().add("net", net);
+  run.state().add("after_joint", after_joint);
+  run.state().add("optimizer", optimizer);
+  run.state().add("decoder_optimizer", decoder_optimizer);
+  for (Phase* phase : {&joint, &receiver}) phase->add_to(run.state());
+  run.begin();
+
+  train_phase(joint, net, optimizer, options, run);
+  if (receiver.done == 0) after_joint.load_state_dict(net.state_dict());
+  // The second phase: an optimizer that owns the decoder alone.
+  train_phase(receiver, net, decoder_optimizer, options, run);
+  run.end();
   const bool encoder_unchanged = same_bits(after_joint.encoder.state_dict(), net.encoder.state_dict());
   if (!encoder_unchanged) throw Error("train autoencoder: the second phase changed the encoder");
-  io::save(folder.path("autoencoder.pth"), net.state_dict());
+  io::save(run.path("autoencoder.pth"), net.state_dict());
 
   std::vector<BlerPoint> points;
   ordered_json results = ordered_json::array();
   net.eval();
   after_joint.eval();
   gradus::Generator noise(options.run.seed + 0x5eed);
-  for (int db = 0; db <= 8 && interrupt_signal() == 0; ++db) {
+  for (int db = 0; db <= 8 && !run.interrupted(); ++db) {
     points.push_back(simulate_bler(after_joint, net, db, options.bler, noise));
     results.push_back(to_json(points.back()));
-    folder.metrics().write({{"phase", "simulation"}, {"result", results.back()}});
+    run.log({{"phase", "simulation"}, {"result", results.back()}});
   }
   const auto phase_json = [](const Phase& p) {
     return ordered_json{{"steps", p.done}, {"loss", p.loss}, {"seconds", p.seconds}};
   };
-  folder.write_summary({{"command", "train autoencoder"},
-                        {"seed", options.run.seed},
-                        {"messages", options.messages},
-                        {"channel_uses", options.uses},
-                        {"batch", options.batch},
-                        {"interrupted", interrupt_signal() != 0},
-                        {"training_seconds", joint.seconds + receiver.seconds},
-                        {"joint", phase_json(joint)},
-                        {"receiver", phase_json(receiver)},
-                        {"encoder_unchanged", encoder_unchanged},
-                        {"results", results}});
+  run.write_summary({{"command", "train autoencoder"},
+                     {"seed", options.run.seed},
+                     {"messages", options.messages},
+                     {"channel_uses", options.uses},
+                     {"batch", options.batch},
+                     {"interrupted", run.interrupted()},
+                     {"training_seconds", joint.seconds + receiver.seconds},
+                     {"joint", phase_json(joint)},
+                     {"receiver", phase_json(receiver)},
+                     {"encoder_unchanged", encoder_unchanged},
+                     {"results", results}});
   if (!points.empty()) {
     print_table(points);
-    plot(folder.path("bler.png"), points, options);
+    plot(run.path("bler.png"), points, options);
     fmt::print("\ntrained in {:.1f} s; the encoder is unchanged by the second phase, bit for bit\n",
                joint.seconds + receiver.seconds);
-    fmt::print("plot: {}\n", folder.path("bler.png"));
+    fmt::print("plot: {}\n", run.path("bler.png"));
   }
-  fmt::print("summary: {}\n", folder.path("summary.json"));
-  return interrupt_signal() == 0 ? 0 : 130;
+  fmt::print("summary: {}\n", run.path("summary.json"));
+  return run.status();
 }
 
 }  // namespace gradus::cli

@@ -46,7 +46,7 @@ void write_samples(const std::string& path, models::Generator& generator, const 
 int train_gan(const GanOptions& options) {
   const InterruptScope interrupts;
   const Tensor images = read_images(options.data);
-  RunFolder folder(options.run);
+  Run run(options.run);
 
   models::Discriminator D;
   models::Generator G;
@@ -54,62 +54,67 @@ int train_gan(const GanOptions& options) {
   optim::Adam d_optimizer(D.parameters(), {.lr = options.lr, .betas = betas});
   optim::Adam g_optimizer(G.parameters(), {.lr = options.lr, .betas = betas});
   const Tensor shown = randn({64, kNoise});
+  Tensor order;  // of the images in this epoch
+  double d_loss_value = 0, g_loss_value = 0;
+  run.state().add("discriminator", D);
+  run.state().add("generator", G);
+  run.state().add("d_optimizer", d_optimizer);
+  run.state().add("g_optimizer", g_optimizer);
+  run.state().add("order", order);
+  run.state().add("d_loss", d_loss_value);
+  run.state().add("g_loss", g_loss_value);
+  run.begin();
 
   const std::int64_t per_epoch = std::max<std::int64_t>(images.size(0) / options.batch, 1);
   std::int64_t total = options.epochs * per_epoch;
   if (options.steps > 0) total = std::min(total, options.steps);
+  const auto epochs = [&](std::int64_t steps) { return (steps + per_epoch - 1) / per_epoch; };  // begun ones count
+  const auto samples = [&](std::int64_t steps) { return fmt::format("samples-{:03}.png", epochs(steps)); };
   Progress progress("gan", total);
-  const double start = seconds_now();
-  std::int64_t step = 0, epoch = 0;
-  double d_loss_value = 0, g_loss_value = 0;
-  while (step < total && interrupt_signal() == 0) {
-    const Tensor order = randperm(images.size(0));
-    for (std::int64_t i = 0; i < per_epoch && step < total && interrupt_signal() == 0; ++i) {
-      const std::int64_t first = i * options.batch;
-      const std::int64_t n = std::min(options.batch, images.size(0) - first);
-      const Tensor real = index_select(images, 0, order.narrow(0, first, n));
-      const Tensor real_label = ones({n, 1}), fake_label = zeros({n, 1});
+  progress.start_at(run.step());
+  for (; run.step() < total && !run.interrupted(); run.advance()) {
+    const std::int64_t step = run.step() + 1, first = run.step() % per_epoch * options.batch;
+    if (first == 0) order = randperm(images.size(0));
+    const std::int64_t n = std::min(options.batch, images.size(0) - first);
+    const Tensor real = index_select(images, 0, order.narrow(0, first, n));
+    const Tensor real_label = ones({n, 1}), fake_label = zeros({n, 1});
 
-      // The discriminator alone: what the generator made is data to it.
-      const Tensor fake = G(randn({n, kNoise})).detach();
-      const Tensor d_loss = F::binary_cross_entropy(D(real), real_label) + F::binary_cross_entropy(D(fake), fake_label);
-      d_optimizer.minimize(d_loss);
+    // The discriminator alone: what the generator made is data to it.
+    const Tensor fake = G(randn({n, kNoise})).detach();
+    const Tensor d_loss = F::binary_cross_entropy(D(real), real_label) + F::binary_cross_entropy(D(fake), fake_label);
+    d_optimizer.minimize(d_loss);
 
-      // The generator: its gradient passes through the discriminator, which keeps none and does not move.
-      const Tensor g_loss = F::binary_cross_entropy(D(G(randn({n, kNoise}))), real_label);
-      g_optimizer.minimize(g_loss);
+    // The generator: its gradient passes through the discriminator, which keeps none and does not move.
+    const Tensor g_loss = F::binary_cross_entropy(D(G(randn({n, kNoise}))), real_label);
+    g_optimizer.minimize(g_loss);
 
-      ++step;
-      if (step % 20 == 0 || step == total) {
-        d_loss_value = d_loss.item();
-        g_loss_value = g_loss.item();
-        progress.update(step, d_loss_value, fmt::format("generator {:.3f}", g_loss_value));
-      }
-      if (step % 100 == 0 || step == total) {
-        folder.metrics().write({{"step", step}, {"d_loss", d_loss_value}, {"g_loss", g_loss_value}});
-      }
+    if (step % 20 == 0 || step == total) {
+      d_loss_value = d_loss.item();
+      g_loss_value = g_loss.item();
+      progress.update(step, d_loss_value, fmt::format("generator {:.3f}", g_loss_value));
     }
-    ++epoch;
-    write_samples(folder.path(fmt::format("samples-{:03}.png", epoch)), G, shown);
+    if (step % 100 == 0 || step == total) run.log({{"step", step}, {"d_loss", d_loss_value}, {"g_loss", g_loss_value}});
+    if (step % per_epoch == 0) write_samples(run.path(samples(step)), G, shown);
   }
   progress.finish();
-  io::save(folder.path("generator.pth"), G.state_dict());
-  io::save(folder.path("discriminator.pth"), D.state_dict());
-  const double seconds = seconds_now() - start;
-  folder.write_summary({{"command", "train gan"},
-                        {"seed", options.run.seed},
-                        {"images", images.size(0)},
-                        {"batch", options.batch},
-                        {"epochs", epoch},
-                        {"steps", step},
-                        {"interrupted", interrupt_signal() != 0},
-                        {"training_seconds", seconds},
-                        {"d_loss", d_loss_value},
-                        {"g_loss", g_loss_value},
-                        {"samples", fmt::format("samples-{:03}.png", epoch)}});
-  fmt::print("trained in {:.1f} s\nsamples: {}\nsummary: {}\n", seconds,
-             folder.path(fmt::format("samples-{:03}.png", epoch)), folder.path("summary.json"));
-  return interrupt_signal() == 0 ? 0 : 130;
+  run.end();
+  if (run.step() % per_epoch != 0) write_samples(run.path(samples(run.step())), G, shown);
+  io::save(run.path("generator.pth"), G.state_dict());
+  io::save(run.path("discriminator.pth"), D.state_dict());
+  run.write_summary({{"command", "train gan"},
+                     {"seed", options.run.seed},
+                     {"images", images.size(0)},
+                     {"batch", options.batch},
+                     {"epochs", epochs(run.step())},
+                     {"steps", run.step()},
+                     {"interrupted", run.interrupted()},
+                     {"training_seconds", run.seconds()},
+                     {"d_loss", d_loss_value},
+                     {"g_loss", g_loss_value},
+                     {"samples", samples(run.step())}});
+  fmt::print("trained in {:.1f} s\nsamples: {}\nsummary: {}\n", run.seconds(), run.path(samples(run.step())),
+             run.path("summary.json"));
+  return run.status();
 }
 
 }  // namespace gradus::cli

@@ -17,12 +17,10 @@
 namespace gradus::io {
 namespace {
 
-int sync_file(int fd) {
-  int result = 0;
-  do {
-    result = ::fsync(fd);
-  } while (result != 0 && errno == EINTR);
-  return result == 0 ? 0 : errno;
+void sync_folder(int fd, const std::string& path) {
+  const int error = sync_file(fd);
+  // Some file systems cannot sync a folder and say so; they order the rename themselves.
+  if (error != 0 && error != EINVAL && error != ENOTSUP) throw_io_error("fsync", "write the folder of", path, error);
 }
 
 std::string folder_of(const std::string& path) {
@@ -31,15 +29,17 @@ std::string folder_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+constexpr std::string_view kTemporaryPrefix = ".gradus-", kTemporarySuffix = ".tmp";
+
 // Short and of its own, so that a target with the longest allowed name works too.
 std::string temporary_name() {
   static std::atomic<unsigned> counter{0};
   timespec now{};
   ::clock_gettime(CLOCK_REALTIME, &now);
   char name[80];
-  std::snprintf(name, sizeof name, ".gradus-%ld-%u-%lx.tmp", static_cast<long>(::getpid()), counter.fetch_add(1),
+  std::snprintf(name, sizeof name, "%ld-%u-%lx", static_cast<long>(::getpid()), counter.fetch_add(1),
                 static_cast<unsigned long>(now.tv_nsec));
-  return name;
+  return std::string(kTemporaryPrefix).append(name).append(kTemporarySuffix);
 }
 
 }  // namespace
@@ -104,9 +104,28 @@ void AtomicFile::commit() {
   if (const int error = file_.close()) throw_io_error("close", "write", path_, error);
   if (::rename(temporary_.c_str(), target_.c_str()) != 0) throw_io_error("rename", "write", path_, errno);
   temporary_.clear();
-  const int error = sync_file(folder_.get());
-  // Some file systems cannot sync a folder and say so; they order the rename themselves.
-  if (error != 0 && error != EINVAL && error != ENOTSUP) throw_io_error("fsync", "write the folder of", path_, error);
+  sync_folder(folder_.get(), path_);
+}
+
+bool is_temporary_name(std::string_view name) {
+  return name.starts_with(kTemporaryPrefix) && name.ends_with(kTemporarySuffix);
+}
+
+void link_file(const std::string& from, const std::string& to) {
+  const std::string folder = folder_of(to);
+  const std::string temporary = folder + "/" + temporary_name();
+  if (::link(from.c_str(), temporary.c_str()) != 0) {
+    if (errno != EPERM && errno != EOPNOTSUPP && errno != EMLINK && errno != ENOSYS)
+      throw_io_error("link", "write", to, errno);
+    return write_file(to, read_file(from));
+  }
+  int error = ::rename(temporary.c_str(), to.c_str()) == 0 ? 0 : errno;
+  // Where both were names of one file already, rename leaves both.
+  ::unlink(temporary.c_str());
+  if (error != 0) throw_io_error("rename", "write", to, error);
+  const Fd opened(open_file(folder, O_RDONLY | O_DIRECTORY));
+  if (!opened) throw_io_error("open", "write the folder of", to, errno);
+  sync_folder(opened.get(), to);
 }
 
 void write_file(const std::string& path, std::string_view bytes) {

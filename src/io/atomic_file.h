@@ -39,6 +39,13 @@ class AtomicFile {
   Fd folder_;
 };
 
+// Makes `to` another name of the file `from`, in the place of what was there, in one step. Where the file system has no
+// hard links it becomes a copy. IoError.
+void link_file(const std::string& from, const std::string& to);
+
+// Whether a file of this name is the temporary one of an AtomicFile.
+bool is_temporary_name(std::string_view name);
+
 // Writes a whole file through AtomicFile.
 void write_file(const std::string& path, std::string_view bytes);
 

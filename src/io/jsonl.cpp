@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <nlohmann/json.hpp>
 
+#include "gradus/error.h"
 #include "io/atomic_file.h"
 
 namespace gradus::io {
@@ -23,6 +24,26 @@ JsonlWriter::JsonlWriter(const std::string& path, Existing existing) : path_(pat
   file_.reset(open_file(path, O_RDWR | O_CREAT | O_APPEND | truncate));
   if (!file_) throw_io_error("open", "write", path_, errno);
   if (existing == Existing::kContinue) drop_incomplete_line();
+}
+
+JsonlWriter::JsonlWriter(const std::string& path, std::int64_t size) : path_(path) {
+  file_.reset(open_file(path, O_RDWR | O_APPEND));
+  if (!file_) throw_io_error("open", "continue", path_, errno);
+  if (const std::int64_t found = this->size(); size < 0 || found < size) {
+    throw IoError("open: cannot continue " + path_ + ": need its first " + std::to_string(size) + " bytes, it has " +
+                  std::to_string(found));
+  }
+  if (::ftruncate(file_.get(), size) != 0) throw_io_error("ftruncate", "continue", path_, errno);
+}
+
+std::int64_t JsonlWriter::size() const {
+  const off_t end = ::lseek(file_.get(), 0, SEEK_END);
+  if (end < 0) throw_io_error("lseek", "write", path_, errno);
+  return end;
+}
+
+void JsonlWriter::sync() const {
+  if (const int error = sync_file(file_.get())) throw_io_error("fsync", "write", path_, error);
 }
 
 void JsonlWriter::drop_incomplete_line() {

@@ -20,9 +20,15 @@ class JsonlWriter {
 
   // IoError if the file cannot be opened.
   JsonlWriter(const std::string& path, Existing existing);
+  // Goes on after the file's first `size` bytes, and drops the rest. IoError if it has fewer.
+  JsonlWriter(const std::string& path, std::int64_t size);
 
   // IoError if the line cannot be written; a part of it is then taken back.
   void write(const nlohmann::ordered_json& record);
+
+  std::int64_t size() const;  // in bytes
+  // Until all lines are on the disk. May be called by another thread than write.
+  void sync() const;
 
  private:
   void drop_incomplete_line();

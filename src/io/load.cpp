@@ -40,8 +40,10 @@ LoadedFile read_any(const std::shared_ptr<Source>& source) {
     return {"PyTorch checkpoint (stream format before 1.6)", read_pytorch_legacy(source), {}};
   if (file.starts_with("PK")) {
     const Zip zip(source);
-    if (source->options().verify) zip.verify();
-    if (is_npz(zip)) return {"NumPy arrays (.npz)", read_npz(zip), {}};
+    if (is_npz(zip)) {
+      if (source->options().verify) zip.verify();
+      return {"NumPy arrays (.npz)", read_npz(zip), {}};
+    }
     return {"PyTorch checkpoint", read_pytorch_zip(zip), {}};
   }
   if (is_npy(file)) return {"NumPy array (.npy)", read_npy(source, "the file", 0, file.size()), {}};

@@ -53,6 +53,14 @@ int write_all(int fd, std::string_view bytes) {
   return 0;
 }
 
+int sync_file(int fd) {
+  int result = 0;
+  do {
+    result = ::fsync(fd);
+  } while (result != 0 && errno == EINTR);
+  return result == 0 ? 0 : errno;
+}
+
 std::string read_file(const std::string& path) {
   const Fd file(open_file(path, O_RDONLY));
   if (!file) throw_io_error("open", "read", path, errno);

@@ -35,6 +35,9 @@ int open_file(const std::string& path, int flags, unsigned mode = 0666);
 // Writes all bytes, through interruptions and short writes. Returns 0 or the error number.
 int write_all(int fd, std::string_view bytes);
 
+// fsync(2), through interruptions. Returns 0 or the error number.
+int sync_file(int fd);
+
 // The whole file; IoError if it cannot be read.
 std::string read_file(const std::string& path);
 

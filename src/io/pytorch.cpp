@@ -11,9 +11,7 @@ Value load_pytorch(const std::string& path, const LoadOptions& options) {
   const auto source = Source::open(path, options);
   if (is_pytorch_legacy(source->bytes())) return read_pytorch_legacy(source);
   if (is_tar(source->bytes())) return read_pytorch_tar(source);
-  const Zip zip(source);
-  if (options.verify) zip.verify();
-  return read_pytorch_zip(zip);
+  return read_pytorch_zip(Zip(source));
 }
 
 void save_pytorch(const std::string& path, const Value& value) {

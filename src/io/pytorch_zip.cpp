@@ -1,5 +1,7 @@
 // The zip format: NAME/data.pkl, NAME/data/0, NAME/data/1, ..., NAME/byteorder, NAME/version.
+#include <algorithm>
 #include <unordered_map>
+#include <utility>
 
 #include "io/pytorch_formats.h"
 
@@ -49,6 +51,60 @@ class ZipHost : public PickleHost {
   std::string prefix_;
   bool big_endian_;
   std::unordered_map<std::string, Known> storages_;
+};
+
+// Compares all checksums, those of tensors first, so that an error can name the tensor.
+class Verification {
+ public:
+  explicit Verification(const Zip& zip) : zip_(zip) {
+    zip.source()->budget().charge(zip.entries().size() * sizeof(Known));
+    entries_.reserve(zip.entries().size());
+    for (const ZipEntry& entry : zip.entries())
+      if (entry.method == ZipEntry::Method::Stored) entries_.push_back({&entry});
+    std::sort(entries_.begin(), entries_.end(),
+              [](const Known& a, const Known& b) { return a.entry->offset < b.entry->offset; });
+  }
+
+  void run(const Value& value) {
+    visit(value);
+    for (const auto& [entry, checked] : entries_)
+      if (!checked) zip_.check_crc(*entry, zip_.stored(*entry));
+  }
+
+ private:
+  struct Known {
+    const ZipEntry* entry;
+    bool checked = false;
+  };
+
+  void visit(const Value& value) {
+    if (value.is(Value::Kind::Tensor)) return check(value.as_tensor());
+    const auto below = [&](const Key& key, const Value& item) {
+      path_.push_back(key);
+      visit(item);
+      path_.pop_back();
+    };
+    if (value.is(Value::Kind::Dict)) {
+      for (const auto& [key, item] : value.entries()) below(key, item);
+    } else if (value.is(Value::Kind::List) || value.is(Value::Kind::Tuple)) {
+      for (std::size_t i = 0; i < value.size(); ++i) below(i, value.items()[i]);
+    }
+  }
+
+  void check(const Tensor& tensor) {
+    const auto* data = static_cast<const char*>(tensor.impl()->storage->data);
+    const std::string_view file = zip_.source()->bytes();
+    if (data == nullptr || data < file.data() || data >= file.data() + file.size()) return;  // a copy
+    const auto offset = static_cast<std::uint64_t>(data - file.data());
+    const auto found = std::lower_bound(entries_.begin(), entries_.end(), offset,
+                                        [](const Known& known, auto place) { return known.entry->offset < place; });
+    if (found == entries_.end() || found->entry->offset != offset || std::exchange(found->checked, true)) return;
+    zip_.check_crc(*found->entry, zip_.stored(*found->entry), "tensor " + to_string(path_));
+  }
+
+  const Zip& zip_;
+  std::vector<Known> entries_;  // by their place
+  Path path_;
 };
 
 // The folder in which all entries lie: "archive/".
@@ -109,6 +165,7 @@ Value read_pytorch_zip(const Zip& zip) {
   Cursor at(source, "data.pkl", pickle.offset, pickle.offset + pickle.packed);
   Value value = read_pickle(source, at, &host);
   if (at.left() != 0) at.fail("goes on behind its end");
+  if (source.options().verify) Verification(zip).run(value);
   return value;
 }
 

@@ -203,12 +203,12 @@ void Zip::verify() const {
     if (entry.method == ZipEntry::Method::Stored) check_crc(entry, stored(entry));
 }
 
-void Zip::check_crc(const ZipEntry& entry, std::string_view content) const {
+void Zip::check_crc(const ZipEntry& entry, std::string_view content, std::string what) const {
   if (entry.crc == 0) return;
   const auto crc = crc32_z(crc32_z(0, nullptr, 0), reinterpret_cast<const Bytef*>(content.data()), content.size());
   if (crc != entry.crc) {
-    source_->fail(
-        fmt::format("'{}' in it is damaged: its checksum is {:08x}, recorded {:08x}", entry.name, crc, entry.crc));
+    if (what.empty()) what = fmt::format("'{}' in it", entry.name);
+    source_->fail(fmt::format("{} is damaged: its checksum is {:08x}, recorded {:08x}", what, crc, entry.crc));
   }
 }
 

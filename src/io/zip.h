@@ -38,7 +38,8 @@ class Zip {
   std::shared_ptr<Source> inflated(const ZipEntry& entry) const;
   // Checks the checksums of all stored entries.
   void verify() const;
-  void check_crc(const ZipEntry& entry, std::string_view content) const;
+  // `what` is how an error calls the entry; by default 'NAME' in it.
+  void check_crc(const ZipEntry& entry, std::string_view content, std::string what = "") const;
 
  private:
   struct Directory {

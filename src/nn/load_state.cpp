@@ -55,6 +55,7 @@ LoadReport Module::load_state_dict(const StateDict& dict, const LoadOptions& opt
   if (refused)
     throw ValueError(type_name() + ".load_state_dict: the names or sizes do not agree: " + report.to_string());
 
+  if (options.check_only) return report;
   NoGrad guard;
   for (auto& [to, from] : copies) {
     if (const auto view = gradus::detail::weight_view(to)) {

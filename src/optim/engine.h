@@ -401,17 +401,24 @@ LoadStateReport OptimizerOf<Options>::load_state_dict(const OptimizerState& stat
     loaded.emplace_back(entry, std::move(fresh));
   }
   // A parameter that had no update when it was saved has no state: it is missing only if nobody knew it.
-  for (const auto& group : engine_->entries) {
-    for (const Entry& entry : group) {
+  for (auto& group : engine_->entries) {
+    for (Entry& entry : group) {
       bool listed = state.params.count(entry.name) != 0;
       for (const auto& saved : state.groups)
         listed = listed || std::find(saved.params.begin(), saved.params.end(), entry.name) != saved.params.end();
       if (!listed) report.missing.push_back(entry.name);
+      if (!listed || state.params.count(entry.name) != 0) continue;
+      Entry fresh;
+      fresh.param = entry.param;
+      fresh.name = entry.name;
+      fresh.numbers = initial_numbers<Rule>();
+      loaded.emplace_back(&entry, std::move(fresh));
     }
   }
   if (!report.mismatched.empty() || (options.strict && (!report.missing.empty() || !report.unexpected.empty()))) {
     throw ValueError(call + ": the state does not fit: " + report.to_string());
   }
+  if (options.check_only) return report;
   for (auto& [entry, fresh] : loaded) {
     fresh.averaged = entry->averaged;
     *entry = std::move(fresh);

@@ -1,6 +1,7 @@
 #include <gradus/autograd.h>
 #include <gradus/optim/lookahead.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "optim/gradients.h"
@@ -137,7 +138,13 @@ LoadStateReport Lookahead::load_state_dict(const OptimizerState& state, const Lo
     for (std::size_t i = 0; i < names[g].params.size(); ++i) {
       const Tensor& x = group_params(g)[i].second;
       const auto saved = state.params.find(names[g].params[i]);
-      if (saved == state.params.end()) continue;
+      if (saved == state.params.end()) {
+        const bool listed = std::any_of(state.groups.begin(), state.groups.end(), [&](const auto& group) {
+          return std::find(group.params.begin(), group.params.end(), names[g].params[i]) != group.params.end();
+        });
+        if (listed) slow.erase(x.impl());  // it had not been updated yet
+        continue;
+      }
       const auto weights = saved->second.tensors.find(kSlow);
       const auto step = saved->second.numbers.find(kStep);
       if (weights == saved->second.tensors.end() || step == saved->second.numbers.end()) {
@@ -157,6 +164,7 @@ LoadStateReport Lookahead::load_state_dict(const OptimizerState& state, const Lo
     }
   }
   LoadStateReport report = optimizer().load_state_dict(inner, options);
+  if (options.check_only) return report;
   options_ = changed;
   slow_ = std::move(slow);
   return report;

@@ -4,12 +4,16 @@
 #include <cmath>
 #include <string_view>
 
+#include "optim/option_value.h"
+
 namespace gradus::optim {
 
 namespace {
 
 using io::Path;
 using io::Value;
+
+constexpr const char* kCall = "from_pytorch";
 
 // State that is a number here, and a tensor of no dimensions in PyTorch.
 constexpr std::string_view kNumbers[] = {"eta", "mu", "mu_product"};
@@ -24,80 +28,15 @@ bool contains(const List& list, std::string_view name) {
   return std::find(std::begin(list), std::end(list), name) != std::end(list);
 }
 
-Path joined(Path path, std::initializer_list<io::Key> more) {
-  path.insert(path.end(), more);
-  return path;
-}
-
-[[noreturn]] void refuse(const Path& path, const std::string& what) {
-  throw ValueError("from_pytorch: " + io::to_string(path) + ": " + what);
-}
-
-Value to_value(const OptionValue& option) {
-  struct Convert {
-    Value operator()(std::monostate) const { return {}; }
-    Value operator()(bool x) const { return x; }
-    Value operator()(std::int64_t x) const { return x; }
-    Value operator()(double x) const { return x; }
-    Value operator()(const std::pair<double, double>& x) const { return Value::tuple({x.first, x.second}); }
-    Value operator()(const std::string& x) const { return x; }
-    Value operator()(const NumberTuple& x) const {
-      std::vector<Value> items;
-      for (const auto& number : x) items.push_back(number ? Value(*number) : Value());
-      return Value::tuple(std::move(items));
-    }
-  };
-  return std::visit(Convert{}, option);
-}
-
-// A number, also as a tensor of one element (a rate that PyTorch keeps on the device).
-double number_at(const Value& saved, const Path& path) {
-  const Value value = saved.at(path);
-  if (!value.is(Value::Kind::Tensor)) return saved.as_double(path);
-  const Tensor tensor = value.as_tensor();
-  if (tensor.numel() != 1) refuse(path, "need a number, got a tensor of " + gradus::to_string(tensor.sizes()));
-  return tensor.item<double>();
-}
-
-OptionValue option_at(const Value& saved, const Path& path) {
-  const Value value = saved.at(path);
-  switch (value.kind()) {
-    case Value::Kind::None:
-      return std::monostate();
-    case Value::Kind::Bool:
-      return value.as_bool();
-    case Value::Kind::Int:
-      return value.as_int();
-    case Value::Kind::Double:
-    case Value::Kind::Tensor:
-      return number_at(saved, path);
-    case Value::Kind::String:
-      return value.as_string();
-    case Value::Kind::List:
-    case Value::Kind::Tuple: {
-      NumberTuple numbers;
-      for (std::size_t i = 0; i < value.size(); ++i) {
-        const Path at = joined(path, {i});
-        numbers.push_back(saved.at(at).is_none() ? std::nullopt : std::optional(number_at(saved, at)));
-      }
-      const bool pair = numbers.size() == 2 && numbers[0] && numbers[1];
-      if (pair) return std::pair(*numbers[0], *numbers[1]);
-      return numbers;
-    }
-    default:
-      refuse(path, "an option cannot be a dict or bytes");
-  }
-}
-
 // AdamW is Adam with this set in PyTorch, and a method of its own here.
 bool is_fixed(const std::string& optimizer, std::string_view option) {
   return optimizer == "AdamW" && option == "decoupled_weight_decay";
 }
 
 std::int64_t step_at(const Value& saved, const Path& path) {
-  const double step = number_at(saved, path);
+  const double step = number_at(kCall, saved, path);
   constexpr double kMost = 9007199254740992.0;  // 2^53
-  if (!(step >= 0 && step <= kMost) || step != std::floor(step)) refuse(path, "need a number of updates");
+  if (!(step >= 0 && step <= kMost) || step != std::floor(step)) refuse(kCall, path, "need a number of updates");
   return static_cast<std::int64_t>(step);
 }
 
@@ -110,7 +49,7 @@ OptimizerState::Param param_at(const Value& saved, const Path& path) {
     if (name == "step") {
       param.step = step_at(saved, at);
     } else if (contains(kNumbers, name)) {
-      param.numbers[name] = number_at(saved, at);
+      param.numbers[name] = number_at(kCall, saved, at);
     } else {
       param.tensors[name] = saved.as_tensor(at).contiguous();
     }
@@ -164,22 +103,24 @@ LoadStateReport from_pytorch(const Value& saved, Optimizer& optimizer) {
     OptimizerState::Group group{own.groups[g].name, {}, own.groups[g].params};
     const auto positions = saved.items(joined(path, {"params"}));
     if (positions.size() != group.params.size()) {
-      refuse(path, std::to_string(positions.size()) + " parameters, where the optimizer has " +
-                       std::to_string(group.params.size()));
+      refuse(kCall, path,
+             std::to_string(positions.size()) + " parameters, where the optimizer has " +
+                 std::to_string(group.params.size()));
     }
     for (std::size_t i = 0; i < positions.size(); ++i) {
       const Path at = joined(path, {"params", i});
-      if (!names.emplace(saved.as_int(at), group.params[i]).second) refuse(at, "a parameter that is there twice");
+      if (!names.emplace(saved.as_int(at), group.params[i]).second)
+        refuse(kCall, at, "a parameter that is there twice");
     }
     for (const auto& [key, value] : saved.entries(path)) {
       const std::string name = key.to_string();
       const Path at = joined(path, {key});
       if (contains(options, name)) {
-        group.options[name] = option_at(saved, at);
+        group.options[name] = option_at(kCall, saved, at);
       } else if (is_fixed(own.optimizer, name)) {
-        if (!saved.as_bool(at)) refuse(at, "need True for AdamW, got False; load it into Adam");
+        if (!saved.as_bool(at)) refuse(kCall, at, "need True for AdamW, got False; load it into Adam");
       } else if (!contains(kLeftOut, name)) {
-        refuse(at, own.optimizer + " has no such option");
+        refuse(kCall, at, own.optimizer + " has no such option");
       }
     }
     state.groups.push_back(std::move(group));
@@ -187,7 +128,7 @@ LoadStateReport from_pytorch(const Value& saved, Optimizer& optimizer) {
   for (const auto& [key, value] : saved.entries({"state"})) {
     const Path path{"state", key};
     const auto name = key.is_int() ? names.find(key.as_int()) : names.end();
-    if (name == names.end()) refuse(path, "state of a parameter that is in no group");
+    if (name == names.end()) refuse(kCall, path, "state of a parameter that is in no group");
     state.params[name->second] = param_at(saved, path);
   }
   return optimizer.load_state_dict(state);

@@ -97,17 +97,12 @@ void Set::load_state_dict(const std::map<std::string, OptimizerState>& state, co
   }
   for (const auto& [name, optimizer] : members_)
     if (state.count(name) == 0) throw ValueError("Set.load_state_dict: the state lacks optimizer '" + name + "'");
-  // Each loads all or nothing; those that have loaded go back when a later one refuses.
-  const auto before = state_dict();
-  std::size_t loaded = 0;
-  try {
-    for (; loaded < members_.size(); ++loaded)
-      members_[loaded].second.get().load_state_dict(state.at(members_[loaded].first), options);
-  } catch (...) {
-    for (std::size_t i = 0; i < loaded; ++i)
-      members_[i].second.get().load_state_dict(before.at(members_[i].first), {.strict = false});
-    throw;
-  }
+  // None may refuse once another has loaded.
+  LoadStateOptions check = options;
+  check.check_only = true;
+  for (const auto& [name, optimizer] : members_) optimizer.get().load_state_dict(state.at(name), check);
+  if (options.check_only) return;
+  for (const auto& [name, optimizer] : members_) optimizer.get().load_state_dict(state.at(name), options);
 }
 
 }  // namespace gradus::optim

@@ -130,8 +130,8 @@ TEST(PyTorch, LargeTensorsAreWrittenAndChecked) {
   save_pytorch(folder / "a.pth", large);
   EXPECT_EQ(difference(load_pytorch(folder / "a.pth", {.verify = true}), large), "");
   std::string bytes = file_bytes(folder / "a.pth");
-  for (const std::string_view name : {"data/0", "data/2"}) {
-    const std::size_t at = bytes.find(name) + 1000;
+  for (const auto& [entry, name] : {std::pair("data/0", "tensor a is"), {"data/2", "tensor c is"}}) {
+    const std::size_t at = bytes.find(entry) + 1000;
     bytes[at] = static_cast<char>(bytes[at] ^ 1);
     put_file(folder / "b.pth", bytes);
     EXPECT_THAT(message_of<IoError>([&] { load_pytorch(folder / "b.pth", {.verify = true}); }), HasSubstr(name));

@@ -53,6 +53,7 @@ struct LoadOptions {
   bool strict = true;            // missing or unexpected names are an error
   bool skip_mismatched = false;  // leave tensors of other sizes as they are (a new head) instead of an error
   bool freezing = false;         // freeze what was frozen and unfreeze the rest, where the dict says
+  bool check_only = false;       // report or throw as loading would, and change nothing
 };
 
 }  // namespace gradus::nn

@@ -48,8 +48,9 @@ struct OptimizerState {
 };
 
 struct LoadStateOptions {
-  bool strict = true;   // names that are only here or only there are an error
-  bool options = true;  // take the groups' options too, group by group
+  bool strict = true;       // names that are only here or only there are an error
+  bool options = true;      // take the groups' options too, group by group
+  bool check_only = false;  // report or throw as loading would, and change nothing
 };
 struct LoadStateReport {
   std::vector<std::string> loaded, missing, unexpected, mismatched;

@@ -1,0 +1,217 @@
+#include <fmt/format.h>
+#include <gradus/error.h>
+#include <gradus/io/pytorch.h>
+#include <gradus/memory.h>
+#include <gradus/train/checkpoint_manager.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <new>
+#include <system_error>
+
+#include "io/atomic_file.h"
+
+namespace gradus::train {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::string_view kPrefix = "checkpoint-", kSuffix = ".pth";
+
+std::string path_of(const std::string& folder, std::int64_t step) {
+  return fmt::format("{}/{}{:08}{}", folder, kPrefix, step, kSuffix);
+}
+
+std::string best_path(const std::string& folder) { return folder + "/best.pth"; }
+
+std::optional<std::int64_t> step_of(std::string_view name) {
+  if (!name.starts_with(kPrefix) || !name.ends_with(kSuffix)) return {};
+  const std::string_view digits = name.substr(kPrefix.size(), name.size() - kPrefix.size() - kSuffix.size());
+  std::int64_t step = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), step);
+  const bool whole = error == std::errc() && end == digits.data() + digits.size() && step >= 0;
+  return whole ? std::optional(step) : std::nullopt;
+}
+
+[[noreturn]] void fail(const std::string& what, const std::string& path, const std::error_code& error) {
+  throw IoError("CheckpointManager: cannot " + what + " " + path + ": " + error.message());
+}
+
+// Calls fn(name) for all that lies in the folder.
+template <class Fn>
+void for_each_name(const std::string& folder, Fn&& fn) {
+  std::error_code error;
+  fs::directory_iterator it(folder, error);
+  while (!error && it != fs::directory_iterator()) {
+    fn(it->path().filename().string());
+    it.increment(error);
+  }
+  if (error && error != std::errc::no_such_file_or_directory) fail("list", folder, error);
+}
+
+void remove(const std::string& path) {
+  std::error_code error;
+  fs::remove(path, error);
+  if (error) fail("remove", path, error);
+}
+
+// What a process that was killed while writing left behind.
+void remove_temporaries(const std::string& folder) {
+  std::vector<std::string> left;
+  for_each_name(folder, [&](const std::string& name) {
+    if (io::is_temporary_name(name)) left.push_back(folder + "/" + name);
+  });
+  for (const std::string& path : left) remove(path);
+}
+
+CheckpointManagerOptions checked(const CheckpointManagerOptions& o) {
+  const auto need = [](bool good, const char* option, const char* rule, const auto& value) {
+    if (!good) throw ValueError(fmt::format("CheckpointManager: {} must be {}, got {}", option, rule, value));
+  };
+  need(o.every_steps >= 0, "every_steps", "at least 0", o.every_steps);
+  need(std::isfinite(o.every_minutes) && o.every_minutes >= 0, "every_minutes", "finite and at least 0",
+       o.every_minutes);
+  need(o.keep >= 0, "keep", "at least 0", o.keep);
+  need(o.mode == "min" || o.mode == "max", "mode", "min or max", o.mode);
+  return o;
+}
+
+}  // namespace
+
+std::vector<SavedCheckpoint> list_checkpoints(const std::string& folder) {
+  std::vector<SavedCheckpoint> found;
+  for_each_name(folder, [&](const std::string& name) {
+    if (const auto step = step_of(name)) found.push_back({folder + "/" + name, *step});
+  });
+  std::sort(found.begin(), found.end(), [](const auto& a, const auto& b) { return a.step < b.step; });
+  return found;
+}
+
+CheckpointManager::CheckpointManager(std::string folder, Checkpoint& state, const CheckpointManagerOptions& options)
+    : folder_(std::move(folder)), state_(state), options_(checked(options)), last_time_(Clock::now()) {
+  std::error_code error;
+  fs::create_directories(folder_, error);
+  if (error) fail("make the folder", folder_, error);
+  if (!fs::is_directory(folder_, error)) throw IoError("CheckpointManager: '" + folder_ + "' is not a folder");
+  remove_temporaries(folder_);
+  if (!fs::exists(best_path(folder_), error)) return;
+  try {
+    best_ = read_info(best_path(folder_)).metric;
+  } catch (const Error&) {
+    // The next metric takes its place.
+  }
+}
+
+CheckpointManager::~CheckpointManager() {
+  if (writing_.valid()) writing_.wait();
+}
+
+bool CheckpointManager::better(double metric) const {
+  if (std::isnan(metric)) return false;
+  return !best_ || (options_.mode == "min" ? metric < *best_ : metric > *best_);
+}
+
+bool CheckpointManager::step(std::int64_t step, std::optional<double> metric) {
+  if (writing_.valid() && writing_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) wait();
+  const std::int64_t every = options_.every_steps;
+  const std::chrono::duration<double, std::ratio<60>> minutes = Clock::now() - last_time_;
+  const bool due = (every > 0 && step / every > last_step_ / every) ||
+                   (options_.every_minutes > 0 && minutes.count() >= options_.every_minutes) ||
+                   (metric && better(*metric));
+  if (due) save(step, metric);
+  return due;
+}
+
+void CheckpointManager::save(std::int64_t step, std::optional<double> metric) {
+  if (step < 0) throw ValueError(fmt::format("CheckpointManager: the step must be at least 0, got {}", step));
+  wait();
+  last_step_ = step;
+  last_time_ = Clock::now();
+  const bool best = metric && better(*metric);
+  before_ = best_;
+  if (best) best_ = metric;
+  const auto document = [&](bool copy) {
+    io::Value value = state_.document(copy);
+    value.set("step", step);
+    if (metric) value.set("metric", *metric);
+    return value;
+  };
+  const auto write_now = [&] {
+    std::promise<void> done;
+    writing_ = done.get_future();
+    try {
+      write(document(false), step, best);
+      done.set_value();
+    } catch (...) {
+      done.set_exception(std::current_exception());
+    }
+    wait();
+  };
+  if (!options_.background) return write_now();
+  try {
+    writing_ = std::async(std::launch::async, [this, copy = document(true), step, best]() mutable {
+      const io::Value mine = std::exchange(copy, {});  // goes as soon as it is written
+      write(mine, step, best);
+    });
+  } catch (const OutOfMemory&) {
+    write_now();
+  } catch (const std::bad_alloc&) {
+    write_now();
+  } catch (const std::system_error&) {  // no more threads
+    write_now();
+  }
+}
+
+void CheckpointManager::wait() {
+  if (!writing_.valid()) return;
+  try {
+    writing_.get();
+  } catch (...) {
+    best_ = before_;
+    throw;
+  }
+}
+
+void CheckpointManager::write(const io::Value& document, std::int64_t step, bool best) const {
+  if (options_.before_commit) options_.before_commit();
+  const std::string path = path_of(folder_, step);
+  io::save_pytorch(path, document);
+  if (best) io::link_file(path, best_path(folder_));
+  if (options_.keep == 0) return;
+  const auto all = list_checkpoints(folder_);
+  for (std::size_t i = 0; i + static_cast<std::size_t>(options_.keep) < all.size(); ++i)
+    if (all[i].path != path) remove(all[i].path);
+}
+
+std::optional<CheckpointManager::Loaded> CheckpointManager::load_latest() {
+  wait();
+  auto all = list_checkpoints(folder_);
+  if (all.empty()) return {};
+  Loaded loaded;
+  std::vector<std::string> damaged;
+  for (; !all.empty(); all.pop_back()) {
+    try {
+      state_.load(all.back().path);
+      break;
+    } catch (const IoError& e) {
+      loaded.damaged.push_back(e.what());
+      damaged.push_back(all.back().path);
+    }
+  }
+  if (all.empty()) throw IoError("CheckpointManager: no checkpoint is whole: " + loaded.damaged.front());
+  for (const std::string& path : damaged) {
+    std::error_code error;
+    fs::rename(path, path + ".damaged", error);
+    if (error) fail("rename", path, error);
+  }
+  loaded.path = all.back().path;
+  loaded.step = last_step_ = all.back().step;
+  last_time_ = Clock::now();
+  return loaded;
+}
+
+}  // namespace gradus::train
