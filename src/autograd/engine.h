@@ -9,7 +9,7 @@
 
 namespace gradus {
 
-class Engine {
+class __attribute__((visibility("hidden"))) Engine {
  public:
   struct Request {
     std::vector<Tensor> roots, gradients;

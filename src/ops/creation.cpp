@@ -154,13 +154,17 @@ Tensor tensor(std::span<const T> values, const Shape& sizes, const TensorOptions
   const Dtype fallback = std::is_same_v<T, double> ? kFloat32 : std::is_same_v<T, std::int32_t> ? kInt64 : x.dtype();
   return with_grad(x.to(options.dtype.value_or(fallback)), options);
 }
-template Tensor tensor(std::span<const float>, const Shape&, const TensorOptions&);
-template Tensor tensor(std::span<const double>, const Shape&, const TensorOptions&);
-template Tensor tensor(std::span<const std::int64_t>, const Shape&, const TensorOptions&);
-template Tensor tensor(std::span<const std::int32_t>, const Shape&, const TensorOptions&);
-template Tensor tensor(std::span<const std::uint8_t>, const Shape&, const TensorOptions&);
-template Tensor tensor(std::span<const bool>, const Shape&, const TensorOptions&);
-template Tensor tensor(std::span<const BFloat16>, const Shape&, const TensorOptions&);
+// Exported, as the header says; GCC forgets that of a function that is instantiated by hand.
+template [[gnu::visibility("default")]] Tensor tensor(std::span<const float>, const Shape&, const TensorOptions&);
+template [[gnu::visibility("default")]] Tensor tensor(std::span<const double>, const Shape&, const TensorOptions&);
+template [[gnu::visibility("default")]] Tensor tensor(std::span<const std::int64_t>, const Shape&,
+                                                      const TensorOptions&);
+template [[gnu::visibility("default")]] Tensor tensor(std::span<const std::int32_t>, const Shape&,
+                                                      const TensorOptions&);
+template [[gnu::visibility("default")]] Tensor tensor(std::span<const std::uint8_t>, const Shape&,
+                                                      const TensorOptions&);
+template [[gnu::visibility("default")]] Tensor tensor(std::span<const bool>, const Shape&, const TensorOptions&);
+template [[gnu::visibility("default")]] Tensor tensor(std::span<const BFloat16>, const Shape&, const TensorOptions&);
 
 Tensor from_blob(void* data, const Shape& sizes, Dtype dtype, std::function<void(void*)> deleter) {
   check_sizes("from_blob", sizes);

@@ -13,7 +13,7 @@
 
 namespace gradus::optim {
 
-struct Audit::Watch : Watcher {
+struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher {
   using Id = std::size_t;  // of an optimizer: its place in `optimizers`
   static constexpr Id kNone = std::numeric_limits<Id>::max();
 

@@ -20,7 +20,7 @@ std::string unique_name(const NamedTensor& given, const std::vector<std::vector<
 void check_gradient(const char* optimizer, const Entry& entry, const Tensor& grad);
 
 template <class Options>
-struct OptimizerOf<Options>::Engine {
+struct __attribute__((visibility("hidden"))) OptimizerOf<Options>::Engine {
   using Rule = RuleOf<Options>;
   std::vector<std::vector<Entry>> entries;  // one list per group
   std::vector<std::size_t> ids;             // of the groups
