@@ -18,7 +18,7 @@ constexpr std::int64_t batches_of(std::int64_t samples, std::int64_t batch_size,
 }
 
 // What a loader is, and where it stands. Only the thread that iterates writes to it.
-struct DataLoader::Core {
+struct __attribute__((visibility("hidden"))) DataLoader::Core {
   AnyDataset dataset;
   DataLoaderOptions options;
   std::uint64_t seed;
