@@ -3,12 +3,14 @@
 
 #include <gradus/autograd.h>
 #include <gradus/data.h>
+#include <gradus/detect_anomaly.h>
 #include <gradus/flops.h>
 #include <gradus/io.h>
 #include <gradus/memory.h>
 #include <gradus/models/autoencoder.h>
 #include <gradus/models/gan.h>
 #include <gradus/models/lenet.h>
+#include <gradus/models/registry.h>
 #include <gradus/models/resnet.h>
 #include <gradus/nn.h>
 #include <gradus/op.h>
@@ -16,6 +18,7 @@
 #include <gradus/optim.h>
 #include <gradus/parallel.h>
 #include <gradus/pattern.h>
+#include <gradus/profiler.h>
 #include <gradus/random.h>
 #include <gradus/tensor.h>
 #include <gradus/train.h>

@@ -6,4 +6,5 @@
 #include <gradus/io/pytorch.h>
 #include <gradus/io/rename.h>
 #include <gradus/io/safetensors.h>
+#include <gradus/io/tensorboard.h>
 #include <gradus/io/value.h>

@@ -8,10 +8,26 @@
 /// Memory of tensors on the CPU. It is kept for reuse when tensors go, as fresh memory is slow to touch first.
 namespace gradus {
 
-/// Thrown when the system refuses memory, also after everything unused was given back. Says what was asked and held.
+/// Thrown when the system refuses memory, also after everything unused was given back. Says what was asked and held,
+/// and for which operation and layer where there is one: `convolution of [64, 3, 224, 224] and [64, 3, 7, 7], in conv1
+/// (Conv2d): the system has no more memory, asked for 205520896 bytes (196 MiB) with ... in use and ... reserved`.
 class OutOfMemory : public Error {
  public:
-  explicit OutOfMemory(const std::string& message) : Error(message) {}
+  OutOfMemory(std::size_t requested, std::int64_t in_use, std::int64_t reserved);
+
+  const char* what() const noexcept override { return text_.c_str(); }
+  std::size_t requested_bytes() const { return requested_; }
+
+  /// For what the exception goes up through: the innermost operation and layer are named.
+  void add_operation(const std::string& operation);
+  void add_layer(const std::string& layer);
+  void add_held(const std::string& held);
+
+ private:
+  void compose();
+  std::size_t requested_;
+  std::int64_t in_use_, reserved_;
+  std::string operation_, layer_, held_, text_;
 };
 
 /// All in bytes, for the whole process.

@@ -16,4 +16,5 @@
 #include <gradus/nn/normalization.h>
 #include <gradus/nn/padding.h>
 #include <gradus/nn/pooling.h>
+#include <gradus/nn/summary.h>
 #include <gradus/nn/upsampling.h>

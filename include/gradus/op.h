@@ -21,11 +21,10 @@
 #include <type_traits>
 
 #include <gradus/autograd.h>
+#include <gradus/detail/observer.h>
 #include <gradus/tensor.h>
 
 namespace gradus {
-
-class Node;
 
 // Where a gradient goes: to the operation that made an input, or to a leaf.
 struct Edge {
@@ -50,6 +49,8 @@ class Node : public RefCounted {
 
   std::span<Edge> edges() { return {edges_, static_cast<std::size_t>(edge_count_)}; }
   std::uint64_t sequence() const { return sequence_; }
+  // The module in which this was recorded; null unless somebody watched.
+  const detail::LayerRef& layer() const { return layer_; }
 
   // The library's: used by apply() and the engine.
   void connect(std::span<const Tensor* const> inputs);
@@ -93,6 +94,7 @@ class Node : public RefCounted {
   Saved output_;
 
   std::uint64_t sequence_ = 0;
+  detail::LayerRef layer_;
   std::vector<std::pair<std::size_t, std::function<Tensor(const Tensor&)>>> hooks_;
   detail::TensorImpl* retain_ = nullptr;  // the tensor that asked to keep its gradient; it clears this when it goes
 
@@ -114,26 +116,49 @@ bool any_requires_grad(std::span<const Tensor* const> xs);
 bool any_requires_grad(std::span<const Tensor> xs);
 void set_history(Tensor& result, Ref<Node> node);
 
-// Called around every forward while someone is watching: the FLOP counter, the profiler.
-struct Observer {
-  virtual ~Observer() = default;
-  virtual void operation(const char* name, std::int64_t flops, const Tensor& result) = 0;
-};
-extern constinit thread_local Observer* observer;
-
-inline void observe(const char* name, const Tensor& y) {
-  if (observer != nullptr) [[unlikely]]
-    observer->operation(name, y.numel(), y);
+// What an operation costs, where it says so: as `multiply_adds(y, inputs...)`, or as `flops(y, inputs...)`.
+template <class O, class... T>
+void done(Running& running, O& op, std::span<const Tensor* const> inputs, const Tensor& y, const T&... xs) {
+  if constexpr (requires { op.multiply_adds(y, xs...); }) {
+    const std::int64_t count = op.multiply_adds(y, xs...);
+    const Cost cost{2 * count, count};
+    running.done(inputs, y, &cost);
+  } else if constexpr (requires { op.flops(y, xs...); }) {
+    const Cost cost{op.flops(y, xs...), 0};
+    running.done(inputs, y, &cost);
+  } else {
+    running.done(inputs, y, nullptr);
+  }
 }
 
-// One FLOP per element of the result unless the operation has a `flops(y, inputs...)` of its own.
+// Runs forward() as an operation that others may watch.
+template <class F, class... T>
+Tensor observed(const char* name, const F& forward, const T&... xs) {
+  Running running(name);
+  try {
+    Tensor y = forward();
+    if (running.active()) [[unlikely]]
+      running.done(std::array<const Tensor*, sizeof...(T)>{&xs...}, y, nullptr);
+    return y;
+  } catch (...) {
+    running.failed(name, std::array<const Tensor*, sizeof...(T)>{&xs...});
+    throw;
+  }
+}
+
+// Runs op.forward(xs...), for whoever watches too.
 template <class O, class... T>
-void observe(O& op, const Tensor& y, const T&... xs) {
-  if (observer == nullptr) [[likely]]
-    return;
-  std::int64_t flops = y.numel();
-  if constexpr (requires { op.flops(y, xs...); }) flops = op.flops(y, xs...);
-  observer->operation(op.name(), flops, y);
+Tensor run(O& op, std::span<const Tensor* const> inputs, const T&... xs) {
+  Running running(op.name());
+  try {
+    Tensor y = op.forward(xs...);
+    if (running.active()) [[unlikely]]
+      done(running, op, inputs, y, xs...);
+    return y;
+  } catch (...) {
+    running.failed(op.name(), inputs);
+    throw;
+  }
 }
 
 // Runs a node's forward and makes the node the history of the result.
@@ -143,9 +168,8 @@ Tensor record(Ref<O> node, std::span<const Tensor* const> inputs, const T&... xs
   Tensor y;
   {
     NoGrad guard;
-    y = node->forward(xs...);
+    y = run(*node, inputs, xs...);
   }
-  observe(*node, y, xs...);
   set_history(y, std::move(node));
   return y;
 }
@@ -160,22 +184,18 @@ requires(std::same_as<T, Tensor>&&...) Tensor apply(O&& op, const T&... xs) {
     return detail::record(make_ref<std::decay_t<O>>(std::forward<O>(op)), std::span<const Tensor* const>(inputs),
                           xs...);
   }
-  Tensor y = op.forward(xs...);
-  detail::observe(op, y, xs...);
-  return y;
+  return detail::run(op, inputs, xs...);
 }
 
 // For operations over a list of tensors: forward(std::span<const Tensor>).
 template <class O>
 Tensor apply(O&& op, std::span<const Tensor> xs) {
+  std::vector<const Tensor*> inputs;
+  for (const Tensor& x : xs) inputs.push_back(&x);
   if (is_grad_enabled() && detail::any_requires_grad(xs)) {
-    std::vector<const Tensor*> inputs;
-    for (const Tensor& x : xs) inputs.push_back(&x);
     return detail::record(make_ref<std::decay_t<O>>(std::forward<O>(op)), std::span<const Tensor* const>(inputs), xs);
   }
-  Tensor y = op.forward(xs);
-  detail::observe(op, y, xs);
-  return y;
+  return detail::run(op, std::span<const Tensor* const>(inputs), xs);
 }
 
 }  // namespace gradus

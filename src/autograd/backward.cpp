@@ -5,15 +5,10 @@
 
 #include "autograd/engine.h"
 #include "autograd/inplace.h"
+#include "autograd/node_access.h"
 #include "core/tensor_access.h"
 
 namespace gradus {
-
-// The parts of a node that tensors reach into.
-struct NodeAccess {
-  static auto& hooks(Node& node) { return node.hooks_; }
-  static void retain(Node& node, detail::TensorImpl* impl) { node.retain_ = impl; }
-};
 
 namespace detail {
 TensorImpl::~TensorImpl() {

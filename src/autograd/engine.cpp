@@ -192,7 +192,14 @@ void Engine::execute(Node* node) {
   }
   if (grad.defined() && wanted_below) {
     node->check_not_released();
-    node->backward(grad, grads);
+    detail::RunningBackward running(*node);
+    try {
+      node->backward(grad, grads);
+      running.done(grads);
+    } catch (...) {
+      running.failed();
+      throw;
+    }
     grad = Tensor();
   }
   if (!request_.retain_graph) node->release();

@@ -2,17 +2,24 @@
 
 namespace gradus {
 
-std::int64_t FlopCounter::total() const {
-  std::int64_t sum = 0;
-  for (const auto& [name, count] : counts_) sum += count.flops;
+FlopCounter::Count FlopCounter::sum() const {
+  Count sum;
+  for (const auto& [name, count] : counts_) {
+    sum.calls += count.calls;
+    sum.flops += count.flops;
+    sum.multiply_adds += count.multiply_adds;
+    sum.bytes += count.bytes;
+  }
   return sum;
 }
 
-void FlopCounter::operation(const char* name, std::int64_t flops, const Tensor& result) {
-  Count& count = counts_[name];
+void FlopCounter::end_operation(const detail::Operation& operation) {
+  if (operation.depth > 0 || operation.result == nullptr) return;
+  Count& count = counts_[operation.name];
   ++count.calls;
-  count.flops += flops;
-  if (outer_ != nullptr) outer_->operation(name, flops, result);
+  count.flops += operation.cost.flops;
+  count.multiply_adds += operation.cost.multiply_adds;
+  count.bytes += operation.bytes;
 }
 
 }  // namespace gradus

@@ -47,6 +47,8 @@ void Node::reserve_edges(int count) {
 void Node::connect(std::span<const Tensor* const> inputs) {
   recording_ = true;
   sequence_ = next_sequence++;
+  if (detail::is_watched()) [[unlikely]]
+    layer_ = detail::current_layer();
   reserve_edges(static_cast<int>(inputs.size()));
   for (int i = 0; i < edge_count_; ++i) {
     const Tensor& x = *inputs[static_cast<std::size_t>(i)];
@@ -138,8 +140,6 @@ void Node::release() {
 }
 
 namespace detail {
-
-constinit thread_local Observer* observer = nullptr;
 
 bool any_requires_grad(std::span<const Tensor* const> xs) {
   for (const Tensor* x : xs)

@@ -10,6 +10,7 @@
 #include <map>
 
 #include "cli/ckpt_leaves.h"
+#include "core/units.h"
 #include "io/read_any.h"
 
 namespace gradus::cli {

@@ -53,18 +53,6 @@ std::string printable(const std::string& text, std::size_t width) {
   return text.size() > width ? out + "..." : out;
 }
 
-std::string byte_count(std::int64_t bytes) {
-  if (bytes < 1024) return fmt::format("{} B", bytes);
-  double size = static_cast<double>(bytes);
-  const char* unit = "B";
-  for (const char* larger : {"KiB", "MiB", "GiB", "TiB"}) {
-    if (size < 1024) break;
-    size /= 1024;
-    unit = larger;
-  }
-  return fmt::format("{:.1f} {}", size, unit);
-}
-
 Contents contents_of(const std::vector<Leaf>& leaves) {
   Contents contents;
   std::set<const void*> seen;

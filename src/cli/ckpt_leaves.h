@@ -18,7 +18,6 @@ std::vector<Leaf> leaves_of(const io::Value& value);
 
 // As it is printed: control characters as \x1b, at most `width` characters.
 std::string printable(const std::string& text, std::size_t width = 60);
-std::string byte_count(std::int64_t bytes);  // "1.5 MiB"
 
 struct Contents {
   std::int64_t tensors = 0, elements = 0;

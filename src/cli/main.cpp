@@ -8,6 +8,7 @@
 #include <exception>
 
 #include "cli/ckpt.h"
+#include "cli/flops.h"
 #include "cli/train_autoencoder.h"
 #include "cli/train_gan.h"
 
@@ -182,6 +183,7 @@ int run(std::vector<std::string> arguments, bool resumed) {
   if (!resumed) {  // a file may ask for training only
     add_resume(app, resume);
     add_ckpt(app, ckpt, status);
+    add_flops(app, status);
   }
   try {
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them

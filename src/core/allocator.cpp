@@ -161,9 +161,7 @@ void* take(std::size_t bytes, ThreadCache* cache) {
 
 [[noreturn]] void throw_out_of_memory(std::size_t bytes) {
   const MemoryStats held = memory_stats();
-  throw OutOfMemory("allocate: the system has no more memory, asked for " + std::to_string(bytes) + " bytes with " +
-                    std::to_string(held.current_bytes) + " in use and " + std::to_string(held.reserved_bytes) +
-                    " reserved");
+  throw OutOfMemory(bytes, held.current_bytes, held.reserved_bytes);
 }
 
 [[gnu::noinline]] void* allocate_slowly(std::size_t bytes) {

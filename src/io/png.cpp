@@ -4,7 +4,6 @@
 #include <png.h>
 
 #include <algorithm>
-#include <memory>
 
 #include "gradus/error.h"
 #include "io/atomic_file.h"
@@ -33,23 +32,26 @@ struct PngImage {
 
 }  // namespace
 
-void write_png(const std::string& path, const ImageView& image) {
+std::string encode_png(const ImageView& image) {
   const bool known_channels = image.channels == 1 || image.channels == 3;
   if (image.data == nullptr || !known_channels || pixel_bytes(image.width, image.height, image.channels) < 0) {
-    throw ValueError(fmt::format("write_png: need pixels of 1 or 3 channels, 1 to 2^30 bytes, got [{}, {}, {}] for {}",
-                                 image.height, image.width, image.channels, path));
+    throw ValueError(fmt::format("encode_png: need pixels of 1 or 3 channels, 1 to 2^30 bytes, got [{}, {}, {}]",
+                                 image.height, image.width, image.channels));
   }
   PngImage png;
   png.value.width = static_cast<png_uint_32>(image.width);
   png.value.height = static_cast<png_uint_32>(image.height);
   png.value.format = image.channels == 1 ? PNG_FORMAT_GRAY : PNG_FORMAT_RGB;
   png_alloc_size_t size = PNG_IMAGE_PNG_SIZE_MAX(png.value);
-  const auto encoded = std::make_unique_for_overwrite<char[]>(size);
-  if (png_image_write_to_memory(&png.value, encoded.get(), &size, 0, image.data, 0, nullptr) == 0) {
-    throw IoError(fmt::format("write_png: cannot encode {}: {}", path, png.value.message));
+  std::string encoded(size, '\0');
+  if (png_image_write_to_memory(&png.value, encoded.data(), &size, 0, image.data, 0, nullptr) == 0) {
+    throw IoError(fmt::format("encode_png: cannot encode: {}", png.value.message));
   }
-  write_file(path, {encoded.get(), size});
+  encoded.resize(size);
+  return encoded;
 }
+
+void write_png(const std::string& path, const ImageView& image) { write_file(path, encode_png(image)); }
 
 Image read_png(const std::string& path) {
   const std::string encoded = read_file(path);

@@ -23,8 +23,9 @@ struct Image {
   ImageView view() const { return {width, height, channels, data.data()}; }
 };
 
-// Writes the file whole (AtomicFile). ValueError for impossible sizes (at most 2^30 bytes of pixels), IoError for the
-// rest.
+// The bytes of a file. ValueError for impossible sizes (at most 2^30 bytes of pixels).
+std::string encode_png(const ImageView& image);
+// Writes them whole (AtomicFile). IoError.
 void write_png(const std::string& path, const ImageView& image);
 
 // Reads an 8-bit gray or RGB file; refuses palettes, alpha and 16 bits. IoError.

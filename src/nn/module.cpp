@@ -1,3 +1,4 @@
+#include <gradus/memory.h>
 #include <gradus/nn/module.h>
 
 #include <cxxabi.h>
@@ -7,6 +8,7 @@
 #include <unordered_set>
 
 #include "core/tensor_access.h"
+#include "core/units.h"
 
 namespace gradus::nn {
 
@@ -114,6 +116,30 @@ void Module::assign(const Module& other) {
 }
 
 Tensor Module::forward(const Tensor&) { throw ValueError(type_name() + ": forward of one tensor is not defined"); }
+
+void Module::begin_call() const {
+  gradus::detail::begin_layer(
+      std::make_shared<gradus::detail::Layer>(gradus::detail::Layer{state_->path, type_name(), state_.get()}));
+}
+
+// In a handler.
+void Module::call_failed(bool watched) const {
+  if (watched) gradus::detail::end_layer(nullptr);
+  try {
+    throw;
+  } catch (OutOfMemory& error) {
+    error.add_layer(state_->path.empty() ? type_name() : state_->path + " (" + type_name() + ")");
+    if (!state_->path.empty()) return;
+    double weights = 0, gradients = 0;
+    for (const Tensor& p : parameters()) {
+      weights += static_cast<double>(p.numel() * p.element_size());
+      if (p.grad().defined()) gradients += static_cast<double>(p.numel() * p.element_size());
+    }
+    error.add_held("the parameters of " + type_name() + " take " + byte_count(weights) + ", their gradients " +
+                   byte_count(gradients));
+  } catch (...) {
+  }
+}
 
 std::unique_ptr<detail::Slot> Module::make_slot(const std::string& name) const {
   return std::make_unique<detail::Slot>(detail::Slot{state_, name});

@@ -23,8 +23,6 @@ using cpu::Convolution;
 struct Geometry {
   Convolution c;
   Shape x, w, y;
-
-  std::int64_t flops() const { return 2 * c.multiplications(); }
 };
 
 Tensor operand(const Tensor& x) { return x.to(compute_type(x.dtype())).contiguous(); }
@@ -57,7 +55,9 @@ struct Conv final : Op {
     if (needs(1)) gx[1] = backward_weight(geometry, g, saved(0));
     if (needs(2)) gx[2] = sum_of_channels(g);
   }
-  std::int64_t flops(const Tensor&, const Tensor&, const Tensor&, const Tensor&) const { return geometry.flops(); }
+  std::int64_t multiply_adds(const Tensor&, const Tensor&, const Tensor&, const Tensor&) const {
+    return geometry.c.multiplications();
+  }
 };
 
 // Also the transposed convolution, which may have a bias.
@@ -84,7 +84,9 @@ struct ConvBackwardData final : Op {
     if (needs(1)) gx[1] = backward_weight(geometry, saved(0), gg);
     if (needs(2)) gx[2] = sum_of_channels(gg);
   }
-  std::int64_t flops(const Tensor&, const Tensor&, const Tensor&, const Tensor&) const { return geometry.flops(); }
+  std::int64_t multiply_adds(const Tensor&, const Tensor&, const Tensor&, const Tensor&) const {
+    return geometry.c.multiplications();
+  }
 };
 
 struct ConvBackwardWeight final : Op {
@@ -103,7 +105,7 @@ struct ConvBackwardWeight final : Op {
     if (needs(0)) gx[0] = apply(Conv(geometry), saved(1), gg, Tensor());
     if (needs(1)) gx[1] = backward_data(geometry, saved(0), gg);
   }
-  std::int64_t flops(const Tensor&, const Tensor&, const Tensor&) const { return geometry.flops(); }
+  std::int64_t multiply_adds(const Tensor&, const Tensor&, const Tensor&) const { return geometry.c.multiplications(); }
 };
 
 Tensor backward_data(const Geometry& geometry, const Tensor& g, const Tensor& w) {

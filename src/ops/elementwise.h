@@ -202,9 +202,8 @@ struct UnaryOp final : Op {
 template <class F>
 Tensor unary(const F& f, const Tensor& x) {
   if (is_grad_enabled() && x.requires_grad()) return record(make_ref<UnaryOp<F>>(f), x);
-  Tensor y = unary_forward(f, x);
-  detail::observe(F::name, y);
-  return y;
+  return detail::observed(
+      F::name, [&] { return unary_forward(f, x); }, x);
 }
 
 template <class F>
@@ -216,7 +215,8 @@ Tensor& unary_(const F& f, Tensor& x) {
     detail::commit_inplace(F::name, x, unary(f, keeps_input ? x.clone() : x));
   } else {
     detail::check_inplace(F::name, x);
-    unary_forward(f, x, x);
+    detail::observed(
+        F::name, [&] { return unary_forward(f, x, x); }, x);
     detail::bump_version(x);
   }
   return x;
@@ -275,9 +275,8 @@ struct BinaryOp final : Op {
 template <class F>
 Tensor binary(const F& f, const Tensor& a, const Tensor& b) {
   if (is_grad_enabled() && (a.requires_grad() || b.requires_grad())) return record(make_ref<BinaryOp<F>>(f), a, b);
-  Tensor y = binary_forward(f, a, b);
-  detail::observe(F::name, y);
-  return y;
+  return detail::observed(
+      F::name, [&] { return binary_forward(f, a, b); }, a, b);
 }
 
 template <class F>
@@ -288,7 +287,8 @@ Tensor& binary_(const F& f, Tensor& a, const Tensor& b) {
     detail::commit_inplace(F::name, a, binary(f, keeps_a ? a.clone() : a, b));
   } else {
     detail::check_inplace(F::name, a);
-    binary_forward(f, a, b, a);
+    detail::observed(
+        F::name, [&] { return binary_forward(f, a, b, a); }, a, b);
     detail::bump_version(a);
   }
   return a;
@@ -328,14 +328,18 @@ template <class F>
 Tensor predicate(const F& f, const Tensor& x) {
   const Dtype compute = compute_type(x.dtype());
   const Tensor* ins[] = {&x};
-  return run_elementwise(F::name, select_loop<F, 1, Types::all, bool>(F::name, compute), &f, ins, compute, kBool);
+  const cpu::Loop loop = select_loop<F, 1, Types::all, bool>(F::name, compute);
+  return detail::observed(
+      F::name, [&] { return run_elementwise(F::name, loop, &f, ins, compute, kBool); }, x);
 }
 
 template <class F>
 Tensor predicate(const F& f, const Tensor& a, const Tensor& b) {
   const Dtype compute = compute_type(a.dtype() == b.dtype() ? a.dtype() : result_type(a, b));
   const Tensor* ins[] = {&a, &b};
-  return run_elementwise(F::name, select_loop<F, 2, Types::all, bool>(F::name, compute), &f, ins, compute, kBool);
+  const cpu::Loop loop = select_loop<F, 2, Types::all, bool>(F::name, compute);
+  return detail::observed(
+      F::name, [&] { return run_elementwise(F::name, loop, &f, ins, compute, kBool); }, a, b);
 }
 
 }  // namespace gradus::ops

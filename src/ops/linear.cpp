@@ -45,8 +45,8 @@ struct Linear final : Op {
     if (needs(1)) gx[1] = mm_unchecked(rows, as_rows(saved(0)), true, false);
     if (needs(2)) gx[2] = sum(rows, 0);
   }
-  std::int64_t flops(const Tensor& y, const Tensor&, const Tensor& weight, const Tensor&) const {
-    return product_flops(y.numel(), 1, weight.sizes()[1]);
+  std::int64_t multiply_adds(const Tensor& y, const Tensor&, const Tensor& weight, const Tensor&) const {
+    return y.numel() * weight.sizes()[1];
   }
 };
 

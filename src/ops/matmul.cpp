@@ -38,8 +38,8 @@ struct Mm final : Op {
     if (needs(1))
       gx[1] = trans_b ? mm_unchecked(g, saved(0), true, trans_a) : mm_unchecked(saved(0), g, !trans_a, false);
   }
-  std::int64_t flops(const Tensor& y, const Tensor& a, const Tensor&) const {
-    return product_flops(y.sizes()[0], y.sizes()[1], a.sizes()[trans_a ? 0 : 1]);
+  std::int64_t multiply_adds(const Tensor& y, const Tensor& a, const Tensor&) const {
+    return y.numel() * a.sizes()[trans_a ? 0 : 1];
   }
 };
 
@@ -63,9 +63,7 @@ struct Bmm final : Op {
     if (needs(0)) gx[0] = bmm(g, transposed(saved(1)));
     if (needs(1)) gx[1] = bmm(transposed(saved(0)), g);
   }
-  std::int64_t flops(const Tensor& y, const Tensor& a, const Tensor&) const {
-    return y.sizes()[0] * product_flops(y.sizes()[1], y.sizes()[2], a.sizes()[2]);
-  }
+  std::int64_t multiply_adds(const Tensor& y, const Tensor& a, const Tensor&) const { return y.numel() * a.sizes()[2]; }
 
  private:
   template <class T>
@@ -99,8 +97,8 @@ struct AddMm final : Op {
     if (needs(1)) gx[1] = mm_unchecked(scaled, saved(2), false, true);
     if (needs(2)) gx[2] = mm_unchecked(saved(1), scaled, true, false);
   }
-  std::int64_t flops(const Tensor& y, const Tensor&, const Tensor& a, const Tensor&) const {
-    return product_flops(y.sizes()[0], y.sizes()[1], a.sizes()[1]);
+  std::int64_t multiply_adds(const Tensor& y, const Tensor&, const Tensor& a, const Tensor&) const {
+    return y.numel() * a.sizes()[1];
   }
 };
 

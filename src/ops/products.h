@@ -32,7 +32,4 @@ void multiply_into(const Tensor& y, const Tensor& a, const Tensor& b, const Prod
 // op(a) op(b) of matrices that are known to fit each other: what mm and its gradients are made of.
 Tensor mm_unchecked(const Tensor& a, const Tensor& b, bool trans_a, bool trans_b);
 
-// The multiplications and additions of a product.
-inline std::int64_t product_flops(std::int64_t m, std::int64_t n, std::int64_t k) { return 2 * m * n * k; }
-
 }  // namespace gradus::ops

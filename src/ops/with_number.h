@@ -59,9 +59,8 @@ template <Side side = Side::right, class F>
 Tensor with_number(const F& formula, const Tensor& x, const Scalar& number) {
   const WithNumber<F, side> f{formula, number};
   if (is_grad_enabled() && x.requires_grad()) return record(make_ref<NumberOp<F, side>>(f), x);
-  Tensor y = number_forward(f, x);
-  detail::observe(F::name, y);
-  return y;
+  return detail::observed(
+      F::name, [&] { return number_forward(f, x); }, x);
 }
 
 template <class F>
@@ -73,7 +72,12 @@ Tensor& with_number_(const F& formula, Tensor& x, const Scalar& number) {
     detail::commit_inplace(F::name, x, with_number(formula, F::da_uses.a ? x.clone() : x, number));
   } else {
     detail::check_inplace(F::name, x);
-    number_forward(WithNumber<F, Side::right>{formula, number}, x, x);
+    detail::observed(
+        F::name,
+        [&] {
+          return number_forward(WithNumber<F, Side::right>{formula, number}, x, x);
+        },
+        x);
     detail::bump_version(x);
   }
   return x;
@@ -94,8 +98,9 @@ Tensor predicate(const F& formula, const Tensor& x, const Scalar& number) {
   Dtype compute = compute_type(promote_scalar(x.dtype(), number));
   if (is_integral(compute) && !fits(number, compute)) compute = kInt64;
   const Tensor* ins[] = {&x};
-  return run_elementwise(F::name, select_loop<WithNumber<F, Side::right>, 1, Types::all, bool>(F::name, compute), &f,
-                         ins, compute, kBool);
+  const cpu::Loop loop = select_loop<WithNumber<F, Side::right>, 1, Types::all, bool>(F::name, compute);
+  return detail::observed(
+      F::name, [&] { return run_elementwise(F::name, loop, &f, ins, compute, kBool); }, x);
 }
 
 }  // namespace gradus::ops

@@ -1,3 +1,4 @@
+#include <gradus/detail/observer.h>
 #include <gradus/optim/optimizer.h>
 
 #include <charconv>
@@ -184,6 +185,7 @@ Optimizer::~Optimizer() {
 }
 
 bool Optimizer::step() {
+  const gradus::detail::Span span(name());
   for (const auto& [handle, hook] : std::map(pre_hooks_)) hook(*this);
   if (!clip()) {
     ++skipped_steps_;

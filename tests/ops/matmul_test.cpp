@@ -1,5 +1,6 @@
 // Matrix products: PyTorch's results and gradients for every rank, strided operands, types, errors, and what is saved.
 #include <gradus/autograd.h>
+#include <gradus/flops.h>
 #include <gradus/op.h>
 #include <gradus/ops.h>
 
@@ -232,20 +233,16 @@ TEST(Products, KeepOnlyWhatBackwardReads) {
 }
 
 TEST(Products, Flops) {
-  struct Count final : detail::Observer {
-    std::map<std::string, std::int64_t> flops;
-    void operation(const char* name, std::int64_t count, const Tensor&) override { flops[name] += count; }
-  } count;
-  detail::observer = &count;
+  const FlopCounter counter;
   mm(counted({2, 3}), counted({3, 4}));
   bmm(counted({5, 2, 3}), counted({5, 3, 4}));
   linear(counted({6, 2, 3}), counted({4, 3}), counted({4}));
   addmm(counted({4}), counted({2, 3}), counted({3, 4}));
-  detail::observer = nullptr;
-  EXPECT_EQ(count.flops["mm"], 2 * 2 * 3 * 4);
-  EXPECT_EQ(count.flops["bmm"], 5 * 2 * 2 * 3 * 4);
-  EXPECT_EQ(count.flops["linear"], 2 * 12 * 3 * 4);
-  EXPECT_EQ(count.flops["addmm"], 2 * 2 * 3 * 4);
+  const auto& count = counter.by_operation();
+  EXPECT_EQ(count.at("mm").flops, 2 * 2 * 3 * 4);
+  EXPECT_EQ(count.at("bmm").flops, 5 * 2 * 2 * 3 * 4);
+  EXPECT_EQ(count.at("linear").flops, 2 * 12 * 3 * 4);
+  EXPECT_EQ(count.at("addmm").flops, 2 * 2 * 3 * 4);
 }
 
 TEST(Products, ErrorsNameTheRuleAndTheSizes) {

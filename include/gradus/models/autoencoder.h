@@ -28,10 +28,12 @@ class AutoEncoder : public nn::Module {
   Tensor decode(const Tensor& received) { return decoder(received); }
   // Through a channel with this deviation of the noise.
   Tensor forward(const Tensor& one_hot, double sigma) { return decode(awgn(encode(one_hot), sigma)); }
-  Tensor operator()(const Tensor& one_hot, double sigma) { return forward(one_hot, sigma); }
-
- private:
-  using nn::Module::forward;
+  Tensor operator()(const Tensor& one_hot, double sigma) {
+    return call([&] { return forward(one_hot, sigma); });
+  }
+  // Without noise.
+  Tensor forward(const Tensor& one_hot) override { return decode(encode(one_hot)); }
+  using nn::Module::operator();
 };
 
 }  // namespace gradus::models

@@ -58,7 +58,9 @@ class ConvTranspose : public Module {
   // With the output_padding that gives these spatial sizes; ShapeError where none does.
   Tensor forward(const Tensor& x, const Shape& output_size);
   using Module::operator();
-  Tensor operator()(const Tensor& x, const Shape& output_size) { return forward(x, output_size); }
+  Tensor operator()(const Tensor& x, const Shape& output_size) {
+    return Module::call([&] { return forward(x, output_size); });
+  }
   const ConvTransposeOptions<N>& options() const { return options_; }
 
  private:

@@ -26,7 +26,9 @@ class Bilinear : public Module {
   Bilinear(std::int64_t in1_features, std::int64_t in2_features, std::int64_t out_features,
            const LinearOptions& options = {});
   Tensor forward(const Tensor& x1, const Tensor& x2);
-  Tensor operator()(const Tensor& x1, const Tensor& x2) { return forward(x1, x2); }
+  Tensor operator()(const Tensor& x1, const Tensor& x2) {
+    return call([&] { return forward(x1, x2); });
+  }
 
  private:
   using Module::forward;

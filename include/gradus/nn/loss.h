@@ -12,7 +12,9 @@ class Loss : public Module {
  public:
   explicit Loss(std::string type, Options options) : Module(std::move(type)), options_(std::move(options)) {}
   Tensor forward(const Tensor& input, const Tensor& target) { return function(input, target, options_); }
-  Tensor operator()(const Tensor& input, const Tensor& target) { return forward(input, target); }
+  Tensor operator()(const Tensor& input, const Tensor& target) {
+    return call([&] { return forward(input, target); });
+  }
   Options& options() { return options_; }
 
  private:
@@ -55,7 +57,9 @@ class CosineEmbeddingLoss : public Module {
   Tensor forward(const Tensor& x1, const Tensor& x2, const Tensor& target) {
     return functional::cosine_embedding_loss(x1, x2, target, options_);
   }
-  Tensor operator()(const Tensor& x1, const Tensor& x2, const Tensor& target) { return forward(x1, x2, target); }
+  Tensor operator()(const Tensor& x1, const Tensor& x2, const Tensor& target) {
+    return call([&] { return forward(x1, x2, target); });
+  }
 
  private:
   using Module::forward;

@@ -16,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include <gradus/detail/observer.h>
 #include <gradus/nn/parameter.h>
 #include <gradus/nn/state_dict.h>
 #include <gradus/ops.h>
@@ -66,7 +67,9 @@ class Module : public std::enable_shared_from_this<Module> {
 
   // What the module computes. Networks of one input override this; others name their own functions as they like.
   virtual Tensor forward(const Tensor& x);
-  Tensor operator()(const Tensor& x) { return forward(x); }
+  Tensor operator()(const Tensor& x) {
+    return call([&] { return forward(x); });
+  }
 
   Module* operator->() { return this; }
   const Module* operator->() const { return this; }
@@ -137,6 +140,31 @@ class Module : public std::enable_shared_from_this<Module> {
   const std::shared_ptr<detail::ModuleState>& state() const { return state_; }
 
  protected:
+  // What operator() does around forward: summaries, profiles and messages then know which module runs. For modules that
+  // take other inputs than one tensor:
+  //   Tensor operator()(const Tensor& a, const Tensor& b) { return call([&] { return forward(a, b); }); }
+  template <class Fn>
+  auto call(const Fn& forward) -> decltype(forward()) {
+    bool watched = gradus::detail::is_watched();
+    if (watched) [[unlikely]]
+      begin_call();
+    try {
+      auto y = forward();
+      if (watched) [[unlikely]] {
+        watched = false;
+        if constexpr (std::same_as<decltype(y), Tensor>) {
+          gradus::detail::end_layer(&y);
+        } else {
+          gradus::detail::end_layer(nullptr);
+        }
+      }
+      return y;
+    } catch (...) {
+      call_failed(watched);
+      throw;
+    }
+  }
+
   void add_child(const std::string& name, std::shared_ptr<Module> child);
   void set_detail(std::string detail) { state_->detail = std::move(detail); }
 
@@ -152,6 +180,8 @@ class Module : public std::enable_shared_from_this<Module> {
   }
   std::unique_ptr<detail::Slot> make_slot(const std::string& name) const;
   void check_new_name(const std::string& name) const;
+  void begin_call() const;
+  void call_failed(bool watched) const;
   void assign(const Module& other);
 
   std::shared_ptr<detail::ModuleState> state_;
