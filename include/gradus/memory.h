@@ -22,12 +22,13 @@ class OutOfMemory : public Error {
   void add_operation(const std::string& operation);
   void add_layer(const std::string& layer);
   void add_held(const std::string& held);
+  void add_context(const std::string& context);  // before the whole message
 
  private:
   void compose();
   std::size_t requested_;
   std::int64_t in_use_, reserved_;
-  std::string operation_, layer_, held_, text_;
+  std::string context_, operation_, layer_, held_, text_;
 };
 
 /// All in bytes, for the whole process.

@@ -18,6 +18,7 @@
 #include <gradus/optim/muon.h>
 #include <gradus/optim/nadam.h>
 #include <gradus/optim/optimizer.h>
+#include <gradus/optim/plan.h>
 #include <gradus/optim/pytorch_state.h>
 #include <gradus/optim/radam.h>
 #include <gradus/optim/rmsprop.h>

@@ -8,9 +8,13 @@
 #include <exception>
 
 #include "cli/ckpt.h"
+#include "cli/completion.h"
 #include "cli/flops.h"
+#include "cli/manual.h"
+#include "cli/plot_runs.h"
 #include "cli/train_autoencoder.h"
 #include "cli/train_gan.h"
+#include "cli/watch.h"
 
 namespace gradus::cli {
 namespace {
@@ -184,6 +188,10 @@ int run(std::vector<std::string> arguments, bool resumed) {
     add_resume(app, resume);
     add_ckpt(app, ckpt, status);
     add_flops(app, status);
+    add_plot(app, status);
+    add_watch(app, status);
+    add_completion(app, status);
+    add_manual(app, status);
   }
   try {
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them

@@ -36,17 +36,27 @@ void check(cairo_status_t status, const std::string& path) {
   throw IoError(fmt::format("draw_chart: cannot draw {}: {}", path, cairo_status_to_string(status)));
 }
 
-std::string render(const std::string& path, const Chart& chart, bool svg) {
+std::string render(const std::string& path, const std::vector<Chart>& charts, bool svg) {
   std::string bytes;
   const double scale = svg ? 1 : kPixels;
+  const std::size_t columns = charts.size() == 1 ? 1 : 2, rows = (charts.size() + columns - 1) / columns;
+  const double width = kChartWidth * static_cast<double>(columns), height = kChartHeight * static_cast<double>(rows);
   const std::unique_ptr<cairo_surface_t, Destroy> surface(
-      svg ? cairo_svg_surface_create_for_stream(append, &bytes, kChartWidth, kChartHeight)
-          : cairo_image_surface_create(CAIRO_FORMAT_RGB24, static_cast<int>(kChartWidth * kPixels),
-                                       static_cast<int>(kChartHeight * kPixels)));
+      svg ? cairo_svg_surface_create_for_stream(append, &bytes, width, height)
+          : cairo_image_surface_create(CAIRO_FORMAT_RGB24, static_cast<int>(width * kPixels),
+                                       static_cast<int>(height * kPixels)));
   {
     const std::unique_ptr<cairo_t, Destroy> cairo(cairo_create(surface.get()));
     cairo_scale(cairo.get(), scale, scale);
-    paint_chart(cairo.get(), chart);
+    cairo_set_source_rgb(cairo.get(), 1, 1, 1);
+    cairo_paint(cairo.get());
+    for (std::size_t i = 0; i < charts.size(); ++i) {
+      cairo_save(cairo.get());
+      cairo_translate(cairo.get(), kChartWidth * static_cast<double>(i % columns),
+                      kChartHeight * static_cast<double>(i / columns));
+      paint_chart(cairo.get(), charts[i]);
+      cairo_restore(cairo.get());
+    }
     check(cairo_status(cairo.get()), path);
   }
   if (!svg) check(cairo_surface_write_to_png_stream(surface.get(), append, &bytes), path);
@@ -57,15 +67,22 @@ std::string render(const std::string& path, const Chart& chart, bool svg) {
 
 }  // namespace
 
-void draw_chart(const std::string& path, const Chart& chart) {
+void draw_chart(const std::string& path, const Chart& chart) { draw_charts(path, {chart}); }
+
+void draw_charts(const std::string& path, const std::vector<Chart>& charts) {
   const bool svg = path.ends_with(".svg");
   if (!svg && !path.ends_with(".png")) throw ValueError("draw_chart: need a name ending in .png or .svg, got " + path);
-  for (const Series& series : chart.series) {
-    if (series.x.size() == series.y.size()) continue;
-    throw ValueError(fmt::format("draw_chart: need as many x as y, got {} and {} in series \"{}\"", series.x.size(),
-                                 series.y.size(), series.name));
+  constexpr std::size_t kMost = 40;
+  if (charts.empty() || charts.size() > kMost)
+    throw ValueError(fmt::format("draw_charts: need 1 to {} charts, got {}", kMost, charts.size()));
+  for (const Chart& chart : charts) {
+    for (const Series& series : chart.series) {
+      if (series.x.size() == series.y.size()) continue;
+      throw ValueError(fmt::format("draw_chart: need as many x as y, got {} and {} in series \"{}\"", series.x.size(),
+                                   series.y.size(), series.name));
+    }
   }
-  io::write_file(path, render(path, chart, svg));
+  io::write_file(path, render(path, charts, svg));
 }
 
 }  // namespace gradus::cli

@@ -15,7 +15,7 @@ namespace {
 // All lengths are in points.
 constexpr double kTickFont = 10, kLabelFont = 11, kTitleFont = 12.5, kLegendFont = 9.5;
 constexpr double kSmaller = 0.72;  // powers and subscripts
-constexpr double kLineWidth = 1.5, kMarkerWidth = 1.2;
+constexpr double kLineWidth = 1.5, kMarkerWidth = 1.2, kFaintWidth = 0.7, kFaintness = 0.3;
 constexpr std::size_t kMostMarkers = 40;
 
 struct Box {
@@ -44,7 +44,7 @@ class Painter {
   Painter(cairo_t* cairo, const Chart& chart)
       : cairo_(cairo),
         chart_(chart),
-        x_(make_axis(Scale::kLinear, chart.x_range.value_or(data_range(chart, Scale::kLinear, &Series::x)), false)),
+        x_(make_axis(chart.x_scale, chart.x_range.value_or(data_range(chart, chart.x_scale, &Series::x)), false)),
         y_(make_axis(chart.y_scale, chart.y_range.value_or(data_range(chart, chart.y_scale, &Series::y)), true)) {
     cairo_select_font_face(cairo_, "DejaVu Sans", CAIRO_FONT_SLANT_NORMAL, CAIRO_FONT_WEIGHT_NORMAL);
     double tick_width = 0;
@@ -55,8 +55,6 @@ class Painter {
   }
 
   void paint() {
-    color(1, 1, 1);
-    cairo_paint(cairo_);
     paint_grid();
     paint_frame();
     paint_series();
@@ -72,11 +70,17 @@ class Painter {
     std::vector<Point> points;
     bool joined = false;
     for (std::size_t i = 0; i < series.x.size(); ++i) {
-      const bool placed = has_place(Scale::kLinear, series.x[i]) && has_place(chart_.y_scale, series.y[i]);
+      const bool placed = has_place(chart_.x_scale, series.x[i]) && has_place(chart_.y_scale, series.y[i]);
       if (placed) points.push_back({at_x(series.x[i]), at_y(series.y[i]), joined});
       joined = placed;
     }
     return points;
+  }
+
+  SeriesStyle style_of(std::size_t i) const {
+    SeriesStyle style = series_style(chart_.series[i].color.value_or(i));
+    if (chart_.series[i].look != Series::Look::kMarked) style.dashes.clear();
+    return style;
   }
 
   void color(double red, double green, double blue) { cairo_set_source_rgb(cairo_, red, green, blue); }
@@ -135,6 +139,11 @@ class Painter {
       for (const double value : y_.minor) line(plot_.left, at_y(value), plot_.right, at_y(value));
       cairo_stroke(cairo_);
     }
+    if (chart_.x_scale == Scale::kLog10) {
+      gray(0.93);
+      for (const double value : x_.minor) line(at_x(value), plot_.top, at_x(value), plot_.bottom);
+      cairo_stroke(cairo_);
+    }
     gray(0.80);
     for (const Tick& tick : y_.major) line(plot_.left, at_y(tick.value), plot_.right, at_y(tick.value));
     for (const Tick& tick : x_.major) line(at_x(tick.value), plot_.top, at_x(tick.value), plot_.bottom);
@@ -144,12 +153,17 @@ class Painter {
   void paint_series() {
     cairo_set_line_join(cairo_, CAIRO_LINE_JOIN_ROUND);
     for (std::size_t i = 0; i < points_.size(); ++i) {
-      const SeriesStyle style = series_style(i);
-      color(style);
+      const SeriesStyle style = style_of(i);
+      const Series::Look look = chart_.series[i].look;
+      if (look == Series::Look::kFaint) {
+        cairo_set_source_rgba(cairo_, style.color[0], style.color[1], style.color[2], kFaintness);
+      } else {
+        color(style);
+      }
       cairo_save(cairo_);
       cairo_rectangle(cairo_, plot_.left, plot_.top, plot_.right - plot_.left, plot_.bottom - plot_.top);
       cairo_clip(cairo_);
-      cairo_set_line_width(cairo_, kLineWidth);
+      cairo_set_line_width(cairo_, look == Series::Look::kFaint ? kFaintWidth : kLineWidth);
       dash(style.dashes);
       for (const Point& point : points_[i]) {
         if (point.joined) cairo_line_to(cairo_, point.x, point.y);
@@ -157,7 +171,7 @@ class Painter {
       }
       cairo_stroke(cairo_);
       cairo_restore(cairo_);
-      paint_markers(points_[i], style);
+      if (look == Series::Look::kMarked) paint_markers(points_[i], style);
     }
   }
 
@@ -195,7 +209,11 @@ class Painter {
 
   void paint_labels() {
     gray(0.1);
-    for (const Tick& tick : x_.major) text(tick.text, kTickFont, at_x(tick.value), plot_.bottom + 15, 0.5);
+    for (const Tick& tick : x_.major) {
+      const double left = at_x(tick.value) - width_of(tick) / 2, base = plot_.bottom + 15;
+      text(tick.text, kTickFont, left, base, 0);
+      text(tick.power, kTickFont * kSmaller, left + width_of(tick.text, kTickFont), base - 4.4, 0);
+    }
     for (const Tick& tick : y_.major) {
       const double left = plot_.left - 6 - width_of(tick), base = at_y(tick.value) + 3.6;
       text(tick.text, kTickFont, left, base, 0);
@@ -264,14 +282,14 @@ class Painter {
     double y = box.top + (kPad + kRow) / 2;
     for (std::size_t i = 0; i < chart_.series.size(); ++i) {
       if (chart_.series[i].name.empty()) continue;
-      const SeriesStyle style = series_style(i);
+      const SeriesStyle style = style_of(i);
       const double start = box.left + kPad;
       color(style);
       cairo_set_line_width(cairo_, kLineWidth);
       dash(style.dashes);
       line(start, y, start + kSample, y);
       cairo_stroke(cairo_);
-      if (points_[i].size() <= kMostMarkers) {
+      if (chart_.series[i].look == Series::Look::kMarked && points_[i].size() <= kMostMarkers) {
         dash({});
         cairo_set_line_width(cairo_, kMarkerWidth);
         draw_marker(cairo_, style.marker, start + kSample / 2, y, style.marker_radius);

@@ -26,11 +26,16 @@ void OutOfMemory::add_held(const std::string& held) {
   compose();
 }
 
+void OutOfMemory::add_context(const std::string& context) {
+  context_ = context + context_;
+  compose();
+}
+
 void OutOfMemory::compose() {
   const auto amount = [](auto bytes) {
     return std::to_string(bytes) + " bytes (" + byte_count(static_cast<double>(bytes)) + ")";
   };
-  text_ = operation_.empty() ? "allocate" : operation_;
+  text_ = context_ + (operation_.empty() ? "allocate" : operation_);
   if (!layer_.empty()) text_ += ", in " + layer_;
   text_ += ": the system has no more memory, asked for " + amount(requested_) + " with " + amount(in_use_) +
            " in use and " + amount(reserved_) + " reserved" + held_;

@@ -26,8 +26,12 @@ std::exception_ptr with_context(const std::string& context) {
   try {
     try {
       throw;
+    } catch (const OutOfMemory& error) {
+      OutOfMemory named = error;
+      named.add_context(context);
+      throw named;
     } catch (const Error&) {
-      throw_as<ShapeError, DtypeError, IndexError, ValueError, AutogradError, IoError, OutOfMemory, Error>(context);
+      throw_as<ShapeError, DtypeError, IndexError, ValueError, AutogradError, IoError, Error>(context);
     } catch (const std::exception& error) {
       std::throw_with_nested(Error(context + error.what()));
     } catch (...) {

@@ -439,6 +439,21 @@ Tensor OptimizerOf<Options>::state_of(const Tensor& parameter, const std::string
 }
 
 template <class Options>
+std::optional<std::int64_t> OptimizerOf<Options>::state_bytes(const Tensor& parameter) const {
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    for (const Entry& entry : engine_->entries[i]) {
+      if (!entry.param.is_same(parameter)) continue;
+      if constexpr (Engine::has_all) return std::nullopt;
+      std::int64_t bytes = 0;
+      for (const char* name : Engine::state_names(groups_[i], entry.param))
+        bytes += Engine::state_sizes(entry.param, name).numel() * entry.param.element_size();
+      return bytes;
+    }
+  }
+  return 0;
+}
+
+template <class Options>
 std::map<std::string, Tensor> OptimizerOf<Options>::state_tensors(const Tensor& parameter) const {
   const Entry* entry = engine_->find(parameter);
   if (entry == nullptr) return {};

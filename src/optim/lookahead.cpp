@@ -170,6 +170,14 @@ LoadStateReport Lookahead::load_state_dict(const OptimizerState& state, const Lo
   return report;
 }
 
+std::optional<std::int64_t> Lookahead::state_bytes(const Tensor& parameter) const {
+  const auto inner = optimizer().state_bytes(parameter);
+  if (!inner) return inner;
+  for (const Tensor& owned : parameters())
+    if (owned.is_same(parameter)) return *inner + parameter.numel() * parameter.element_size();
+  return 0;
+}
+
 std::map<std::string, Tensor> Lookahead::state_tensors(const Tensor& parameter) const {
   auto all = optimizer().state_tensors(parameter);
   if (const Tensor slow = state_of(parameter, kSlow); slow.defined()) all[kSlow] = slow;

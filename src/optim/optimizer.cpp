@@ -261,6 +261,12 @@ bool Optimizer::minimize(const Tensor& loss) {
   return step();
 }
 
+std::optional<std::int64_t> Optimizer::state_bytes(const Tensor& parameter) const {
+  std::int64_t bytes = 0;
+  for (const auto& [name, tensor] : state_tensors(parameter)) bytes += tensor.numel() * tensor.element_size();
+  return bytes;
+}
+
 std::map<std::string, Tensor> Optimizer::state_tensors(const Tensor& parameter) const {
   const OptimizerState state = state_dict();
   for (std::size_t g = 0; g < group_count(); ++g) {

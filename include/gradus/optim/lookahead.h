@@ -42,6 +42,7 @@ class Lookahead : public Optimizer {
   Tensor state_of(const Tensor& parameter, const std::string& name) const override;
   std::map<std::string, Tensor> state_tensors(const Tensor& parameter) const override;
   std::int64_t steps_of(const Tensor& parameter) const override { return optimizer().steps_of(parameter); }
+  std::optional<std::int64_t> state_bytes(const Tensor& parameter) const override;
 
  protected:
   void update() override;

@@ -103,6 +103,8 @@ class Optimizer {
   // All of them; here through state_dict(), without copies where an optimizer knows better.
   virtual std::map<std::string, Tensor> state_tensors(const Tensor& parameter) const;
   virtual std::int64_t steps_of(const Tensor& parameter) const = 0;
+  // How much a parameter's state takes, or will take once it is updated. Not set where the rule cannot say (LBFGS).
+  virtual std::optional<std::int64_t> state_bytes(const Tensor& parameter) const;
 
   // Called around every step, the later ones not around one that is skipped; remove with the handle.
   using Hook = std::function<void(Optimizer&)>;
@@ -171,6 +173,7 @@ class OptimizerOf : public Optimizer {
   Tensor state_of(const Tensor& parameter, const std::string& name) const override;
   std::map<std::string, Tensor> state_tensors(const Tensor& parameter) const override;
   std::int64_t steps_of(const Tensor& parameter) const override;
+  std::optional<std::int64_t> state_bytes(const Tensor& parameter) const override;
 
  protected:
   void update() override;
