@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <mutex>
 
+#include "autograd/watching.h"
 #include "core/tensor_access.h"
 
 namespace gradus {
@@ -126,7 +127,10 @@ void Engine::push(const Edge& edge, Tensor grad) {
     return;
   }
   Node* node = edge.node.get();
-  if (grad.defined() && node->run_needed_) accumulate(node->run_grad_, std::move(grad));
+  if (grad.defined() && node->run_needed_) {
+    const detail::ForNode scope(*node);
+    accumulate(node->run_grad_, std::move(grad));
+  }
   if (--node->pending_ == 0) {
     ready_.push_back(node);
     std::push_heap(ready_.begin(), ready_.end(), later);
@@ -211,6 +215,7 @@ void Engine::execute(Node* node) {
 std::vector<Tensor> Engine::run(const Request& request) {
   Engine engine(request);
   const GradMode mode(request.create_graph);
+  const detail::BackwardPass pass;
 
   for (std::size_t i = 0; i < request.inputs.size(); ++i) {
     const Tensor& input = request.inputs[i];

@@ -2,9 +2,12 @@
 #include <gradus/memory.h>
 #include <gradus/op.h>
 
+#include <exception>
 #include <mutex>
 #include <shared_mutex>
 #include <vector>
+
+#include "autograd/watching.h"
 
 namespace gradus::detail {
 
@@ -48,12 +51,24 @@ void begin_all(const Fn& fn) {
   for (std::size_t i = 0; i < own.size(); ++i) fn(*own[i]);
 }
 
+// All are told, also where one of them throws.
 template <class Fn>
 void end_all(const Fn& fn) {
+  std::exception_ptr error;
+  const auto tell = [&](Observer& observer) {
+    try {
+      fn(observer);
+    } catch (...) {
+      if (!error) error = std::current_exception();
+    }
+  };
   const auto& own = watch().observers;
-  for (std::size_t i = own.size(); i-- > 0;) fn(*own[i]);
-  const std::shared_lock lock(everywhere.mutex);
-  if (everywhere.observer != nullptr) fn(*everywhere.observer);
+  for (std::size_t i = own.size(); i-- > 0;) tell(*own[i]);
+  {
+    const std::shared_lock lock(everywhere.mutex);
+    if (everywhere.observer != nullptr) tell(*everywhere.observer);
+  }
+  if (error) std::rethrow_exception(error);
 }
 
 // Elements of memory behind a tensor: those that a broadcast repeats count once.
@@ -132,6 +147,21 @@ void unwatch_all_threads() {
   if (everywhere.observer == nullptr) return;
   everywhere.observer = nullptr;
   watchers.fetch_sub(1, std::memory_order_relaxed);
+}
+
+namespace {
+constinit thread_local int backward_passes = 0;
+}
+
+BackwardPass::BackwardPass() { ++backward_passes; }
+BackwardPass::~BackwardPass() { --backward_passes; }
+bool in_backward_pass() { return backward_passes > 0; }
+
+ForNode::ForNode(const Node& node) : pushed_(is_watched() && node.layer() != nullptr) {
+  if (pushed_) watch().layers.push_back(node.layer());
+}
+ForNode::~ForNode() {
+  if (pushed_) watch().layers.pop_back();
 }
 
 LayerRef current_layer() { return watch().layers.empty() ? nullptr : watch().layers.back(); }

@@ -11,6 +11,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "autograd/watching.h"
 #include "core/table.h"
 #include "core/units.h"
 
@@ -153,7 +154,7 @@ struct Profiler::Recorder final : detail::Observer {
     }
   }
 
-  static Kind pass() { return detail::current_backward() != nullptr ? Kind::backward : Kind::forward; }
+  static Kind pass() { return detail::in_backward_pass() ? Kind::backward : Kind::forward; }
   void begin_operation(const char* name) override { begin(name, pass()); }
   void end_operation(const detail::Operation& operation) override {
     std::string sizes;

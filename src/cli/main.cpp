@@ -34,6 +34,7 @@ void add_run_options(CLI::App& app, RunOptions& run) {
   app.add_option("--keep", run.keep, "How many of the latest checkpoints stay; 0: all")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  add_view_options(app, run.views);
   app.add_flag("--overwrite", run.overwrite, "Drop the checkpoints of an earlier run in the folder")
       ->configurable(false);
 }

@@ -51,6 +51,7 @@ std::string time_left_text(const ProgressState& state) {
 }
 
 std::string loss_text(const ProgressState& state) { return fmt::format("loss {:.4g}", state.loss); }
+std::string lr_text(const ProgressState& state) { return state.lr ? fmt::format("lr {:.3g}", *state.lr) : ""; }
 
 std::string join(const std::vector<std::string>& parts) {
   std::string line;
@@ -66,7 +67,8 @@ std::string join(const std::vector<std::string>& parts) {
 
 std::string format_progress(const ProgressState& state, int columns) {
   const auto room = static_cast<std::size_t>(std::max(columns - 1, 0));
-  std::vector<std::string> parts{state.label, "", steps_text(state), rate_text(state), loss_text(state)};
+  std::vector<std::string> parts{state.label,   "", steps_text(state), rate_text(state), loss_text(state),
+                                 lr_text(state)};
   if (state.total > 0) parts.push_back(time_left_text(state));
   parts.push_back(state.extra);
 
@@ -82,22 +84,26 @@ std::string format_progress(const ProgressState& state, int columns) {
     parts.pop_back();
     line = join(parts);
   }
+  if (line.size() > room) {
+    parts[5].clear();  // the rate of learning
+    line = join(parts);
+  }
   if (line.size() > room) line.resize(room);
   return line;
 }
 
 std::string format_progress_plain(const ProgressState& state) {
   if (state.total <= 0) {
-    return join({state.label, steps_text(state), rate_text(state), loss_text(state), state.extra});
+    return join({state.label, steps_text(state), rate_text(state), loss_text(state), lr_text(state), state.extra});
   }
   // Rounded down: 100% means finished.
   const auto percent = static_cast<int>(fraction(state) * 100);
   return join({state.label, steps_text(state), fmt::format("{}%", percent), rate_text(state), loss_text(state),
-               time_left_text(state), state.extra});
+               lr_text(state), time_left_text(state), state.extra});
 }
 
 std::string format_progress_end(const ProgressState& state) {
-  return join({state.label, steps_text(state), rate_text(state), loss_text(state),
+  return join({state.label, steps_text(state), rate_text(state), loss_text(state), lr_text(state),
                fmt::format("in {:.1f} s", state.seconds), state.extra});
 }
 
@@ -116,7 +122,8 @@ double Progress::now() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-void Progress::update(int64_t step, double loss, std::string extra) {
+void Progress::update(int64_t step, double loss, std::string extra, std::optional<double> lr) {
+  state_.lr = lr;
   state_.step = step;
   state_.loss = loss;
   state_.extra = std::move(extra);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -15,11 +16,12 @@ struct ProgressState {
   double loss = 0;
   std::string extra = {};  // shown at the end of the line as it is
   int64_t first = 0;       // the step it began with: of a resumed run
+  std::optional<double> lr = {};
 };
 
 // The line for a terminal of `columns` characters, shorter than that by at least one; where space is short the bar
-// goes, then `extra`, then the end of the line:
-// `joint  [#######-------------]  7000/20000  3412 steps/s  loss 0.0213  0:04 left`.
+// goes, then `extra`, then the learning rate, then the end of the line:
+// `joint  [#######-------------]  7000/20000  3412 steps/s  loss 0.0213  lr 0.001  0:04 left`.
 std::string format_progress(const ProgressState& state, int columns);
 
 // The same facts for a log: no bar, nothing left out: `joint  7000/20000  35%  3412 steps/s  loss 0.0213  0:04 left`.
@@ -47,7 +49,7 @@ class Progress {
   // Of a resumed run: `first` steps were finished before. Rates and times count from there.
   void start_at(int64_t first) { state_.first = first; }
   // `step` counts the finished steps.
-  void update(int64_t step, double loss, std::string extra = "");
+  void update(int64_t step, double loss, std::string extra = "", std::optional<double> lr = {});
   // Prints the last line; further calls do nothing.
   void finish();
 

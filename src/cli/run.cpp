@@ -52,7 +52,7 @@ void drop_checkpoints(const std::string& out) {
 
 }  // namespace
 
-Run::Run(const RunOptions& options) : options_(options) {
+Run::Run(const RunOptions& options) : options_(options), views_(options.views, options.out) {
   make_folder(options_.out);
   lock_folder(lock_, options_.out);
   if (options_.overwrite && !options_.resume) drop_checkpoints(options_.out);
@@ -91,6 +91,7 @@ void Run::begin() {
     if (!loaded) throw ValueError("resume: there is no checkpoint in '" + manager_->folder() + "'");
     for (const std::string& why : loaded->damaged) warn(why + "; going on from " + loaded->path);
   }
+  views_.begin(step_, options_.arguments);
   start_ = seconds_now() - seconds_;
 }
 
@@ -144,15 +145,26 @@ bool Run::flush() {
 void Run::log(const nlohmann::ordered_json& record) {
   waiting_.push_back(record);
   flush();
+  warn_on_failure([&] { views_.log(record, step_ + 1); });
+}
+
+void Run::log_images(const std::string& tag, const Tensor& batch) {
+  warn_on_failure([&] { views_.images(tag, batch, step_ + 1); });
+}
+
+void Run::log_histograms(const std::string& name, const nn::Module& net) {
+  warn_on_failure([&] { views_.histograms(name, net, step_ + 1); });
 }
 
 void Run::advance(std::optional<double> metric) {
   ++step_;
+  views_.advance();
   seconds_ = seconds_now() - start_;
   warn_on_failure([&] { manager_->step(step_, metric); });
 }
 
 void Run::end() {
+  views_.end();
   const bool saves = interrupted() || !train::list_checkpoints(manager_->folder()).empty();
   warn_on_failure([&] { manager_->wait(); });
   if (saves) {

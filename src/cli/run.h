@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/run_views.h"
 #include "io/jsonl.h"
 
 namespace gradus::cli {
@@ -24,6 +25,7 @@ struct RunOptions {
   bool resume = false;                      // go on from the latest checkpoint in `out`
   std::vector<std::string> arguments = {};  // what `gradus resume` parses again: command and options, without `out`
   std::string best = "min";                 // which metric is best, see CheckpointManagerOptions
+  ViewOptions views = {};
 };
 
 // One run of a training command. A run that goes on writes what one that never stopped would have written:
@@ -59,6 +61,9 @@ class Run {
   bool interrupted() const;
   // A line of metrics.jsonl. On a full disk lines wait in memory, and a warning is printed.
   void log(const nlohmann::ordered_json& record);
+  // For TensorBoard, where it is asked for: images [batch, channels, height, width], and the parameters of a network.
+  void log_images(const std::string& tag, const Tensor& batch);
+  void log_histograms(const std::string& name, const nn::Module& net);
   // Prints a warning, once per failure, when saving fails; training goes on.
   void advance(std::optional<double> metric = {});
   // After the last step: saves where the run was interrupted or has checkpoints, and waits until all is on the disk.
@@ -78,6 +83,7 @@ class Run {
   RunOptions options_;
   io::Fd lock_;
   train::Checkpoint state_;
+  RunViews views_;
   std::optional<train::CheckpointManager> manager_;
   std::optional<io::JsonlWriter> metrics_;
   std::vector<nlohmann::ordered_json> waiting_;  // lines that could not be written

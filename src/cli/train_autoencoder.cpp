@@ -73,8 +73,9 @@ void train_phase(Phase& phase, models::AutoEncoder& net, optim::Adam& opt, const
     if (phase.done % interval == 0 || phase.done == phase.steps) {
       phase.loss = loss.item();
       run.log({{"phase", phase.name}, {"step", phase.done}, {"loss", phase.loss}, {"lr", lr}});
-      progress.update(phase.done, phase.loss);
+      progress.update(phase.done, phase.loss, "", lr);
     }
+    if (phase.done % std::max<std::int64_t>(phase.steps / 10, 1) == 0) run.log_histograms("net", net);
   }
   progress.finish();
 }

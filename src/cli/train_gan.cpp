@@ -34,11 +34,15 @@ Tensor read_images(const std::string& folder) {
   return tensor(images.bytes, {images.shape[0], kPixels}).to(kFloat32) / 127.5 - 1;
 }
 
-void write_samples(const std::string& path, models::Generator& generator, const Tensor& noise) {
+// As images [n, 1, 28, 28] of bytes.
+Tensor samples_of(models::Generator& generator, const Tensor& noise) {
   const NoGrad guard;
-  const Tensor pixels = ((generator(noise) + 1) * 127.5).clamp(0, 255).to(kUInt8);
-  const auto bytes = pixels.to_vector<std::uint8_t>();
-  io::write_png(path, io::image_grid(bytes.data(), noise.size(0), 28, 28, 8).view());
+  return ((generator(noise) + 1) * 127.5).clamp(0, 255).to(kUInt8).view({noise.size(0), 1, 28, 28});
+}
+
+void write_samples(const std::string& path, const Tensor& samples) {
+  const auto bytes = samples.to_vector<std::uint8_t>();
+  io::write_png(path, io::image_grid(bytes.data(), samples.size(0), 28, 28, 8).view());
 }
 
 }  // namespace
@@ -91,14 +95,20 @@ int train_gan(const GanOptions& options) {
     if (step % 20 == 0 || step == total) {
       d_loss_value = d_loss.item();
       g_loss_value = g_loss.item();
-      progress.update(step, d_loss_value, fmt::format("generator {:.3f}", g_loss_value));
+      progress.update(step, d_loss_value, fmt::format("generator {:.3f}", g_loss_value), options.lr);
     }
     if (step % 100 == 0 || step == total) run.log({{"step", step}, {"d_loss", d_loss_value}, {"g_loss", g_loss_value}});
-    if (step % per_epoch == 0) write_samples(run.path(samples(step)), G, shown);
+    if (step % per_epoch == 0) {
+      const Tensor images_now = samples_of(G, shown);
+      write_samples(run.path(samples(step)), images_now);
+      run.log_images("samples", images_now);
+      run.log_histograms("generator", G);
+      run.log_histograms("discriminator", D);
+    }
   }
   progress.finish();
   run.end();
-  if (run.step() % per_epoch != 0) write_samples(run.path(samples(run.step())), G, shown);
+  if (run.step() % per_epoch != 0) write_samples(run.path(samples(run.step())), samples_of(G, shown));
   io::save(run.path("generator.pth"), G.state_dict());
   io::save(run.path("discriminator.pth"), D.state_dict());
   run.write_summary({{"command", "train gan"},

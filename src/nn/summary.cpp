@@ -8,6 +8,7 @@
 #include <unordered_set>
 
 #include "autograd/node_access.h"
+#include "autograd/watching.h"
 #include "core/table.h"
 #include "core/units.h"
 
@@ -61,7 +62,7 @@ class Collector final : gradus::detail::Observer {
     if (operation.depth > 0) return;
     const gradus::detail::LayerRef layer = gradus::detail::current_layer();
     Own& own = modules_[layer ? layer->module : root_];
-    add(gradus::detail::current_backward() != nullptr ? own.backward : own.forward,
+    add(gradus::detail::in_backward_pass() ? own.backward : own.forward,
         {1, operation.cost.flops, operation.cost.multiply_adds, operation.bytes});
   }
   void end_layer(const gradus::detail::Layer& layer, const Tensor* result) override {

@@ -66,6 +66,15 @@ TEST(FormatProgress, GivesRatesAndTimesInFitForm) {
   EXPECT_EQ(plain(3, 2, 1), "3/2  100%  3 steps/s  loss 1  0:00 left");
 }
 
+TEST(FormatProgress, ShowsTheLearningRateWhereThereIsRoom) {
+  ProgressState state = kState;
+  state.lr = 0.0005;
+  EXPECT_EQ(format_progress_plain(state), "joint  7000/20000  35%  3500 steps/s  loss 0.02134  lr 0.0005  0:04 left");
+  EXPECT_EQ(format_progress(state, 80),
+            "joint  [####-------]  7000/20000  3500 steps/s  loss 0.02134  lr 0.0005  0:04 left");
+  EXPECT_EQ(format_progress(state, 60), "joint  7000/20000  3500 steps/s  loss 0.02134  0:04 left");
+}
+
 TEST(FormatProgress, EndsWithTheTimeTaken) {
   ProgressState state = kState;
   state.extra = "more";
