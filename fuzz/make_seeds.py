@@ -14,6 +14,8 @@ SEEDS = {
     "any": ["no_crc.pth", "dtypes_legacy.pth", "tar2017.pth", "dtypes.safetensors", "row.npy", "arrays.npz"],
 }
 PICKLES = ["dtypes.pth", "views.pth", "checkpoint.pth", "protocol4.pth", "protocol5.pth", "module.pth", "uint16.pth", "conj.pth"]
+IMAGES = {"jpeg": [".jpg"], "png": [".png"]}
+TABLES = {"plain": b"a,b,label\n1,2.5,x\n-3e4,,y\n", "quoted": b'"a ""b""","c\nd"\r\n"1",2\r\n'}
 
 
 def put(parser, name, data):
@@ -34,6 +36,16 @@ def main():
     with zipfile.ZipFile(os.path.join(FIXTURES, "arrays.npz")) as archive:
         for name in archive.namelist():
             put("npy", name, archive.read(name))
+    for parser, ends in IMAGES.items():
+        for name in sorted(os.listdir(os.path.join(FIXTURES, "images"))):
+            if name.endswith(tuple(ends)):
+                with open(os.path.join(FIXTURES, "images", name), "rb") as file:
+                    put(parser, name, file.read())
+    for name, text in TABLES.items():
+        put("csv", name + ".csv", text)
+    pixels = bytes(i % 251 for i in range(3072))
+    put("cifar", "10.bin", bytes([9]) + pixels)
+    put("cifar", "100.bin", bytes([19, 99]) + pixels)
 
 
 if __name__ == "__main__":

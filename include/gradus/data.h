@@ -3,5 +3,9 @@
 
 #include <gradus/data/data_loader.h>
 #include <gradus/data/dataset.h>
+#include <gradus/data/datasets.h>
+#include <gradus/data/functional.h>
 #include <gradus/data/random.h>
 #include <gradus/data/sampler.h>
+#include <gradus/data/transform.h>
+#include <gradus/data/transforms.h>

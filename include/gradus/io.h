@@ -1,6 +1,7 @@
 // Files: checkpoints of PyTorch's, safetensors, NumPy arrays.
 #pragma once
 
+#include <gradus/io/image.h>
 #include <gradus/io/load.h>
 #include <gradus/io/numpy.h>
 #include <gradus/io/pytorch.h>

@@ -53,30 +53,6 @@ std::string encode_png(const ImageView& image) {
 
 void write_png(const std::string& path, const ImageView& image) { write_file(path, encode_png(image)); }
 
-Image read_png(const std::string& path) {
-  const std::string encoded = read_file(path);
-  PngImage png;
-  if (png_image_begin_read_from_memory(&png.value, encoded.data(), encoded.size()) == 0) {
-    throw IoError(fmt::format("read_png: cannot read {}: {}", path, png.value.message));
-  }
-  if (png.value.format != PNG_FORMAT_GRAY && png.value.format != PNG_FORMAT_RGB) {
-    throw IoError(fmt::format("read_png: need 8-bit gray or RGB, {} has a palette, alpha or 16 bits", path));
-  }
-  Image image{png.value.width, png.value.height, png.value.format == PNG_FORMAT_GRAY ? 1 : 3, {}};
-  const int64_t bytes = pixel_bytes(image.width, image.height, image.channels);
-  // Deflate packs at most 1032 bytes into one: a larger claim is damage, and must not cost memory.
-  constexpr std::size_t kDeflateRatio = 1032;
-  if (bytes < 0 || static_cast<std::size_t>(bytes) / kDeflateRatio > encoded.size()) {
-    throw IoError(fmt::format("read_png: {} claims [{}, {}, {}] in {} bytes", path, image.height, image.width,
-                              image.channels, encoded.size()));
-  }
-  image.data.resize(static_cast<std::size_t>(bytes));
-  if (png_image_finish_read(&png.value, nullptr, image.data.data(), 0, nullptr) == 0) {
-    throw IoError(fmt::format("read_png: cannot read {}: {}", path, png.value.message));
-  }
-  return image;
-}
-
 Image image_grid(const uint8_t* images, int64_t count, int64_t height, int64_t width, int64_t columns, int64_t padding,
                  uint8_t background) {
   const bool bounded = count <= kMaxBytes && height <= kMaxBytes && width <= kMaxBytes && columns <= kMaxBytes;

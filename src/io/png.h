@@ -1,4 +1,4 @@
-// PNG images: 8 bits, gray or RGB.
+// Writing PNG images: 8 bits, gray or RGB. For reading see gradus/io/image.h.
 #pragma once
 
 #include <cstdint>
@@ -27,9 +27,6 @@ struct Image {
 std::string encode_png(const ImageView& image);
 // Writes them whole (AtomicFile). IoError.
 void write_png(const std::string& path, const ImageView& image);
-
-// Reads an 8-bit gray or RGB file; refuses palettes, alpha and 16 bits. IoError.
-Image read_png(const std::string& path);
 
 // Lays `count` gray images, [count, height, width], out in rows of `columns`, with `padding` pixels of `background`
 // between them and around them. The last row may be incomplete. ValueError for impossible sizes.

@@ -120,7 +120,7 @@ TEST(Plot, DrawsPanelsOfOneRunIntoItsFolder) {
   const auto plot = run_gradus("plot " + run);
   ASSERT_EQ(plot.status, 0) << plot.err;
   EXPECT_EQ(plot.out, "plot: " + run + "/curves.png\n");
-  const io::Image image = io::read_png(run + "/curves.png");
+  const io::Image image = test::read_picture(run + "/curves.png");
   EXPECT_EQ(image.width, 2 * 1560);  // losses and rate, side by side
   EXPECT_EQ(image.height, 1140);
 }

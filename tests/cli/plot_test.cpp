@@ -9,6 +9,7 @@
 
 #include "gradus/error.h"
 #include "io/png.h"
+#include "support/picture.h"
 #include "support/temp_folder.h"
 
 namespace gradus::cli {
@@ -48,7 +49,7 @@ io::Image drawn(const Chart& chart) {
   const TempFolder folder;
   draw_chart(folder / "a.png", chart);
   EXPECT_EQ(folder.entries(), 1U);
-  return io::read_png(folder / "a.png");
+  return test::read_picture(folder / "a.png");
 }
 
 Chart log_chart(std::vector<Series> series) {

@@ -177,13 +177,12 @@ TEST(DataLoader, RefusesStatesOfOthersAndKeepsItsOwn) {
 }
 
 TEST(DataLoader, CarriesExceptionsToTheLoopWithTheSamplesName) {
-  FunctionDataset dataset(
-      10,
-      [](std::int64_t i) -> Sample {
-        if (i == 5) throw IoError("read_jpeg: it is damaged");
-        return {tensor(i)};
-      },
-      {.name = [](std::int64_t i) { return "cats/" + std::to_string(i) + ".jpg"; }, .random = true, .identity = ""});
+  FunctionDataset dataset(10,
+                          [](std::int64_t i) -> Sample {
+                            if (i == 5) throw IoError("read_jpeg: it is damaged");
+                            return {tensor(i)};
+                          },
+                          {.name = [](std::int64_t i) { return "cats/" + std::to_string(i) + ".jpg"; }});
   for (const int workers : {0, 1, 3}) {
     DataLoader loader(dataset, {.batch_size = 2, .num_workers = workers});
     int batches = 0;

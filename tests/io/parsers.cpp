@@ -3,6 +3,11 @@
 #include <gradus/error.h>
 #include <gradus/io/rename.h>
 
+#include <stdexcept>
+
+#include "data/cifar.h"
+#include "data/csv.h"
+#include "io/codecs.h"
 #include "io/numpy.h"
 #include "io/pytorch_formats.h"
 #include "io/read_any.h"
@@ -72,6 +77,38 @@ void npy(const Bytes& source) { touch(io::read_npy(source, "array", 0, source->s
 void npz(const Bytes& source) { touch(io::read_npz(io::Zip(source))); }
 void any(const Bytes& source) { touch(io::read_any(source).value); }
 
+void decode(const Bytes& source, io::ReadImageOptions options) {
+  options.max_pixels = 1 << 20;
+  const Tensor image = io::decode_image(source->bytes(), options);
+  std::vector<int> numbers = image.to_vector<int>();
+}
+void jpeg(const Bytes& source) {
+  if (!io::is_jpeg(source->bytes())) return;
+  decode(source, {.mode = io::ImageReadMode::RGB});
+  decode(source, {.mode = io::ImageReadMode::Gray, .min_size = 1});
+}
+void png(const Bytes& source) {
+  if (!io::is_png(source->bytes())) return;
+  for (const auto mode : {io::ImageReadMode::Unchanged, io::ImageReadMode::RGB, io::ImageReadMode::Gray}) {
+    decode(source, {.mode = mode});
+  }
+}
+void cifar(const Bytes& source) {
+  for (const data::CifarFormat& format : {data::kCifar10, data::kCifar100, data::kCifar100Coarse}) {
+    try {
+      touch(data::parse_cifar(source->bytes(), format, "file").images);
+    } catch (const IoError&) {  // of this format, perhaps not of the next
+    }
+  }
+}
+void csv(const Bytes& source) {
+  const data::CsvTable table = data::parse_csv(source->bytes(), ',', "file");
+  std::size_t size = 0;
+  for (std::size_t row = 0; row < table.rows(); ++row)
+    for (std::size_t column = 0; column < table.columns; ++column) size += table.at(row, column).size();
+  if (size > source->size()) throw std::runtime_error("more text than there was");
+}
+
 template <void (*parse)(const Bytes&)>
 void run(std::string_view bytes) {
   try {
@@ -92,6 +129,10 @@ const std::map<std::string, Parser>& parsers() {
       {"npy", run<npy>},
       {"npz", run<npz>},
       {"any", run<any>},
+      {"jpeg", run<jpeg>},
+      {"png", run<png>},
+      {"cifar", run<cifar>},
+      {"csv", run<csv>},
   };
   return all;
 }

@@ -15,6 +15,7 @@
 #include "io/png.h"
 #include "support/file_limit.h"
 #include "support/paths.h"
+#include "support/picture.h"
 #include "support/temp_folder.h"
 
 namespace gradus::io {
@@ -81,7 +82,7 @@ TEST(SummaryWriter, EncodesImages) {
     const std::string record = records(test::file_bytes(writer.path())).back();
     const std::size_t at = record.find("\x89PNG");
     test::put_file(folder / "last.png", record.substr(at));
-    return read_png(folder / "last.png");
+    return test::read_picture(folder / "last.png");
   };
   writer.add_image("gray", tensor({{0.0, 0.5}, {1.0, 2.0}}));
   Image image = last_png();

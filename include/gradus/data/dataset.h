@@ -101,9 +101,9 @@ class AnyDataset {
 class FunctionDataset final : public Dataset {
  public:
   struct Options {
-    std::function<std::string(std::int64_t)> name;
+    std::function<std::string(std::int64_t)> name = {};
     bool random = true;
-    std::string identity;
+    std::string identity = {};
   };
   FunctionDataset(std::int64_t size, std::function<Sample(std::int64_t)> function);
   FunctionDataset(std::int64_t size, std::function<Sample(std::int64_t)> function, Options options);

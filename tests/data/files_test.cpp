@@ -1,0 +1,290 @@
+// Datasets in files.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <zlib.h>
+
+#include <filesystem>
+#include <map>
+
+#include "data/csv.h"
+#include "gradus/data.h"
+#include "gradus/error.h"
+#include "gradus/io/numpy.h"
+#include "gradus/ops.h"
+#include "support/temp_folder.h"
+
+namespace gradus::data {
+namespace {
+
+namespace fs = std::filesystem;
+using test::message_of;
+using test::put_file;
+using test::TempFolder;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::string idx(std::initializer_list<int> shape, std::size_t values, char first) {
+  std::string bytes{'\0', '\0', 8, static_cast<char>(shape.size())};
+  for (const int n : shape) bytes += {0, 0, static_cast<char>(n >> 8), static_cast<char>(n)};
+  for (std::size_t i = 0; i < values; ++i) bytes += static_cast<char>(first + static_cast<char>(i));
+  return bytes;
+}
+
+void put_gzip(const std::string& path, const std::string& bytes) {
+  const gzFile file = gzopen(path.c_str(), "wb");
+  gzwrite(file, bytes.data(), static_cast<unsigned>(bytes.size()));
+  gzclose(file);
+}
+
+TEST(Mnist, IsReadWhereTorchvisionKeepsItAndFromItsFolder) {
+  const TempFolder folder;
+  fs::create_directories(folder / "FashionMNIST/raw");
+  for (const std::string& where : {folder / "FashionMNIST/raw", folder.path()}) {
+    put_gzip(where + "/train-images-idx3-ubyte.gz", idx({3, 2, 2}, 12, 0));
+    put_file(where + "/train-labels-idx1-ubyte", idx({3}, 3, 5));
+  }
+  put_file(folder / "t10k-images-idx3-ubyte", idx({1, 2, 2}, 4, 90));
+  put_file(folder / "t10k-labels-idx1-ubyte", idx({1}, 1, 9));
+  const FashionMNIST train(folder.path());
+  EXPECT_EQ(train.size(), 3);
+  EXPECT_EQ(to_string(train.get(1).data.sizes()), "[1, 2, 2]");
+  EXPECT_THAT(train.get(1).data.to_vector<int>(), ElementsAre(4, 5, 6, 7));
+  EXPECT_EQ(train.get(1).target.item<int>(), 6);
+  EXPECT_EQ(train.classes()[9], "Ankle boot");
+  EXPECT_THAT(train.name(1), HasSubstr("FashionMNIST/raw/train[1]"));
+  const MNIST test(folder.path(), {.train = false, .transform = transforms::ToTensor()});
+  EXPECT_NEAR(test.get(0).data.to_vector<double>()[0], 90.0 / 255, 1e-7);
+  DataLoader loader(train, {.batch_size = 3});
+  EXPECT_EQ(to_string((*loader.begin()).data.sizes()), "[3, 1, 2, 2]");
+}
+
+TEST(Mnist, NamesWhatIsMissingOrDoesNotMatch) {
+  const TempFolder folder;
+  EXPECT_THAT(message_of<IoError>([&] { MNIST(folder.path()); }), HasSubstr("train-images-idx3-ubyte"));
+  put_file(folder / "train-images-idx3-ubyte", idx({3, 2, 2}, 12, 0));
+  put_file(folder / "train-labels-idx1-ubyte", idx({2}, 2, 0));
+  EXPECT_THAT(message_of<IoError>([&] { MNIST(folder.path()); }), HasSubstr("got [3, 2, 2] and [2]"));
+  // A damaged file where it belongs is an error, and not a reason to look elsewhere.
+  fs::create_directories(folder / "MNIST/raw");
+  put_file(folder / "MNIST/raw/train-images-idx3-ubyte", "damaged");
+  EXPECT_THAT(message_of<IoError>([&] { MNIST(folder.path()); }), HasSubstr("MNIST/raw/train-images"));
+}
+
+std::string cifar_record(std::initializer_list<int> labels, int first) {
+  std::string record;
+  for (const int label : labels) record += static_cast<char>(label);
+  for (int i = 0; i < 3072; ++i) record += static_cast<char>(first + i % 100);
+  return record;
+}
+
+TEST(Cifar, ReadsAllBatchesInOrder) {
+  const TempFolder folder;
+  fs::create_directories(folder / "cifar-10-batches-bin");
+  for (int i = 1; i <= 5; ++i) {
+    put_file(folder / ("cifar-10-batches-bin/data_batch_" + std::to_string(i) + ".bin"),
+             cifar_record({i}, i) + cifar_record({0}, 100));
+  }
+  put_file(folder / "cifar-10-batches-bin/test_batch.bin", cifar_record({7}, 3));
+  put_file(folder / "cifar-10-batches-bin/batches.meta.txt", "airplane\nautomobile\n\n");
+  const CIFAR10 train(folder.path());
+  EXPECT_EQ(train.size(), 10);
+  EXPECT_EQ(to_string(train.get(0).data.sizes()), "[3, 32, 32]");
+  EXPECT_EQ(train.get(4).target.item<int>(), 3);
+  EXPECT_EQ(train.get(4).data.to_vector<int>()[1], 4);
+  EXPECT_EQ((train.get(4).data[{2, 0, 0}].item<int>()), 3 + 2048 % 100);
+  EXPECT_THAT(train.classes(), ElementsAre("airplane", "automobile"));
+  EXPECT_EQ(CIFAR10(folder / "cifar-10-batches-bin", {.train = false}).get(0).target.item<int>(), 7);
+}
+
+TEST(Cifar, HasTwoKindsOfLabelsIn100) {
+  const TempFolder folder;
+  put_file(folder / "train.bin", cifar_record({19, 99}, 3) + cifar_record({2, 50}, 3));
+  EXPECT_EQ(CIFAR100(folder.path()).get(0).target.item<int>(), 99);
+  EXPECT_EQ(CIFAR100(folder.path(), {.coarse = true}).get(1).target.item<int>(), 2);
+}
+
+TEST(Cifar, NamesTheFileAndTheRecordThatIsDamaged) {
+  const TempFolder folder;
+  const auto error = [&](const std::string& bytes) {
+    put_file(folder / "test_batch.bin", bytes);
+    return message_of<IoError>([&] { CIFAR10(folder.path(), {.train = false}); });
+  };
+  EXPECT_THAT(error(cifar_record({1}, 3) + "x"), HasSubstr("test_batch.bin has 3074 bytes"));
+  EXPECT_THAT(error(cifar_record({1}, 3) + cifar_record({10}, 3)),
+              HasSubstr("record 1: need a label from 0 to 9, got 10"));
+  EXPECT_THAT(message_of<IoError>([&] { CIFAR10(folder.path()); }), HasSubstr("data_batch_1.bin"));
+}
+
+void put_image(const std::string& path, int value) {
+  const Tensor image = full({3, 4, 5}, value, {.dtype = kUInt8});
+  fs::create_directories(fs::path(path).parent_path());
+  path.ends_with(".png") ? io::write_png(path, image) : io::write_jpeg(path, image);
+}
+
+TEST(ImageFolder, NumbersClassesAndFilesInSortedOrder) {
+  const TempFolder folder;
+  put_image(folder / "dog/b.jpg", 20);
+  put_image(folder / "dog/a.PNG.jpeg", 10);
+  put_image(folder / "dog/deeper/0.png", 30);
+  put_image(folder / "cat/x.JPG", 40);
+  put_file(folder / "cat/notes.txt", "not a picture");
+  put_file(folder / "README", "not a class");
+  const ImageFolder images(folder.path());
+  EXPECT_THAT(images.classes(), ElementsAre("cat", "dog"));
+  EXPECT_EQ(images.class_to_idx().at("dog"), 1);
+  ASSERT_EQ(images.size(), 4);
+  const std::pair<std::string, int> expected[] = {
+      {"cat/x.JPG", 40}, {"dog/a.PNG.jpeg", 10}, {"dog/b.jpg", 20}, {"dog/deeper/0.png", 30}};
+  for (std::int64_t i = 0; i < 4; ++i) {
+    const auto& [name, value] = expected[i];
+    EXPECT_EQ(images.name(i), folder / name);
+    EXPECT_EQ(images.get(i).target.item<int>(), i == 0 ? 0 : 1);
+    EXPECT_EQ((images.get(i).data[{0, 0, 0}].item<int>()), value);
+    EXPECT_EQ(to_string(images.get(i).data.sizes()), "[3, 4, 5]");
+  }
+}
+
+TEST(ImageFolder, NamesWhatIsMissing) {
+  const TempFolder folder;
+  EXPECT_THAT(message_of<IoError>([&] { ImageFolder{folder.path()}; }), HasSubstr("has no sub-folder"));
+  EXPECT_THAT(message_of<IoError>([&] { ImageFolder{folder / "none"}; }), HasSubstr("none"));
+  fs::create_directories(folder / "cat");
+  EXPECT_THAT(message_of<IoError>([&] { ImageFolder{folder.path()}; }), HasSubstr("no picture in " + (folder / "cat")));
+  EXPECT_EQ(ImageFolder(folder.path(), {.allow_empty = true}).classes().size(), 1u);
+  fs::create_directory_symlink(folder / "cat", folder / "cat/again");
+  EXPECT_THAT(message_of<IoError>([&] { ImageFolder{folder.path()}; }), HasSubstr("too deep"));
+}
+
+TEST(ImageFolder, DamagedPicturesAreNamedOrSkipped) {
+  const TempFolder folder;
+  for (int i = 0; i < 5; ++i) put_image(folder / ("cat/" + std::to_string(i) + ".jpg"), 10 * i);
+  const std::string whole = test::file_bytes(folder / "cat/3.jpg");
+  put_file(folder / "cat/3.jpg", whole.substr(0, whole.size() / 2));
+  put_file(folder / "cat/1.jpg", "");
+  const ImageFolder images(folder.path());
+  for (const int workers : {0, 2}) {
+    DataLoader strict(images, {.batch_size = 2, .num_workers = workers});
+    EXPECT_THAT(message_of<IoError>([&] { strict.begin(); }), HasSubstr("sample 1 (" + (folder / "cat/1.jpg")));
+    DataLoader lenient(images, {.batch_size = 2, .num_workers = workers, .skip_damaged = true});
+    std::vector<std::int64_t> indices;
+    for (const Batch& batch : lenient) indices.insert(indices.end(), batch.indices.begin(), batch.indices.end());
+    EXPECT_THAT(indices, ElementsAre(0, 2, 4));
+    ASSERT_EQ(lenient.skipped().size(), 2u);
+    EXPECT_EQ(lenient.skipped()[1].name, folder / "cat/3.jpg");
+    EXPECT_THAT(lenient.skipped()[1].error, HasSubstr("is damaged"));
+  }
+}
+
+TEST(ImageFolder, RandomTransformsDoNotDependOnWorkers) {
+  const TempFolder folder;
+  for (int i = 0; i < 12; ++i) put_image(folder / ("cat/" + std::to_string(10 + i) + ".jpg"), 20 * i);
+  namespace T = transforms;
+  const ImageFolder images(
+      folder.path(),
+      {.transform = T::Compose({T::RandomResizedCrop(8), T::ColorJitter({.brightness = 0.5}), T::ToTensor()})});
+  EXPECT_TRUE(images.is_random());
+  std::vector<double> expected;
+  for (const int workers : {0, 1, 3}) {
+    DataLoader loader(images, {.batch_size = 5, .shuffle = true, .num_workers = workers, .seed = 2});
+    std::vector<double> all;
+    for (auto& [x, y] : loader) {
+      const auto values = x.to_vector<double>();
+      all.insert(all.end(), values.begin(), values.end());
+    }
+    if (workers == 0) expected = all;
+    EXPECT_EQ(all, expected);
+  }
+}
+
+TEST(ImageFolder, IdentityFollowsFilesAndTransforms) {
+  const TempFolder folder;
+  put_image(folder / "cat/a.png", 20);
+  const auto identity = [&](AnyTransform transform = {}) {
+    return ImageFolder(folder.path(), {.transform = std::move(transform)}).identity();
+  };
+  const std::string before = identity();
+  EXPECT_EQ(identity(), before);
+  EXPECT_NE(identity(transforms::Resize(8)), before);
+  EXPECT_EQ(identity([](const Tensor& x) { return x; }), "");
+  put_image(folder / "cat/b.png", 20);
+  EXPECT_NE(identity(), before);
+}
+
+TEST(Csv, ReadsQuotesAndAllLineEnds) {
+  const std::string text =
+      "\xef\xbb\xbf"
+      "a,\"b \"\"c\"\"\",\r\n\n\"x\ny\",2,3\r4,5,6";
+  const CsvTable table = parse_csv(text, ',', "t.csv");
+  EXPECT_EQ(table.columns, 3u);
+  EXPECT_THAT(table.fields, ElementsAre("a", "b \"c\"", "", "x\ny", "2", "3", "4", "5", "6"));
+  EXPECT_THAT(table.lines, ElementsAre(1, 3, 5));
+  EXPECT_THAT(message_of<IoError>([] { parse_csv("a,b\n1\n", ',', "t.csv"); }),
+              HasSubstr("t.csv, line 2: need 2 fields"));
+  EXPECT_THAT(message_of<IoError>([] { parse_csv("a\n\"b", ',', "t.csv"); }),
+              HasSubstr("line 2: a quoted field has no end"));
+  EXPECT_THAT(message_of<IoError>([] { parse_csv("\"b\"c", ',', "t.csv"); }), HasSubstr("text behind a quoted field"));
+  EXPECT_EQ(parse_csv("", ',', "t.csv").rows(), 0u);
+}
+
+TEST(Csv, GivesNumbersAndClasses) {
+  const TempFolder folder;
+  put_file(folder / "a.csv", "width,height,kind\n1,2.5, dog\n-3e2,+4,cat\n5,6, dog\n");
+  const CsvDataset table(folder / "a.csv", {.target = "kind"});
+  EXPECT_THAT(table.columns(), ElementsAre("width", "height"));
+  EXPECT_THAT(table.get(1).data.to_vector<double>(), ElementsAre(-300, 4));
+  EXPECT_THAT(table.classes(), ElementsAre(" dog", "cat"));
+  EXPECT_EQ(table.get(1).target.item<int>(), 1);
+  EXPECT_EQ(table.name(1), (folder / "a.csv") + ", line 3");
+  const CsvDataset some(folder / "a.csv", {.target = "width", .columns = {"height"}});
+  EXPECT_THAT(some.get(0).data.to_vector<double>(), ElementsAre(2.5));
+  EXPECT_EQ(some.get(1).target.dtype(), kFloat32);
+  EXPECT_FALSE(CsvDataset(folder / "a.csv", {.columns = {"width"}}).get(0).target.defined());
+
+  put_file(folder / "b.csv", "1;2\n3;\n");
+  const CsvDataset bare(folder / "b.csv", {.target = "0", .header = false, .delimiter = ';', .missing = -1});
+  EXPECT_THAT(bare.data().to_vector<double>(), ElementsAre(2, -1));
+  EXPECT_EQ(bare.targets().dtype(), kInt64);
+}
+
+TEST(Csv, NamesLineAndColumnOfWhatIsWrong) {
+  const TempFolder folder;
+  const auto error = [&](const std::string& text, const CsvOptions& options = {}) {
+    put_file(folder / "a.csv", text);
+    return message_of<IoError>([&] { CsvDataset(folder / "a.csv", options); });
+  };
+  EXPECT_THAT(error("a,b\n1,2\n3,x4\n"), HasSubstr("a.csv, line 3, column b: need a number, got \"x4\""));
+  EXPECT_THAT(error("a,b\n1,\n"), HasSubstr("got \"\""));
+  EXPECT_THAT(error("a,b\n1,2\n", {.target = "c"}), HasSubstr("no column \"c\"; it has a, b"));
+  EXPECT_THAT(error("a,b\n1,\n", {.target = "b"}), HasSubstr("need a target"));
+  EXPECT_THAT(error(""), HasSubstr("is empty"));
+  EXPECT_EQ(error("a,b\n"), "no exception");
+  EXPECT_THROW(CsvDataset(folder / "a.csv", {.delimiter = '"'}), ValueError);
+}
+
+TEST(NumPyDatasets, AreTheRowsOfArrays) {
+  const TempFolder folder;
+  io::save_npy(folder / "x.npy", arange(6).view({3, 2}));
+  io::save_npy(folder / "y.npy", arange(3));
+  io::save_npz(folder / "a.npz", io::Value::dict({{"x", arange(6).view({3, 2})}, {"y", arange(3)}}));
+  for (const TensorDataset& dataset :
+       {npy_dataset(folder / "x.npy", folder / "y.npy"), npz_dataset(folder / "a.npz", "x", "y")}) {
+    EXPECT_EQ(dataset.size(), 3);
+    EXPECT_THAT(dataset.get(2).data.to_vector<int>(), ElementsAre(4, 5));
+    EXPECT_EQ(dataset.get(2).target.item<int>(), 2);
+  }
+  EXPECT_THAT(message_of<ValueError>([&] { npz_dataset(folder / "a.npz", "z"); }), HasSubstr("z"));
+}
+
+TEST(Transformed, ChangesDataAndTargets) {
+  const Transformed doubled(
+      TensorDataset(arange(3), arange(3)),
+      {.transform = [](const Tensor& x) { return x * 2; },
+       .target_transform = Lambda([](const Tensor& y) { return y + 10; }, {.name = "+10", .random = false})});
+  EXPECT_EQ(doubled.get(2).data.item<int>(), 4);
+  EXPECT_EQ(doubled.get(2).target.item<int>(), 12);
+  EXPECT_TRUE(doubled.is_random());
+  EXPECT_EQ(doubled.identity(), "");
+}
+
+}  // namespace
+}  // namespace gradus::data

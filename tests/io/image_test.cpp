@@ -1,0 +1,143 @@
+#include "gradus/io/image.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "gradus/error.h"
+#include "gradus/ops.h"
+#include "support/paths.h"
+#include "support/temp_folder.h"
+
+namespace gradus::io {
+namespace {
+
+using nlohmann::json;
+using test::file_bytes;
+using test::message_of;
+using test::put_file;
+using test::source_path;
+using test::TempFolder;
+using testing::HasSubstr;
+
+const json& trace() {
+  static const json document = [] {
+    std::ifstream in(source_path("tests/traces/images.json"));
+    return json::parse(in);
+  }();
+  return document;
+}
+
+std::string fixture(const std::string& name) { return source_path("tests/fixtures/images/" + name); }
+
+// Pixels in rows from the top.
+std::vector<int> pixels(const Tensor& image) { return image.permute({1, 2, 0}).to_vector<int>(); }
+
+TEST(Images, AreThosePillowDecodes) {
+  for (const auto& [name, expected] : trace()["files"].items()) {
+    const Tensor image = read_image(fixture(name), {.mode = ImageReadMode::RGB});
+    EXPECT_EQ(image.dtype(), kUInt8);
+    EXPECT_EQ(to_string(image.sizes()), to_string(Shape{3, trace()["height"], trace()["width"]}));
+    EXPECT_EQ(pixels(image), expected["rgb"].get<std::vector<int>>()) << name;
+    if (!expected.contains("gray")) continue;
+    const Tensor gray = read_image(fixture(name), {.mode = ImageReadMode::Gray});
+    EXPECT_EQ(gray.size(0), 1);
+    EXPECT_EQ(pixels(gray), expected["gray"].get<std::vector<int>>()) << name;
+  }
+}
+
+TEST(Images, UnchangedKeepsTheFilesChannels) {
+  const std::pair<const char*, int> channels[] = {{"rgb.jpg", 3},  {"gray.jpg", 1}, {"cmyk.jpg", 3}, {"gray.png", 1},
+                                                  {"rgba.png", 4}, {"bits.png", 1}, {"rgb16.png", 3}};
+  for (const auto& [name, count] : channels) EXPECT_EQ(read_image(fixture(name)).size(0), count) << name;
+}
+
+TEST(Images, WritingAndReadingAgain) {
+  const TempFolder folder;
+  for (const std::int64_t channels : {1, 3}) {
+    const Tensor image = randint(0, 256, {channels, 21, 17}).to(kUInt8);
+    write_png(folder / "a.png", image);
+    EXPECT_TRUE(equal(read_image(folder / "a.png"), image));
+    const Tensor smooth = (arange(21).view({1, 21, 1}) * 6 + arange(17) * 5).expand({channels, 21, 17}).to(kUInt8);
+    write_jpeg(folder / "a.jpg", smooth, 95);
+    const Tensor back = read_image(folder / "a.jpg");
+    EXPECT_EQ(to_string(back.sizes()), to_string(smooth.sizes()));
+    EXPECT_LE((back.to(kInt32) - smooth.to(kInt32)).abs().max().item<int>(), 4);
+  }
+  EXPECT_THROW(write_png(folder / "a.png", zeros({3, 2, 2})), DtypeError);
+  EXPECT_THROW(write_png(folder / "a.png", zeros({2, 2, 2}, {.dtype = kUInt8})), ShapeError);
+  EXPECT_THROW(write_jpeg(folder / "a.jpg", zeros({3, 0, 2}, {.dtype = kUInt8})), ShapeError);
+  EXPECT_THROW(write_jpeg(folder / "a.jpg", zeros({3, 2, 2}, {.dtype = kUInt8}), 0), ValueError);
+  EXPECT_THROW(write_jpeg(folder / "none/a.jpg", zeros({3, 2, 2}, {.dtype = kUInt8})), IoError);
+}
+
+TEST(Images, MayBeDecodedSmaller) {
+  const TempFolder folder;
+  const Tensor image = full({3, 200, 320}, 90, {.dtype = kUInt8});
+  write_jpeg(folder / "a.jpg", image);
+  const auto size_for = [&](std::int64_t min_size) {
+    return to_string(read_image(folder / "a.jpg", {.min_size = min_size}).sizes());
+  };
+  EXPECT_EQ(size_for(0), "[3, 200, 320]");
+  EXPECT_EQ(size_for(201), "[3, 200, 320]");
+  EXPECT_EQ(size_for(100), "[3, 100, 160]");
+  EXPECT_EQ(size_for(51), "[3, 100, 160]");
+  EXPECT_EQ(size_for(50), "[3, 50, 80]");
+  EXPECT_EQ(size_for(1), "[3, 25, 40]");
+  EXPECT_EQ(read_image(folder / "a.jpg", {.min_size = 1}).select(0, 0).to_vector<int>()[0], 90);
+}
+
+TEST(Images, CutOffAnywhereIsAnError) {
+  for (const auto& [name, unused] : trace()["files"].items()) {
+    const std::string whole = file_bytes(fixture(name));
+    // A JPEG whose end marker is missing, and a PNG whose last chunk is, have all their pixels.
+    const std::size_t end = name.ends_with(".jpg") ? 2 : 12;
+    for (std::size_t size = 0; size + end < whole.size(); ++size) {
+      EXPECT_THAT(message_of<IoError>([&] { decode_image(whole.substr(0, size), {}, "dog.jpg"); }),
+                  HasSubstr("dog.jpg"))
+          << name << " " << size;
+    }
+  }
+}
+
+TEST(Images, DamageIsAnErrorAndNeverWorse) {
+  for (const auto& [name, unused] : trace()["files"].items()) {
+    const std::string whole = file_bytes(fixture(name));
+    int refused = 0;
+    for (std::size_t at = 0; at < whole.size(); ++at) {
+      std::string changed = whole;
+      changed[at] = static_cast<char>(changed[at] ^ 0xff);
+      try {
+        decode_image(changed);
+      } catch (const IoError&) {
+        ++refused;
+      }
+    }
+    EXPECT_GT(refused, 20) << name;
+  }
+}
+
+TEST(Images, NoFileClaimsMuchMemory) {
+  std::string jpeg = file_bytes(fixture("gray.jpg"));
+  const std::size_t frame = jpeg.find("\xff\xc0");
+  ASSERT_NE(frame, std::string::npos);
+  jpeg.replace(frame + 5, 4, "\xfe\xfe\xfe\xfe");
+  EXPECT_THAT(message_of<IoError>([&] { decode_image(jpeg); }), HasSubstr("claims"));
+  EXPECT_THAT(message_of<IoError>([&] { decode_image(file_bytes(fixture("rgb.png")), {.max_pixels = 100}); }),
+              HasSubstr("more than max_pixels = 100"));
+}
+
+TEST(Images, OtherFilesAreNamed) {
+  const TempFolder folder;
+  put_file(folder / "a.jpg", "a text file");
+  EXPECT_EQ(message_of<IoError>([&] { read_image(folder / "a.jpg"); }),
+            "decode_image: " + (folder / "a.jpg") + " is neither a JPEG nor a PNG file");
+  put_file(folder / "b.jpg", "");
+  EXPECT_THAT(message_of<IoError>([&] { read_image(folder / "b.jpg"); }), HasSubstr("b.jpg is empty"));
+  EXPECT_THAT(message_of<IoError>([&] { read_image(folder / "none.jpg"); }), HasSubstr("none.jpg"));
+}
+
+}  // namespace
+}  // namespace gradus::io
