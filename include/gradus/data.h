@@ -4,6 +4,7 @@
 #include <gradus/data/data_loader.h>
 #include <gradus/data/dataset.h>
 #include <gradus/data/datasets.h>
+#include <gradus/data/feature_cache.h>
 #include <gradus/data/functional.h>
 #include <gradus/data/random.h>
 #include <gradus/data/sampler.h>

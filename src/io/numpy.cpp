@@ -115,19 +115,25 @@ class HeaderReader {
   std::string_view name_, text_;
 };
 
-std::string header_of(const Tensor& tensor) {
+std::string header_of(const Tensor& tensor) { return npy_header(tensor.dtype(), tensor.sizes()); }
+
+std::string_view data_of(const Tensor& dense) {
+  return {static_cast<const char*>(dense.data_ptr()), static_cast<std::size_t>(dense.numel() * dense.element_size())};
+}
+
+}  // namespace
+
+std::string npy_header(Dtype dtype, const Shape& sizes) {
   std::string_view code;
-  for (const auto& [dtype, known] : kTypes)
-    if (dtype == tensor.dtype()) code = known;
-  if (code.empty()) {
-    throw ValueError(fmt::format("save_npy: NumPy has no {}; save x.to(kFloat32)", to_string(tensor.dtype())));
-  }
+  for (const auto& [known, its_code] : kTypes)
+    if (known == dtype) code = its_code;
+  if (code.empty()) throw ValueError(fmt::format("save_npy: NumPy has no {}; save x.to(kFloat32)", to_string(dtype)));
   std::string shape;
-  for (const std::int64_t size : tensor.sizes()) shape += fmt::format("{}, ", size);
-  if (tensor.dim() > 1) shape.resize(shape.size() - 2);
-  if (tensor.dim() == 1) shape.pop_back();
+  for (const std::int64_t size : sizes) shape += fmt::format("{}, ", size);
+  if (sizes.rank() > 1) shape.resize(shape.size() - 2);
+  if (sizes.rank() == 1) shape.pop_back();
   std::string text = fmt::format("{{'descr': '{}{}', 'fortran_order': False, 'shape': ({}), }}",
-                                 tensor.element_size() == 1 ? '|' : '<', code, shape);
+                                 element_size(dtype) == 1 ? '|' : '<', code, shape);
   constexpr std::size_t kAlignment = 64, kFixed = 10;
   text.append((kAlignment - (kFixed + text.size() + 1) % kAlignment) % kAlignment, ' ');
   text += '\n';
@@ -135,12 +141,6 @@ std::string header_of(const Tensor& tensor) {
   header.append({'\1', '\0', static_cast<char>(text.size() & 0xff), static_cast<char>(text.size() >> 8)});
   return header + text;
 }
-
-std::string_view data_of(const Tensor& dense) {
-  return {static_cast<const char*>(dense.data_ptr()), static_cast<std::size_t>(dense.numel() * dense.element_size())};
-}
-
-}  // namespace
 
 bool is_npy(std::string_view file) { return file.starts_with(kMagic); }
 
