@@ -15,6 +15,7 @@
 #include "io/png.h"
 #include "io/posix.h"
 #include "support/command.h"
+#include "support/picture.h"
 
 namespace gradus::cli {
 namespace {
