@@ -115,7 +115,7 @@ std::string cut(const std::string& text, int columns) {
 std::string plain_text(const Tick& tick) { return tick.power.empty() ? tick.text : "1e" + tick.power; }
 
 std::string ascii_minus(std::string text) {
-  for (std::size_t at = 0; (at = text.find("\u2212", at)) != text.npos;) text.replace(at, 3, "-");
+  for (std::size_t at = 0; (at = text.find("\u2212", at)) != text.npos;) text.replace(at, 3, 1, '-');
   return text;
 }
 
