@@ -64,8 +64,11 @@ def shared_objects(program):
     return sorted(path for path in paths if not system.search(path))
 
 
-def size_of(paths):
-    return sum(os.stat(path).st_size for path in {os.path.realpath(path) for path in paths})
+def size_of(path):
+    """Without what only debuggers read, as `cmake --install --strip` and packages leave it."""
+    with tempfile.NamedTemporaryFile() as stripped:
+        run(["strip", "--strip-unneeded", "-o", stripped.name, os.path.realpath(path)])
+        return os.stat(stripped.name).st_size
 
 
 PROGRAMS = {
@@ -87,6 +90,7 @@ def program_of(library):
     head, sequential, linear, activation, optimizer, parameters = PROGRAMS[library]
     call = "net(x)" if library == "gradus" else "net->forward(x)"
     number = "loss.item()" if library == "gradus" else "loss.item<double>()"
+    draw = "randint(0, 16, {64})" if library == "gradus" else "torch::randint(0, 16, {64}, kInt64)"
     return f"""{head}
 #include <cstdio>
 
@@ -102,7 +106,7 @@ int main() {{
   {optimizer}
   double last = 0;
   for (int step = 0; step < 100; ++step) {{
-    const Tensor message = randint(0, 16, {{64}});
+    const Tensor message = {draw};
     const Tensor x = one_hot(message, 16).to(kFloat32);
     const Tensor loss = F::cross_entropy({call}, message);
     optimizer.zero_grad();
@@ -135,9 +139,9 @@ def compile_and_size(python, build, rounds):
             program = f"{folder}/{name}"
             run(["g++", f"{program}.o", "-o", program, *linking])
             run([program])
-            objects = shared_objects(program)
-            result[name] = {"compile_seconds": statistics.median(times[name]), "bytes": size_of([program, *objects]),
-                            "objects": {os.path.basename(path): size_of([path]) for path in objects}}
+            objects = {os.path.basename(path): size_of(path) for path in shared_objects(program)}
+            result[name] = {"compile_seconds": statistics.median(times[name]), "objects": objects,
+                            "bytes": size_of(program) + sum(objects.values())}
     return result
 
 

@@ -5,9 +5,9 @@ TITLES = {"w1": "W1 autoencoder, one step", "w2": "W2 GAN, a step of each", "w3"
 
 # The ratios of issue 6: ours over PyTorch's best eager setting, with all threads.
 AIMS = {("w1", "joint/64"): 0.20, ("w1", "decoder/64"): 0.20, ("w1", "joint/1024"): 0.35, ("w2", "pair/128"): 0.5,
-        ("w3", "step/64"): 0.35, ("w5", "Adam/1000"): 0.1, ("w5", "SGD/1000"): 0.1, ("w6", "add"): 0.4,
-        ("w6", "add-recorded"): 0.5}
-AIM_START, AIM_SIZE, AIM_COMPILE, AIM_ADAM = 0.05, 0.25, 0.2, 0.9
+        ("w3", "step/64"): 0.35, ("w6", "add"): 0.4, ("w6", "add-recorded"): 0.5}
+AIM_FOREACH = {"Adam/1000", "SGD/1000"}  # over the foreach optimizers alone
+AIM_START, AIM_SIZE, AIM_COMPILE, AIM_ADAM, AIM_SMALL = 0.05, 0.25, 0.2, 0.9, 0.1
 
 
 def time_text(seconds):
@@ -36,10 +36,11 @@ def is_compiled(entry):
 
 
 def limit_of(case, limits):
-    """Seconds that the machine needs at least for a step's products and bytes."""
+    """Seconds that the machine needs at least for a step's products and bytes. A triad must also read what it is about
+    to write, so that Adam's loop, which reads all that it writes, is often the faster of the two."""
     kind = "bfloat16" if "bfloat16" in case["case"] else "float32"
     flops = case["flops"] / limits[kind] if case["flops"] > 1 else 0
-    return max(flops, case["bytes"] / limits["triad"])
+    return max(flops, case["bytes"] / max(limits["triad"], limits["adam-by-hand"]))
 
 
 def how(entry):
@@ -120,16 +121,23 @@ def deployment_lines(found):
     return table(["", "Gradus", "PyTorch", "ratio", "aim"], rows)
 
 
-def adam_line(cases, limits):
-    """Adam over 161 tensors as a share of the loop by hand, in bytes per second."""
+def optimizer_lines(cases, limits):
+    """Adam over 161 tensors as a share of the loop by hand, in bytes per second; small tensors over foreach."""
+    lines = []
     for case in cases:
-        if case["case"] != "Adam/161":
-            continue
         ours = max((e for e in case["entries"] if e["library"] == "gradus"), key=lambda e: e["threads"])
-        share = case["bytes"] / ours["seconds"]["median"] / limits[str(ours["threads"])]["adam-by-hand"]
-        word = "met" if share >= AIM_ADAM else "**missed**"
-        return [f"Adam over 161 tensors runs at {share:.2f} of the speed of Adam by hand (aim: {AIM_ADAM:g}: {word}).", ""]
-    return []
+        seconds = ours["seconds"]["median"]
+        if case["case"] == "Adam/161":
+            share = case["bytes"] / seconds / limits[str(ours["threads"])]["adam-by-hand"]
+            word = "met" if share >= AIM_ADAM else "**missed**"
+            lines.append(f"Adam over 161 tensors runs at {share:.2f} of the speed of Adam by hand (aim: {AIM_ADAM:g}: "
+                         f"{word}).")
+        foreach = best(case, ours["threads"], lambda e: e["way"] == "foreach")
+        if case["case"] in AIM_FOREACH and foreach:
+            ratio = seconds / foreach["seconds"]["median"]
+            lines.append(f"{case['case'].split('/')[0]} over 1,000 small tensors takes {ratio:.3f} of the time of "
+                         f"foreach (aim: {verdict(ratio, AIM_SMALL)}).")
+    return lines + [""]
 
 
 def sections(results):
@@ -142,7 +150,7 @@ def sections(results):
         lines += [f"### {TITLES[workload]}", "", *where_lines(part)]
         lines += table(["case", "threads", "Gradus", "PyTorch eager, best", "compiled, best", "ratio to eager",
                         "ratio to compiled", "aim", "share of the limit"], workload_rows(workload, part["cases"], limits))
-        lines += [""] + (adam_line(part["cases"], limits) if workload == "w5" else [])
+        lines += [""] + (optimizer_lines(part["cases"], limits) if workload == "w5" else [])
         wrong = disagreements(part["cases"])
         checked = any(e["agrees"] is not None and e["library"] != "gradus" for c in part["cases"] for e in c["entries"])
         if wrong:
