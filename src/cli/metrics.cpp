@@ -112,17 +112,28 @@ void Metrics::cut(double x) {
   }
 }
 
-std::vector<double> smoothed(const std::vector<double>& y, double weight) {
+double Metrics::spacing() const {
+  double least = std::numeric_limits<double>::infinity();
+  for (const auto& [key, curve] : curves_)
+    if (curve.x.size() > 1 && curve.x.back() > curve.x.front())
+      least = std::min(least, (curve.x.back() - curve.x.front()) / static_cast<double>(curve.x.size() - 1));
+  return std::isfinite(least) ? least : 1;
+}
+
+std::vector<double> smoothed(const Curve& curve, double weight, double spacing) {
   std::vector<double> result;
   double sum = 0, total = 0;
-  for (const double value : y) {
-    if (!std::isfinite(value)) {
-      result.push_back(value);
+  std::size_t last = 0;
+  for (std::size_t i = 0; i < curve.y.size(); ++i) {
+    if (!std::isfinite(curve.y[i])) {
+      result.push_back(curve.y[i]);
       continue;
     }
-    sum = sum * weight + value * (1 - weight);
-    total = total * weight + (1 - weight);
-    result.push_back(sum / total);
+    const double past = std::pow(weight, i > 0 ? std::max((curve.x[i] - curve.x[last]) / spacing, 0.0) : 1.0);
+    sum = sum * past + curve.y[i] * (1 - past);
+    total = total * past + (1 - past);
+    result.push_back(total > 0 ? sum / total : curve.y[i]);
+    last = i;
   }
   return result;
 }

@@ -26,6 +26,7 @@ class Metrics {
   // run was resumed, what came after that point is dropped.
   const std::map<std::string, Curve>& curves() const { return curves_; }
   const std::vector<std::string>& keys() const { return keys_; }  // in the order of their appearance
+  double spacing() const;  // of the points of the curve that has them closest; 1 where none has two
   std::int64_t lines() const { return lines_; }
   const std::string& phase() const { return phase_; }  // of the last line; empty: there are none
 
@@ -42,8 +43,9 @@ class Metrics {
   bool any_ = false;
 };
 
-// Exponential moving average with a weight in [0, 1), free of bias at its start, as TensorBoard draws it. Gaps stay.
-std::vector<double> smoothed(const std::vector<double>& y, double weight);
+// Exponential moving average, free of bias at its start, as TensorBoard draws it: the past has the weight, in [0, 1),
+// per `spacing` of x. So a curve with few points is not smoothed more than one with many. Gaps stay.
+std::vector<double> smoothed(const Curve& curve, double weight, double spacing);
 
 // At most `most` points with the extremes of what was left out.
 Curve thinned(const Curve& curve, std::size_t most);

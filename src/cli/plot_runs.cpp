@@ -96,6 +96,22 @@ std::string common_name(const std::vector<std::string>& keys) {
   return first.substr(first.find_last_of("_/") + 1);
 }
 
+// Steps are counted from 0, also where the first line comes a little later.
+std::optional<Range> from_zero(const std::vector<std::string>& keys, const std::vector<LoadedRun>& runs) {
+  constexpr double kLittle = 0.1;
+  double low = HUGE_VAL, high = -HUGE_VAL;
+  for (const LoadedRun& run : runs) {
+    for (const std::string& key : keys) {
+      const auto found = run.metrics.curves().find(key);
+      if (found == run.metrics.curves().end() || found->second.x.empty()) continue;
+      low = std::min(low, found->second.x.front());
+      high = std::max(high, found->second.x.back());
+    }
+  }
+  if (low > 0 && low < kLittle * high) return Range{0, high};
+  return {};
+}
+
 Chart chart_of(const PlotOptions& options, const std::vector<std::string>& keys, const std::vector<LoadedRun>& runs) {
   Chart chart;
   chart.x_label = options.x;
@@ -103,6 +119,7 @@ Chart chart_of(const PlotOptions& options, const std::vector<std::string>& keys,
   chart.x_scale = options.log_x ? Scale::kLog10 : Scale::kLinear;
   chart.y_scale = options.log_y ? Scale::kLog10 : Scale::kLinear;
   chart.x_range = range_of("--x-range", options.x_range);
+  if (!chart.x_range && !options.log_x) chart.x_range = from_zero(keys, runs);
   chart.y_range = range_of("--y-range", options.y_range);
   std::vector<Series> faint, clear;
   for (const LoadedRun& run : runs) {
@@ -118,7 +135,8 @@ Chart chart_of(const PlotOptions& options, const std::vector<std::string>& keys,
         faint.push_back({"", curve.x, curve.y, Series::Look::kFaint, color});
       }
       const Curve curve =
-          thinned({whole.x, options.smooth > 0 ? smoothed(whole.y, options.smooth) : whole.y}, kMostPoints);
+          thinned({whole.x, options.smooth > 0 ? smoothed(whole, options.smooth, run.metrics.spacing()) : whole.y},
+                  kMostPoints);
       // A single point is no line.
       const auto look = curve.x.size() < 2 ? Series::Look::kMarked : Series::Look::kPlain;
       clear.push_back({name, curve.x, curve.y, look, color});

@@ -91,11 +91,14 @@ std::string legend(const std::vector<TerminalSeries>& all, int room, bool color,
   int used = 0;
   for (std::size_t i = 0; i < all.size(); ++i) {
     constexpr const char kMarks[] = "*+o#x%";
-    const std::string mark = color || all.size() == 1 ? "" : std::string(1, kMarks[i % (sizeof kMarks - 1)]) + " ";
-    const std::string part = (braille && !color ? "" : mark) + all[i].name + " " + last_value(all[i]);
+    // In plain ASCII and without colours, the mark tells the series apart.
+    std::string part;
+    if (!color && !braille && all.size() > 1) part = {kMarks[i % (sizeof kMarks - 1)], ' '};
+    part += all[i].name + " " + last_value(all[i]);
     const int width = static_cast<int>(display_width(part)) + (i > 0 ? 2 : 0);
     if (used + width > room) break;
-    text += (i > 0 ? "  " : "") + colored(part, i, color);
+    if (i > 0) text += "  ";
+    text += colored(part, i, color);
     used += width;
   }
   return text;
@@ -133,7 +136,9 @@ std::vector<std::string> terminal_chart(const std::string& title, const std::vec
                                         const TerminalChartOptions& options) {
   if (options.columns < kLeastColumns || options.rows < kLeastRows)
     return {cut(legend(series, std::max(options.columns, 0), false, true), std::max(options.columns, 0))};
-  const Axis x = make_axis(Scale::kLinear, range_of(series, Scale::kLinear, &TerminalSeries::x), false);
+  Range x_range = range_of(series, Scale::kLinear, &TerminalSeries::x);
+  if (x_range.low > 0 && x_range.low < 0.1 * x_range.high) x_range.low = 0;  // steps are counted from there
+  const Axis x = make_axis(Scale::kLinear, x_range, false);
   const Axis y = make_axis(options.y_scale, range_of(series, options.y_scale, &TerminalSeries::y), false);
   const int plot_rows = options.rows - 2;  // the title above, the axis below
 

@@ -96,7 +96,8 @@ std::string watch_line(const Metrics& metrics, const WatchOptions& options) {
   std::string line = fmt::format("step {:.0f}", last_step(metrics));
   if (!metrics.phase().empty()) line += "  " + metrics.phase();
   for (const std::string& key : wanted_keys(metrics, options))
-    line += fmt::format("  {} {:.4g}", key, smoothed(metrics.curves().at(key).y, options.smooth).back());
+    line +=
+        fmt::format("  {} {:.4g}", key, smoothed(metrics.curves().at(key), options.smooth, metrics.spacing()).back());
   return line;
 }
 
@@ -120,7 +121,8 @@ std::vector<std::string> watch_screen(const Metrics& metrics, const WatchOptions
     std::vector<TerminalSeries> series;
     for (const std::string& key : groups[static_cast<std::size_t>(i)]) {
       const Curve& whole = metrics.curves().at(key);
-      const Curve curve = thinned({whole.x, smoothed(whole.y, options.smooth)}, static_cast<std::size_t>(4 * columns));
+      const Curve curve =
+          thinned({whole.x, smoothed(whole, options.smooth, metrics.spacing())}, static_cast<std::size_t>(4 * columns));
       series.push_back({key, curve.x, curve.y});
     }
     if (height > 5) lines.emplace_back();

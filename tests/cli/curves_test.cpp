@@ -71,12 +71,24 @@ TEST(Metrics, PutPhasesOneBehindTheOtherAndDropWhatAResumedRunRepeats) {
 
 TEST(Metrics, SmoothingStartsWithoutBiasAndKeepsGaps) {
   const double nan = std::nan("");
-  EXPECT_THAT(smoothed({2, 2, 2}, 0.9), ElementsAre(testing::DoubleEq(2), testing::DoubleEq(2), testing::DoubleEq(2)));
-  const auto y = smoothed({1, nan, 3}, 0.5);
+  const auto level = smoothed({{1, 2, 3}, {2, 2, 2}}, 0.9, 1);
+  for (const double y : level) EXPECT_DOUBLE_EQ(y, 2);
+  const auto y = smoothed({{1, 2, 3}, {1, nan, 3}}, 0.5, 1);  // the third point is two steps after the first
   EXPECT_EQ(y[0], 1);
   EXPECT_TRUE(std::isnan(y[1]));
-  EXPECT_NEAR(y[2], (0.25 * 1 + 0.5 * 3) / 0.75, 1e-12);
-  EXPECT_THAT(smoothed({1, 5}, 0), ElementsAre(1, 5));
+  EXPECT_NEAR(y[2], (0.5 * 0.25 * 1 + 0.75 * 3) / (0.5 * 0.25 + 0.75), 1e-12);
+  EXPECT_THAT(smoothed({{1, 2}, {1, 5}}, 0, 1), ElementsAre(1, 5));
+  // Points ten times as far apart are smoothed as much per step.
+  EXPECT_NEAR(smoothed({{0, 10}, {0, 1}}, 0.9, 1)[1],
+              (1 - std::pow(0.9, 10)) / (0.1 * std::pow(0.9, 10) + 1 - std::pow(0.9, 10)), 1e-12);
+}
+
+TEST(Metrics, KnowHowFarPointsAreApart) {
+  const TempFolder folder;
+  EXPECT_EQ(metrics_of(folder, "{\"step\":1,\"loss\":3}\n").spacing(), 1);
+  EXPECT_EQ(metrics_of(folder, "{\"step\":10,\"a\":3,\"b\":1}\n{\"step\":20,\"a\":3}\n{\"step\":30,\"a\":3,\"b\":1}\n")
+                .spacing(),
+            10);
 }
 
 TEST(Metrics, ThinningKeepsExtremes) {
