@@ -1,5 +1,7 @@
 // Schedules: what docs/schedules.md shows.
-#include <gradus/gradus.h>
+#include <gradus/nn.h>
+#include <gradus/optim.h>
+#include <gradus/random.h>
 
 #include <cstdio>
 
