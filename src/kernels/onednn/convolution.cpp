@@ -14,6 +14,7 @@
 
 #include "core/parallel.h"
 #include "kernels/one_thread.h"
+#include "kernels/onednn/describe.h"
 #include "kernels/scratch.h"
 
 namespace gradus::onednn {
@@ -93,7 +94,7 @@ memory::dims spatial(const cpu::Spatial3& s, bool deep) {
   return deep ? memory::dims{s[0], s[1], s[2]} : memory::dims{s[1], s[2]};
 }
 
-memory::desc any(const memory::desc& md) { return {md.dims(), memory::data_type::f32, memory::format_tag::any}; }
+memory::desc any(const memory::desc& md) { return {dims_of(md), memory::data_type::f32, memory::format_tag::any}; }
 
 std::shared_ptr<Plan> make_plan(const Key& key) {
   const Convolution& c = key.c;
@@ -145,21 +146,18 @@ std::shared_ptr<Plan> make_plan(const Key& key) {
     return true;
   };
   try {
-    const auto forward = dnnl::convolution_forward::desc(dnnl::prop_kind::forward_training, direct, any(x), any(w),
-                                                         bias, any(y), s, d, before, behind);
-    const dnnl::convolution_forward::primitive_desc hint(forward, attr, engine());
+    const auto hint = describe<dnnl::convolution_forward>(engine(), attr, dnnl::prop_kind::forward_training, direct,
+                                                          any(x), any(w), bias, any(y), s, d, before, behind);
     bool made = false;
     if (key.kind == Kind::forward || key.kind == Kind::forward_bias) {
       made = fill(hint, hint.src_desc(), hint.weights_desc(), hint.dst_desc());
     } else if (key.kind == Kind::backward_data) {
-      const dnnl::convolution_backward_data::primitive_desc pd(
-          dnnl::convolution_backward_data::desc(direct, any(x), any(w), any(y), s, d, before, behind), attr, engine(),
-          hint);
+      const auto pd = describe_backward<dnnl::convolution_backward_data>(engine(), attr, hint, direct, any(x), any(w),
+                                                                         any(y), s, d, before, behind);
       made = fill(pd, pd.diff_src_desc(), pd.weights_desc(), pd.diff_dst_desc());
     } else {
-      const dnnl::convolution_backward_weights::primitive_desc pd(
-          dnnl::convolution_backward_weights::desc(direct, any(x), any(w), any(y), s, d, before, behind), attr,
-          engine(), hint);
+      const auto pd = describe_backward<dnnl::convolution_backward_weights>(engine(), attr, hint, direct, any(x),
+                                                                            any(w), any(y), s, d, before, behind);
       made = fill(pd, pd.src_desc(), pd.diff_weights_desc(), pd.diff_dst_desc());
     }
     return made ? plan : nullptr;
