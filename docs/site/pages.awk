@@ -15,7 +15,7 @@ function site_link(target,   name, anchor) {
   if (target == "") return anchor
   if (target ~ /(^|\/)README\.md$/) return "index.html"
   if (target ~ /\.md$/) return "@ref " label(target)
-  if (target ~ /examples\/.*\.cpp$/) { gsub(/_/, "__", name); sub(/\.cpp$/, "_8cpp-example.html", name); return name }
+  if (target ~ /examples\/.*\.cpp$/) { sub(/\.cpp$/, "_8cpp-example.html", name); return name }
   if (target ~ /include\/gradus\/.*\.h$/) { sub(/^.*include\//, "", target); return "@ref " target }
   return ""  # nothing on the site: the words stay, without a link
 }
