@@ -3,7 +3,6 @@
 
 #include <cstdio>
 #include <cstdlib>
-#include <filesystem>
 
 using namespace gradus;
 
@@ -72,54 +71,6 @@ void in_mid_constructor() {
   expect(equal(before, net.layer1.weight), "what is off does not move");
 }
 
-void matching_keys(const std::string& file) {
-  Backbone other;
-  io::save(file, other.state_dict());
-
-  struct Model : nn::Module {
-    nn::Sequential features = add("features", nn::Sequential(nn::Linear(8, 8), nn::ReLU(), nn::Linear(8, 8)));
-    nn::Linear head = add("head", nn::Linear(8, 2));
-  };
-  Model model;
-  nn::StateDict model_dict = model.state_dict();
-  nn::StateDict pretrained_dict;
-  for (const auto& [k, v] : io::load_state_dict(file))
-    if (model_dict.contains(k)) pretrained_dict.set(k, v);
-  model_dict.update(pretrained_dict);
-  model.load_state_dict(model_dict);
-  expect(equal(model.features.get_parameter("0.weight"), other.features.get_parameter("0.weight")), "keys match");
-
-  // The same in one call, with an account of it.
-  const nn::LoadReport report = model.load_state_dict(io::load_state_dict(file), {.strict = false});
-  expect(report.loaded.size() == 4 && report.missing.size() == 2 && report.unexpected.size() == 6, "the report");
-}
-
-void all_but_one_layer() {
-  Backbone model;
-  for (auto& [k, v] : model.named_parameters()) {
-    if (k != "fc.weight" && k != "fc.bias") v.requires_grad_(false);
-  }
-  optim::Adam optimizer2({model.fc.weight, model.fc.bias}, {.lr = 1e-3, .betas = {{0.9, 0.999}}, .weight_decay = 1e-5});
-  optimizer2.minimize(model(randn({4, 8})).pow(2).mean());
-  expect(trainable(model) == 2, "one layer trains");
-}
-
-void a_group_more() {
-  Backbone model;
-  model.features.requires_grad_(false);
-  optim::SGD optimizer(model.fc.parameters(), {.lr = 0.1, .momentum = 0.9});
-  optimizer.minimize(model(randn({4, 8})).pow(2).mean());
-
-  model.features.requires_grad_(true);
-  optimizer.add_param_group({.params = model.features.parameters(), .lr = 1e-3});
-  optimizer.minimize(model(randn({4, 8})).pow(2).mean());
-
-  const optim::OptimizerState state = optimizer.state_dict();
-  optimizer.load_state_dict(state);
-  expect(optimizer.steps_of(model.fc.weight) == 2 && state.params.size() == 10,
-         "momentum goes on, and is saved by name");
-}
-
 // What PyTorch lacks: a state that no later train() and no leftover gradient undoes.
 void frozen_for_good() {
   Backbone model;
@@ -135,15 +86,11 @@ void frozen_for_good() {
   expect(optimizer.steps_of(model.features.get_parameter("6.weight")) == 1, "from now on it trains");
 }
 
-int main(int argc, char** argv) {
-  const std::string folder = argc > 1 ? argv[1] : std::filesystem::temp_directory_path().string();
+int main() {
   manual_seed(1);
   by_loop();
   by_index();
   in_mid_constructor();
-  matching_keys(folder + "/pretrained.pth");
-  all_but_one_layer();
-  a_group_more();
   frozen_for_good();
   std::printf("all is as it says\n");
 }
