@@ -3,6 +3,8 @@ add_library(gradus_flags INTERFACE)
 target_compile_features(gradus_flags INTERFACE cxx_std_20)
 target_compile_options(gradus_flags INTERFACE
   -Wall -Wextra -Wpedantic $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local> $<$<BOOL:${GRADUS_WERROR}>:-Werror>
+  # A project around this one that chose no build type still gets a fast library.
+  $<$<CONFIG:>:-O2>
   # Square roots and divisions vectorise only without errno and traps.
   -fno-math-errno -fno-trapping-math -fopenmp-simd
   # Line tables in releases too, and no paths of the building machine in them.

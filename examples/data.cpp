@@ -71,6 +71,13 @@ int main(int argc, char** argv) {
   for ([[maybe_unused]] auto& batch : resumed) ++left;
   expect(left == 2 && resumed.epoch() == 2, "two of four batches are left of epoch 1");
 
+  // Two pictures in one: a collate of one's own. Targets become probabilities.
+  const auto mixed = [mix = T::CutMix({.num_classes = 2})](std::vector<data::Sample> samples) {
+    return mix(data::default_collate(std::move(samples)));
+  };
+  data::DataLoader mixing(train, {.batch_size = 8, .shuffle = true, .collate = mixed, .seed = 2, .skip_damaged = true});
+  for (auto& [x, y] : mixing) optimizer.minimize(nn::functional::cross_entropy(net(x), y));
+
   // A frozen backbone runs once over the pictures; its head then trains from the cache.
   nn::freeze(net.backbone);
   const data::Subset whole(pictures, {0, 1, 2, 3, 20, 21, 22, 23});

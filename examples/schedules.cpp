@@ -8,7 +8,7 @@
 using namespace gradus;
 
 // Stands for an epoch of training.
-void train(nn::Sequential& net, optim::Optimizer& opt) {
+void train_epoch(nn::Sequential& net, optim::Optimizer& opt) {
   const Tensor x = randn({8, 4});
   opt.minimize((net(x) - x).pow(2).mean());
 }
@@ -17,7 +17,7 @@ void one_schedule(nn::Sequential& net) {
   optim::SGD opt(net, {.lr = 0.1, .momentum = 0.9});
   optim::lr_scheduler::StepLR scheduler(opt, {.step_size = 30, .gamma = 0.1});
   for (int epoch = 0; epoch < 90; ++epoch) {
-    train(net, opt);
+    train_epoch(net, opt);
     scheduler.step();
   }
   std::printf("StepLR ends at %g\n", scheduler.get_last_lr()[0]);
@@ -29,7 +29,7 @@ void one_after_the_other(nn::Sequential& net) {
   optim::lr_scheduler::CosineAnnealingLR cosine(opt, {.T_max = 85, .eta_min = 1e-4});
   optim::lr_scheduler::SequentialLR scheduler(opt, {warm, cosine}, {5});
   for (int epoch = 0; epoch < 90; ++epoch) {
-    train(net, opt);
+    train_epoch(net, opt);
     scheduler.step();
   }
   std::printf("SequentialLR ends at %g\n", scheduler.get_last_lr()[0]);
@@ -40,7 +40,7 @@ void group_by_group(nn::Sequential& net) {
   optim::lr_scheduler::ExponentialLR rate(opt, {{.gamma = 0.9}, {.gamma = 0.99}});
   optim::lr_scheduler::WarmupCosineLR decay(opt, {.total_steps = 90, .end_factor = 0.1, .option = "weight_decay"});
   for (int epoch = 0; epoch < 90; ++epoch) {
-    train(net, opt);
+    train_epoch(net, opt);
     rate.step();
     decay.step();
   }
@@ -51,7 +51,7 @@ void on_a_plateau(nn::Sequential& net) {
   optim::SGD opt(net, {.lr = 0.1});
   optim::lr_scheduler::ReduceLROnPlateau scheduler(opt, {.factor = 0.5, .patience = 5});
   for (int epoch = 0; epoch < 90; ++epoch) {
-    train(net, opt);
+    train_epoch(net, opt);
     NoGrad guard;
     const Tensor x = ones({8, 4});
     scheduler.step((net(x) - x).pow(2).mean().item());

@@ -36,7 +36,7 @@ struct __attribute__((visibility("hidden"))) DataLoader::Core {
   }
 };
 
-class DataLoader::Run {
+class __attribute__((visibility("hidden"))) DataLoader::Run {
  public:
   // Takes epoch and position from the core and becomes its current run.
   explicit Run(std::shared_ptr<Core> core);
