@@ -141,6 +141,41 @@ void Module::call_failed(bool watched) const {
   }
 }
 
+std::size_t Module::add_hook(detail::ForwardHook hook) {
+  if (!hook.before && !hook.after)
+    throw ValueError(type_name() + ": a forward hook must be a function, got an empty one");
+  hook.handle = state_->hooks.empty() ? 1 : state_->hooks.back().handle + 1;
+  state_->hooks.push_back(std::move(hook));
+  return state_->hooks.back().handle;
+}
+
+std::size_t Module::register_forward_pre_hook(std::function<Tensor(Module&, const Tensor&)> hook) {
+  return add_hook({0, std::move(hook), nullptr});
+}
+
+std::size_t Module::register_forward_hook(std::function<Tensor(Module&, const Tensor&, const Tensor&)> hook) {
+  return add_hook({0, nullptr, std::move(hook)});
+}
+
+void Module::remove_hook(std::size_t handle) {
+  std::erase_if(state_->hooks, [&](const detail::ForwardHook& hook) { return hook.handle == handle; });
+}
+
+Tensor Module::forward_with_hooks(const Tensor& input) {
+  const std::vector<detail::ForwardHook> hooks = state_->hooks;  // a hook may remove itself
+  Tensor x = input;
+  for (const auto& hook : hooks) {
+    if (!hook.before) continue;
+    if (Tensor changed = hook.before(*this, x); changed.defined()) x = std::move(changed);
+  }
+  Tensor y = forward(x);
+  for (const auto& hook : hooks) {
+    if (!hook.after) continue;
+    if (Tensor changed = hook.after(*this, x, y); changed.defined()) y = std::move(changed);
+  }
+  return y;
+}
+
 std::unique_ptr<detail::Slot> Module::make_slot(const std::string& name) const {
   return std::make_unique<detail::Slot>(detail::Slot{state_, name});
 }

@@ -290,5 +290,42 @@ TEST(Losses, ModulesCarryTheirOptions) {
   EXPECT_EQ(mse(x, x).item(), 0);
 }
 
+TEST(ModuleHooks, RunAroundForwardAndMayReplaceWhatPasses) {
+  nn::Sequential net(nn::Linear(2, 2), nn::ReLU());
+  std::vector<std::string> seen;
+  const auto before = net[0].register_forward_pre_hook([&](nn::Module& m, const Tensor& x) {
+    seen.push_back("before " + m.type_name());
+    return x * 2;
+  });
+  const auto after = net[0].register_forward_hook([&](nn::Module&, const Tensor& x, const Tensor& y) {
+    seen.push_back("after");
+    EXPECT_EQ(x.to_vector<float>(), (std::vector<float>{2, 2}));
+    EXPECT_EQ(y.sizes(), (Shape{1, 2}));
+    return zeros_like(y) + 5;
+  });
+  EXPECT_EQ(net(ones({1, 2})).to_vector<float>(), (std::vector<float>{5, 5}));
+  EXPECT_EQ(seen, (std::vector<std::string>{"before Linear", "after"}));
+  // Another handle is the same module; a copy has hooks of its own.
+  nn::Module& handle = net[0];
+  nn::Sequential copy = nn::clone(net);
+  handle.remove_hook(after);
+  EXPECT_NE(net(ones({1, 2})).to_vector<float>(), (std::vector<float>{5, 5}));
+  EXPECT_EQ(copy(ones({1, 2})).to_vector<float>(), (std::vector<float>{5, 5}));
+  // One may take itself away, and an undefined tensor changes nothing.
+  net[0].remove_hook(before);
+  const Tensor plain = net(ones({1, 2}));
+  std::size_t once = 0;
+  int calls = 0;
+  once = net[0].register_forward_hook([&](nn::Module& m, const Tensor&, const Tensor&) {
+    ++calls;
+    m.remove_hook(once);
+    return Tensor();
+  });
+  EXPECT_TRUE(equal(net(ones({1, 2})), plain));
+  EXPECT_TRUE(equal(net(ones({1, 2})), plain));
+  EXPECT_EQ(calls, 1);
+  EXPECT_THROW(net.register_forward_hook({}), ValueError);
+}
+
 }  // namespace
 }  // namespace gradus

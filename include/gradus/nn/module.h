@@ -29,6 +29,13 @@ using NamedTensor = std::pair<std::string, Tensor>;
 using NamedModule = std::pair<std::string, Module*>;
 
 namespace detail {
+// In the order of registration; one of the two functions is set.
+struct ForwardHook {
+  std::size_t handle;
+  std::function<Tensor(Module&, const Tensor& input)> before;
+  std::function<Tensor(Module&, const Tensor& input, const Tensor& output)> after;
+};
+
 struct ModuleState {
   struct Child {
     std::string name;
@@ -45,6 +52,7 @@ struct ModuleState {
   std::vector<NamedTensor> parameters;  // an absent optional one is undefined
   std::vector<BufferEntry> buffers;
   std::vector<Child> children;
+  std::vector<ForwardHook> hooks;
   bool training = true;   // what train() last asked for
   bool frozen = false;    // counts as evaluating whatever train() asks (see nn/freeze.h)
   bool replaced = false;  // another module was assigned to the handle whose members lie here
@@ -68,7 +76,7 @@ class Module : public std::enable_shared_from_this<Module> {
   // What the module computes. Networks of one input override this; others name their own functions as they like.
   virtual Tensor forward(const Tensor& x);
   Tensor operator()(const Tensor& x) {
-    return call([&] { return forward(x); });
+    return call([&] { return state_->hooks.empty() ? forward(x) : forward_with_hooks(x); });
   }
 
   Module* operator->() { return this; }
@@ -98,6 +106,13 @@ class Module : public std::enable_shared_from_this<Module> {
   Module& to(Device device);
   Module& cuda() { return to(kCUDA); }
   Module& cpu() { return to(kCPU); }
+
+  // Called by every operator()(x), before forward with its input, and after it with the result too. A defined tensor
+  // that a hook gives takes their place. As in PyTorch; modules of several inputs have none. Remove with the handle.
+  std::size_t register_forward_pre_hook(std::function<Tensor(Module& module, const Tensor& input)> hook);
+  std::size_t register_forward_hook(
+      std::function<Tensor(Module& module, const Tensor& input, const Tensor& output)> hook);
+  void remove_hook(std::size_t handle);
 
   // The tensors share the module's memory. For parameters that a Schedule-Free optimizer trains they are the averages.
   StateDict state_dict() const;
@@ -180,6 +195,8 @@ class Module : public std::enable_shared_from_this<Module> {
   }
   std::unique_ptr<detail::Slot> make_slot(const std::string& name) const;
   void check_new_name(const std::string& name) const;
+  Tensor forward_with_hooks(const Tensor& x);
+  std::size_t add_hook(detail::ForwardHook hook);
   void begin_call() const;
   void call_failed(bool watched) const;
   void assign(const Module& other);
