@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "cli/ckpt_leaves.h"
+#include "core/units.h"
 #include "support/command.h"
 
 namespace gradus::cli {

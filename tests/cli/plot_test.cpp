@@ -53,7 +53,7 @@ io::Image drawn(const Chart& chart) {
 }
 
 Chart log_chart(std::vector<Series> series) {
-  return {"title", "x", "y", Scale::kLog10, std::move(series), Range{0, 8}, Range{1e-4, 1}};
+  return {"title", "x", "y", Scale::kLinear, Scale::kLog10, std::move(series), Range{0, 8}, Range{1e-4, 1}};
 }
 
 TEST(Plot, IsOnWhite) {
@@ -140,13 +140,13 @@ TEST(Plot, PutsTheLegendWhereTheCurvesAreNot) {
 
 TEST(Plot, DrawsWithoutData) {
   for (const Scale scale : {Scale::kLinear, Scale::kLog10}) {
-    EXPECT_EQ(spot(drawn({"", "", "", scale, {}}), 0).pixels, 0);
-    drawn({"_{", "a_{b", "}_{}", scale, {{"_{x}", {}, {}}}});
+    EXPECT_EQ(spot(drawn({"", "", "", Scale::kLinear, scale, {}}), 0).pixels, 0);
+    drawn({"_{", "a_{b", "}_{}", Scale::kLinear, scale, {{"_{x}", {}, {}}}});
   }
 }
 
 TEST(Plot, DrawsLongSeriesWithoutMarkersAndMoreSeriesThanColours) {
-  Chart chart{"", "", "", Scale::kLinear, {}};
+  Chart chart{"", "", "", Scale::kLinear, Scale::kLinear, {}};
   for (int i = 0; i < 20; ++i) chart.series.push_back({std::to_string(i), {0, 1}, {1.0 * i, 2.0 * i}});
   for (int i = 0; i < 5000; ++i) {
     chart.series[0].x.push_back(i / 5000.0);

@@ -71,7 +71,7 @@ TEST(FormatProgress, ShowsTheLearningRateWhereThereIsRoom) {
   state.lr = 0.0005;
   EXPECT_EQ(format_progress_plain(state), "joint  7000/20000  35%  3500 steps/s  loss 0.02134  lr 0.0005  0:04 left");
   EXPECT_EQ(format_progress(state, 80),
-            "joint  [####-------]  7000/20000  3500 steps/s  loss 0.02134  lr 0.0005  0:04 left");
+            "joint  [##------]  7000/20000  3500 steps/s  loss 0.02134  lr 0.0005  0:04 left");
   EXPECT_EQ(format_progress(state, 60), "joint  7000/20000  3500 steps/s  loss 0.02134  0:04 left");
 }
 
