@@ -9,11 +9,14 @@
 
 #include "cli/ckpt.h"
 #include "cli/completion.h"
+#include "cli/finetune.h"
 #include "cli/flops.h"
 #include "cli/manual.h"
 #include "cli/plot_runs.h"
 #include "cli/train_autoencoder.h"
 #include "cli/train_gan.h"
+#include "cli/train_lenet.h"
+#include "cli/use_classifier.h"
 #include "cli/watch.h"
 
 namespace gradus::cli {
@@ -111,6 +114,88 @@ void add_gan(CLI::App& train, GanOptions& o, int& status) {
   train_with(app, o, status, train_gan);
 }
 
+constexpr const char* kImages =
+    "Folder with IDX files, CIFAR's binary files, or pictures in a folder per class (alone, or in train/ and val/)";
+constexpr const char* kClasses = "Classes to take: numbers, ranges and names, '0-4,sneaker'; by default all";
+constexpr const char* kHeldOut = "Share of the pictures that is for the test, where the data has no test part";
+
+void add_lenet(CLI::App& train, LenetOptions& o, int& status) {
+  CLI::App& app = *train.add_subcommand("lenet", "Train LeNet on pictures, features and classifier at their own rates");
+  add_run_options(app, o.run);
+  app.add_option("--data", o.data, kImages)->capture_default_str();
+  app.add_option("--classes", o.classes, kClasses);
+  app.add_option("--epochs", o.epochs, "Times through the data")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--batch", o.batch, "Pictures per step")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  app.add_option("--features-lr", o.features_lr, "First rate of the convolutions; falls by a cosine")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--classifier-lr", o.classifier_lr, "First rate of the linear layers")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--momentum", o.momentum, "Of both")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  train_with(app, o, status, train_lenet);
+}
+
+void add_finetune(CLI::App& parent, FinetuneOptions& o, int& status) {
+  const std::map<std::string, Augment> augments{
+      {"none", Augment::none}, {"flip", Augment::flip}, {"crop", Augment::crop}};
+  CLI::App& app = *parent.add_subcommand(
+      "finetune", "Train a network, or parts of it, on pictures, starting from weights that others trained");
+  add_run_options(app, o.run);
+  app.add_option("--model", o.model, "A network for pictures, see `gradus flops --help`")->capture_default_str();
+  app.add_option("--weights", o.weights, "Checkpoint; what matches by name and size is loaded. None: start anew");
+  app.add_option("--data", o.data, kImages)->required();
+  app.add_option("--classes", o.classes, kClasses);
+  app.add_option("--size", o.size, "Sides of the pictures; by default what the network was made for")
+      ->check(CLI::Range(8, 4096));
+  app.add_option("--held-out", o.held_out, kHeldOut)->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  app.add_option(
+         "--freeze", o.freeze,
+         "Parts that stay as they are, by name: 'layer1.*'; 'backbone' is all but the last layer. May be repeated")
+      ->allow_extra_args(false);
+  app.add_option("--lr", o.lr,
+                 "RATE for all (by default 0.01), or PATTERN=RATE for some: 'layer4.*=1e-4'. May be repeated")
+      ->allow_extra_args(false);
+  app.add_option("--momentum", o.momentum, "Of SGD")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  app.add_option("--weight-decay", o.weight_decay, "Of SGD")->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_option("--epochs", o.epochs, "Times through the data")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--batch", o.batch, "Pictures per step")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  app.add_option("--workers", o.workers, "Threads that read pictures")
+      ->check(CLI::Range(0, 256))
+      ->capture_default_str();
+  app.add_option("--augment", o.augment, "Random changes of the training pictures: none, flip, crop (with flip)")
+      ->transform(CLI::CheckedTransformer(augments))
+      ->default_str("flip");
+  app.add_flag("--skip-damaged", o.skip_damaged, "Leave pictures out that cannot be read, and say which");
+  app.add_flag("--cache-features", o.cache_features,
+               "Compute what the last layer sees once for each picture, in OUT/features, and train from that");
+  train_with(app, o, status, finetune);
+}
+
+void add_eval(CLI::App& parent, EvalOptions& o, int& status) {
+  CLI::App& app = *parent.add_subcommand("eval", "Test a trained classifier on the test part of some data");
+  app.add_option("DIR", o.folder, "What --out of `train lenet` or `finetune` was")->required();
+  app.add_option("--data", o.data, kImages)->required();
+  app.add_option("--classes", o.classes, kClasses);
+  app.add_option("--held-out", o.held_out, kHeldOut)->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  app.add_option("--seed", o.seed, "Of what is held out: the seed of the training")->capture_default_str();
+  app.add_option("--batch", o.batch, "Pictures at once")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  app.add_option("--workers", o.workers, "Threads that read pictures")
+      ->check(CLI::Range(0, 256))
+      ->capture_default_str();
+  app.add_flag("--json", o.json, "Print JSON");
+  app.callback([&] { status = eval_classifier(o); });
+}
+
+void add_predict(CLI::App& parent, PredictOptions& o, int& status) {
+  CLI::App& app = *parent.add_subcommand("predict", "Tell the likeliest classes of pictures");
+  app.add_option("DIR", o.folder, "What --out of `train lenet` or `finetune` was")->required();
+  app.add_option("IMAGE", o.images, "JPEG and PNG files")->required();
+  app.add_option("--top", o.top, "How many classes to tell")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_flag("--json", o.json, "Print JSON");
+  app.callback([&] { status = predict(o); });
+}
+
 struct CkptOptions {
   std::string file;  // of show and verify
   CkptDiffOptions diff;
@@ -180,14 +265,22 @@ int run(std::vector<std::string> arguments, bool resumed) {
   int status = 0;
   AutoencoderOptions autoencoder;
   GanOptions gan;
-  for (RunOptions* options : {&autoencoder.run, &gan.run}) options->resume = resumed;
+  LenetOptions lenet;
+  FinetuneOptions finetuning;
+  for (RunOptions* options : {&autoencoder.run, &gan.run, &lenet.run, &finetuning.run}) options->resume = resumed;
   add_autoencoder(train, autoencoder, status);
   add_gan(train, gan, status);
+  add_lenet(train, lenet, status);
+  add_finetune(app, finetuning, status);
   ResumeOptions resume;
   CkptOptions ckpt;
+  EvalOptions eval;
+  PredictOptions prediction;
   if (!resumed) {  // a file may ask for training only
     add_resume(app, resume);
     add_ckpt(app, ckpt, status);
+    add_eval(app, eval, status);
+    add_predict(app, prediction, status);
     add_flops(app, status);
     add_plot(app, status);
     add_watch(app, status);

@@ -1,0 +1,221 @@
+#include "cli/finetune.h"
+
+#include <fmt/format.h>
+#include <gradus/data/feature_cache.h>
+#include <gradus/io/load.h>
+#include <gradus/models/registry.h>
+#include <gradus/nn/freeze.h>
+#include <gradus/nn/linear.h>
+#include <gradus/optim/groups.h>
+#include <gradus/optim/lr_scheduler/cosine.h>
+#include <gradus/optim/sgd.h>
+
+#include <charconv>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "cli/classifier.h"
+#include "cli/interrupt.h"
+
+namespace gradus::cli {
+
+using nlohmann::ordered_json;
+
+namespace {
+
+// The last linear layer: what tells the classes apart.
+nn::NamedModule head_of(const std::string& model, nn::Module& net) {
+  nn::NamedModule head{"", nullptr};
+  for (const auto& [path, module] : net.named_modules())
+    if (module->as<nn::Linear>() != nullptr) head = {path, module};
+  if (head.second == nullptr)
+    throw ValueError(fmt::format("--model: '{}' has no linear layer to classify with", model));
+  return head;
+}
+
+double parse_rate(const std::string& argument, std::string_view text) {
+  double rate = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), rate);
+  if (error != std::errc() || end != text.data() + text.size() || !std::isfinite(rate) || rate < 0) {
+    throw ValueError(fmt::format("--lr: need RATE or PATTERN=RATE with a rate of at least 0, got '{}'", argument));
+  }
+  return rate;
+}
+
+optim::SGD make_optimizer(const nn::Module& net, const FinetuneOptions& options) {
+  optim::SGDOptions defaults{.lr = 1e-2, .momentum = options.momentum, .weight_decay = options.weight_decay};
+  std::vector<std::pair<std::string, optim::SGDOptions>> patterns;
+  for (const std::string& argument : options.lr) {
+    const std::size_t equals = argument.rfind('=');
+    const double rate = parse_rate(argument, equals == std::string::npos ? argument : argument.substr(equals + 1));
+    if (equals == std::string::npos) {
+      defaults.lr = rate;
+    } else {
+      patterns.emplace_back(argument.substr(0, equals), optim::SGDOptions{.lr = rate});
+    }
+  }
+  const optim::Params trained = optim::filter(net, [](const Tensor& p) { return p.requires_grad(); });
+  if (trained.empty()) throw ValueError("--freeze: everything is frozen; there is nothing to train");
+  return {optim::groups<optim::SGD>(trained, patterns, optim::Unmatched::group), defaults};
+}
+
+void freeze(nn::Module& net, const nn::NamedModule& head, const std::vector<std::string>& patterns) {
+  for (const std::string& pattern : patterns) {
+    if (pattern == "backbone") {
+      nn::freeze(net);
+      nn::unfreeze(*head.second);
+    } else {
+      nn::freeze(net, pattern);
+    }
+  }
+}
+
+std::int64_t count_of(const nn::Module& net, bool trained) {
+  std::int64_t count = 0;
+  for (const Tensor& p : net.parameters())
+    if (p.requires_grad() == trained) count += p.numel();
+  return count;
+}
+
+// What loaded and what did not, a line each, with the first names.
+void print_report(const std::string& file, const nn::LoadReport& report) {
+  constexpr std::size_t kShown = 4;
+  const auto line = [&](const char* what, const std::vector<std::string>& names) {
+    if (names.empty()) return;
+    const std::vector<std::string> first(names.begin(),
+                                         names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), kShown)));
+    fmt::print("  {} {}: {}{}\n", names.size(), what, fmt::join(first, ", "), names.size() > kShown ? ", ..." : "");
+  };
+  fmt::print("{}: {} tensors loaded\n", file, report.loaded.size());
+  line("of other sizes, left as they are", report.mismatched);
+  line("not in the file, left as they are", report.missing);
+  line("only in the file, left out", report.unexpected);
+}
+
+// The head alone trains; so the rest is computed once for each picture.
+struct CachedFeatures {
+  data::FeatureCache train, test;
+
+  CachedFeatures(const Images& images, nn::Module& net, nn::NamedModule& head, const Preprocess& preprocess,
+                 const FinetuneOptions& options)
+      : train(make(images.train, net, head, preprocess, options)),
+        test(make(images.test, net, head, preprocess, options)) {}
+
+ private:
+  static data::FeatureCache make(const data::AnyDataset& dataset, nn::Module& net, nn::NamedModule& head,
+                                 const Preprocess& preprocess, const FinetuneOptions& options) {
+    Tensor taken;
+    const auto hook = head.second->register_forward_pre_hook([&](nn::Module&, const Tensor& x) {
+      taken = x;
+      return Tensor();
+    });
+    data::FeatureCache cache(dataset, net,
+                             {.folder = options.run.out + "/features",
+                              .batch_size = options.batch,
+                              .num_workers = options.workers,
+                              .forward =
+                                  [&](const Tensor& x) {
+                                    net(preprocess(x));
+                                    return taken;
+                                  },
+                              .variant = fmt::format("input of {}, {}", head.first, ordered_json(preprocess).dump())});
+    head.second->remove_hook(hook);
+    return cache;
+  }
+};
+
+}  // namespace
+
+int finetune(const FinetuneOptions& options) {
+  const InterruptScope interrupts;
+  const models::ModelInfo& model = models::info(options.model);
+  if (model.input.rank() != 3 || model.input[0] != 3) {
+    throw ValueError(fmt::format("--model: '{}' does not take pictures of three channels", options.model));
+  }
+  if (options.cache_features && options.augment != Augment::none) {
+    throw ValueError("--cache-features: each picture is seen once, so it needs --augment none");
+  }
+  const Preprocess preprocess{.size = options.size > 0 ? options.size : model.input[1]};
+  const Images images = read_images({.folder = options.data,
+                                     .classes = options.classes,
+                                     .held_out = options.held_out,
+                                     .seed = options.run.seed,
+                                     .augment = options.augment},
+                                    preprocess);
+  const auto classes = static_cast<std::int64_t>(images.classes.size());
+  std::optional<nn::StateDict> weights;
+  if (!options.weights.empty()) weights = io::load_state_dict(options.weights);
+
+  Run run(options.run);
+  const auto net = models::make(options.model, {{"num_classes", classes}});
+  if (weights) {
+    const nn::LoadReport report = net->load_state_dict(*weights, {.strict = false, .skip_mismatched = true});
+    if (report.loaded.empty()) throw ValueError(fmt::format("--weights: no tensor of '{}' fits", options.weights));
+    print_report(options.weights, report);
+  }
+  nn::NamedModule head = head_of(options.model, *net);
+  freeze(*net, head, options.freeze);
+  optim::SGD optimizer = make_optimizer(*net, options);
+
+  std::optional<CachedFeatures> features;
+  if (options.cache_features) {
+    for (const auto& [name, p] : net->named_parameters()) {
+      if (p.requires_grad() && name.rfind(head.first + ".", 0) != 0) {
+        throw ValueError(fmt::format("--cache-features: only '{}' may be trained, but '{}' is; use --freeze backbone",
+                                     head.first, name));
+      }
+    }
+    net->eval();
+    nn::freeze(*head.second);  // the whole network is at rest while it makes the features
+    features.emplace(images, *net, head, preprocess, options);
+    nn::unfreeze(*head.second);
+  }
+  const data::AnyDataset train_set = features ? data::AnyDataset(features->train) : images.train;
+  const data::AnyDataset test_set = features ? data::AnyDataset(features->test) : images.test;
+  const int workers = features ? 0 : options.workers;
+  data::DataLoader train(train_set, {.batch_size = options.batch,
+                                     .shuffle = true,
+                                     .num_workers = workers,
+                                     .seed = options.run.seed,
+                                     .skip_damaged = options.skip_damaged});
+  data::DataLoader test(
+      test_set, {.batch_size = options.batch, .num_workers = workers, .seed = 0, .skip_damaged = options.skip_damaged});
+  optim::lr_scheduler::CosineAnnealingLR scheduler(optimizer, {.T_max = options.epochs * train.size()});
+  run.state().add("net", *net);
+  run.state().add("optimizer", optimizer);
+  run.state().add("scheduler", scheduler);
+  fmt::print("{}: {} pictures to train on, {} to test, {} classes\n{}: {} parameters are trained, {} are not\n",
+             images.about, train_set->size(), test_set->size(), classes, options.model, count_of(*net, true),
+             count_of(*net, false));
+
+  const Score score = train_classifier(
+      run, {.label = options.model,
+            .forward = [&](const Tensor& x) { return features ? (*head.second)(x) : (*net)(preprocess(x)); },
+            .set_training = [&](bool on) { net->train(on); },
+            .optimizer = &optimizer,
+            .scheduler = &scheduler,
+            .train = &train,
+            .test = &test,
+            .classes = images.classes.size(),
+            .epochs = options.epochs});
+  for (const auto& skipped : train.skipped()) fmt::print("left out: {}: {}\n", skipped.name, skipped.error);
+  Classifier{options.model, images.classes, preprocess, net}.save(options.run.out);
+  run.write_summary({{"command", "finetune"},
+                     {"model", options.model},
+                     {"weights", options.weights},
+                     {"seed", options.run.seed},
+                     {"data", images.about},
+                     {"classes", images.classes},
+                     {"frozen", options.freeze},
+                     {"epochs", options.epochs},
+                     {"steps", run.step()},
+                     {"skipped", train.skipped().size()},
+                     {"interrupted", run.interrupted()},
+                     {"training_seconds", run.seconds()},
+                     {"accuracy", score.accuracy()}});
+  fmt::print("accuracy {:.2f} % on {} pictures\nnetwork: {}\nsummary: {}\n", 100 * score.accuracy(), test_set->size(),
+             run.path("model.pth"), run.path("summary.json"));
+  return run.status();
+}
+
+}  // namespace gradus::cli

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "cli/run.h"
+
+#include <map>
+
+#include "cli/images.h"
+
+namespace gradus::cli {
+
+struct FinetuneOptions {
+  RunOptions run{.out = "runs/finetune", .best = "max"};
+  std::string model = "resnet18";
+  std::string weights;  // empty: the network starts anew
+  std::string data, classes;
+  std::int64_t size = 0;  // 0: the model's own
+  double held_out = 0.2;
+  std::vector<std::string> freeze;  // patterns; "backbone": all but the last linear layer
+  std::vector<std::string> lr;      // "RATE" for all, "PATTERN=RATE" for a group
+  double momentum = 0.9, weight_decay = 1e-4;
+  std::int64_t epochs = 5, batch = 32;
+  int workers = 1;
+  Augment augment = Augment::flip;
+  bool skip_damaged = false;
+  bool cache_features = false;
+};
+
+// `gradus finetune`. The process's exit status: 0, or 130 where Ctrl-C ended it.
+int finetune(const FinetuneOptions& options);
+
+}  // namespace gradus::cli
