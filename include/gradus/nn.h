@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gradus/nn/activation.h>
+#include <gradus/nn/attention.h>
 #include <gradus/nn/chain.h>
 #include <gradus/nn/containers.h>
 #include <gradus/nn/convolution.h>
@@ -16,5 +17,7 @@
 #include <gradus/nn/normalization.h>
 #include <gradus/nn/padding.h>
 #include <gradus/nn/pooling.h>
+#include <gradus/nn/rnn.h>
 #include <gradus/nn/summary.h>
+#include <gradus/nn/transformer.h>
 #include <gradus/nn/upsampling.h>

@@ -86,7 +86,11 @@ Tensor clamp(const Tensor& x, std::optional<double> min, std::optional<double> m
 // --- activations
 // -------------------------------------------------------------------------------------------------------
 Tensor relu(const Tensor& x);
+Tensor relu6(const Tensor& x);  // hardtanh between 0 and 6
 Tensor leaky_relu(const Tensor& x, double negative_slope = 0.01);
+Tensor hardtanh(const Tensor& x, double min_val = -1, double max_val = 1);  // clamp, without gradient at the bounds
+Tensor& leaky_relu_(Tensor& x, double negative_slope = 0.01);               // in place
+Tensor& hardtanh_(Tensor& x, double min_val = -1, double max_val = 1);      // in place
 Tensor elu(const Tensor& x, double alpha = 1.0);
 Tensor gelu(const Tensor& x, std::string_view approximate = "none");  // "none" (erf) or "tanh"
 Tensor silu(const Tensor& x);

@@ -13,8 +13,34 @@ Tensor ReLU::forward(const Tensor& x) {
   return y;
 }
 
-LeakyReLU::LeakyReLU(double negative_slope)
-    : Module("LeakyReLU", "negative_slope=" + repr(negative_slope)), negative_slope_(negative_slope) {}
+LeakyReLU::LeakyReLU(double negative_slope, bool inplace)
+    : Module("LeakyReLU", "negative_slope=" + repr(negative_slope) + (inplace ? ", inplace=True" : "")),
+      negative_slope_(negative_slope),
+      inplace_(inplace) {}
+
+Tensor LeakyReLU::forward(const Tensor& x) {
+  if (!inplace_) return leaky_relu(x, negative_slope_);
+  Tensor y = x;
+  return leaky_relu_(y, negative_slope_);
+}
+
+Hardtanh::Hardtanh(const char* type, std::string detail, double min_val, double max_val, bool inplace)
+    : Module(type, std::move(detail)), min_val_(min_val), max_val_(max_val), inplace_(inplace) {
+  if (!(min_val < max_val)) {
+    throw ValueError("Hardtanh: min_val must be less than max_val, got " + repr(min_val) + " and " + repr(max_val));
+  }
+}
+
+Hardtanh::Hardtanh(double min_val, double max_val, bool inplace)
+    : Hardtanh("Hardtanh",
+               "min_val=" + repr(min_val) + ", max_val=" + repr(max_val) + (inplace ? ", inplace=True" : ""), min_val,
+               max_val, inplace) {}
+
+Tensor Hardtanh::forward(const Tensor& x) {
+  if (!inplace_) return hardtanh(x, min_val_, max_val_);
+  Tensor y = x;
+  return hardtanh_(y, min_val_, max_val_);
+}
 
 ELU::ELU(double alpha) : Module("ELU", "alpha=" + repr(alpha)), alpha_(alpha) {}
 

@@ -20,6 +20,11 @@ void collect(const detail::ModuleState& state, const std::string& prefix, StateD
   for (const auto& child : state.children) collect(*child.module->state(), prefix + child.name + ".", dict, value);
 }
 
+// Files from before PyTorch 0.4.1 lack these counters, and so do torchvision's. As there, they keep their values.
+bool counts_batches(const std::string& name) {
+  return name == "num_batches_tracked" || name.ends_with(".num_batches_tracked");
+}
+
 }  // namespace
 
 StateDict Module::state_dict() const {
@@ -36,7 +41,9 @@ LoadReport Module::load_state_dict(const StateDict& dict, const LoadOptions& opt
   std::vector<std::pair<Tensor, Tensor>> copies;
   for (const auto& [name, tensor] : own) {
     const Tensor* source = dict.find(name);
-    if (source == nullptr) {
+    if (source == nullptr && counts_batches(name)) {
+      continue;
+    } else if (source == nullptr) {
       report.missing.push_back(name);
     } else if (!source->defined() || !(source->sizes() == tensor.sizes())) {
       report.mismatched.push_back(name + ": " + gradus::to_string(tensor.sizes()) + " in the module, " +

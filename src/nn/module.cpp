@@ -361,11 +361,20 @@ std::string Module::type_name() const { return state_->type.empty() ? demangled(
 
 std::string Module::to_string() const {
   std::string text = type_name() + "(" + state_->detail;
-  if (state_->children.empty()) return text + ")";
-  for (const auto& child : state_->children) {
-    std::string inner = child.module->to_string();
-    for (std::size_t at = 0; (at = inner.find('\n', at)) != std::string::npos; at += 3) inner.insert(at + 1, "  ");
-    text += "\n  (" + child.name + "): " + inner;
+  const auto& children = state_->children;
+  if (children.empty()) return text + ")";
+  std::vector<std::string> inner;
+  for (const auto& child : children) inner.push_back(child.module->to_string());
+  // Equal neighbours in a list are printed once.
+  const bool counted = state_->type == "ModuleList";
+  for (std::size_t first = 0, end = 0; first < children.size(); first = end) {
+    end = first + 1;
+    while (counted && end < children.size() && inner[end] == inner[first]) ++end;
+    std::string one = inner[first];
+    for (std::size_t at = 0; (at = one.find('\n', at)) != std::string::npos; at += 3) one.insert(at + 1, "  ");
+    text += "\n  (" + children[first].name;
+    text += end - first > 1 ? "-" + children[end - 1].name + "): " + std::to_string(end - first) + " x " : "): ";
+    text += one;
   }
   return text + "\n)";
 }

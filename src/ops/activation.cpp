@@ -56,6 +56,30 @@ struct LeakyRelu {
   }
 };
 
+// The result says as well as the input whether that lay between the bounds.
+struct Hardtanh {
+  static constexpr const char* name = "hardtanh";
+  static constexpr bool from_output = true;
+  double min, max;
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    const T raised = x < static_cast<T>(min) ? static_cast<T>(min) : x;
+    return raised > static_cast<T>(max) ? static_cast<T>(max) : raised;
+  }
+  template <class T>
+  GRADUS_INLINE bool df(T y) const {
+    return !((y <= static_cast<T>(min)) | (y >= static_cast<T>(max)));
+  }
+};
+
+Hardtanh make_hardtanh(double min, double max) {
+  if (!(min <= max)) {
+    throw ValueError("hardtanh: min_val must be at most max_val, got " + std::to_string(min) + " and " +
+                     std::to_string(max));
+  }
+  return {min, max};
+}
+
 struct Elu {
   static constexpr const char* name = "elu";
   double alpha;
@@ -193,6 +217,10 @@ struct GeluTanh {
 Tensor relu(const Tensor& x) { return unary(Relu{}, x); }
 Tensor& Tensor::relu_() { return unary_(Relu{}, *this); }
 Tensor leaky_relu(const Tensor& x, double negative_slope) { return unary(LeakyRelu{negative_slope}, x); }
+Tensor& leaky_relu_(Tensor& x, double negative_slope) { return unary_(LeakyRelu{negative_slope}, x); }
+Tensor hardtanh(const Tensor& x, double min_val, double max_val) { return unary(make_hardtanh(min_val, max_val), x); }
+Tensor& hardtanh_(Tensor& x, double min_val, double max_val) { return unary_(make_hardtanh(min_val, max_val), x); }
+Tensor relu6(const Tensor& x) { return hardtanh(x, 0, 6); }
 Tensor elu(const Tensor& x, double alpha) { return unary(Elu{alpha}, x); }
 Tensor silu(const Tensor& x) { return unary(Silu{}, x); }
 Tensor sigmoid(const Tensor& x) { return unary(Sigmoid{}, x); }

@@ -112,6 +112,11 @@ std::map<std::string, std::shared_ptr<nn::Module>> layers() {
   r.put("dropout3d", nn::Dropout3d());
   r.put("dropout2d_eval", nn::Dropout2d());
   r.put("unflatten", nn::Unflatten(1, {2, 2}));
+  r.put("hardtanh", nn::Hardtanh(-0.5, 0.25));
+  r.put("hardtanh_inplace", nn::Hardtanh(-1, 1, true));
+  r.put("relu6", nn::ReLU6());
+  r.put("relu6_inplace", nn::ReLU6(true));
+  r.put("leaky_relu_inplace", nn::LeakyReLU(0.2, true));
   return r.take();
 }
 
@@ -227,6 +232,20 @@ TEST(Layers, AnAuditFindsDriftingStatistics) {
   EXPECT_TRUE(findings().empty());
 }
 
+// As in files from before PyTorch 0.4.1.
+TEST(Layers, StatesMayLackTheCountOfBatches) {
+  nn::Sequential net(nn::Linear(3, 3), nn::BatchNorm1d(3));
+  net(randn({4, 3}));
+  nn::StateDict dict = net.state_dict();
+  dict.erase("1.num_batches_tracked");
+  const nn::LoadReport report = net.load_state_dict(dict);
+  EXPECT_TRUE(report.missing.empty());
+  EXPECT_EQ(report.loaded.size(), 6u);
+  EXPECT_EQ(net.state_dict().at("1.num_batches_tracked").item(), 1);
+  dict.erase("1.running_mean");
+  EXPECT_THROW(net.load_state_dict(dict), ValueError);
+}
+
 TEST(Layers, DropoutOfChannelsDropsWholeOnes) {
   manual_seed(6);
   nn::Dropout2d dropout(0.5);
@@ -250,6 +269,30 @@ TEST(Layers, ATransposedConvolutionTakesTheSizeItShouldGive) {
             }).find("from 9 to 10 in dimension -2, got output_size [11, 11]"),
             std::string::npos);
   EXPECT_THROW(up(x, {10}), ShapeError);
+}
+
+// In place, activations give what they give otherwise, and the same gradients.
+TEST(Layers, ActivationsInPlace) {
+  manual_seed(7);
+  const Tensor x = (randn({4, 5}, {.dtype = kFloat64}) * 5).requires_grad_();
+  const auto agree = [&](nn::Module& plain, nn::Module& inplace) {
+    Tensor y = plain(x), copy = x * 1;
+    const Tensor z = inplace(copy);
+    EXPECT_TRUE(z.is_same(copy) || z.data_ptr() == copy.data_ptr());
+    EXPECT_TRUE(equal(y, z));
+    EXPECT_TRUE(equal(autograd::grad({square(y).sum()}, {x})[0], autograd::grad({square(z).sum()}, {x})[0]));
+  };
+  nn::ReLU relu, relu_inplace(true);
+  nn::LeakyReLU leaky(0.2), leaky_inplace(0.2, true);
+  nn::ReLU6 relu6, relu6_inplace(true);
+  agree(relu, relu_inplace);
+  agree(leaky, leaky_inplace);
+  agree(relu6, relu6_inplace);
+  // No gradient at the bounds themselves, as in PyTorch.
+  const Tensor ends = tensor({0.0, 6.0, 3.0}, {.requires_grad = true});
+  EXPECT_EQ(autograd::grad({relu6_inplace(ends * 1).sum()}, {ends})[0].to_vector<double>(),
+            (std::vector<double>{0, 0, 1}));
+  EXPECT_THROW(nn::Hardtanh(1, 1), ValueError);
 }
 
 TEST(Layers, RefuseWhatCannotWork) {

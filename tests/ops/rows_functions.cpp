@@ -58,6 +58,10 @@ void add_activations(Rows& rows) {
       "leaky_relu", [](const Tensor& x) { return leaky_relu(x, 0.2); }, [](double x) { return x > 0 ? x : 0.2 * x; },
       kBendsAtZero));
   rows.push_back(unary_row(
+      "hardtanh", [](const Tensor& x) { return hardtanh(x, -0.5, 1); },
+      [](double x) { return std::min(std::max(x, -0.5), 1.0); }, {-2, 2, {-0.5, 1}}));
+  rows.push_back(unary_row("relu6", relu6, [](double x) { return std::min(std::max(x, 0.0), 6.0); }, {-8, 8, {0, 6}}));
+  rows.push_back(unary_row(
       "elu", [](const Tensor& x) { return elu(x, 1.5); }, [](double x) { return x > 0 ? x : 1.5 * std::expm1(x); },
       kBendsAtZero));
   rows.push_back(

@@ -9,18 +9,32 @@
 
 namespace gradus::test {
 
-Tensor uniform(const std::string& name, const Shape& sizes) {
+namespace {
+
+std::uint64_t seed_of(const std::string& name) {
   std::uint64_t seed = 0xCBF29CE484222325;
   for (const char c : name) seed = (seed ^ static_cast<unsigned char>(c)) * 0x100000001B3;
-  std::vector<double> values;
-  for (std::uint64_t i = 1; i <= static_cast<std::uint64_t>(sizes.numel()); ++i) {
-    std::uint64_t z = seed + i * 0x9E3779B97F4A7C15;
-    z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-    z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-    z = z ^ (z >> 31);
-    values.push_back(static_cast<double>(z >> 11) * 0x1p-52 - 1);
+  return seed;
+}
+
+// 64 bits for element i of the tensor with this seed.
+std::uint64_t bits(std::uint64_t seed, std::size_t i) {
+  std::uint64_t z = seed + (i + 1) * 0x9E3779B97F4A7C15;
+  z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+  z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+  return z ^ (z >> 31);
+}
+
+}  // namespace
+
+Tensor uniform(const std::string& name, const Shape& sizes) {
+  const Tensor x = empty(sizes, {.dtype = kFloat64});
+  auto* to = x.data_ptr<double>();
+  const std::uint64_t seed = seed_of(name);
+  for (std::size_t i = 0, n = static_cast<std::size_t>(x.numel()); i < n; ++i) {
+    to[i] = static_cast<double>(bits(seed, i) >> 11) * 0x1p-52 - 1;
   }
-  return tensor(values, sizes, {.dtype = kFloat64});
+  return x;
 }
 
 void fill(nn::Module& module) {
@@ -47,13 +61,13 @@ std::vector<double> sketch(const Tensor& x) {
   if (n <= 12) return values;
   double squares = 0;
   for (const double v : values) squares += v * v;
-  std::vector<double> result{std::sqrt(squares)};
-  for (int i = 0; i < 4; ++i) {
-    const Tensor u = uniform("sketch" + std::to_string(i), {static_cast<std::int64_t>(n)});
-    const auto* factors = u.data_ptr<double>();
-    double product = 0;
-    for (std::size_t k = 0; k < n; ++k) product += values[k] * factors[k];
-    result.push_back(product);
+  std::vector<double> result{std::sqrt(squares), 0, 0, 0, 0};
+  const std::uint64_t seed = seed_of("sketch");
+  for (std::size_t k = 0; k < n; ++k) {
+    const std::uint64_t z = bits(seed, k);
+    for (std::size_t i = 0; i < 4; ++i) {
+      result[1 + i] += values[k] * (static_cast<double>(z >> (16 * i) & 0xFFFF) * 0x1p-15 - 1);
+    }
   }
   for (std::size_t i = 0; i < 4; ++i) result.push_back(values[i * (n / 4)]);
   return result;

@@ -6,17 +6,21 @@ import numpy
 import torch
 
 
-def uniform(name, shape):
-    """float64 in [-1, 1): splitmix64 of the FNV-1a hash of the name, plus the element's index times a constant."""
+def bits(name, count):
+    """64 bits for each element: splitmix64 of the FNV-1a hash of the name, plus the element's index times a constant."""
     seed = 0xCBF29CE484222325
     for byte in name.encode():
         seed = (seed ^ byte) * 0x100000001B3 % 2**64
     with numpy.errstate(over="ignore"):
-        z = numpy.uint64(seed) + numpy.arange(1, math.prod(shape) + 1, dtype=numpy.uint64) * numpy.uint64(0x9E3779B97F4A7C15)
+        z = numpy.arange(1, count + 1, dtype=numpy.uint64) * numpy.uint64(0x9E3779B97F4A7C15) + numpy.uint64(seed)
         z = (z ^ (z >> numpy.uint64(30))) * numpy.uint64(0xBF58476D1CE4E5B9)
         z = (z ^ (z >> numpy.uint64(27))) * numpy.uint64(0x94D049BB133111EB)
-        z = z ^ (z >> numpy.uint64(31))
-    u = (z >> numpy.uint64(11)).astype(numpy.float64) * 2.0**-52 - 1
+        return z ^ (z >> numpy.uint64(31))
+
+
+def uniform(name, shape):
+    """float64 in [-1, 1)."""
+    u = (bits(name, math.prod(shape)) >> numpy.uint64(11)).astype(numpy.float64) * 2.0**-52 - 1
     return torch.from_numpy(u).reshape(shape)
 
 
@@ -45,5 +49,9 @@ def sketch(x):
     x = x.detach().double().reshape(-1)
     if x.numel() <= 12:
         return x.tolist()
-    products = [float(x @ uniform(f"sketch{i}", x.shape)) for i in range(4)]
+    z = bits("sketch", x.numel())
+    products = []
+    for shift in (0, 16, 32, 48):
+        piece = (z >> numpy.uint64(shift)) & numpy.uint64(0xFFFF)
+        products.append(float(x @ torch.from_numpy(piece.astype(numpy.float64) * 2.0**-15 - 1)))
     return [float(x.norm()), *products, *x[:: x.numel() // 4][:4].tolist()]

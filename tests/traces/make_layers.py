@@ -89,6 +89,11 @@ CASES = {
     "dropout3d": (nn.Dropout3d(), None),
     "dropout2d_eval": (nn.Dropout2d().eval(), IMAGE),
     "unflatten": (nn.Unflatten(1, (2, 2)), LINE),
+    "hardtanh": (nn.Hardtanh(-0.5, 0.25), IMAGE),
+    "hardtanh_inplace": (nn.Hardtanh(inplace=True), None),
+    "relu6": (nn.ReLU6(), IMAGE),
+    "relu6_inplace": (nn.ReLU6(inplace=True), None),
+    "leaky_relu_inplace": (nn.LeakyReLU(0.2, inplace=True), None),
 }
 
 

@@ -17,11 +17,31 @@ class ReLU : public Module {
 
 class LeakyReLU : public Module {
  public:
-  explicit LeakyReLU(double negative_slope = 0.01);
-  Tensor forward(const Tensor& x) override { return leaky_relu(x, negative_slope_); }
+  explicit LeakyReLU(double negative_slope = 0.01, bool inplace = false);
+  Tensor forward(const Tensor& x) override;
 
  private:
   double negative_slope_;
+  bool inplace_;
+};
+
+// min(max(x, min_val), max_val)
+class Hardtanh : public Module {
+ public:
+  explicit Hardtanh(double min_val = -1, double max_val = 1, bool inplace = false);
+  Tensor forward(const Tensor& x) override;
+
+ protected:
+  Hardtanh(const char* type, std::string detail, double min_val, double max_val, bool inplace);
+
+ private:
+  double min_val_, max_val_;
+  bool inplace_;
+};
+
+// min(max(x, 0), 6): Krizhevsky (2010).
+struct ReLU6 : Hardtanh {
+  explicit ReLU6(bool inplace = false) : Hardtanh("ReLU6", inplace ? "inplace=True" : "", 0, 6, inplace) {}
 };
 
 class ELU : public Module {

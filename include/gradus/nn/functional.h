@@ -8,6 +8,7 @@
 // broadcasts), and class indices may be of any integer type.
 #pragma once
 
+#include <gradus/attention.h>
 #include <gradus/convolution.h>
 #include <gradus/normalization.h>
 #include <gradus/ops.h>
@@ -129,6 +130,7 @@ using gradus::elu;
 using gradus::embedding;
 using gradus::gelu;
 using gradus::group_norm;
+using gradus::hardtanh;
 using gradus::instance_norm;
 using gradus::interpolate;
 using gradus::layer_norm;
@@ -144,6 +146,8 @@ using gradus::pad;
 using gradus::pixel_shuffle;
 using gradus::pixel_unshuffle;
 using gradus::relu;
+using gradus::relu6;
+using gradus::scaled_dot_product_attention;
 using gradus::sigmoid;
 using gradus::silu;
 using gradus::softmax;

@@ -1,0 +1,156 @@
+// Recurrent layers: Elman (1990), Hochreiter and Schmidhuber (1997), Cho et al. (2014). Formulas, names and the order
+// of gates are PyTorch's. All parameters start uniform in +-1/sqrt(hidden_size).
+//
+// x is [L, N, input_size] (with batch_first [N, L, input_size]) or, without a batch, [L, input_size]. The result has
+// D * hidden_size features, D being 2 for bidirectional layers and else 1. States are [D num_layers, N, hidden_size] or
+// [D num_layers, hidden_size], and zeros where they are not given. Layer k's parameters are weight_ih_lk [gates
+// hidden_size, features], weight_hh_lk [gates hidden_size, hidden_size], bias_ih_lk and bias_hh_lk, with the suffix
+// _reverse for the way back. Sequences of one batch have one length: there are no packed ones.
+#pragma once
+
+#include <gradus/nn/module.h>
+
+namespace gradus::nn {
+
+struct RNNOptions {
+  std::int64_t num_layers = 1;
+  std::string nonlinearity = "tanh";  // or "relu"
+  bool bias = true;
+  bool batch_first = false;
+  double dropout = 0;  // of the results of all layers but the last
+  bool bidirectional = false;
+  Dtype dtype = kFloat32;
+};
+
+struct LSTMOptions {
+  std::int64_t num_layers = 1;
+  bool bias = true;
+  bool batch_first = false;
+  double dropout = 0;
+  bool bidirectional = false;
+  std::int64_t proj_size = 0;  // above 0: h is projected to this size by weight_hr_lk (Sak et al., 2014)
+  Dtype dtype = kFloat32;
+};
+
+struct GRUOptions {
+  std::int64_t num_layers = 1;
+  bool bias = true;
+  bool batch_first = false;
+  double dropout = 0;
+  bool bidirectional = false;
+  Dtype dtype = kFloat32;
+};
+
+struct LSTMState {
+  Tensor h, c;
+};
+
+namespace detail {
+
+// What the three kinds share: layers, directions, batches. A kind adds the step from one position to the next.
+class Recurrent : public Module {
+ protected:
+  enum class Kind { Tanh, Relu, LSTM, GRU };
+  Recurrent(const char* type, Kind kind, std::int64_t input_size, std::int64_t hidden_size, const LSTMOptions& options);
+  struct Result {
+    Tensor output;
+    LSTMState state;  // c only for LSTM
+  };
+  Result run(const Tensor& x, const LSTMState& initial) const;
+
+ private:
+  struct Weights;
+  Weights weights(std::int64_t layer, std::int64_t direction) const;
+  Result run_way(const Tensor& x, const LSTMState& initial, const Weights& w, bool backwards) const;
+  Tensor initial_state(const char* name, const Tensor& given, std::int64_t batch, std::int64_t features, bool batched,
+                       Dtype dtype) const;
+
+  Kind kind_;
+  std::int64_t input_size_, hidden_size_;
+  LSTMOptions options_;
+};
+
+}  // namespace detail
+
+// h' = tanh(W_ih x + b_ih + W_hh h + b_hh), or with relu.
+class RNN : public detail::Recurrent {
+ public:
+  RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& options = {});
+  // {output, h_n}
+  std::pair<Tensor, Tensor> forward(const Tensor& x, const Tensor& h_0);
+  std::pair<Tensor, Tensor> operator()(const Tensor& x, const Tensor& h_0 = Tensor()) { return forward(x, h_0); }
+
+ private:
+  using Module::forward;
+};
+
+// i, f, o = sigmoid(...), g = tanh(...), in the order i, f, g, o; c' = f c + i g; h' = o tanh(c').
+class LSTM : public detail::Recurrent {
+ public:
+  LSTM(std::int64_t input_size, std::int64_t hidden_size, const LSTMOptions& options = {});
+  // {output, {h_n, c_n}}: `auto [y, state] = lstm(x, {h, c});`
+  std::pair<Tensor, LSTMState> forward(const Tensor& x, const LSTMState& state);
+  std::pair<Tensor, LSTMState> operator()(const Tensor& x, const LSTMState& state = {}) { return forward(x, state); }
+
+ private:
+  using Module::forward;
+};
+
+// r, z = sigmoid(...), n = tanh(W_in x + b_in + r (W_hn h + b_hn)), in the order r, z, n; h' = (1 - z) n + z h.
+class GRU : public detail::Recurrent {
+ public:
+  GRU(std::int64_t input_size, std::int64_t hidden_size, const GRUOptions& options = {});
+  std::pair<Tensor, Tensor> forward(const Tensor& x, const Tensor& h_0);
+  std::pair<Tensor, Tensor> operator()(const Tensor& x, const Tensor& h_0 = Tensor()) { return forward(x, h_0); }
+
+ private:
+  using Module::forward;
+};
+
+struct RNNCellOptions {
+  bool bias = true;
+  std::string nonlinearity = "tanh";  // or "relu"
+  Dtype dtype = kFloat32;
+};
+
+struct CellOptions {
+  bool bias = true;
+  Dtype dtype = kFloat32;
+};
+
+// One step of the above: x [N, input_size] or [input_size], states of hidden_size features, zeros where not given.
+class RNNCell : public Module {
+ public:
+  Parameter weight_ih, weight_hh, bias_ih, bias_hh;
+  RNNCell(std::int64_t input_size, std::int64_t hidden_size, const RNNCellOptions& options = {});
+  Tensor forward(const Tensor& x) override { return forward(x, Tensor()); }
+  Tensor forward(const Tensor& x, const Tensor& h);
+  using Module::operator();
+  Tensor operator()(const Tensor& x, const Tensor& h) { return forward(x, h); }
+
+ private:
+  bool relu_;
+};
+
+class LSTMCell : public Module {
+ public:
+  Parameter weight_ih, weight_hh, bias_ih, bias_hh;
+  LSTMCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options = {});
+  LSTMState forward(const Tensor& x, const LSTMState& state);
+  LSTMState operator()(const Tensor& x, const LSTMState& state = {}) { return forward(x, state); }
+
+ private:
+  using Module::forward;
+};
+
+class GRUCell : public Module {
+ public:
+  Parameter weight_ih, weight_hh, bias_ih, bias_hh;
+  GRUCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options = {});
+  Tensor forward(const Tensor& x) override { return forward(x, Tensor()); }
+  Tensor forward(const Tensor& x, const Tensor& h);
+  using Module::operator();
+  Tensor operator()(const Tensor& x, const Tensor& h) { return forward(x, h); }
+};
+
+}  // namespace gradus::nn
