@@ -7,11 +7,17 @@
 #include <gradus/flops.h>
 #include <gradus/io.h>
 #include <gradus/memory.h>
+#include <gradus/models/alexnet.h>
 #include <gradus/models/autoencoder.h>
+#include <gradus/models/dcgan.h>
 #include <gradus/models/gan.h>
 #include <gradus/models/lenet.h>
+#include <gradus/models/mobilenet.h>
 #include <gradus/models/registry.h>
 #include <gradus/models/resnet.h>
+#include <gradus/models/resnet_attention.h>
+#include <gradus/models/vgg.h>
+#include <gradus/models/vit.h>
 #include <gradus/nn.h>
 #include <gradus/op.h>
 #include <gradus/ops.h>

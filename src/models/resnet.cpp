@@ -2,6 +2,8 @@
 #include <gradus/nn/chain.h>
 #include <gradus/nn/init.h>
 
+#include "models/initial.h"
+
 namespace gradus::models {
 
 namespace {
@@ -105,14 +107,11 @@ ResNet::ResNet(Block block, const std::array<std::int64_t, 4>& blocks, const Res
   layer4 = add("layer4", stage(block, in, 512, blocks[3], 2, o));
   avgpool = add("avgpool", avgpool);
   fc = add("fc", fc);
+  start_convolutions(*this);
+  if (!o.zero_init_residual) return;
   for (nn::Module* module : modules()) {
-    if (auto* convolution = module->as<nn::Conv2d>()) {
-      nn::init::kaiming_normal_(convolution->weight, 0, nn::init::FanMode::FanOut, "relu");
-    } else if (auto* branch = module->as<BasicBlock>(); branch != nullptr && o.zero_init_residual) {
-      nn::init::zeros_(branch->bn2.weight);
-    } else if (auto* bottleneck = module->as<Bottleneck>(); bottleneck != nullptr && o.zero_init_residual) {
-      nn::init::zeros_(bottleneck->bn3.weight);
-    }
+    if (auto* basic = module->as<BasicBlock>()) nn::init::zeros_(basic->bn2.weight);
+    if (auto* bottleneck = module->as<Bottleneck>()) nn::init::zeros_(bottleneck->bn3.weight);
   }
 }
 
