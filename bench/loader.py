@@ -72,7 +72,7 @@ def main():
                     rates[i + 1].append(rate(run, files))
             a, b, c = [sorted(x)[ROUNDS // 2] for x in rates]
             print(f"{case:24}{a:10.0f}{b:10.0f}{c:13.0f}")
-        for case in ["loader_eval_128_scaled", "loader_train_2_workers"]:
+        for case in ["loader_eval_128_scaled", "loader_train_2_workers"]:  # two cores
             values = sorted(gradus(command, case, folder) for _ in range(ROUNDS))
             print(f"{case:24}{values[ROUNDS // 2]:10.0f}")
 

@@ -61,7 +61,7 @@ Windows windows_of(std::int64_t in, std::int64_t out, bool bicubic) {
 }
 
 struct IntegerWeights {
-  std::vector<std::int16_t> weights;
+  std::vector<std::int32_t> weights;
   int precision = 0;
 };
 
@@ -71,7 +71,7 @@ IntegerWeights to_integers(const Windows& windows) {
   while (result.precision < 22 && 0.5 + windows.largest * (1 << (result.precision + 1)) < (1 << 15)) ++result.precision;
   const double one = 1 << result.precision;
   for (const double w : windows.weights) {
-    result.weights.push_back(static_cast<std::int16_t>(w < 0 ? w * one - 0.5 : w * one + 0.5));
+    result.weights.push_back(static_cast<std::int32_t>(w < 0 ? w * one - 0.5 : w * one + 0.5));
   }
   return result;
 }

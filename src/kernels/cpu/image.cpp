@@ -9,7 +9,7 @@ namespace gradus::cpu {
 
 namespace {
 
-using Bytes = ResizeWindows<std::int16_t>;
+using Bytes = ResizeWindows<std::int32_t>;
 
 GRADUS_INLINE std::uint8_t rounded(std::int32_t sum, int precision) {
   return static_cast<std::uint8_t>(std::clamp(sum >> precision, 0, 255));
@@ -22,7 +22,7 @@ GRADUS_INLINE void resize_row(const std::uint8_t* from, std::int64_t begin, std:
   for (std::int64_t x = begin; x < end; ++x) {
     for (std::int64_t c = 0; c < channels; ++c) {
       const std::uint8_t* p = from + w.first[x] * channels + c;
-      const std::int16_t* weights = w.weights + x * w.taps;
+      const std::int32_t* weights = w.weights + x * w.taps;
       std::int32_t sum = 1 << (precision - 1);
       for (std::int64_t k = 0; k < w.taps; ++k) sum += p[k * channels] * weights[k];
       to[x * channels + c] = rounded(sum, precision);
@@ -32,27 +32,42 @@ GRADUS_INLINE void resize_row(const std::uint8_t* from, std::int64_t begin, std:
 
 #if defined(__GNUC__)
 using Int4 = std::int32_t __attribute__((vector_size(16)));
+using Word4 = std::uint32_t __attribute__((vector_size(16)));
 using Byte4 = std::uint8_t __attribute__((vector_size(4)));
 
-// Three channels and a fourth that is thrown away, at a time: reads one byte behind each pixel.
-GRADUS_INLINE void resize_row_of_three(const std::uint8_t* from, std::int64_t end, const Bytes& w, int precision,
-                                       std::uint8_t* to) {
+// Four bytes as four numbers.
+GRADUS_INLINE Int4 four_bytes(const std::uint8_t* from) {
+  std::uint32_t word;
+  std::memcpy(&word, from, sizeof word);
+  const Word4 shift = {0, 8, 16, 24};
+  return (Int4)((Word4{word, word, word, word} >> shift) & 255u);
+}
+
+// Three channels, and a fourth that is thrown away, at a time: reads one byte behind each pixel. Several rows share the
+// loads of the weights, and do not wait for each other's sums.
+template <int kRows>
+GRADUS_INLINE void resize_rows_of_three(const std::uint8_t* from, std::int64_t stride, std::int64_t end, const Bytes& w,
+                                        int precision, std::uint8_t* to, std::int64_t to_stride) {
   const std::int32_t half = 1 << (precision - 1);
   for (std::int64_t x = 0; x < end; ++x) {
     const std::uint8_t* p = from + w.first[x] * 3;
-    const std::int16_t* weights = w.weights + x * w.taps;
-    Int4 sum = {half, half, half, half};
+    const std::int32_t* weights = w.weights + x * w.taps;
+    Int4 sums[kRows];
+    for (Int4& sum : sums) sum = Int4{half, half, half, half};
     for (std::int64_t k = 0; k < w.taps; ++k) {
-      Byte4 pixel;
-      std::memcpy(&pixel, p + 3 * k, sizeof pixel);
-      sum += __builtin_convertvector(pixel, Int4) * static_cast<std::int32_t>(weights[k]);
+      const Int4 weight = {weights[k], weights[k], weights[k], weights[k]};
+      for (int r = 0; r < kRows; ++r) {
+        sums[r] += four_bytes(p + r * stride + 3 * k) * weight;
+      }
     }
-    sum >>= precision;
-    const Int4 most = {255, 255, 255, 255};
-    sum = sum < 0 ? Int4{} : sum;
-    sum = sum > most ? most : sum;
-    const Byte4 pixel = __builtin_convertvector(sum, Byte4);
-    std::memcpy(to + 3 * x, &pixel, 3);
+    for (int r = 0; r < kRows; ++r) {
+      const Int4 most = {255, 255, 255, 255};
+      Int4 sum = sums[r] >> precision;
+      sum = sum < 0 ? Int4{} : sum;
+      sum = sum > most ? most : sum;
+      const Byte4 pixel = __builtin_convertvector(sum, Byte4);
+      std::memcpy(to + r * to_stride + 3 * x, &pixel, 3);
+    }
   }
 }
 #endif
@@ -64,12 +79,19 @@ struct ResizeRows {
     // The last pixel of the last row has no byte behind it that may be read.
     std::int64_t safe = out;
     while (safe > 0 && w.first[safe - 1] + w.taps >= in) --safe;
-    for (std::int64_t y = 0; y < rows; ++y, from += stride, to += out * channels) {
+    std::int64_t y = 0;
+#if defined(__GNUC__)
+    constexpr int kRows = 4;
+    for (; channels == 3 && rows - y > kRows; y += kRows, from += kRows * stride, to += kRows * out * 3) {
+      resize_rows_of_three<kRows>(from, stride, out, w, precision, to, out * 3);
+    }
+#endif
+    for (; y < rows; ++y, from += stride, to += out * channels) {
       std::int64_t done = 0;
 #if defined(__GNUC__)
       if (channels == 3) {
         done = y + 1 < rows ? out : safe;
-        resize_row_of_three(from, done, w, precision, to);
+        resize_rows_of_three<1>(from, stride, done, w, precision, to, out * 3);
       }
 #endif
       if (channels == 1) {
@@ -86,7 +108,7 @@ struct ResizeColumns {
                                 const Bytes& w, int precision, std::uint8_t* to) {
     constexpr std::int64_t kBlock = 128;
     for (std::int64_t y = 0; y < out; ++y, to += n) {
-      const std::int16_t* weights = w.weights + y * w.taps;
+      const std::int32_t* weights = w.weights + y * w.taps;
       for (std::int64_t begin = 0; begin < n; begin += kBlock) {
         const std::int64_t count = std::min(kBlock, n - begin);
         std::int32_t sums[kBlock];
@@ -145,12 +167,12 @@ struct ChannelToFloat {
 }  // namespace
 
 void resize_rows(const std::uint8_t* from, std::int64_t stride, std::int64_t rows, std::int64_t in, std::int64_t out,
-                 std::int64_t channels, const ResizeWindows<std::int16_t>& windows, int precision, std::uint8_t* to) {
+                 std::int64_t channels, const ResizeWindows<std::int32_t>& windows, int precision, std::uint8_t* to) {
   simd_call<ResizeRows>(from, stride, rows, in, out, channels, windows, precision, to);
 }
 
 void resize_columns(const std::uint8_t* from, std::int64_t stride, std::int64_t out, std::int64_t n,
-                    const ResizeWindows<std::int16_t>& windows, int precision, std::uint8_t* to) {
+                    const ResizeWindows<std::int32_t>& windows, int precision, std::uint8_t* to) {
   simd_call<ResizeColumns>(from, stride, out, n, windows, precision, to);
 }
 

@@ -15,13 +15,14 @@ struct ResizeWindows {
 };
 
 /// Along rows: [rows, in, channels] to [rows, out, channels], dense. Rows of `from` lie `stride` bytes apart.
-/// Integer weights have `precision` bits behind the point; sums are rounded and cut off to 0 ... 255.
+/// Integer weights, of 16 bits at most, have `precision` of them behind the point; sums are rounded and cut off to
+/// 0 ... 255.
 void resize_rows(const std::uint8_t* from, std::int64_t stride, std::int64_t rows, std::int64_t in, std::int64_t out,
-                 std::int64_t channels, const ResizeWindows<std::int16_t>& windows, int precision, std::uint8_t* to);
+                 std::int64_t channels, const ResizeWindows<std::int32_t>& windows, int precision, std::uint8_t* to);
 
 /// Across rows: [in, n] to [out, n].
 void resize_columns(const std::uint8_t* from, std::int64_t stride, std::int64_t out, std::int64_t n,
-                    const ResizeWindows<std::int16_t>& windows, int precision, std::uint8_t* to);
+                    const ResizeWindows<std::int32_t>& windows, int precision, std::uint8_t* to);
 
 /// The same for one channel of floating-point numbers.
 void resize_rows(const float* from, std::int64_t rows, std::int64_t in, std::int64_t out,
