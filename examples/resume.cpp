@@ -10,7 +10,7 @@
 #include <gradus/optim/lr_scheduler.h>
 #include <gradus/optim/swa_utils.h>
 #include <gradus/random.h>
-#include <gradus/train/checkpoint_manager.h>
+#include <gradus/training/checkpoint_manager.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -33,7 +33,7 @@ int main(int argc, char** argv) {
   std::int64_t step = 0;
   double loss = 0;
 
-  train::Checkpoint state;
+  training::Checkpoint state;
   state.add("net", net);
   state.add("ema", ema);
   state.add("optimizer", optimizer);
@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
     loss = l.item();
   };
 
-  train::CheckpointManager manager(folder, state, {.every_steps = 100, .every_minutes = 10, .keep = 3});
+  training::CheckpointManager manager(folder, state, {.every_steps = 100, .every_minutes = 10, .keep = 3});
   if (const auto from = manager.load_latest())
     std::printf("going on from step %lld\n", static_cast<long long>(from->step));
   while (step < steps) {

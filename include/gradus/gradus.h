@@ -27,5 +27,5 @@
 #include <gradus/profiler.h>
 #include <gradus/random.h>
 #include <gradus/tensor.h>
-#include <gradus/train.h>
+#include <gradus/training.h>
 #include <gradus/version.h>

@@ -46,7 +46,7 @@ void lock_folder(io::Fd& lock, const std::string& out) {
 void drop_checkpoints(const std::string& out) {
   const std::string folder = checkpoint_folder(out);
   std::error_code error;
-  for (const auto& saved : train::list_checkpoints(folder)) fs::remove(saved.path, error);
+  for (const auto& saved : training::list_checkpoints(folder)) fs::remove(saved.path, error);
   fs::remove(folder + "/best.pth", error);
 }
 
@@ -57,7 +57,7 @@ Run::Run(const RunOptions& options) : options_(options), views_(options.views, o
   lock_folder(lock_, options_.out);
   if (options_.overwrite && !options_.resume) drop_checkpoints(options_.out);
   if (!options_.resume) {
-    if (!train::list_checkpoints(checkpoint_folder(options_.out)).empty()) {
+    if (!training::list_checkpoints(checkpoint_folder(options_.out)).empty()) {
       throw ValueError(
           fmt::format("--out: '{0}' holds the checkpoints of an earlier run: go on with `gradus resume {0}`, "
                       "give another folder, or drop them with --overwrite",
@@ -81,15 +81,16 @@ Run::Run(const RunOptions& options) : options_(options), views_(options.views, o
 
 void Run::begin() {
   manager_.emplace(checkpoint_folder(options_.out), state_,
-                   train::CheckpointManagerOptions{.every_steps = options_.save_every,
-                                                   .every_minutes = options_.save_minutes,
-                                                   .keep = options_.keep,
-                                                   .mode = options_.best,
-                                                   .before_commit = [this] { metrics_->sync(); }});
+                   training::CheckpointManagerOptions{.every_steps = options_.save_every,
+                                                      .every_minutes = options_.save_minutes,
+                                                      .keep = options_.keep,
+                                                      .mode = options_.best,
+                                                      .before_commit = [this] { metrics_->sync(); }});
   if (options_.resume) {
     const auto loaded = manager_->load_latest();
     if (!loaded) throw ValueError("resume: there is no checkpoint in '" + manager_->folder() + "'");
     for (const std::string& why : loaded->damaged) warn(why + "; going on from " + loaded->path);
+    saved_step_ = step_;
   }
   views_.begin(step_, options_.arguments);
   start_ = seconds_now() - seconds_;
@@ -161,18 +162,24 @@ void Run::advance(std::optional<double> metric) {
   views_.advance();
   seconds_ = seconds_now() - start_;
   warn_on_failure([&] { manager_->step(step_, metric); });
+  // At once, while a loader still stands where it is.
+  if (interrupted()) save();
+}
+
+void Run::save() {
+  warn_on_failure([&] { manager_->wait(); });
+  if (saved_step_ == step_) return;
+  warn_on_failure([&] {
+    manager_->save(step_);
+    manager_->wait();
+    saved_step_ = step_;
+  });
 }
 
 void Run::end() {
   views_.end();
-  const bool saves = interrupted() || !train::list_checkpoints(manager_->folder()).empty();
   warn_on_failure([&] { manager_->wait(); });
-  if (saves) {
-    warn_on_failure([&] {
-      manager_->save(step_);
-      manager_->wait();
-    });
-  }
+  if (interrupted() || !training::list_checkpoints(manager_->folder()).empty()) save();
 }
 
 void Run::write_summary(const nlohmann::ordered_json& summary) {
@@ -181,12 +188,12 @@ void Run::write_summary(const nlohmann::ordered_json& summary) {
 }
 
 std::vector<std::string> recorded_arguments(const std::string& folder) {
-  const auto all = train::list_checkpoints(checkpoint_folder(folder));
+  const auto all = training::list_checkpoints(checkpoint_folder(folder));
   if (all.empty()) throw ValueError("resume: there is no checkpoint in '" + checkpoint_folder(folder) + "'");
   std::string why;
   for (auto it = all.rbegin(); it != all.rend(); ++it) {
     try {
-      const io::Value options = train::read_info(it->path).options;
+      const io::Value options = training::read_info(it->path).options;
       std::vector<std::string> arguments;
       for (std::size_t i = 0; i < options.size({"arguments"}); ++i)
         arguments.push_back(options.as_string({"arguments", i}));

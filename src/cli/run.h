@@ -1,7 +1,7 @@
 // What the training commands share: common options, the run's folder, its checkpoints, and where it stands.
 #pragma once
 
-#include <gradus/train/checkpoint_manager.h>
+#include <gradus/training/checkpoint_manager.h>
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
@@ -54,7 +54,7 @@ class Run {
   explicit Run(const RunOptions& options);
 
   std::string path(const std::string& file) const { return options_.out + "/" + file; }
-  train::Checkpoint& state() { return state_; }
+  training::Checkpoint& state() { return state_; }
 
   void begin();
   std::int64_t step() const { return step_; }  // finished steps
@@ -74,6 +74,7 @@ class Run {
   int status() const { return interrupted() ? 130 : 0; }  // the process's exit status
 
  private:
+  void save();
   bool flush();
   io::Value save_metrics();
   void load_metrics(const io::Value& value);
@@ -82,13 +83,13 @@ class Run {
 
   RunOptions options_;
   io::Fd lock_;
-  train::Checkpoint state_;
+  training::Checkpoint state_;
   RunViews views_;
-  std::optional<train::CheckpointManager> manager_;
+  std::optional<training::CheckpointManager> manager_;
   std::optional<io::JsonlWriter> metrics_;
   std::vector<nlohmann::ordered_json> waiting_;  // lines that could not be written
   bool warned_ = false;
-  std::int64_t step_ = 0;
+  std::int64_t step_ = 0, saved_step_ = -1;
   double seconds_ = 0, start_ = 0;
 };
 

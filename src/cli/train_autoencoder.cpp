@@ -32,7 +32,7 @@ struct Phase {
   std::int64_t done = 0;
   double loss = 0, seconds = 0;
 
-  void add_to(train::Checkpoint& state) {
+  void add_to(training::Checkpoint& state) {
     state.add(name + ".done", done);
     state.add(name + ".loss", loss);
     state.add(name + ".seconds", seconds);

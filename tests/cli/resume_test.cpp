@@ -70,7 +70,7 @@ TEST(Resume, AfterSigkillAtAnyMomentTheAutoencoderGivesTheSameBits) {
   CommandResult run = stopped(autoencoder() + out, "KILL", 0.15);
   for (double seconds = 0.08; run.status != 0 && killed < 40; seconds *= 1.2, ++killed) {
     ASSERT_EQ(run.status, 128 + SIGKILL) << run.err;
-    const bool saved = !train::list_checkpoints(folder / "run/checkpoints").empty();
+    const bool saved = !training::list_checkpoints(folder / "run/checkpoints").empty();
     run = stopped(saved ? "resume " + folder / "run" : autoencoder() + out, "KILL", seconds);
   }
   EXPECT_EQ(run.status, 0) << run.err;
@@ -85,7 +85,7 @@ TEST_F(TrainGanResumed, AfterSigkillAtAnyMomentTheGanGivesTheSameBits) {
   CommandResult run = stopped(command() + out, "KILL", 0.3);
   for (double seconds = 0.15; run.status != 0 && killed < 40; seconds *= 1.3, ++killed) {
     ASSERT_EQ(run.status, 128 + SIGKILL) << run.err;
-    const bool saved = !train::list_checkpoints(folder / "run/checkpoints").empty();
+    const bool saved = !training::list_checkpoints(folder / "run/checkpoints").empty();
     run = stopped(saved ? "resume " + folder / "run" : command() + out, "KILL", seconds);
   }
   EXPECT_EQ(run.status, 0) << run.err;
@@ -123,7 +123,7 @@ TEST(Resume, AFullDiskStopsNeitherTrainingNorWhatWasSaved) {
   EXPECT_EQ(run.status, 2);
   EXPECT_THAT(run.err, HasSubstr("File too large; training goes on\n"));
   EXPECT_THAT(run.err, HasSubstr("autoencoder.pth: File too large"));
-  EXPECT_TRUE(train::list_checkpoints(folder / "run/checkpoints").empty());
+  EXPECT_TRUE(training::list_checkpoints(folder / "run/checkpoints").empty());
   // Training went on: all of its lines are there.
   const std::string lines = file_bytes(folder / "run/metrics.jsonl"),
                     wanted = file_bytes(folder / "whole/metrics.jsonl");
@@ -135,7 +135,7 @@ TEST(Resume, ADamagedLatestCheckpointIsPassedOver) {
   const TempFolder folder;
   ASSERT_EQ(run_gradus(autoencoder() + " --out " + folder / "whole").status, 0);
   std::filesystem::copy(folder / "whole", folder / "run", std::filesystem::copy_options::recursive);
-  const auto all = train::list_checkpoints(folder / "run/checkpoints");
+  const auto all = training::list_checkpoints(folder / "run/checkpoints");
   ASSERT_EQ(all.size(), 3U);
   put_file(all.back().path, file_bytes(all.back().path).substr(0, 3000));
   const CommandResult run = run_gradus("resume " + folder / "run");
@@ -177,9 +177,9 @@ TEST(Resume, RefusesWhatCannotGoOn) {
   refused(run_gradus("resume " + folder / "none"), "there is no checkpoint in");
   refused(run_gradus("resume"), "DIR");
   // A file cannot make the command do anything but train.
-  train::Checkpoint hostile;
+  training::Checkpoint hostile;
   hostile.options.set("arguments", io::Value::list({"ckpt", "convert", "a", "b"}));
-  train::CheckpointManager(folder / "hostile/checkpoints", hostile).save(1);
+  training::CheckpointManager(folder / "hostile/checkpoints", hostile).save(1);
   refused(run_gradus("resume " + folder / "hostile"), "ckpt");
   ASSERT_EQ(run_gradus(autoencoder(60) + " --out " + folder / "run").status, 0);
   refused(run_gradus("resume " + folder / "run" + " --bogus 3"), "--bogus");

@@ -15,7 +15,7 @@
 #include "crash/disk.h"
 #include "support/temp_folder.h"
 
-namespace gradus::train {
+namespace gradus::training {
 namespace {
 
 using test::Call;
@@ -311,4 +311,4 @@ TEST(Crash, EveryCallOfARunFailsOrKills) {
 }
 
 }  // namespace
-}  // namespace gradus::train
+}  // namespace gradus::training

@@ -1,5 +1,5 @@
-// An optimizer's state as an io::Value, by name: for files of one's own. train::Checkpoint uses it; for PyTorch's form,
-// by position, see pytorch_state.h.
+// An optimizer's state as an io::Value, by name: for files of one's own. training::Checkpoint uses it; for PyTorch's
+// form, by position, see pytorch_state.h.
 //
 //   io::save("run.pth", io::Value::dict({{"optimizer", optim::to_value(opt.state_dict())}}));
 //   opt.load_state_dict(optim::to_optimizer_state(io::load("run.pth").at({"optimizer"})));

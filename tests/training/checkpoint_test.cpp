@@ -4,14 +4,15 @@
 #include <gradus/gradus.h>
 #include <gtest/gtest.h>
 
-#include <cstring>
-
+#include "support/paths.h"
 #include "support/temp_folder.h"
+#include "training/same.h"
 
-namespace gradus::train {
+namespace gradus::training {
 namespace {
 
 using io::Value;
+using test::expect_same;
 using test::message_of;
 using test::TempFolder;
 using testing::HasSubstr;
@@ -98,30 +99,6 @@ struct Everything : Seeded {
   }
 };
 
-// Bit for bit, and in the same order.
-void expect_same(const Value& a, const Value& b, const std::string& at = "") {
-  ASSERT_EQ(a.kind(), b.kind()) << at;
-  if (a.is(Value::Kind::Dict)) {
-    ASSERT_EQ(a.size(), b.size()) << at;
-    for (std::size_t i = 0; i < a.size(); ++i) {
-      const auto &x = a.entries().begin()[i], &y = b.entries().begin()[i];
-      ASSERT_TRUE(x.first == y.first) << at << "." << x.first.to_string();
-      expect_same(x.second, y.second, at + "." + x.first.to_string());
-    }
-  } else if (a.is(Value::Kind::List) || a.is(Value::Kind::Tuple)) {
-    ASSERT_EQ(a.size(), b.size()) << at;
-    for (std::size_t i = 0; i < a.size(); ++i) expect_same(a.items()[i], b.items()[i], at + "." + std::to_string(i));
-  } else if (a.is(Value::Kind::Tensor)) {
-    const Tensor x = a.as_tensor().contiguous(), y = b.as_tensor().contiguous();
-    ASSERT_EQ(x.sizes(), y.sizes()) << at;
-    ASSERT_EQ(x.dtype(), y.dtype()) << at;
-    const auto bytes = static_cast<std::size_t>(x.numel() * x.element_size());
-    EXPECT_TRUE(bytes == 0 || std::memcmp(x.data_ptr(), y.data_ptr(), bytes) == 0) << at;
-  } else {
-    EXPECT_EQ(a.to_string(), b.to_string()) << at;
-  }
-}
-
 TEST(Checkpoint, ARunThatGoesOnGivesTheSameBits) {
   for (const int first : {0, 1, 5, 9, 12, 17, 23, 30}) {
     const TempFolder folder;
@@ -163,6 +140,28 @@ TEST(Checkpoint, SaysWhatAFileHolds) {
   EXPECT_TRUE(equal(head.weight, a.head.weight));
 }
 
+// tests/fixtures/checkpoint_v1.pth has all types of parts. To write the file of another format:
+// GRADUS_TEST_KEEP=FOLDER gradus_tests_training --gtest_filter='*OfVersion1*'
+TEST(Checkpoint, FilesOfVersion1StayReadable) {
+  if (const char* keep = std::getenv("GRADUS_TEST_KEEP")) {
+    Everything a(3);
+    a.train(12);
+    a.state.save(std::string(keep) + "/checkpoint.pth");
+  }
+  const std::string path = test::source_path("tests/fixtures/checkpoint_v1.pth");
+  EXPECT_EQ(read_info(path).format_version, 1);
+  Everything b(4);
+  b.state.load(path);
+  EXPECT_EQ(b.step, 12);
+  EXPECT_EQ(b.loader.position, 72);
+  EXPECT_EQ(b.phase, "warm-up");
+  EXPECT_TRUE(nn::is_frozen(b.net[0]));
+  EXPECT_FALSE(b.head.bias.requires_grad());
+  EXPECT_EQ(b.noise.seed(), 7U);
+  EXPECT_EQ(b.cosine.last_epoch(), 12);
+  expect_same(b.state.state_dict().at({"parts"}), io::load(path).at({"parts"}));
+}
+
 TEST(Checkpoint, ASnapshotIsNotMovedByTraining) {
   Everything a(1), b(2);
   a.train(4);
@@ -188,6 +187,35 @@ TEST(Checkpoint, TiedAndPartialTensorsAreSavedOnce) {
             file.as_tensor({"parts", "same", "state"}).data_ptr());
 }
 
+// `value` with another one at a place.
+Value replaced(const Value& value, const io::Path& path, const Value& by, std::size_t depth = 0) {
+  if (depth == path.size()) return by;
+  const Value inner = replaced(value.at({path[depth]}), path, by, depth + 1);
+  if (value.is(Value::Kind::Dict)) {
+    Value dict = value;
+    dict.set(path[depth], inner);
+    return dict;
+  }
+  std::vector<Value> items(value.items().begin(), value.items().end());
+  items[static_cast<std::size_t>(path[depth].as_int())] = inner;
+  return value.is(Value::Kind::List) ? Value::list(items) : Value::tuple(items);
+}
+
+// The places of everything within a value.
+void collect_places(const Value& value, io::Path& at, std::vector<io::Path>& places) {
+  places.push_back(at);
+  const auto below = [&](const io::Key& key, const Value& item) {
+    at.push_back(key);
+    collect_places(item, at, places);
+    at.pop_back();
+  };
+  if (value.is(Value::Kind::Dict)) {
+    for (const auto& [key, item] : value.entries()) below(key, item);
+  } else if (value.is(Value::Kind::List) || value.is(Value::Kind::Tuple)) {
+    for (std::size_t i = 0; i < value.size(); ++i) below(i, value.items()[i]);
+  }
+}
+
 // Whatever is refused: nothing of the run has changed.
 void expect_refused(Everything& run, const std::function<void()>& load, const std::string& part) {
   const Value before = run.state.state_dict();
@@ -200,17 +228,7 @@ TEST(Checkpoint, ARefusalChangesNothing) {
   a.train(11);
   b.train(3);
   const Value good = a.state.state_dict();
-  const auto changed = [&](const io::Path& path, const Value& value) {
-    std::function<Value(const Value&, std::size_t)> put = [&](const Value& at, std::size_t depth) {
-      if (depth == path.size()) return value;
-      const Value inner = put(at.at({path[depth]}), depth + 1);
-      if (path[depth].is_int()) return Value::list({inner});  // of one
-      Value copy = at;
-      copy.set(path[depth], inner);
-      return copy;
-    };
-    return put(good, 0);
-  };
+  const auto changed = [&](const io::Path& path, const Value& value) { return replaced(good, path, value); };
   const auto refused = [&](const Value& document, const std::string& part) {
     expect_refused(
         b, [&] { b.state.load_state_dict(document); }, part);
@@ -244,6 +262,37 @@ TEST(Checkpoint, ARefusalChangesNothing) {
   EXPECT_EQ(report.missing, std::vector<std::string>{"net"});
   EXPECT_EQ(report.unexpected, std::vector<std::string>{"another"});
   EXPECT_EQ(b.step, 11);
+}
+
+// A file of someone else's: whatever stands in any place is taken whole or refused whole.
+TEST(Checkpoint, AnythingAtAnyPlaceIsTakenOrRefusedWhole) {
+  Everything a(1), b(2);
+  a.train(11);
+  b.train(3);
+  const Value good = a.state.state_dict(), own = b.state.state_dict();
+  io::Path at;
+  std::vector<io::Path> places;
+  collect_places(good, at, places);
+  ASSERT_GT(places.size(), 200U);
+  int taken = 0, refused = 0;
+  for (const io::Path& place : places) {
+    for (const Value& other : {Value(), Value(-1), Value(1e300), Value(std::nan("")), Value("x"), Value::list({1}),
+                               Value::dict({{"a", 1}}), Value(zeros({2, 3}))}) {
+      const Value document = replaced(good, place, other);
+      try {
+        b.state.load_state_dict(document);
+        ++taken;
+      } catch (const ValueError&) {
+        ++refused;
+        expect_same(b.state.state_dict(), own, io::to_string(place) + " = " + other.to_string());
+        continue;
+      }
+      b.state.load_state_dict(own);
+      expect_same(b.state.state_dict(), own, io::to_string(place) + " = " + other.to_string());
+    }
+  }
+  EXPECT_GT(taken, 20);
+  EXPECT_GT(refused, taken);
 }
 
 TEST(Checkpoint, PartsThatOnlyLoadingCanCheckGoBack) {
@@ -302,4 +351,4 @@ TEST(Checkpoint, NamesTheFile) {
 }
 
 }  // namespace
-}  // namespace gradus::train
+}  // namespace gradus::training

@@ -2,7 +2,7 @@
 #include <gradus/error.h>
 #include <gradus/io/pytorch.h>
 #include <gradus/memory.h>
-#include <gradus/train/checkpoint_manager.h>
+#include <gradus/training/checkpoint_manager.h>
 
 #include <algorithm>
 #include <charconv>
@@ -13,7 +13,7 @@
 
 #include "io/atomic_file.h"
 
-namespace gradus::train {
+namespace gradus::training {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
@@ -214,4 +214,4 @@ std::optional<CheckpointManager::Loaded> CheckpointManager::load_latest() {
   return loaded;
 }
 
-}  // namespace gradus::train
+}  // namespace gradus::training

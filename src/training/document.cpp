@@ -1,9 +1,9 @@
-#include "train/document.h"
+#include "training/document.h"
 
 #include <gradus/error.h>
-#include <gradus/train/checkpoint.h>
+#include <gradus/training/checkpoint.h>
 
-namespace gradus::train {
+namespace gradus::training {
 
 using io::Value;
 
@@ -49,7 +49,7 @@ Value checked_document(const Value& value) {
   const auto is = [&](const char* key, Value::Kind kind) { return value.contains({key}) && value.at({key}).is(kind); };
   if (!value.is(Value::Kind::Dict) || !is("format", Value::Kind::String) || value.as_string({"format"}) != kFormat ||
       !is("format_version", Value::Kind::Int) || !is("library", Value::Kind::String)) {
-    throw ValueError("not a checkpoint of train::Checkpoint; io::load reads other files");
+    throw ValueError("not a checkpoint of training::Checkpoint; io::load reads other files");
   }
   const std::int64_t found = value.as_int({"format_version"});
   if (found < 1 || found > Checkpoint::kFormatVersion) {
@@ -62,4 +62,4 @@ Value checked_document(const Value& value) {
   return value;
 }
 
-}  // namespace gradus::train
+}  // namespace gradus::training

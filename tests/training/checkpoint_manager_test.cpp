@@ -11,7 +11,7 @@
 #include "support/file_limit.h"
 #include "support/temp_folder.h"
 
-namespace gradus::train {
+namespace gradus::training {
 namespace {
 
 using test::file_bytes;
@@ -243,4 +243,4 @@ TEST(CheckpointManager, RefusesBadOptions) {
 }
 
 }  // namespace
-}  // namespace gradus::train
+}  // namespace gradus::training

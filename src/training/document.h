@@ -5,7 +5,7 @@
 
 #include <map>
 
-namespace gradus::train {
+namespace gradus::training {
 
 inline constexpr const char* kFormat = "gradus checkpoint";
 
@@ -26,4 +26,4 @@ io::Value copied(const io::Value& value);
 // The value, if it is a checkpoint that this version can read. ValueError.
 io::Value checked_document(const io::Value& value);
 
-}  // namespace gradus::train
+}  // namespace gradus::training

@@ -1,6 +1,6 @@
 // Checkpoints of a run in a folder: when to save, which to keep, where to go on from.
 //
-//   train::CheckpointManager manager("runs/a/checkpoints", state, {.every_steps = 1000, .keep = 3});
+//   training::CheckpointManager manager("runs/a/checkpoints", state, {.every_steps = 1000, .keep = 3});
 //   if (const auto from = manager.load_latest()) step = from->step;
 //   while (step < total) {
 //     optimizer.minimize(loss(net(next_batch())));
@@ -17,9 +17,9 @@
 #include <string>
 #include <vector>
 
-#include <gradus/train/checkpoint.h>
+#include <gradus/training/checkpoint.h>
 
-namespace gradus::train {
+namespace gradus::training {
 
 struct CheckpointManagerOptions {
   std::int64_t every_steps = 0;  // save at multiples of this; 0: not by steps
@@ -89,4 +89,4 @@ class CheckpointManager {
 // The checkpoints of a folder, the newest last. Empty where the folder is missing.
 std::vector<SavedCheckpoint> list_checkpoints(const std::string& folder);
 
-}  // namespace gradus::train
+}  // namespace gradus::training

@@ -1,7 +1,7 @@
 // One file for everything that training changes: networks, optimizers, schedules, averages, random generators, the
 // position in the data, counters. A run that stops and goes on from it gives the bits of one that never stopped.
 //
-//   train::Checkpoint state;
+//   training::Checkpoint state;
 //   state.add("net", net);
 //   state.add("optimizer", optimizer);
 //   state.add("scheduler", scheduler);
@@ -28,7 +28,7 @@
 #include <gradus/optim/set.h>
 #include <gradus/random.h>
 
-namespace gradus::train {
+namespace gradus::training {
 
 // What has its state as a value: a data loader, a sampler, anything of one's own.
 template <class T>
@@ -123,4 +123,4 @@ class Checkpoint {
 // Reads no tensors. ValueError for a file that is no checkpoint of Gradus's, or of a later format.
 CheckpointInfo read_info(const std::string& path);
 
-}  // namespace gradus::train
+}  // namespace gradus::training

@@ -3,7 +3,7 @@
 #include <gradus/io/pytorch.h>
 #include <gradus/nn/freeze.h>
 #include <gradus/optim/state_value.h>
-#include <gradus/train/checkpoint.h>
+#include <gradus/training/checkpoint.h>
 #include <gradus/version.h>
 
 #include <algorithm>
@@ -11,9 +11,9 @@
 #include <map>
 
 #include "core/tensor_access.h"
-#include "train/document.h"
+#include "training/document.h"
 
-namespace gradus::train {
+namespace gradus::training {
 
 using io::Value;
 
@@ -361,4 +361,4 @@ CheckpointInfo read_info(const std::string& path) {
   return name_file(path, [&] { return info_of(checked_document(document)); });
 }
 
-}  // namespace gradus::train
+}  // namespace gradus::training

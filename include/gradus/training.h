@@ -1,0 +1,5 @@
+// Runs that can stop and go on: checkpoints of everything.
+#pragma once
+
+#include <gradus/training/checkpoint.h>
+#include <gradus/training/checkpoint_manager.h>
