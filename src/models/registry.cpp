@@ -1,9 +1,15 @@
 #include <gradus/models/registry.h>
 
+#include <gradus/models/alexnet.h>
 #include <gradus/models/autoencoder.h>
+#include <gradus/models/dcgan.h>
 #include <gradus/models/gan.h>
 #include <gradus/models/lenet.h>
+#include <gradus/models/mobilenet.h>
 #include <gradus/models/resnet.h>
+#include <gradus/models/resnet_attention.h>
+#include <gradus/models/vgg.h>
+#include <gradus/models/vit.h>
 
 #include <algorithm>
 #include <functional>
@@ -49,13 +55,35 @@ constexpr auto resnet = [](std::int64_t num_classes, bool zero_init_residual) {
   return make({.num_classes = num_classes, .zero_init_residual = zero_init_residual});
 };
 
+template <VGG (*make)(VGGOptions)>
+constexpr auto vgg =
+    [](std::int64_t num_classes, double dropout) { return make({.num_classes = num_classes, .dropout = dropout}); };
+
+template <class Net, class Options>
+constexpr auto classifier = [](std::int64_t num_classes, double dropout) {
+  return Net(Options{.num_classes = num_classes, .dropout = dropout});
+};
+
+template <class Net>
+constexpr auto dcgan = [](std::int64_t noise, std::int64_t features, std::int64_t channels) {
+  return Net({.noise = noise, .features = features, .channels = channels});
+};
+
 using Int = Option<std::int64_t>;
+using Real = Option<double>;
 using Flag = Option<bool>;
 
 const Int kClasses{"num_classes", 1000, "how many classes"};
 const Flag kZeroInit{"zero_init_residual", false, "each branch starts at zero"};
+const Real kDropout{"dropout", 0.5, "probability in the classifier"};
+const Int kNoise{"noise", 100, "numbers that an image is made from"};
+const Int kFeatures{"features", 64, "channels beside the image"};
+const Int kChannels{"channels", 3, "of the image"};
 const Shape kPhoto{3, 224, 224};
 constexpr const char* kResNet = "residual network for photos (He et al., 2016)";
+constexpr const char* kVgg = "3 x 3 convolutions in a row, for photos (Simonyan and Zisserman, 2015)";
+constexpr const char* kVggBn = "the same with batch normalisation";
+constexpr const char* kVit = "vision transformer for photos (Dosovitskiy et al., 2021)";
 
 const std::vector<Entry>& entries() {
   static const std::vector<Entry> all{
@@ -70,6 +98,28 @@ const std::vector<Entry>& entries() {
       entry("resnet50", kResNet, kPhoto, resnet<resnet50>, kClasses, kZeroInit),
       entry("resnet101", kResNet, kPhoto, resnet<resnet101>, kClasses, kZeroInit),
       entry("resnet152", kResNet, kPhoto, resnet<resnet152>, kClasses, kZeroInit),
+      entry(
+          "resnet_attention", "a frozen ResNet-50 with attention over its last map", kPhoto,
+          [](std::int64_t num_classes) { return ResNetAttention(resnet50(), num_classes); },
+          Int{"num_classes", 10, "how many classes"}),
+      entry("alexnet", "for photos (Krizhevsky, 2014)", kPhoto, classifier<AlexNet, AlexNetOptions>, kClasses,
+            kDropout),
+      entry("vgg11", kVgg, kPhoto, vgg<vgg11>, kClasses, kDropout),
+      entry("vgg13", kVgg, kPhoto, vgg<vgg13>, kClasses, kDropout),
+      entry("vgg16", kVgg, kPhoto, vgg<vgg16>, kClasses, kDropout),
+      entry("vgg19", kVgg, kPhoto, vgg<vgg19>, kClasses, kDropout),
+      entry("vgg11_bn", kVggBn, kPhoto, vgg<vgg11_bn>, kClasses, kDropout),
+      entry("vgg13_bn", kVggBn, kPhoto, vgg<vgg13_bn>, kClasses, kDropout),
+      entry("vgg16_bn", kVggBn, kPhoto, vgg<vgg16_bn>, kClasses, kDropout),
+      entry("vgg19_bn", kVggBn, kPhoto, vgg<vgg19_bn>, kClasses, kDropout),
+      entry("mobilenet_v2", "small and fast, for photos (Sandler et al., 2018)", kPhoto,
+            classifier<MobileNetV2, MobileNetV2Options>, kClasses, Real{"dropout", 0.2, kDropout.about}),
+      entry("vit_ti_16", kVit, kPhoto, vit_ti_16, kClasses),
+      entry("vit_b_16", kVit, kPhoto, vit_b_16, kClasses),
+      entry("dcgan_generator", "100 random numbers to 64 x 64 images (Radford et al., 2016)", {100, 1, 1},
+            dcgan<DcganGenerator>, kNoise, kFeatures, kChannels),
+      entry("dcgan_discriminator", "64 x 64 images, real or made (Radford et al., 2016)", {3, 64, 64},
+            dcgan<DcganDiscriminator>, kNoise, kFeatures, kChannels),
   };
   return all;
 }

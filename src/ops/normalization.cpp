@@ -97,9 +97,13 @@ struct Norm final : Op {
     const Tensor gw = sums ? detail::make_empty(w_sizes, g.dtype(), g.device()) : Tensor();
     const Tensor gb = sums ? detail::make_empty(w_sizes, g.dtype(), g.device()) : Tensor();
     if (needs(0) || sums) {
-      cpu::normalize_backward(g.dtype(), n, moments.constant, g.data_ptr(), pointer(in), moments.mean.data_ptr(),
-                              moments.rstd.data_ptr(), pointer(w), to.defined() ? to.data_ptr() : nullptr,
-                              sums ? gw.data_ptr() : nullptr, sums ? gb.data_ptr() : nullptr);
+      const auto kernel = [&] {
+        cpu::normalize_backward(g.dtype(), n, moments.constant, g.data_ptr(), pointer(in), moments.mean.data_ptr(),
+                                moments.rstd.data_ptr(), pointer(w), to.defined() ? to.data_ptr() : nullptr,
+                                sums ? gw.data_ptr() : nullptr, sums ? gb.data_ptr() : nullptr);
+        return to.defined() ? to : gw;
+      };
+      detail::observed(name(), kernel, g, in, w);
     }
     if (needs(0)) gx[0] = to.to(g_given.dtype());
     if (needs(1)) gx[1] = gw.to(w_type);

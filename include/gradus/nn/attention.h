@@ -42,7 +42,7 @@ class MultiheadAttention : public Module {
                                     const AttentionOptions& options = {});
   std::pair<Tensor, Tensor> operator()(const Tensor& query, const Tensor& key, const Tensor& value,
                                        const AttentionOptions& options = {}) {
-    return forward(query, key, value, options);
+    return call([&] { return forward(query, key, value, options); });
   }
 
  private:

@@ -78,7 +78,9 @@ class RNN : public detail::Recurrent {
   RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& options = {});
   // {output, h_n}
   std::pair<Tensor, Tensor> forward(const Tensor& x, const Tensor& h_0);
-  std::pair<Tensor, Tensor> operator()(const Tensor& x, const Tensor& h_0 = Tensor()) { return forward(x, h_0); }
+  std::pair<Tensor, Tensor> operator()(const Tensor& x, const Tensor& h_0 = Tensor()) {
+    return call([&] { return forward(x, h_0); });
+  }
 
  private:
   using Module::forward;
@@ -90,7 +92,9 @@ class LSTM : public detail::Recurrent {
   LSTM(std::int64_t input_size, std::int64_t hidden_size, const LSTMOptions& options = {});
   // {output, {h_n, c_n}}: `auto [y, state] = lstm(x, {h, c});`
   std::pair<Tensor, LSTMState> forward(const Tensor& x, const LSTMState& state);
-  std::pair<Tensor, LSTMState> operator()(const Tensor& x, const LSTMState& state = {}) { return forward(x, state); }
+  std::pair<Tensor, LSTMState> operator()(const Tensor& x, const LSTMState& state = {}) {
+    return call([&] { return forward(x, state); });
+  }
 
  private:
   using Module::forward;
@@ -101,7 +105,9 @@ class GRU : public detail::Recurrent {
  public:
   GRU(std::int64_t input_size, std::int64_t hidden_size, const GRUOptions& options = {});
   std::pair<Tensor, Tensor> forward(const Tensor& x, const Tensor& h_0);
-  std::pair<Tensor, Tensor> operator()(const Tensor& x, const Tensor& h_0 = Tensor()) { return forward(x, h_0); }
+  std::pair<Tensor, Tensor> operator()(const Tensor& x, const Tensor& h_0 = Tensor()) {
+    return call([&] { return forward(x, h_0); });
+  }
 
  private:
   using Module::forward;
@@ -126,7 +132,9 @@ class RNNCell : public Module {
   Tensor forward(const Tensor& x) override { return forward(x, Tensor()); }
   Tensor forward(const Tensor& x, const Tensor& h);
   using Module::operator();
-  Tensor operator()(const Tensor& x, const Tensor& h) { return forward(x, h); }
+  Tensor operator()(const Tensor& x, const Tensor& h) {
+    return call([&] { return forward(x, h); });
+  }
 
  private:
   bool relu_;
@@ -137,7 +145,9 @@ class LSTMCell : public Module {
   Parameter weight_ih, weight_hh, bias_ih, bias_hh;
   LSTMCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& options = {});
   LSTMState forward(const Tensor& x, const LSTMState& state);
-  LSTMState operator()(const Tensor& x, const LSTMState& state = {}) { return forward(x, state); }
+  LSTMState operator()(const Tensor& x, const LSTMState& state = {}) {
+    return call([&] { return forward(x, state); });
+  }
 
  private:
   using Module::forward;
@@ -150,7 +160,9 @@ class GRUCell : public Module {
   Tensor forward(const Tensor& x) override { return forward(x, Tensor()); }
   Tensor forward(const Tensor& x, const Tensor& h);
   using Module::operator();
-  Tensor operator()(const Tensor& x, const Tensor& h) { return forward(x, h); }
+  Tensor operator()(const Tensor& x, const Tensor& h) {
+    return call([&] { return forward(x, h); });
+  }
 };
 
 }  // namespace gradus::nn

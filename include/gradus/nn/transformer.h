@@ -43,7 +43,9 @@ class TransformerEncoderLayer : public Module {
   Tensor forward(const Tensor& src) override { return forward(src, TransformerMasks{}); }
   Tensor forward(const Tensor& src, const TransformerMasks& masks);
   using Module::operator();
-  Tensor operator()(const Tensor& src, const TransformerMasks& masks) { return forward(src, masks); }
+  Tensor operator()(const Tensor& src, const TransformerMasks& masks) {
+    return call([&] { return forward(src, masks); });
+  }
 
  private:
   Tensor attend(const Tensor& x, const TransformerMasks& masks);
@@ -63,7 +65,9 @@ class TransformerEncoder : public Module {
   Tensor forward(const Tensor& src) override { return forward(src, TransformerMasks{}); }
   Tensor forward(const Tensor& src, const TransformerMasks& masks);
   using Module::operator();
-  Tensor operator()(const Tensor& src, const TransformerMasks& masks) { return forward(src, masks); }
+  Tensor operator()(const Tensor& src, const TransformerMasks& masks) {
+    return call([&] { return forward(src, masks); });
+  }
 };
 
 }  // namespace gradus::nn
