@@ -1,7 +1,7 @@
 // Checkpoint files of 1 GiB, beside what the system needs for the same bytes: reading into a network as against reading
 // the file (what cat does), and writing as against writing, syncing and renaming a file (dd conv=fsync, mv).
 //   OMP_NUM_THREADS=1 build/release/bench/gradus_bench --benchmark_filter=Checkpoint
-// The files lie in $TMPDIR, or /tmp.
+// The files lie in $TMPDIR, or /tmp. checkpoints.py runs this beside cat, dd, PyTorch and safetensors.
 #include <benchmark/benchmark.h>
 #include <fcntl.h>
 #include <gradus/gradus.h>
