@@ -141,7 +141,7 @@ def optimizer_lines(cases, limits):
 
 
 def sections(results):
-    lines = []
+    lines, shown = [], None
     for workload, part in results["parts"].items():
         if workload == "deployment":
             lines += ["### Start, size, compile time, memory", "", *where_lines(part), *deployment_lines(part["found"]), ""]
@@ -157,7 +157,9 @@ def sections(results):
             lines += ["**Losses differ:** " + "; ".join(wrong) + ".", ""]
         elif checked:
             lines += ["All sides end their first steps with the same losses.", ""]
-        lines += ["Limits in the same run:", "", *limits_lines(limits), ""]
+        if limits != shown:
+            lines += ["The machine's limits, measured with it:", "", *limits_lines(limits), ""]
+            shown = limits
     return lines
 
 
