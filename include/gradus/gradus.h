@@ -1,6 +1,7 @@
 // Everything.
 #pragma once
 
+#include <gradus/autocast.h>
 #include <gradus/autograd.h>
 #include <gradus/data.h>
 #include <gradus/detect_anomaly.h>

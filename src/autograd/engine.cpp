@@ -6,7 +6,7 @@
 #include <mutex>
 
 #include "autograd/watching.h"
-#include "core/tensor_access.h"
+#include "core/layout.h"
 
 namespace gradus {
 
@@ -112,7 +112,7 @@ void Engine::discover(Node* root) {
 void Engine::accumulate(Tensor& into, Tensor grad) const {
   if (!into.defined()) {
     into = std::move(grad);
-  } else if (!request_.create_graph && into.is_contiguous() && owned_alone(into)) {
+  } else if (!request_.create_graph && owned_alone(into) && (into.is_contiguous() || detail::is_channels_last(into))) {
     into.add_(grad);
   } else {
     into = add(into, grad);
@@ -210,6 +210,10 @@ void Engine::execute(Node* node) {
   for (std::size_t i = 0; i < edges.size(); ++i) {
     if (edges[i].exists()) push(edges[i], edges[i].needed ? std::move(grads[i]) : Tensor());
   }
+}
+
+bool Engine::keeps_result(const Node& node, const detail::Storage* storage) {
+  return node.output_.tensor.defined() && node.output_.tensor.impl()->storage.get() == storage;
 }
 
 std::vector<Tensor> Engine::run(const Request& request) {

@@ -19,6 +19,8 @@ class __attribute__((visibility("hidden"))) Engine {
   };
   // The gradients of request.inputs when capturing (undefined where unused), else empty.
   static std::vector<Tensor> run(const Request& request);
+  // Whether `node` keeps the memory of its result for backward.
+  static bool keeps_result(const Node& node, const detail::Storage* storage);
 
  private:
   explicit Engine(const Request& request);

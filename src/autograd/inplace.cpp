@@ -3,6 +3,7 @@
 #include <gradus/op.h>
 #include <gradus/ops.h>
 
+#include "autograd/restride.h"
 #include "core/tensor_access.h"
 
 namespace gradus::detail {
@@ -59,10 +60,6 @@ struct Restride final : Op {
   void backward(const Tensor& g, Grads gx) override { gx[0] = g; }
 };
 
-Tensor with_strides(const Tensor& x, const Shape& strides) {
-  return x.strides() == strides ? x : apply(Restride(strides), x);
-}
-
 void AsStrided::backward(const Tensor& g, Grads gx) {
   Tensor zero = make_strided(place.base_sizes, place.base_strides, g.dtype());
   zero.fill_(0);
@@ -82,6 +79,10 @@ bool overlaps_itself(const TensorImpl& x) {
 }
 
 }  // namespace
+
+Tensor with_strides(const Tensor& x, const Shape& strides) {
+  return x.strides() == strides ? x : apply(Restride(strides), x);
+}
 
 Ref<Node> current_grad_fn(TensorImpl& impl) {
   if (impl.base && impl.base_generation != impl.base->generation) {

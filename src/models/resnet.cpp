@@ -31,9 +31,7 @@ BasicBlock::BasicBlock(std::int64_t in, std::int64_t channels, std::int64_t stri
 }
 
 Tensor BasicBlock::forward(const Tensor& x) {
-  Tensor y = nn::chain(x, conv1, bn1, relu, conv2, bn2);
-  y += downsample(x);
-  return relu(y);
+  return nn::residual_chain(x, downsample(x), conv1, bn1, relu, conv2, bn2, relu);
 }
 
 Bottleneck::Bottleneck(std::int64_t in, std::int64_t channels, std::int64_t stride, std::int64_t groups,
@@ -58,9 +56,7 @@ Bottleneck::Bottleneck(std::int64_t in, std::int64_t channels, std::int64_t stri
 }
 
 Tensor Bottleneck::forward(const Tensor& x) {
-  Tensor y = nn::chain(x, conv1, bn1, relu, conv2, bn2, relu, conv3, bn3);
-  y += downsample(x);
-  return relu(y);
+  return nn::residual_chain(x, downsample(x), conv1, bn1, relu, conv2, bn2, relu, conv3, bn3, relu);
 }
 
 namespace {

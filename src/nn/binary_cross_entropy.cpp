@@ -1,4 +1,6 @@
 // Binary cross entropy, of probabilities and of logits.
+#include <gradus/autocast.h>
+
 #include <cmath>
 
 #include "nn/loss.h"
@@ -42,6 +44,8 @@ struct BceWithLogits {
 namespace functional {
 
 Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const BceOptions& options) {
+  if (autocasts(kBFloat16, input, target))
+    return binary_cross_entropy(autocast_loss(input), autocast_loss(target), options);
   const char* call = "binary_cross_entropy";
   require_same_sizes(call, input, target);
   if (input.numel() > 0) {
@@ -57,6 +61,8 @@ Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const Bce
 
 Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target,
                                         const BceWithLogitsOptions& options) {
+  if (autocasts(kBFloat16, input, target))
+    return binary_cross_entropy_with_logits(autocast_loss(input), autocast_loss(target), options);
   const char* call = "binary_cross_entropy_with_logits";
   require_same_sizes(call, input, target);
   Tensor losses;

@@ -1,4 +1,5 @@
 // Cross entropy over classes: one fused operation for plain class indices, and the rest from operations.
+#include <gradus/autocast.h>
 #include <gradus/op.h>
 
 #include <cmath>
@@ -169,6 +170,7 @@ void check_reduction(const char* call, Reduction reduction) {
 namespace functional {
 
 Tensor cross_entropy(const Tensor& input, const Tensor& target, const CrossEntropyOptions& options) {
+  if (autocasts(kBFloat16, input)) return cross_entropy(autocast_loss(input), target, options);
   const char* call = "cross_entropy";
   const double smoothing = options.label_smoothing;
   if (!(smoothing >= 0 && smoothing <= 1)) {
@@ -191,6 +193,7 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const CrossEntro
 }
 
 Tensor nll_loss(const Tensor& input, const Tensor& target, const NllOptions& options) {
+  if (autocasts(kBFloat16, input)) return nll_loss(autocast_loss(input), target, options);
   const char* call = "nll_loss";
   check_reduction(call, options.reduction);
   check_indices(call, target);

@@ -3,6 +3,7 @@
 
 #include "nn/initial.h"
 #include "nn/repr.h"
+#include "ops/batch_norm.h"
 
 namespace gradus::nn {
 
@@ -49,11 +50,12 @@ BatchNorm::BatchNorm(const char* type, std::int64_t num_features, const BatchNor
                      std::int64_t least_rank, std::int64_t most_rank)
     : RunningNorm(type, num_features, options), least_rank_(least_rank), most_rank_(most_rank) {}
 
-Tensor BatchNorm::forward(const Tensor& x) {
+Tensor BatchNorm::forward(const Tensor& x, const Tensor& residual, bool relu) {
   check_rank(x, least_rank_, most_rank_);
   const bool tracked = running_mean.defined(), moves = tracked && is_training();
   const double share = momentum() ? *momentum() : moves ? 1 / (num_batches_tracked.item() + 1) : 0;
-  const Tensor y = batch_norm(x, running_mean, running_var, weight, bias, moves || !tracked, share, eps());
+  const Tensor y = ops::batch_norm(x, running_mean, running_var, weight, bias, moves || !tracked, share, eps(),
+                                   {.residual = residual, .relu = relu});
   if (moves) num_batches_tracked.add_(1);
   return y;
 }

@@ -3,7 +3,7 @@
 #include <gradus/ops.h>
 
 #include "autograd/inplace.h"
-#include "core/tensor_access.h"
+#include "core/layout.h"
 #include "kernels/cpu/elementwise.h"
 #include "ops/elementwise.h"
 
@@ -21,9 +21,8 @@ void copy_data(const Tensor& dst, const Tensor& src) {
 
 namespace {
 
-Tensor copied(const Tensor& x, Dtype dtype) {
-  Tensor y = detail::make_empty(x.sizes(), dtype, x.device());
-  cpu::copy(x.sizes(), {y.impl()->data, dtype, y.strides()}, {x.impl()->data, x.dtype(), x.strides()});
+Tensor copied(const Tensor& x, Tensor y) {
+  cpu::copy(x.sizes(), {y.impl()->data, y.dtype(), y.strides()}, {x.impl()->data, x.dtype(), x.strides()});
   return y;
 }
 
@@ -33,14 +32,14 @@ struct To final : Op {
   const char* name() const override { return "to"; }
   Tensor forward(const Tensor& x) {
     from = x.dtype();
-    return copied(x, to);
+    return copied(x, detail::make_like(x, x.sizes(), to));
   }
   void backward(const Tensor& g, Grads gx) override { gx[0] = g.to(from); }
 };
 
 struct Clone final : Op {
   const char* name() const override { return "clone"; }
-  Tensor forward(const Tensor& x) { return copied(x, x.dtype()); }
+  Tensor forward(const Tensor& x) { return copied(x, detail::make_empty(x.sizes(), x.dtype(), x.device())); }
   void backward(const Tensor& g, Grads gx) override { gx[0] = g; }
 };
 

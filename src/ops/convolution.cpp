@@ -1,5 +1,6 @@
 // Convolutions and transposed convolutions in one to three dimensions. A convolution is linear in x and in the weight,
 // and so are its two gradients: the three operations below are each other's gradients, to any order.
+#include <gradus/autocast.h>
 #include <gradus/convolution.h>
 #include <gradus/op.h>
 #include <gradus/ops.h>
@@ -9,6 +10,9 @@
 #include "core/tensor_access.h"
 #include "kernels/convolution.h"
 #include "ops/elementwise.h"
+#include "ops/folded.h"
+#include "ops/layout.h"
+#include "ops/packed_weights.h"
 #include "ops/products.h"
 
 namespace gradus {
@@ -23,6 +27,7 @@ using cpu::Convolution;
 struct Geometry {
   Convolution c;
   Shape x, w, y;
+  Dtype dtype = kFloat32, w_dtype = kFloat32;  // of x and y; of w
 };
 
 Tensor operand(const Tensor& x) { return x.to(compute_type(x.dtype())).contiguous(); }
@@ -37,14 +42,38 @@ Tensor sum_of_channels(const Tensor& g) {
 Tensor backward_data(const Geometry& geometry, const Tensor& g, const Tensor& w);
 Tensor backward_weight(const Geometry& geometry, const Tensor& g, const Tensor& x);
 
+// The weight in the layout of channels-last loops: kept where it needs no gradient, and so rarely changes.
+std::shared_ptr<const cpu::PackedWeights> packed(const Geometry& geometry, const Tensor& weight,
+                                                 const cpu::ConvEpilogue& then) {
+  const bool keep = !weight.requires_grad();
+  if (keep) {
+    const auto kept = kept_weights(weight, {&weight, 1});
+    if (kept && cpu::conv_fits(geometry.dtype, geometry.c, then, *kept->packed)) return kept->packed;
+  }
+  const Tensor w = weight.contiguous();
+  auto made = cpu::conv_pack(geometry.dtype, geometry.c, then, w.dtype(), w.data_ptr());
+  if (keep) keep_weights(weight, {&weight, 1}, {made, Tensor()});
+  return made;
+}
+
 struct Conv final : Op {
   Geometry geometry;
+  Dtype bias_type = kFloat32;
   explicit Conv(const Geometry& g) : geometry(g) {}
   const char* name() const override { return "convolution"; }
   Tensor forward(const Tensor& x, const Tensor& w, const Tensor& bias) {
     if (needs(1)) save(0, x);
     if (needs(0)) save(1, w);
-    const Tensor in = operand(x), weight = operand(w), b = bias.defined() ? operand(bias) : Tensor();
+    if (bias.defined()) bias_type = bias.dtype();
+    const Tensor b = bias.defined() ? operand(bias) : Tensor();
+    if (geometry.c.channels_last) {
+      const Tensor in = to_channels_last(x.to(geometry.dtype));
+      const Tensor y = detail::make_channels_last(geometry.y, geometry.dtype);
+      const cpu::ConvEpilogue then{.bias = b.defined() ? b.data_ptr<float>() : nullptr};
+      cpu::conv_forward(geometry.dtype, geometry.c, in.data_ptr(), *packed(geometry, w, then), then, y.data_ptr());
+      return y;
+    }
+    const Tensor in = operand(x), weight = operand(w);
     const Tensor y = detail::make_empty(geometry.y, in.dtype(), x.device());
     cpu::conv_forward(in.dtype(), geometry.c, in.data_ptr(), weight.data_ptr(), b.defined() ? b.data_ptr() : nullptr,
                       y.data_ptr());
@@ -53,7 +82,7 @@ struct Conv final : Op {
   void backward(const Tensor& g, Grads gx) override {
     if (needs(0)) gx[0] = backward_data(geometry, g, saved(1));
     if (needs(1)) gx[1] = backward_weight(geometry, g, saved(0));
-    if (needs(2)) gx[2] = sum_of_channels(g);
+    if (needs(2)) gx[2] = sum_of_channels(g).to(bias_type);
   }
   std::int64_t multiply_adds(const Tensor&, const Tensor&, const Tensor&, const Tensor&) const {
     return geometry.c.multiplications();
@@ -64,15 +93,22 @@ struct Conv final : Op {
 struct ConvBackwardData final : Op {
   Geometry geometry;
   bool transposed;
+  Dtype bias_type = kFloat32;
   ConvBackwardData(const Geometry& g, bool t) : geometry(g), transposed(t) {}
   const char* name() const override { return transposed ? "conv_transpose" : "convolution_backward_data"; }
   Tensor forward(const Tensor& g, const Tensor& w, const Tensor& bias) {
     if (needs(1)) save(0, g);
     if (needs(0)) save(1, w);
-    const Tensor grad = operand(g), weight = operand(w);
-    Tensor gx = detail::make_empty(geometry.x, grad.dtype(), g.device());
-    cpu::conv_backward_data(grad.dtype(), geometry.c, grad.data_ptr(), weight.data_ptr(), gx.data_ptr());
+    Tensor gx = channels_last(g, w);
+    if (!gx.defined()) {
+      const Tensor grad = operand(g), weight = operand(w);
+      gx = detail::make_empty(geometry.x, grad.dtype(), g.device());
+      Convolution c = geometry.c;
+      c.channels_last = false;
+      cpu::conv_backward_data(grad.dtype(), c, grad.data_ptr(), weight.data_ptr(), gx.data_ptr());
+    }
     if (bias.defined()) {
+      bias_type = bias.dtype();
       Shape beside(std::vector<std::int64_t>(static_cast<std::size_t>(gx.dim()), 1));
       beside[1] = geometry.c.in_channels;
       gx.add_(view(operand(bias), beside));
@@ -82,10 +118,20 @@ struct ConvBackwardData final : Op {
   void backward(const Tensor& gg, Grads gx) override {
     if (needs(0)) gx[0] = apply(Conv(geometry), gg, saved(1), Tensor());
     if (needs(1)) gx[1] = backward_weight(geometry, saved(0), gg);
-    if (needs(2)) gx[2] = sum_of_channels(gg);
+    if (needs(2)) gx[2] = sum_of_channels(gg).to(bias_type);
   }
   std::int64_t multiply_adds(const Tensor&, const Tensor&, const Tensor&, const Tensor&) const {
     return geometry.c.multiplications();
+  }
+
+ private:
+  Tensor channels_last(const Tensor& g, const Tensor& w) const {
+    if (!geometry.c.channels_last) return Tensor();
+    const Tensor grad = to_channels_last(g.to(geometry.dtype)), weight = w.contiguous();
+    const Tensor gx = detail::make_channels_last(geometry.x, geometry.dtype);
+    const bool done = cpu::conv_backward_data(geometry.dtype, geometry.c, grad.data_ptr(), weight.dtype(),
+                                              weight.data_ptr(), gx.data_ptr());
+    return done ? gx : Tensor();
   }
 };
 
@@ -96,10 +142,16 @@ struct ConvBackwardWeight final : Op {
   Tensor forward(const Tensor& g, const Tensor& x) {
     if (needs(1)) save(0, g);
     if (needs(0)) save(1, x);
-    const Tensor grad = operand(g), in = operand(x);
-    const Tensor gw = detail::make_empty(geometry.w, grad.dtype(), g.device());
-    cpu::conv_backward_weight(grad.dtype(), geometry.c, grad.data_ptr(), in.data_ptr(), gw.data_ptr());
-    return gw.to(g.dtype());
+    const Dtype compute = compute_type(geometry.dtype);
+    const Tensor gw = detail::make_empty(geometry.w, compute, g.device());
+    if (geometry.c.channels_last) {
+      const Tensor grad = to_channels_last(g.to(geometry.dtype)), in = to_channels_last(x.to(geometry.dtype));
+      cpu::conv_backward_weight(geometry.dtype, geometry.c, grad.data_ptr(), in.data_ptr(), gw.data_ptr<float>());
+    } else {
+      const Tensor grad = operand(g), in = operand(x);
+      cpu::conv_backward_weight(compute, geometry.c, grad.data_ptr(), in.data_ptr(), gw.data_ptr());
+    }
+    return gw.to(geometry.w_dtype);
   }
   void backward(const Tensor& gg, Grads gx) override {
     if (needs(0)) gx[0] = apply(Conv(geometry), saved(1), gg, Tensor());
@@ -113,6 +165,15 @@ Tensor backward_data(const Geometry& geometry, const Tensor& g, const Tensor& w)
 }
 Tensor backward_weight(const Geometry& geometry, const Tensor& g, const Tensor& x) {
   return apply(ConvBackwardWeight(geometry), g, x);
+}
+
+// Whether to work channels-last: where oneDNN does it well, and where there are enough channels to fill vectors.
+bool chooses_channels_last(const Tensor& x, Dtype dtype, Convolution c, std::int64_t outs) {
+  constexpr std::int64_t kLeast = 32, kLeastOfChannelsLast = 16;
+  if (x.dim() < 4 || dtype == kFloat64) return false;
+  if (outs < (prefers_channels_last(x) ? kLeastOfChannelsLast : kLeast)) return false;
+  c.channels_last = true;
+  return cpu::conv_serves_channels_last(dtype, c);
 }
 
 // --- checks ---
@@ -146,12 +207,16 @@ void check(const char* call, const Tensor& x, const Tensor& weight, const Tensor
                      ", kernel...] for x [N, in, ...], got x " + to_string(x.sizes()) + ", weight " +
                      to_string(weight.sizes()) + " and groups " + std::to_string(groups));
   }
-  check_product_types(call, x, weight);
+  // Weights may be kept in float32 beside bfloat16 images.
+  const auto check_types = [&](const Tensor& w) {
+    if (x.dtype() != kBFloat16 || w.dtype() != kFloat32) check_product_types(call, x, w);
+  };
+  check_types(weight);
   if (!x.is_floating_point()) {
     throw DtypeError(std::string(call) + ": needs floating-point tensors, got " + to_string(x.dtype()));
   }
   if (!bias.defined()) return;
-  check_product_types(call, x, bias);
+  check_types(bias);
   if (bias.sizes() != Shape{outs}) {
     throw ShapeError(std::string(call) + ": need bias [" + std::to_string(outs) + "] for weight " +
                      to_string(weight.sizes()) + " and groups " + std::to_string(groups) + ", got " +
@@ -184,8 +249,9 @@ std::size_t place(int i) {
 }
 
 template <int N>
-Tensor conv(const char* call, const Tensor& x, const Tensor& weight, const Tensor& bias, const Spatial<N>& stride,
-            const ConvPadding<N>& padding, const Spatial<N>& dilation, std::int64_t groups) {
+Geometry geometry_of(const char* call, const Tensor& x, const Tensor& weight, const Tensor& bias,
+                     const Spatial<N>& stride, const ConvPadding<N>& padding, const Spatial<N>& dilation,
+                     std::int64_t groups) {
   check_ranks<N>(call, x, weight, groups);
   check<N>(call, x, weight, bias, groups, 1, weight.sizes()[0]);
   check_at_least(call, "stride", stride, 1);
@@ -195,7 +261,12 @@ Tensor conv(const char* call, const Tensor& x, const Tensor& weight, const Tenso
     throw ValueError(std::string(call) + ": padding 'same' needs stride 1, got " + list(stride));
   }
   const Tensor batch = x.dim() == N + 1 ? unsqueeze(x, 0) : x;
-  Geometry geometry{.c = {}, .x = batch.sizes(), .w = weight.sizes(), .y = batch.sizes()};
+  Geometry geometry{.c = {},
+                    .x = batch.sizes(),
+                    .w = weight.sizes(),
+                    .y = batch.sizes(),
+                    .dtype = x.dtype(),
+                    .w_dtype = weight.dtype()};
   Convolution& c = geometry.c;
   c.batch = batch.sizes()[0];
   c.groups = groups;
@@ -219,14 +290,24 @@ Tensor conv(const char* call, const Tensor& x, const Tensor& weight, const Tenso
     geometry.y[2 + i] = c.out[d] = room / stride[i] + 1;
   }
   check_sizes(call, geometry.y);
-  const Tensor y = apply(Conv(geometry), batch, weight, bias);
-  return x.dim() == N + 1 ? squeeze(y, 0) : y;
+  c.channels_last = N >= 2 && x.dim() == N + 2 && chooses_channels_last(batch, x.dtype(), c, c.out_channels);
+  return geometry;
 }
 
 template <int N>
-Tensor transposed(const char* call, const Tensor& x, const Tensor& weight, const Tensor& bias, const Spatial<N>& stride,
-                  const Spatial<N>& padding, const Spatial<N>& output_padding, std::int64_t groups,
-                  const Spatial<N>& dilation) {
+Tensor conv(const char* call, const Tensor& x_given, const Tensor& weight, const Tensor& bias, const Spatial<N>& stride,
+            const ConvPadding<N>& padding, const Spatial<N>& dilation, std::int64_t groups) {
+  const Tensor x = autocast(x_given);
+  const Geometry geometry = geometry_of<N>(call, x, weight, bias, stride, padding, dilation, groups);
+  if (x.dim() == N + 2) return apply(Conv(geometry), x, weight, bias);
+  return squeeze(apply(Conv(geometry), unsqueeze(x, 0), weight, bias), 0);
+}
+
+template <int N>
+Tensor transposed(const char* call, const Tensor& x_given, const Tensor& weight, const Tensor& bias,
+                  const Spatial<N>& stride, const Spatial<N>& padding, const Spatial<N>& output_padding,
+                  std::int64_t groups, const Spatial<N>& dilation) {
+  const Tensor x = autocast(x_given);
   check_ranks<N>(call, x, weight, groups);
   check<N>(call, x, weight, bias, groups, 0, weight.sizes()[1] * groups);
   check_at_least(call, "stride", stride, 1);
@@ -234,7 +315,12 @@ Tensor transposed(const char* call, const Tensor& x, const Tensor& weight, const
   check_at_least(call, "padding", padding, 0);
   check_at_least(call, "output_padding", output_padding, 0);
   const Tensor batch = x.dim() == N + 1 ? unsqueeze(x, 0) : x;
-  Geometry geometry{.c = {}, .x = batch.sizes(), .w = weight.sizes(), .y = batch.sizes()};
+  Geometry geometry{.c = {},
+                    .x = batch.sizes(),
+                    .w = weight.sizes(),
+                    .y = batch.sizes(),
+                    .dtype = x.dtype(),
+                    .w_dtype = weight.dtype()};
   Convolution& c = geometry.c;
   c.batch = batch.sizes()[0];
   c.groups = groups;
@@ -259,11 +345,45 @@ Tensor transposed(const char* call, const Tensor& x, const Tensor& weight, const
     }
   }
   check_sizes(call, geometry.x);
+  c.channels_last = N >= 2 && x.dim() == N + 2 && chooses_channels_last(batch, x.dtype(), c, c.in_channels);
   const Tensor y = apply(ConvBackwardData(geometry, true), batch, weight, bias);
   return x.dim() == N + 1 ? squeeze(y, 0) : y;
 }
 
 }  // namespace
+
+Tensor ops::folded_conv2d(const Tensor& x_given, const Tensor& weight, const Tensor& bias, const Spatial<2>& stride,
+                          const ConvPadding<2>& padding, const Spatial<2>& dilation, std::int64_t groups,
+                          const FoldedNorm& norm, const After& after) {
+  const NoGrad guard;
+  const Tensor x = autocast(x_given);
+  const Geometry geometry = geometry_of<2>("conv2d", x, weight, bias, stride, padding, dilation, groups);
+  const Tensor& r = after.residual;
+  if (!geometry.c.channels_last || (r.defined() && (r.sizes() != geometry.y || r.dtype() != geometry.dtype))) return {};
+  const Tensor in = to_channels_last(x), added = r.defined() ? to_channels_last(r) : Tensor();
+  cpu::ConvEpilogue then{.bias = nullptr, .residual = r.defined() ? added.data_ptr() : nullptr, .relu = after.relu};
+  const Tensor sources[] = {weight, bias, norm.mean, norm.var, norm.weight, norm.bias};
+  auto kept = kept_weights(weight, sources);
+  const float some = 0;
+  then.bias = kept ? kept->bias.data_ptr<float>() : &some;
+  if (!kept || !cpu::conv_fits(geometry.dtype, geometry.c, then, *kept->packed)) {
+    Tensor scale = rsqrt(norm.var.to(kFloat32) + norm.eps);
+    if (norm.weight.defined()) scale = scale * norm.weight.to(kFloat32);
+    Tensor shift = -norm.mean.to(kFloat32);
+    if (bias.defined()) shift = shift + bias.to(kFloat32);
+    shift = shift * scale;
+    if (norm.bias.defined()) shift = shift + norm.bias.to(kFloat32);
+    const Tensor folded = (weight.to(kFloat32) * reshape(scale, {-1, 1, 1, 1})).contiguous();
+    KeptWeights made{cpu::conv_pack(geometry.dtype, geometry.c, then, kFloat32, folded.data_ptr()), shift.contiguous()};
+    kept = std::make_shared<const KeptWeights>(made);
+    if (made.packed == nullptr) return {};
+    keep_weights(weight, sources, std::move(made));
+    then.bias = kept->bias.data_ptr<float>();
+  }
+  const Tensor y = detail::make_channels_last(geometry.y, geometry.dtype);
+  cpu::conv_forward(geometry.dtype, geometry.c, in.data_ptr(), *kept->packed, then, y.data_ptr());
+  return y;
+}
 
 Tensor conv1d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Spatial<1>& stride,
               const ConvPadding<1>& padding, const Spatial<1>& dilation, std::int64_t groups) {

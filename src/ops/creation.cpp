@@ -189,7 +189,8 @@ void throw_ragged_rows(std::size_t row, std::size_t expected, std::size_t got) {
 
 template <class T>
 std::vector<T> Tensor::to_vector() const {
-  const Tensor x = detach().to(DtypeOf<T>::value).contiguous();
+  checked();
+  const Tensor x = detail::make_alias(*this).to(DtypeOf<T>::value).contiguous();
   const T* p = static_cast<const T*>(x.data_ptr());
   return numel() ? std::vector<T>(p, p + numel()) : std::vector<T>();
 }

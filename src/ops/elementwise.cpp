@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/layout.h"
+
 namespace gradus::ops {
 
 namespace {
@@ -41,6 +43,13 @@ bool is_plain(const Tensor& x, Dtype dtype, const Shape& sizes) {
   return impl.contiguous && impl.dtype == dtype && impl.sizes == sizes;
 }
 
+// Laid out as the first operand of the result's sizes.
+Tensor make_result(std::span<const Tensor* const> xs, const Shape& sizes, Dtype dtype) {
+  for (const Tensor* x : xs)
+    if (x->sizes() == sizes) return detail::make_like(*x, sizes, dtype);
+  return detail::make_empty(sizes, dtype, xs[0]->device());
+}
+
 }  // namespace
 
 Tensor run_elementwise(const char* name, cpu::Loop loop, const void* formula, std::span<const Tensor* const> ins,
@@ -74,7 +83,7 @@ Tensor run_elementwise(const char* name, cpu::Loop loop, const void* formula, st
     throw ShapeError(std::string(name) + ": an in-place result must keep the tensor's sizes " +
                      to_string(into.sizes()) + ", got " + to_string(sizes));
   }
-  Tensor y = into.defined() ? into : detail::make_empty(sizes, result, first.device());
+  Tensor y = into.defined() ? into : make_result({xs.data(), count}, sizes, result);
   std::array<cpu::Operand, cpu::kMaxOperands> operands;
   for (std::size_t i = 0; i < count; ++i) operands[i] = operand(*xs[i], sizes);
   cpu::elementwise(sizes, operand(y, sizes), {operands.data(), count}, compute, result == kBool ? result : compute,

@@ -70,7 +70,7 @@ struct Scatter final : Op {
       return y;
     }
     const Dtype sum = sum_type(x.dtype());
-    const Tensor y = x.dtype() == sum ? x.clone() : x.to(sum), values = src.to(sum);
+    const Tensor y = x.dtype() == sum ? x.clone() : x.to(sum).contiguous(), values = src.to(sum);
     cpu::scatter_add(sum, y.data_ptr(), places(index, dim, y, values), values.data_ptr());
     return y.to(x.dtype());
   }

@@ -1,4 +1,5 @@
 // linear and bilinear.
+#include <gradus/autocast.h>
 #include <gradus/op.h>
 #include <gradus/ops.h>
 
@@ -53,6 +54,7 @@ struct Linear final : Op {
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  if (autocasts(kFloat32, x, weight, bias)) return linear(autocast(x), autocast(weight), autocast(bias));
   const bool vector = weight.dim() == 1;
   if (x.dim() < 1 || (weight.dim() != 2 && !vector) || x.sizes().back() != weight.sizes().back()) {
     throw ShapeError("linear: need x [..., in] and weight [out, in], got " + to_string(x.sizes()) + " and " +

@@ -7,7 +7,9 @@
 
 #include "core/tensor_access.h"
 #include "kernels/cpu/normalization.h"
+#include "ops/batch_norm.h"
 #include "ops/elementwise.h"
+#include "ops/layout.h"
 
 namespace gradus {
 
@@ -20,20 +22,20 @@ using cpu::Normalization;
 Tensor operand(const Tensor& x) { return x.to(compute_type(x.dtype())).contiguous(); }
 const void* pointer(const Tensor& x) { return x.defined() ? x.data_ptr() : nullptr; }
 
-// The moments an operation used, shared with whoever called it.
-struct Moments {
-  Tensor mean, var, rstd;  // [moments], in the type computed in
-  bool constant = false;   // given, not taken from x
+// To be taken from x.
+Moments own_moments(const Normalization& n, Dtype dtype) {
+  return {
+      .mean = detail::make_empty({n.moments()}, dtype), .var = detail::make_empty({n.moments()}, dtype), .rstd = {}};
+}
 
-  Moments(const Normalization& n, Dtype dtype)
-      : mean(detail::make_empty({n.moments()}, dtype)), var(detail::make_empty({n.moments()}, dtype)) {}
-  // Copies: running statistics move on while a graph waits for its backward.
-  Moments(const Tensor& given_mean, const Tensor& given_var, Dtype dtype, double eps) : constant(true) {
-    const NoGrad guard;
-    mean = given_mean.detach().to(dtype).contiguous().clone();
-    rstd = rsqrt(given_var.detach().to(dtype) + eps);
-  }
-};
+// Copies: running statistics move on while a graph waits for its backward.
+Moments given_moments(const Tensor& mean, const Tensor& var, Dtype dtype, double eps) {
+  const NoGrad guard;
+  return {.mean = mean.detach().to(dtype).contiguous().clone(),
+          .var = {},
+          .rstd = rsqrt(var.detach().to(dtype) + eps),
+          .constant = true};
+}
 
 struct Norm final : Op {
   const char* call;
@@ -205,9 +207,21 @@ void move_running(const Normalization& n, const Moments& m, const Tensor& mean, 
   move(var, of_channels(m.var) * (count / (count - 1)), momentum);
 }
 
+Tensor normalized(const char* call, const Normalization& n, double eps, const Moments& moments, const Tensor& x,
+                  const Tensor& weight, const Tensor& bias, const After& after) {
+  const bool rows = n.over_batch && n.numel() > 0 && x.dtype() != kFloat64 && prefers_channels_last(x);
+  const Tensor& r = after.residual;
+  if (rows && (!r.defined() || (r.sizes() == x.sizes() && r.dtype() == x.dtype()))) {
+    return rows_norm(call, eps, moments, x, weight, bias, after);
+  }
+  Tensor y = apply(Norm(call, n, eps, moments), x, weight, bias);
+  if (r.defined()) y = y + r;
+  return after.relu ? relu(y) : y;
+}
+
 Tensor with_running(const char* call, const Normalization& n, const Tensor& x, const Tensor& running_mean,
                     const Tensor& running_var, const Tensor& weight, const Tensor& bias, bool own, double momentum,
-                    double eps) {
+                    double eps, const After& after = {}) {
   check_running(call, x, running_mean, running_var);
   check_weights(call, "weight", weight, x, {x.sizes()[1]});
   check_weights(call, "bias", bias, x, {x.sizes()[1]});
@@ -219,11 +233,11 @@ Tensor with_running(const char* call, const Normalization& n, const Tensor& x, c
     }
     Normalization over = n;
     over.over_batch = true;
-    return apply(Norm(call, over, eps, Moments(running_mean, running_var, compute, eps)), x, weight, bias);
+    return normalized(call, over, eps, given_moments(running_mean, running_var, compute, eps), x, weight, bias, after);
   }
   check_several(call, n, x);
-  const Moments moments(n, compute);
-  const Tensor y = apply(Norm(call, n, eps, moments), x, weight, bias);
+  const Moments moments = own_moments(n, compute);
+  const Tensor y = normalized(call, n, eps, moments, x, weight, bias, after);
   if (running_mean.defined() && n.numel() > 0) move_running(n, moments, running_mean, running_var, momentum);
   return y;
 }
@@ -237,11 +251,16 @@ Normalization of_channels(const Tensor& x, bool over_batch) {
 
 }  // namespace
 
-Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
-                  const Tensor& bias, bool training, double momentum, double eps) {
+Tensor ops::batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
+                       const Tensor& bias, bool training, double momentum, double eps, const After& after) {
   check_input("batch_norm", x, 2, eps);
   return with_running("batch_norm", of_channels(x, true), x, running_mean, running_var, weight, bias, training,
-                      momentum, eps);
+                      momentum, eps, after);
+}
+
+Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
+                  const Tensor& bias, bool training, double momentum, double eps) {
+  return ops::batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps, {});
 }
 
 Tensor instance_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
@@ -268,7 +287,7 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
   }
   check_weights("layer_norm", "weight", weight, x, normalized_shape);
   check_weights("layer_norm", "bias", bias, x, normalized_shape);
-  return apply(Norm("layer_norm", n, eps, Moments(n, compute_type(x.dtype()))), x, weight, bias);
+  return apply(Norm("layer_norm", n, eps, own_moments(n, compute_type(x.dtype()))), x, weight, bias);
 }
 
 Tensor group_norm(const Tensor& x, std::int64_t num_groups, const Tensor& weight, const Tensor& bias, double eps) {
@@ -284,7 +303,7 @@ Tensor group_norm(const Tensor& x, std::int64_t num_groups, const Tensor& weight
   check_weights("group_norm", "weight", weight, x, {channels});
   check_weights("group_norm", "bias", bias, x, {channels});
   if (n.batch == 1) check_several("group_norm", n, x);
-  return apply(Norm("group_norm", n, eps, Moments(n, compute_type(x.dtype()))), x, weight, bias);
+  return apply(Norm("group_norm", n, eps, own_moments(n, compute_type(x.dtype()))), x, weight, bias);
 }
 
 }  // namespace gradus

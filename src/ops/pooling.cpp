@@ -9,7 +9,9 @@
 
 #include "core/tensor_access.h"
 #include "kernels/cpu/pooling.h"
+#include "kernels/cpu/pooling_rows.h"
 #include "ops/elementwise.h"
+#include "ops/layout.h"
 
 namespace gradus {
 
@@ -22,11 +24,29 @@ using cpu::Window;
 
 Tensor operand(const Tensor& x) { return x.to(compute_type(x.dtype())).contiguous(); }
 
-// What a pooling of maxima found: [planes, out] positions in [0, in_size).
+// Whether x is taken with its channels last, as it lies. Without a batch, the second size is none of channels.
+bool by_rows(const Tensor& x, const Pooling& p) {
+  return x.dtype() != kFloat64 && prefers_channels_last(x) && p.planes == x.sizes()[0] * x.sizes()[1] &&
+         p.in_size() <= std::numeric_limits<std::int32_t>::max();
+}
+
+// Of the same pooling, a sample with all its channels as one plane.
+Pooling of_samples(Pooling p, std::int64_t channels) {
+  p.planes /= std::max<std::int64_t>(1, channels);
+  return p;
+}
+
+// What a pooling of maxima found: [planes, out] positions in [0, in_size), or [N, out, channels] where channels are
+// last (0: they are not).
 struct Places {
   Tensor places;
   Shape in, out;
   std::int64_t planes, in_size, out_size;
+  std::int64_t channels = 0;
+
+  Tensor result(const Shape& sizes, Dtype dtype) const {
+    return channels > 0 ? detail::make_channels_last(sizes, dtype) : detail::make_empty(sizes, dtype);
+  }
 };
 
 Tensor put(const Places& where, const Tensor& g);
@@ -36,6 +56,12 @@ struct Pick final : Op {
   explicit Pick(Places w) : where(std::move(w)) {}
   const char* name() const override { return "max_pool_pick"; }
   Tensor forward(const Tensor& x_given) {
+    if (where.channels > 0) {
+      const Tensor x = to_channels_last(x_given), y = where.result(where.out, x.dtype());
+      cpu::pool_pick_rows(x.dtype(), where.planes, where.in_size, where.out_size, where.channels, x.data_ptr(),
+                          where.places.data_ptr<std::int64_t>(), y.data_ptr());
+      return y;
+    }
     const Tensor x = operand(x_given);
     const Tensor y = detail::make_empty(where.out, x.dtype(), x.device());
     cpu::pool_pick(x.dtype(), where.planes, where.in_size, where.out_size, x.data_ptr(),
@@ -50,6 +76,12 @@ struct Put final : Op {
   explicit Put(Places w) : where(std::move(w)) {}
   const char* name() const override { return "max_pool_backward"; }
   Tensor forward(const Tensor& g_given) {
+    if (where.channels > 0) {
+      const Tensor g = to_channels_last(g_given), gx = where.result(where.in, g.dtype());
+      cpu::pool_put_rows(g.dtype(), where.planes, where.in_size, where.out_size, where.channels, g.data_ptr(),
+                         where.places.data_ptr<std::int64_t>(), gx.data_ptr());
+      return gx;
+    }
     const Tensor g = operand(g_given);
     const Tensor gx = detail::make_empty(where.in, g.dtype(), g.device());
     cpu::pool_put(g.dtype(), where.planes, where.in_size, where.out_size, g.data_ptr(),
@@ -79,6 +111,15 @@ struct MaxPool final : Op {
       : pooling(std::move(p)), where{Tensor(), in, out, pooling.planes, pooling.in_size(), pooling.out_size()} {}
   const char* name() const override { return "max_pool"; }
   Tensor forward(const Tensor& x_given) {
+    if (by_rows(x_given, pooling)) {
+      where.channels = x_given.sizes()[1];
+      where.planes /= where.channels;
+      const Tensor y = where.result(where.out, x_given.dtype());
+      where.places = detail::make_empty({y.numel()}, kInt64);
+      cpu::max_pool_rows(x_given.dtype(), of_samples(pooling, where.channels), where.channels, x_given.data_ptr(),
+                         y.data_ptr(), where.places.data_ptr<std::int64_t>());
+      return y;
+    }
     const Tensor x = operand(x_given);
     const Tensor y = detail::make_empty(where.out, x.dtype(), x.device());
     where.places = detail::make_empty(where.out, kInt64, x.device());
@@ -93,15 +134,29 @@ struct AvgPool final : Op {
   Pooling pooling;
   Shape in, out;
   bool backwards;
+  bool rows = false;
   AvgPool(Pooling p, const Shape& i, const Shape& o, bool b) : pooling(std::move(p)), in(i), out(o), backwards(b) {}
   const char* name() const override { return backwards ? "avg_pool_backward" : "avg_pool"; }
   Tensor forward(const Tensor& x_given) {
+    rows = rows || by_rows(x_given, pooling);
+    if (rows) {
+      const Tensor x = to_channels_last(x_given);
+      const Tensor y = detail::make_channels_last(backwards ? in : out, x.dtype());
+      const std::int64_t channels = x.sizes()[1];
+      (backwards ? cpu::avg_pool_rows_backward : cpu::avg_pool_rows)(x.dtype(), of_samples(pooling, channels), channels,
+                                                                     x.data_ptr(), y.data_ptr());
+      return y;
+    }
     const Tensor x = operand(x_given);
     const Tensor y = detail::make_empty(backwards ? in : out, x.dtype(), x.device());
     (backwards ? cpu::avg_pool_backward : cpu::avg_pool)(x.dtype(), pooling, x.data_ptr(), y.data_ptr());
     return y.to(x_given.dtype());
   }
-  void backward(const Tensor& g, Grads gx) override { gx[0] = apply(AvgPool(pooling, in, out, !backwards), g); }
+  void backward(const Tensor& g, Grads gx) override {
+    AvgPool other(pooling, in, out, !backwards);
+    other.rows = rows;
+    gx[0] = apply(std::move(other), g);
+  }
   std::int64_t flops(const Tensor&, const Tensor&) const { return window_elements(pooling); }
 };
 

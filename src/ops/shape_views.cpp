@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "autograd/engine.h"
 #include "core/tensor_access.h"
 
 namespace gradus {
@@ -151,6 +152,22 @@ Shape inferred(const char* call, const Tensor& x, const Shape& wanted) {
   return sizes;
 }
 
+// Lays x out row-major, in memory of its own, where no other handle sees the present one: the layout was the library's
+// choice then. What is kept of it for backward stays as it is.
+bool lay_out(const Tensor& x) {
+  detail::TensorImpl& impl = *x.impl();
+  const bool kept = impl.grad_fn && Engine::keeps_result(*impl.grad_fn, impl.storage.get());
+  if (impl.base || impl.storage->use_count() != (kept ? 2u : 1u)) return false;
+  const NoGrad guard;
+  const Tensor y = x.contiguous();
+  y.impl()->storage->version.store(x.version(), std::memory_order_relaxed);
+  impl.storage = y.impl()->storage;
+  impl.data = y.impl()->data;
+  impl.strides = y.strides();
+  impl.contiguous = true;
+  return true;
+}
+
 }  // namespace
 
 Tensor alias(const Tensor& x) { return apply(Alias{}, x); }
@@ -158,7 +175,7 @@ Tensor alias(const Tensor& x) { return apply(Alias{}, x); }
 Tensor view(const Tensor& x, const Shape& sizes) {
   const Shape target = inferred("view", x, sizes);
   Shape strides;
-  if (!view_strides(x, target, strides)) {
+  if (!view_strides(x, target, strides) && !(lay_out(x) && view_strides(x, target, strides))) {
     throw ShapeError("view: sizes " + to_string(x.sizes()) + " with strides " + to_string(x.strides()) +
                      " cannot be seen as " + to_string(sizes) + " without a copy; use reshape");
   }

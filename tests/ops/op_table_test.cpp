@@ -14,11 +14,15 @@
 namespace gradus::test {
 namespace {
 
-enum class Layout { contiguous, transposed, broadcast };
-constexpr Layout kLayouts[] = {Layout::contiguous, Layout::transposed, Layout::broadcast};
+enum class Layout { contiguous, transposed, broadcast, channels_last };
+constexpr Layout kLayouts[] = {Layout::contiguous, Layout::transposed, Layout::broadcast, Layout::channels_last};
 const char* name_of(Layout layout) {
-  return layout == Layout::contiguous ? "contiguous" : layout == Layout::transposed ? "transposed" : "broadcast";
+  constexpr const char* names[] = {"contiguous", "transposed", "broadcast", "channels-last"};
+  return names[static_cast<std::size_t>(layout)];
 }
+
+// [N, C, spatial...]
+bool has_channels(const Shape& sizes) { return sizes.rank() == 4 || sizes.rank() == 5; }
 
 const Domain& domain_of(const Row& row, std::size_t input) {
   return row.domains[std::min(input, row.domains.size() - 1)];
@@ -51,18 +55,27 @@ Shape stored_sizes(Shape sizes, Layout layout) {
   const int rank = sizes.rank();
   if (layout == Layout::transposed && rank >= 2) std::swap(sizes[rank - 1], sizes[rank - 2]);
   if (layout == Layout::broadcast && rank >= 1 && sizes[0] > 0) sizes[0] = 1;
+  if (layout == Layout::channels_last && has_channels(sizes)) {
+    const std::int64_t channels = sizes[1];
+    sizes.erase(1);
+    sizes.push_back(channels);
+  }
   return sizes;
 }
 
 Tensor laid_out(const Tensor& stored, const Shape& sizes, Layout layout) {
   if (layout == Layout::transposed && sizes.rank() >= 2) return stored.transpose(-1, -2);
   if (layout == Layout::broadcast && sizes.rank() >= 1) return stored.expand(sizes);
+  if (layout == Layout::channels_last && has_channels(sizes)) {
+    return stored.permute(sizes.rank() == 4 ? Shape{0, 3, 1, 2} : Shape{0, 4, 1, 2, 3});
+  }
   return stored;
 }
 
 bool layout_applies(const Row& row, const Sizes& sizes, Layout layout) {
   if (layout == Layout::contiguous) return true;
   if (layout == Layout::broadcast && !row.broadcasts) return false;
+  if (layout == Layout::channels_last) return std::any_of(sizes.begin(), sizes.end(), has_channels);
   for (const Shape& s : sizes)
     if (!(stored_sizes(s, layout) == s) || (layout == Layout::transposed && s.rank() >= 2)) return true;
   return false;
@@ -162,7 +175,7 @@ struct RestoreIsa {
   ~RestoreIsa() { cpu::set_isa(previous); }
 };
 
-enum class Access { contiguous, misaligned, strided, broadcast };
+enum class Access { contiguous, misaligned, strided, broadcast, channels_last };
 
 // A tensor of the given values in the given kind of memory.
 Tensor placed(const std::vector<double>& values, const Shape& sizes, Dtype dtype, Access access) {
@@ -178,6 +191,10 @@ Tensor placed(const std::vector<double>& values, const Shape& sizes, Dtype dtype
     wide.push_back(3);
     Tensor y = zeros(wide, {.dtype = dtype}).select(-1, 1);
     return y.copy_(x);
+  }
+  if (access == Access::channels_last && has_channels(sizes)) {
+    return laid_out(empty(stored_sizes(sizes, Layout::channels_last), {.dtype = dtype}), sizes, Layout::channels_last)
+        .copy_(x);
   }
   if (access == Access::broadcast && sizes.rank() >= 1 && sizes[0] > 0) return x.narrow(0, 0, 1).expand(sizes);
   return x;
@@ -224,8 +241,10 @@ TEST_P(OpTable, EveryInstructionSetGivesTheSame) {
     all = row().cases;
   }
   for (const Sizes& sizes : all) {
-    for (Access access : {Access::contiguous, Access::misaligned, Access::strided, Access::broadcast}) {
+    for (Access access :
+         {Access::contiguous, Access::misaligned, Access::strided, Access::broadcast, Access::channels_last}) {
       if (access == Access::broadcast && !row().broadcasts) continue;
+      if (access == Access::channels_last && std::none_of(sizes.begin(), sizes.end(), has_channels)) continue;
       for (Dtype dtype : {kFloat32, kFloat64}) {
         SCOPED_TRACE(described(sizes, Layout::contiguous) + ", access " + std::to_string(static_cast<int>(access)) +
                      ", " + to_string(dtype));

@@ -1,4 +1,7 @@
-// Modules one after the other.
+// Modules one after the other. What a network says as a chain can be run as one: a batch normalisation and the ReLU
+// behind it take one pass over memory, and where a convolution before them is frozen or in evaluation, all three do,
+// with the normalisation folded into weights that are kept until one of them changes. The results are those of the
+// modules by themselves, up to the rounding of a folded weight.
 #pragma once
 
 #include <span>
@@ -15,6 +18,16 @@ template <std::derived_from<Module>... M>
 Tensor chain(const Tensor& x, M&... modules) {
   Module* const list[] = {&modules...};
   return chain(x, std::span<Module* const>(list));
+}
+
+// A residual block: `shortcut` is added to what the last module takes.
+Tensor residual_chain(const Tensor& x, const Tensor& shortcut, std::span<Module* const> modules);
+
+//   return nn::residual_chain(x, downsample(x), conv1, bn1, relu, conv2, bn2, relu);
+template <std::derived_from<Module>... M>
+requires(sizeof...(M) > 0) Tensor residual_chain(const Tensor& x, const Tensor& shortcut, M&... modules) {
+  Module* const list[] = {&modules...};
+  return residual_chain(x, shortcut, std::span<Module* const>(list));
 }
 
 }  // namespace gradus::nn

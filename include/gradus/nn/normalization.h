@@ -48,7 +48,9 @@ class RunningNorm : public Module {
 // them. In evaluation, and so when frozen, by the running statistics, which stand still; without any, by x's moments.
 class BatchNorm : public RunningNorm {
  public:
-  Tensor forward(const Tensor& x) override;
+  Tensor forward(const Tensor& x) override { return forward(x, Tensor(), false); }
+  // relu(forward(x) + residual), in fewer passes over memory; an undefined residual adds nothing.
+  Tensor forward(const Tensor& x, const Tensor& residual, bool relu);
 
  protected:
   BatchNorm(const char* type, std::int64_t num_features, const BatchNormOptions& options, std::int64_t least_rank,

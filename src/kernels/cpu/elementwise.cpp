@@ -96,6 +96,22 @@ Converter converter(Dtype src, Dtype dst) {
   return nullptr;
 }
 
+// The dimensions in the order in which they follow each other in the memory of the result, innermost last.
+struct Order {
+  std::array<int, kMaxRank> dims;
+  int rank = 0;
+
+  Order(const Shape& shape, const Shape& strides) {
+    for (int i = 0; i < shape.rank(); ++i) {
+      if (shape[i] == 1) continue;
+      int j = rank++;
+      for (; j > 0 && strides[dims[static_cast<std::size_t>(j - 1)]] < strides[i]; --j)
+        dims[static_cast<std::size_t>(j)] = dims[static_cast<std::size_t>(j - 1)];
+      dims[static_cast<std::size_t>(j)] = i;
+    }
+  }
+};
+
 // An operand with its dimensions merged as far as its own strides allow, innermost last.
 struct Walk {
   std::byte* data = nullptr;
@@ -103,11 +119,11 @@ struct Walk {
   int rank = 0;
   std::array<std::int64_t, kMaxRank> sizes, strides;
 
-  void set(const Shape& shape, const Operand& operand) {
+  void set(const Order& order, const Shape& shape, const Operand& operand) {
     data = static_cast<std::byte*>(operand.data);
     width = element_size(operand.dtype);
-    for (int i = 0; i < shape.rank(); ++i) {
-      if (shape[i] == 1) continue;
+    for (int k = 0; k < order.rank; ++k) {
+      const int i = order.dims[static_cast<std::size_t>(k)];
       const std::int64_t stride = operand.strides[i];
       if (rank > 0 && strides[static_cast<std::size_t>(rank - 1)] == stride * shape[i]) {
         sizes[static_cast<std::size_t>(rank - 1)] *= shape[i];
@@ -176,15 +192,16 @@ void elementwise(const Shape& sizes, const Operand& out, std::span<const Operand
   const std::int64_t numel = sizes.numel();
   if (numel == 0) return;
   const int count = static_cast<int>(ins.size());
+  const Order order(sizes, out.strides);
   Walk to;
-  to.set(sizes, out);
+  to.set(order, sizes, out);
   const bool direct_out = to.contiguous() && out.dtype == result;
   std::array<Walk, kMaxOperands> from;
   std::array<bool, kMaxOperands> direct{};
   bool all_direct = direct_out;
   for (int i = 0; i < count; ++i) {
     const auto k = static_cast<std::size_t>(i);
-    from[k].set(sizes, ins[k]);
+    from[k].set(order, sizes, ins[k]);
     direct[k] = from[k].contiguous() && ins[k].dtype == compute;
     all_direct = all_direct && direct[k];
   }
@@ -232,8 +249,9 @@ void copy(const Shape& sizes, const Operand& dst, const Operand& src) {
   const std::int64_t numel = sizes.numel();
   if (numel == 0) return;
   Walk to, from;
-  to.set(sizes, dst);
-  from.set(sizes, src);
+  const Order order(sizes, dst.strides);
+  to.set(order, sizes, dst);
+  from.set(order, sizes, src);
   const Converter convert = converter(src.dtype, dst.dtype);
   core::parallel_for(
       numel, kGrain,

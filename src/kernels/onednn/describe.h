@@ -19,6 +19,7 @@ typename Primitive::primitive_desc describe_backward(const dnnl::engine& engine,
                                                      const Forward& forward, const Parts&... parts) {
   return {engine, parts..., forward, attr};
 }
+inline void append_relu(dnnl::post_ops& ops) { ops.append_eltwise(dnnl::algorithm::eltwise_relu, 0, 0); }
 #else
 inline dnnl::memory::dims dims_of(const dnnl::memory::desc& md) { return md.dims(); }
 
@@ -33,6 +34,7 @@ typename Primitive::primitive_desc describe_backward(const dnnl::engine& engine,
                                                      const Forward& forward, const Parts&... parts) {
   return {typename Primitive::desc(parts...), attr, engine, forward};
 }
+inline void append_relu(dnnl::post_ops& ops) { ops.append_eltwise(1, dnnl::algorithm::eltwise_relu, 0, 0); }
 #endif
 
 }  // namespace gradus::onednn

@@ -1,0 +1,104 @@
+// W4: ResNet-50 on 8 images of 224 x 224. A full step trains all of it; a frozen one a new head on a frozen backbone;
+// an attention step the article's self-attention over the frozen backbone's features.
+#include "ours/workloads.h"
+
+namespace suite {
+namespace {
+
+using namespace gradus;
+namespace F = nn::functional;
+
+constexpr std::int64_t kBatch = 8, kWidth = 2048;
+
+// Weights from the hash; normalisation stays as it starts.
+void set_weights(const nn::Module& module) {
+  const NoGrad guard;
+  std::uint32_t seed = 1;
+  for (Tensor p : module.parameters()) {
+    if (p.dim() > 1)
+      p.copy_(
+          numbers_like(p.sizes(), seed++, std::sqrt(static_cast<double>(p.size(0)) / static_cast<double>(p.numel()))));
+  }
+}
+
+struct Attention : nn::Module {
+  models::ResNet resnet;
+  nn::Conv2d f = nn::Conv2d(kWidth, kWidth / 8, 1), g = nn::Conv2d(kWidth, kWidth / 8, 1);
+  nn::Conv2d h = nn::Conv2d(kWidth, kWidth, 1);
+  nn::Parameter gamma = nn::Parameter(zeros({1}));
+  nn::Linear fc = nn::Linear(kWidth, 10);
+
+  explicit Attention(models::ResNet backbone) : resnet(add("resnet", std::move(backbone))) {
+    nn::freeze(resnet);
+    f = add("f", f);
+    g = add("g", g);
+    h = add("h", h);
+    gamma = add("gamma", gamma);
+    fc = add("fc", fc);
+  }
+  Tensor forward(const Tensor& images) override {
+    const Tensor x = resnet.features(images);
+    const Tensor seen = softmax(bmm(transpose(flatten(f(x), 2), 1, 2), flatten(g(x), 2)), -1);
+    const Tensor y = gamma * reshape(bmm(flatten(h(x), 2), seen), x.sizes()) + x;
+    return fc(flatten(resnet.avgpool(y), 1));
+  }
+};
+
+struct Training {
+  std::shared_ptr<nn::Module> net;
+  Tensor x, labels;
+  std::unique_ptr<optim::SGD> optimizer;
+  bool half;
+
+  Training(const std::string& part, bool bfloat16) : half(bfloat16) {
+    models::ResNet resnet = models::resnet50();
+    if (part == "frozen") {
+      nn::freeze(resnet);
+      resnet.fc = nn::Linear(kWidth, 10);
+    }
+    if (part == "attention") {
+      net = std::make_shared<Attention>(std::move(resnet));
+    } else {
+      net = std::make_shared<models::ResNet>(std::move(resnet));
+    }
+    set_weights(*net);
+    x = numbers_like({kBatch, 3, 224, 224}, 1000, 1);
+    labels = remainder(arange(kBatch), tensor(10));
+    std::vector<Tensor> trained;
+    for (const Tensor& p : net->parameters())
+      if (p.requires_grad()) trained.push_back(p);
+    optimizer = std::make_unique<optim::SGD>(trained, optim::SGDOptions{.lr = 1e-3, .momentum = 0.9});
+  }
+
+  Tensor step() {
+    optimizer->zero_grad();
+    Tensor loss;
+    {
+      const Autocast scope(kBFloat16, half);
+      loss = F::cross_entropy((*net)(x), labels);
+    }
+    loss.backward();
+    optimizer->step();
+    return loss;
+  }
+};
+
+Case make(const std::string& part, bool half) {
+  const auto training = std::make_shared<Training>(part, half);
+  return {.step = [=] { training->step(); }, .losses = [=] { return losses_of(3, [&] { return training->step(); }); }};
+}
+
+Makers all() {
+  Makers makers;
+  for (const std::string part : {"full", "frozen", "attention"}) {
+    for (const bool half : {false, true}) {
+      makers.push_back({part + (half ? "/bfloat16" : "/float32"), [=] { return make(part, half); }});
+    }
+  }
+  return makers;
+}
+
+const bool added = add("w4", all());
+
+}  // namespace
+}  // namespace suite

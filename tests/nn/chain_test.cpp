@@ -1,0 +1,122 @@
+// Chains against the same modules one by one.
+#include <gradus/autograd.h>
+#include <gradus/models/resnet.h>
+#include <gradus/nn/chain.h>
+#include <gradus/nn/freeze.h>
+#include <gradus/random.h>
+#include <gtest/gtest.h>
+
+namespace gradus::test {
+namespace {
+
+struct Block : nn::Module {
+  nn::Conv2d conv = add("conv", nn::Conv2d(32, 48, 3, {.padding = 1}));
+  nn::BatchNorm2d bn = add("bn", nn::BatchNorm2d(48));
+  nn::ReLU relu = add("relu", nn::ReLU(true));
+  nn::Conv2d down = add("down", nn::Conv2d(32, 48, 1));
+
+  Block() {
+    const NoGrad guard;
+    bn.running_mean.normal_(0, 0.1);
+    bn.running_var.uniform_(0.5, 2);
+    bn.weight.uniform_(0.5, 1.5);
+    bn.bias.normal_();
+  }
+  Tensor forward(const Tensor& x) override { return nn::residual_chain(x, down(x), conv, bn, relu); }
+  Tensor one_by_one(const Tensor& x) { return gradus::relu(bn(conv(x)) + down(x)); }
+};
+
+double distance(const Tensor& a, const Tensor& b) { return (a - b).abs().max().item() / b.abs().max().item(); }
+
+TEST(ChainTest, FrozenModulesGiveWhatTheyGiveOneByOne) {
+  manual_seed(1);
+  Block block;
+  nn::freeze(block);
+  const Tensor x = randn({3, 32, 9, 7});
+  EXPECT_LT(distance(block(x), block.one_by_one(x)), 1e-5);
+  EXPECT_FALSE(block(x).requires_grad());
+  // Another batch, and again: from the weights that were kept.
+  for (std::int64_t batch : {5, 3}) {
+    const Tensor other = randn({batch, 32, 9, 7});
+    EXPECT_LT(distance(block(other), block.one_by_one(other)), 1e-5);
+  }
+}
+
+TEST(ChainTest, KeptWeightsSeeEveryChange) {
+  manual_seed(2);
+  Block block;
+  nn::freeze(block);
+  const Tensor x = randn({2, 32, 6, 6});
+  Tensor before = block(x);
+  const NoGrad guard;
+  for (Tensor changed : {Tensor(block.conv.weight), Tensor(block.conv.bias), Tensor(block.bn.weight),
+                         Tensor(block.bn.bias), Tensor(block.bn.running_mean), Tensor(block.bn.running_var)}) {
+    changed.mul_(1.5).add_(0.25);
+    const Tensor after = block(x);
+    EXPECT_GT(distance(after, before), 1e-3);
+    EXPECT_LT(distance(after, block.one_by_one(x)), 1e-5);
+    before = after;
+  }
+}
+
+TEST(ChainTest, TrainsAsTheModulesOneByOne) {
+  manual_seed(3);
+  Block block;
+  Block other = nn::clone(block);
+  const Tensor x = randn({4, 32, 8, 8});
+  for (int step = 0; step < 2; ++step) {
+    const Tensor y = block(x), z = other.one_by_one(x);
+    EXPECT_LT(distance(y, z), 1e-5);
+    block.zero_grad();
+    other.zero_grad();
+    sum(y * y).backward();
+    sum(z * z).backward();
+    const auto ours = block.named_parameters(), theirs = other.named_parameters();
+    for (std::size_t i = 0; i < ours.size(); ++i) {
+      // The bias of a convolution before a normalisation has no influence: its gradient is rounding.
+      if (ours[i].first == "conv.bias") continue;
+      EXPECT_LT(distance(ours[i].second.grad(), theirs[i].second.grad()), 1e-3) << ours[i].first;
+    }
+    EXPECT_LT(distance(block.bn.running_var, other.bn.running_var), 1e-5);
+  }
+}
+
+TEST(ChainTest, UnfrozenModulesTrainAgain) {
+  manual_seed(4);
+  Block block;
+  nn::freeze(block);
+  const Tensor x = randn({2, 32, 6, 6});
+  static_cast<void>(block(x));
+  nn::unfreeze(block);
+  block.train();
+  const Tensor y = block(x);
+  ASSERT_TRUE(y.requires_grad());
+  sum(y).backward();
+  EXPECT_TRUE(block.conv.weight.grad().defined());
+}
+
+TEST(ChainTest, HooksSeeEachModule) {
+  manual_seed(5);
+  Block block;
+  nn::freeze(block);
+  int calls = 0;
+  block.bn.register_forward_hook([&](nn::Module&, const Tensor&, const Tensor&) {
+    ++calls;
+    return Tensor();
+  });
+  const Tensor x = randn({2, 32, 6, 6});
+  EXPECT_LT(distance(block(x), block.one_by_one(x)), 1e-5);
+  EXPECT_EQ(calls, 2);
+}
+
+TEST(ChainTest, ASequentialIsOne) {
+  manual_seed(6);
+  nn::Sequential net(nn::Conv2d(3, 32, 3), nn::BatchNorm2d(32), nn::ReLU(), nn::Conv2d(32, 32, 1));
+  net.eval();
+  const NoGrad guard;
+  const Tensor x = randn({2, 3, 8, 8});
+  EXPECT_LT(distance(net(x), net[3](net[2](net[1](net[0](x))))), 1e-5);
+}
+
+}  // namespace
+}  // namespace gradus::test
