@@ -65,15 +65,13 @@ endforeach()
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME ${so_package})
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_GENERATE_SHLIBS ON)
-set(CPACK_DEBIAN_LIBRARY_DESCRIPTION "${PROJECT_DESCRIPTION} - shared library
- Tensors, automatic differentiation, modules and optimizers, with PyTorch's names and numerics.")
+set(CPACK_DEBIAN_LIBRARY_DESCRIPTION
+  "The shared library. Tensors, automatic differentiation, modules and optimizers, with PyTorch's names and numerics.")
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libgradus-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "${so_package} (= ${PROJECT_VERSION})")
-set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "${PROJECT_DESCRIPTION} - development files
- The headers, and files for CMake and pkg-config.")
+set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "For building programs. The headers, and files for CMake and pkg-config.")
 set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME gradus-tools)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION science)
-set(CPACK_DEBIAN_TOOLS_DESCRIPTION "${PROJECT_DESCRIPTION} - command
- The gradus command trains networks, plots their training and works on checkpoints.")
+set(CPACK_DEBIAN_TOOLS_DESCRIPTION "The gradus command trains networks, plots their training and works on checkpoints.")
 include(CPack)
