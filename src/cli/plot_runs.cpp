@@ -130,13 +130,13 @@ Chart chart_of(const PlotOptions& options, const std::vector<std::string>& keys,
       std::string name = keys.size() == 1 ? run.name : runs.size() == 1 ? key : run.name + ": " + key;
       if (keys.size() == 1 && runs.size() == 1) name.clear();
       const Curve& whole = found->second;
-      if (options.smooth > 0) {
+      const double smooth = key.ends_with("lr") ? 0 : options.smooth;  // a learning rate has no noise
+      if (smooth > 0) {
         const Curve curve = thinned(whole, kMostPoints);
         faint.push_back({"", curve.x, curve.y, Series::Look::kFaint, color});
       }
       const Curve curve =
-          thinned({whole.x, options.smooth > 0 ? smoothed(whole, options.smooth, run.metrics.spacing()) : whole.y},
-                  kMostPoints);
+          thinned({whole.x, smooth > 0 ? smoothed(whole, smooth, run.metrics.spacing()) : whole.y}, kMostPoints);
       // A single point is no line.
       const auto look = curve.x.size() < 2 ? Series::Look::kMarked : Series::Look::kPlain;
       clear.push_back({name, curve.x, curve.y, look, color});
