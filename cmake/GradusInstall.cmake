@@ -31,6 +31,7 @@ install(FILES "${CMAKE_CURRENT_BINARY_DIR}/gradus.pc" DESTINATION ${CMAKE_INSTAL
 if(TARGET gradus_cli)
   install(TARGETS gradus_cli RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
   include(GradusShellFiles)
+  install(DIRECTORY recipes DESTINATION ${CMAKE_INSTALL_DATADIR}/gradus COMPONENT tools)
 endif()
 
 if(NOT PROJECT_IS_TOP_LEVEL)

@@ -16,8 +16,10 @@
 #include "cli/train_autoencoder.h"
 #include "cli/train_gan.h"
 #include "cli/train_lenet.h"
+#include "cli/train_recipe.h"
 #include "cli/use_classifier.h"
 #include "cli/watch.h"
+#include "recipe/language.h"
 
 namespace gradus::cli {
 namespace {
@@ -196,6 +198,48 @@ void add_predict(CLI::App& parent, PredictOptions& o, int& status) {
   app.callback([&] { status = predict(o); });
 }
 
+void add_changes(CLI::App& app, RecipeOptions& o) {
+  app.add_option("--set", o.changes,
+                 "KEY=VALUE: data.batch_size=32. Takes the place of what the recipe says; may be repeated")
+      ->allow_extra_args(false);
+}
+
+// `train` itself trains by recipe; its subcommands are training programs of their own.
+void add_recipe(CLI::App& train, RecipeOptions& o, int& status) {
+  train.add_option("RECIPE", o.recipe, "A recipe, or the name of one that comes with Gradus (docs/recipes.md)");
+  add_run_options(train, o.run);
+  CLI::Option& seed = *train.get_option("--seed")->default_str("");  // else the recipe's
+  add_changes(train, o);
+  train.callback([&train, &o, &status, &seed] {
+    if (!train.get_subcommands().empty()) return;
+    if (o.recipe.empty()) throw ValueError("train needs a recipe or a subcommand (see --help)");
+    o.run.arguments = arguments_of(train);
+    if (seed.count() > 0) o.changes.push_back("seed=" + std::to_string(o.run.seed));
+    status = train_recipe(o);
+  });
+}
+
+void add_check(CLI::App& app, RecipeOptions& o, int& status) {
+  CLI::App& check = *app.add_subcommand("check", "Find the mistakes of a recipe without training");
+  check.add_option("RECIPE", o.recipe, "A recipe, or the name of one that comes with Gradus")->required();
+  add_changes(check, o);
+  check.callback([&] { status = check_recipe(o); });
+}
+
+void add_plan(CLI::App& app, RecipeOptions& o, int& status) {
+  CLI::App& plan = *app.add_subcommand("plan", "Show who trains what in each phase of a recipe, and what it costs");
+  plan.add_option("RECIPE", o.recipe, "A recipe, or the name of one that comes with Gradus")->required();
+  add_changes(plan, o);
+  plan.callback([&] { status = plan_recipe(o); });
+}
+
+void add_schema(CLI::App& app) {
+  CLI::App& schema = *app.add_subcommand("schema", "Print the JSON schema of recipes, for editors");
+  const CLI::Option* reference = schema.add_flag("--reference")->description("The reference as Markdown instead");
+  schema.callback(
+      [reference] { fmt::print("{}", reference->count() > 0 ? recipe::reference() : recipe::json_schema()); });
+}
+
 struct CkptOptions {
   std::string file;  // of show and verify
   CkptDiffOptions diff;
@@ -260,18 +304,21 @@ int run(std::vector<std::string> arguments, bool resumed) {
   CLI::App app("Gradus trains neural networks.", "gradus");
   app.set_version_flag("--version", std::string("gradus ") + version());
   app.require_subcommand(1);
-  CLI::App& train = *app.add_subcommand("train", "Train a network");
-  train.require_subcommand(1);
+  CLI::App& train = *app.add_subcommand("train", "Train a network, by a recipe or by a program of its own");
+  train.require_subcommand(0, 1);
   int status = 0;
   AutoencoderOptions autoencoder;
   GanOptions gan;
   LenetOptions lenet;
   FinetuneOptions finetuning;
-  for (RunOptions* options : {&autoencoder.run, &gan.run, &lenet.run, &finetuning.run}) options->resume = resumed;
+  RecipeOptions recipe, checked;
+  for (RunOptions* options : {&autoencoder.run, &gan.run, &lenet.run, &finetuning.run, &recipe.run})
+    options->resume = resumed;
   add_autoencoder(train, autoencoder, status);
   add_gan(train, gan, status);
   add_lenet(train, lenet, status);
   add_finetune(app, finetuning, status);
+  add_recipe(train, recipe, status);
   ResumeOptions resume;
   CkptOptions ckpt;
   EvalOptions eval;
@@ -286,6 +333,9 @@ int run(std::vector<std::string> arguments, bool resumed) {
     add_watch(app, status);
     add_completion(app, status);
     add_manual(app, status);
+    add_check(app, checked, status);
+    add_plan(app, checked, status);
+    add_schema(app);
   }
   try {
     std::reverse(arguments.begin(), arguments.end());  // as CLI11 wants them
@@ -298,6 +348,8 @@ int run(std::vector<std::string> arguments, bool resumed) {
     const auto rest = app.remaining(true);
     const bool unknown = e.get_name() == "RequiredError" && !rest.empty();
     fmt::print(stderr, "gradus: {} (see --help)\n", unknown ? "there is no command '" + rest.front() + "'" : e.what());
+  } catch (const recipe::RecipeError& e) {
+    fmt::print(stderr, "{}\n", e.what());  // as editors want them: FILE:LINE:COLUMN: ...
   } catch (const std::exception& e) {
     fmt::print(stderr, "gradus: {}\n", e.what());
   }

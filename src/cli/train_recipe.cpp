@@ -1,0 +1,217 @@
+#include "cli/train_recipe.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <gradus/io/load.h>
+#include <gradus/random.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+
+#include "cli/interrupt.h"
+#include "cli/progress.h"
+#include "core/table.h"
+#include "io/atomic_file.h"
+#include "io/png.h"
+#include "recipe/training.h"
+
+namespace gradus::cli {
+
+namespace fs = std::filesystem;
+using nlohmann::ordered_json;
+using recipe::NamedNumber;
+
+namespace {
+
+// Where recipes lie beside the running command: in an installed copy, and in a build folder.
+std::vector<fs::path> recipe_folders() {
+  std::error_code error;
+  const fs::path here = fs::read_symlink("/proc/self/exe", error).parent_path();
+  return {here / "../share/gradus/recipes", here / "share/gradus/recipes"};
+}
+
+// A run keeps the recipe that it follows.
+std::string kept_recipe(const std::string& out) { return out + "/recipe.yaml"; }
+
+void add_numbers(ordered_json& json, const std::vector<NamedNumber>& numbers) {
+  for (const auto& [name, value] : numbers) json[name] = value;
+}
+
+ordered_json to_json(const std::vector<NamedNumber>& numbers) {
+  ordered_json json = ordered_json::object();
+  add_numbers(json, numbers);
+  return json;
+}
+
+// "d_loss 0.693" for all but the first, which the progress bar shows itself.
+std::string further(const std::vector<NamedNumber>& losses) {
+  std::string text;
+  for (std::size_t i = 1; i < losses.size(); ++i)
+    text += fmt::format("{}{} {:.4g}", i == 1 ? "" : "  ", losses[i].first, losses[i].second);
+  return text;
+}
+
+class RecipeRun {
+ public:
+  RecipeRun(Run& run, recipe::Training& training, const RecipeOptions& options)
+      : run_(run), training_(training), options_(options) {
+    run_.state().add(
+        "metrics_now", [this] { return save_metrics(); }, [this](const io::Value& value) { load_metrics(value); });
+    training_.add_to(run_.state());
+  }
+
+  int train() {
+    const recipe::Recipe& recipe = training_.recipe();
+    const std::int64_t log_every = recipe.outputs.integer("log_every");
+    run_.begin();
+    std::unique_ptr<Progress> progress;
+    while (!training_.done() && !run_.interrupted()) {
+      const std::string phase = training_.phase_name();
+      const std::int64_t steps = training_.phase_steps();
+      if (!progress) {
+        progress = std::make_unique<Progress>(phase, steps);
+        progress->start_at(training_.phase_step());
+      }
+      const recipe::StepReport report = training_.step();
+      const std::int64_t step = run_.step() + 1;
+      const std::int64_t phase_step = report.phase_ended ? steps : training_.phase_step();
+      const std::vector<NamedNumber> losses = training_.losses();
+      progress->update(phase_step, losses.empty() ? 0 : losses[0].second, further(losses));
+      if (step % log_every == 0 || report.phase_ended) {
+        ordered_json line{{"step", step}, {"phase", phase}, {"epoch", training_.epochs()}};
+        add_numbers(line, losses);
+        const std::vector<NamedNumber> rates = training_.rates();
+        for (const auto& [name, rate] : rates) line[rates.size() == 1 ? "lr" : "lr." + name] = rate;
+        run_.log(line);
+      }
+      std::optional<double> best;
+      if (report.metrics) {
+        metrics_ = *report.metrics;
+        ordered_json line{{"step", step}, {"phase", phase}, {"epoch", training_.epochs()}};
+        for (const auto& [name, value] : metrics_) {
+          line["test." + name] = value;
+          if (name == recipe.evaluate.text("best")) best = value;
+        }
+        run_.log(line);
+      }
+      for (const recipe::ImageGrid& grid : report.images) write(grid);
+      if (report.phase_ended) {
+        progress->finish();
+        progress.reset();
+      }
+      run_.advance(best);
+    }
+    if (progress) progress->finish();
+    run_.end();
+    write_results();
+    return run_.status();
+  }
+
+ private:
+  void write(const recipe::ImageGrid& grid) const {
+    const auto bytes = grid.images.to_vector<std::uint8_t>();
+    const Shape& sizes = grid.images.sizes();
+    io::write_png(run_.path(fmt::format("{}-{:03}.png", grid.name, training_.epochs())),
+                  io::image_grid(bytes.data(), sizes[0], sizes[1], sizes[2], grid.columns).view());
+  }
+
+  void write_results() {
+    const recipe::Recipe& recipe = training_.recipe();
+    if (recipe.outputs.flag("weights")) {
+      for (const recipe::NetworkPart& network : recipe.networks)
+        io::save(run_.path(network.name + ".pth"), training_.network(network.name).state_dict());
+    }
+    run_.write_summary({{"command", "train"},
+                        {"recipe", recipe.name},
+                        {"changes", options_.changes},
+                        {"seed", recipe.seed},
+                        {"steps", run_.step()},
+                        {"epochs", training_.epochs()},
+                        {"interrupted", run_.interrupted()},
+                        {"training_seconds", run_.seconds()},
+                        {"losses", to_json(training_.losses())},
+                        {"metrics", to_json(metrics_)}});
+    for (const auto& [name, value] : metrics_) fmt::print("{}: {:.4g}\n", name, value);
+    fmt::print("trained in {:.1f} s\nsummary: {}\n", run_.seconds(), run_.path("summary.json"));
+  }
+
+  io::Value save_metrics() const {
+    io::Value value = io::Value::dict();
+    for (const auto& [name, number] : metrics_) value.set(name, number);
+    return value;
+  }
+  void load_metrics(const io::Value& value) {
+    metrics_.clear();
+    for (const auto& [name, number] : value.entries()) metrics_.emplace_back(name.text(), number.as_double());
+  }
+
+  Run& run_;
+  recipe::Training& training_;
+  const RecipeOptions& options_;
+  std::vector<NamedNumber> metrics_;
+};
+
+}  // namespace
+
+std::string find_recipe(const std::string& recipe) {
+  std::error_code error;
+  if (fs::is_regular_file(recipe, error)) return recipe;
+  std::vector<std::string> names;
+  for (const fs::path& folder : recipe_folders()) {
+    for (const auto& file : fs::directory_iterator(folder, error)) {
+      if (file.path().extension() != ".yaml") continue;
+      names.push_back(file.path().stem().string());
+      if (names.back() == recipe) return file.path().lexically_normal().string();
+    }
+  }
+  std::sort(names.begin(), names.end());
+  throw IoError("there is no recipe '" + recipe + "', neither a file nor one that comes with Gradus" +
+                did_you_mean(recipe, names));
+}
+
+int train_recipe(const RecipeOptions& given) {
+  const InterruptScope interrupts;
+  RecipeOptions options = given;
+  const std::string path = options.run.resume ? kept_recipe(options.run.out) : find_recipe(options.recipe);
+  const recipe::Recipe recipe = recipe::read_recipe(path, options.changes);
+  if (options.run.out.empty()) options.run.out = "out/" + recipe.name;
+  options.run.seed = recipe.seed;
+  options.run.best = recipe.evaluate.text("mode");
+
+  // All mistakes are found before the run's folder is touched.
+  manual_seed(recipe.seed);
+  recipe::Training training(recipe);
+  training.check();
+  const gradus::Generator drawn = default_generator();
+  Run run(options.run);
+  default_generator() = drawn;
+  if (!options.run.resume) io::write_file(kept_recipe(options.run.out), recipe.text);
+  return RecipeRun(run, training, options).train();
+}
+
+int plan_recipe(const RecipeOptions& options) {
+  const recipe::Recipe recipe = recipe::read_recipe(find_recipe(options.recipe), options.changes);
+  manual_seed(recipe.seed);
+  recipe::Training training(recipe);
+  training.check();
+  for (const auto& [phase, plan] : training.plan()) fmt::print("{}\n{}\n", phase, plan.to_string());
+  return 0;
+}
+
+int check_recipe(const RecipeOptions& options) {
+  const std::string path = find_recipe(options.recipe);
+  const recipe::Recipe recipe = recipe::read_recipe(path, options.changes);
+  manual_seed(recipe.seed);
+  recipe::Training training(recipe);
+  training.check();
+  std::int64_t parameters = 0;
+  for (const Tensor& x : training.networks().parameters()) parameters += x.numel();
+  fmt::print("{}: fine: {} parameters in {} network{}, {} steps in {} phase{}\n", path, parameters,
+             recipe.networks.size(), recipe.networks.size() == 1 ? "" : "s", training.total_steps(),
+             recipe.phases.size(), recipe.phases.size() == 1 ? "" : "s");
+  return 0;
+}
+
+}  // namespace gradus::cli

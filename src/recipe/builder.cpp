@@ -1,0 +1,407 @@
+#include "recipe/builder.h"
+
+#include <fmt/format.h>
+#include <gradus/autograd.h>
+#include <gradus/data/transforms.h>
+#include <gradus/io/load.h>
+#include <gradus/nn/freeze.h>
+#include <gradus/pattern.h>
+
+#include <algorithm>
+
+#include "core/table.h"
+
+namespace gradus::recipe {
+
+namespace {
+
+thread_local int located_scopes = 0;
+
+std::vector<std::string> parameter_names(const nn::Module& networks) {
+  std::vector<std::string> names;
+  for (const auto& [name, parameter] : networks.named_parameters()) names.push_back(name);
+  return names;
+}
+
+}  // namespace
+
+Layers::Located::Located() { ++located_scopes; }
+Layers::Located::~Located() { --located_scopes; }
+
+Tensor Layers::forward(const Tensor& x) {
+  if (located_scopes == 0) return nn::Sequential::forward(x);
+  Tensor result = x;
+  const auto& children = state()->children;
+  for (std::size_t i = 0; i < children.size(); ++i) {
+    try {
+      result = (*children[i].module)(result);
+    } catch (const RecipeError&) {
+      throw;
+    } catch (const Error& e) {
+      throw RecipeError({{places_[i], fmt::format("layer {} cannot take {}: {}", children[i].name,
+                                                  gradus::to_string(result.sizes()), e.what())}});
+    }
+  }
+  return result;
+}
+
+template <class Call>
+bool Training::Builder::located(const Place& place, Call&& call) {
+  try {
+    call();
+    return true;
+  } catch (const RecipeError& e) {
+    for (const Mistake& mistake : e.mistakes()) mistakes_.add(mistake.place, mistake.what);
+  } catch (const Error& e) {
+    mistakes_.add(place, e.what());
+  }
+  return false;
+}
+
+void Training::Builder::build() {
+  make_networks();
+  make_data();
+  if (!mistakes_.empty()) {
+    // Names and patterns can be told where all networks are there.
+    if (recipe_.networks.size() != t_.networks_->children().size()) return;
+  }
+  freeze();
+  check_phases();
+  make_formulas();
+  make_optimizers();
+  if (mistakes_.empty()) make_constants();
+}
+
+std::shared_ptr<nn::Module> Training::Builder::make_layers(const std::vector<LayerPart>& parts) {
+  std::vector<Place> places;
+  for (const LayerPart& part : parts) places.push_back(part.place);
+  auto layers = std::make_shared<Layers>(places);
+  for (const LayerPart& part : parts) {
+    located(part.place, [&] {
+      layers->take(part.name,
+                   part.layer.row != nullptr ? part.layer.row->make(part.layer.fields) : make_layers(part.parts));
+    });
+  }
+  return layers;
+}
+
+void Training::Builder::make_networks() {
+  for (const NetworkPart& part : recipe_.networks) {
+    std::shared_ptr<nn::Module> network;
+    const Place& place = part.model.row != nullptr   ? part.model.fields.place
+                         : part.layer.row != nullptr ? part.layer.fields.place
+                                                     : part.place;
+    const bool made = located(place, [&] {
+      if (part.model.row != nullptr)
+        network = part.model.row->make(part.model.fields);
+      else if (part.layer.row != nullptr)
+        network = part.layer.row->make(part.layer.fields);
+      else if (!part.parameter.empty())
+        network = std::make_shared<TrainableNumbers>(part.parameter);
+      else
+        network = make_layers(part.layers);
+    });
+    if (!made) continue;
+    for (const auto& [pattern, init] : part.inits) {
+      bool matched = false;
+      for (auto& [name, parameter] : network->named_parameters()) {
+        if (!matches(pattern.text, name)) continue;
+        matched = true;
+        Tensor x = parameter;
+        if (init.row != nullptr) located(init.fields.place, [&] { init.row->make(x, init.fields); });
+      }
+      if (!matched) {
+        mistakes_.add(pattern.place, fmt::format("init: no parameter of {} matches '{}'{}", part.name, pattern.text,
+                                                 did_you_mean(pattern.text, parameter_names(*network))));
+      }
+    }
+    if (part.weights) load_weights(part, *network);
+    located(part.place, [&] { t_.networks_->take(part.name, network); });
+  }
+}
+
+void Training::Builder::load_weights(const NetworkPart& part, nn::Module& network) {
+  const Fields& weights = *part.weights;
+  located(weights.given.count("file") != 0 ? weights.get("file").place : weights.place, [&] {
+    io::LoadStateDictOptions options;
+    std::string at = weights.text("at");
+    for (std::size_t first = 0; first < at.size();) {
+      const std::size_t end = std::min(at.find('.', first), at.size());
+      options.at.emplace_back(at.substr(first, end - first));
+      first = end + 1;
+    }
+    if (weights.get("rename").kind == Node::Kind::Map)
+      for (const Node& rule : weights.get("rename").children) options.rename.push_back({rule.key, rule.text});
+    network.load_state_dict(io::load_state_dict(weights.text("file"), options),
+                            {.strict = weights.flag("strict"), .skip_mismatched = weights.flag("skip_mismatched")});
+  });
+}
+
+data::AnyTransform Training::Builder::compose(const std::vector<Bound<TransformCall>>& transforms) {
+  std::vector<data::AnyTransform> all;
+  for (const auto& transform : transforms) {
+    located(transform.fields.place, [&] { all.push_back(transform.row->make(transform.fields)); });
+  }
+  if (all.empty()) return {};
+  return data::transforms::Compose(std::move(all));
+}
+
+void Training::Builder::make_data() {
+  const DataPart& data = recipe_.data;
+  if (!recipe_.has_data()) return;
+  std::optional<data::AnyDataset> train, test;
+  const data::AnyTransform train_transform = compose(data.transforms), test_transform = compose(data.test_transforms);
+  const double held_out = data.fields.number("held_out");
+  const bool split = data.fields.has("held_out") && held_out > 0;
+  located(data.dataset.fields.place, [&] {
+    data::AnyDataset whole =
+        data.dataset.row->make(data.dataset.fields, split ? data::AnyTransform() : train_transform);
+    if (data.fields.has("limit")) {
+      const std::int64_t count = std::min(data.fields.integer("limit"), whole->size());
+      std::vector<std::int64_t> first(static_cast<std::size_t>(count));
+      for (std::int64_t i = 0; i < count; ++i) first[static_cast<std::size_t>(i)] = i;
+      whole = data::Subset(whole, std::move(first));
+    }
+    if (split) {
+      // Which samples is a matter of the seed alone.
+      gradus::Generator generator(recipe_.seed + 0x5011d);
+      const auto parts = data::random_split(whole, std::vector<double>{1 - held_out, held_out}, &generator);
+      train = data::Transformed(parts[0], {.transform = train_transform});
+      test = data::Transformed(parts[1], {.transform = test_transform});
+    } else {
+      train = whole;
+    }
+    if ((*train)->size() == 0) throw ValueError("the dataset has no samples to train on");
+  });
+  if (data.test.row != nullptr)
+    located(data.test.fields.place, [&] { test = data.test.row->make(data.test.fields, test_transform); });
+  const auto loader = [&](const data::AnyDataset& dataset, bool training) {
+    return data::DataLoader(dataset, {.batch_size = data.fields.integer("batch_size"),
+                                      .shuffle = training && data.fields.flag("shuffle"),
+                                      .num_workers = static_cast<int>(data.fields.integer("num_workers")),
+                                      .drop_last = training && data.fields.flag("drop_last"),
+                                      .prefetch_factor = static_cast<int>(data.fields.integer("prefetch_factor")),
+                                      .seed = recipe_.seed});
+  };
+  located(data.fields.place, [&] {
+    if (train) t_.loader_.emplace(loader(*train, true));
+    if (test) t_.test_loader_.emplace(loader(*test, false));
+    if (t_.loader_ && t_.loader_->size() == 0)
+      throw ValueError("data: there is no whole batch of " + std::to_string(data.fields.integer("batch_size")) +
+                       " samples; make batch_size smaller or leave drop_last out");
+  });
+}
+
+std::vector<std::string> Training::Builder::pattern_candidates() const {
+  std::vector<std::string> names;
+  for (const auto& [name, module] : t_.networks_->named_modules())
+    if (!name.empty()) names.push_back(name);
+  for (const std::string& name : parameter_names(*t_.networks_)) names.push_back(name);
+  return names;
+}
+
+bool Training::Builder::check_pattern(const Node& pattern) {
+  for (const std::string& name : parameter_names(*t_.networks_))
+    if (matches(pattern.text, name)) return true;
+  std::string hint = did_you_mean(pattern.text, pattern_candidates());
+  if (!hint.starts_with("; did you mean")) {
+    std::vector<std::string> names;
+    for (const nn::NamedModule& child : t_.networks_->named_children()) names.push_back(child.first);
+    hint = fmt::format("; names begin with the network's: {}", fmt::join(names, ", "));
+  }
+  mistakes_.add(pattern.place, "no parameter matches '" + pattern.text + "'" + hint);
+  return false;
+}
+
+void Training::Builder::freeze() {
+  for (const Node& pattern : recipe_.freeze)
+    if (check_pattern(pattern)) nn::freeze(*t_.networks_, pattern.text);
+}
+
+void Training::Builder::make_formulas() {
+  Names& names = t_.names_;
+  names.networks = t_.networks_.get();
+  const auto variable = [&](const std::string& name) {
+    names.variables.push_back(name);
+    return names.variables.size() - 1;
+  };
+  t_.batch_ = variable("batch");
+  if (recipe_.has_data()) {
+    t_.x_ = variable("x");
+    t_.y_ = variable("y");
+  }
+  const auto compile = [&](const NamedExpression& named, const Names& known) {
+    return Formula::compile(named.expression, known, mistakes_);
+  };
+  t_.first_constant_ = names.variables.size();
+  t_.constants_.resize(recipe_.constants.size());
+  for (const NamedExpression& constant : recipe_.constants) variable(constant.name);
+  t_.first_value_ = names.variables.size();
+  for (const NamedExpression& value : recipe_.values) {
+    t_.values_.push_back(compile(value, names));
+    variable(value.name);
+  }
+  for (const NamedExpression& loss : recipe_.losses) t_.losses_.push_back(compile(loss, names));
+  for (const NamedExpression& metric : recipe_.metrics) t_.metrics_.push_back(compile(metric, names));
+  for (const ImagePart& image : recipe_.images) t_.images_.push_back({compile(image.show, names), &image});
+  t_.last_losses_.assign(recipe_.losses.size(), std::numeric_limits<double>::quiet_NaN());
+}
+
+void Training::Builder::make_constants() {
+  Names known;
+  known.networks = t_.networks_.get();
+  for (std::size_t i = 0; i < recipe_.constants.size(); ++i) {
+    const Formula formula = Formula::compile(recipe_.constants[i].expression, known, mistakes_);
+    Frame frame(known.variables.size());
+    for (std::size_t j = 0; j < i; ++j) frame.set(j, t_.constants_[j]);
+    const NoGrad guard;
+    if (mistakes_.empty())
+      located(recipe_.constants[i].expression.place, [&] { t_.constants_[i] = formula.compute(frame); });
+    known.variables.push_back(recipe_.constants[i].name);
+  }
+}
+
+optim::Params Training::Builder::parameters_of(const OptimizerPart& part) {
+  const auto patterns = part.fields.list("params");
+  std::vector<nn::NamedTensor> owned;
+  for (const Node& pattern : patterns) check_pattern(pattern);
+  for (const auto& named : t_.networks_->named_parameters()) {
+    const bool wanted = patterns.empty() || std::any_of(patterns.begin(), patterns.end(), [&](const Node& pattern) {
+                          return matches(pattern.text, named.first);
+                        });
+    if (wanted) owned.push_back(named);
+  }
+  return owned;
+}
+
+std::map<std::string, optim::OptionValue> Training::Builder::options_of(const OptimizerPart& part,
+                                                                        const OptionNodes& nodes) {
+  std::map<std::string, optim::OptionValue> options;
+  for (const Node& node : nodes) {
+    const auto like = part.rule->defaults.find(node.key);
+    if (like == part.rule->defaults.end()) continue;
+    located(node.place, [&] {
+      try {
+        options[node.key] = option_value(node, like->second);
+      } catch (const Error& e) {
+        throw ValueError(part.rule->form.name + ": " + node.key + " " + e.what());
+      }
+    });
+  }
+  return options;
+}
+
+void Training::Builder::make_optimizers() {
+  for (const OptimizerPart& part : recipe_.optimizers) make_optimizer(part);
+}
+
+void Training::Builder::make_optimizer(const OptimizerPart& part) {
+  Trainer& trainer = t_.trainers_.emplace_back();
+  const std::size_t before = mistakes_.size();
+  const optim::Params params = parameters_of(part);
+  std::map<std::string, optim::OptionValue> defaults = part.rule->defaults;
+  for (auto& [name, value] : options_of(part, part.options)) defaults[name] = value;
+
+  std::vector<OptimizerGroup> groups;
+  for (const auto& [pattern, nodes] : part.groups) {
+    OptimizerGroup& group = groups.emplace_back();
+    group.name = pattern.text;
+    group.options = defaults;
+    for (auto& [name, value] : options_of(part, nodes)) group.options[name] = value;
+  }
+  std::vector<std::vector<nn::NamedTensor>> members(groups.size());
+  std::vector<nn::NamedTensor> rest;
+  for (const nn::NamedTensor& named : params) {
+    const auto group = std::find_if(groups.begin(), groups.end(),
+                                    [&](const OptimizerGroup& g) { return matches(g.name, named.first); });
+    if (group == groups.end())
+      rest.push_back(named);
+    else
+      members[static_cast<std::size_t>(group - groups.begin())].push_back(named);
+  }
+  for (std::size_t i = 0; i < groups.size(); ++i) {
+    groups[i].params = members[i];
+    if (!members[i].empty()) continue;
+    const Node& pattern = part.groups[i].first;
+    if (!check_pattern(pattern)) continue;
+    mistakes_.add(pattern.place, fmt::format("group {} of optimizer {} is empty: what it matches belongs to an earlier "
+                                             "group, or is not among params",
+                                             pattern.text, part.name));
+  }
+  const std::string unmatched = part.fields.text("unmatched");
+  if (!rest.empty() && unmatched == "error" && !groups.empty()) {
+    mistakes_.add(part.place, fmt::format("optimizer {}: no group matches {} of its parameters, {} among them",
+                                          part.name, rest.size(), rest[0].first));
+  } else if (!rest.empty() && (unmatched == "group" || groups.empty())) {
+    groups.push_back({groups.empty() ? "" : "others", rest, defaults});
+  }
+  if (mistakes_.size() != before) return;
+  // An option that is refused is the mistake, not the optimizer.
+  const auto make = [&] {
+    try {
+      trainer.optimizer = part.rule->make(groups);
+    } catch (const Error& e) {
+      const auto blame = [&](const OptionNodes& nodes) {
+        for (const Node& node : nodes)
+          if (std::string(e.what()).find(fmt::format(": {} must", node.key)) != std::string::npos)
+            throw RecipeError({{node.place, e.what()}});
+      };
+      for (const auto& [pattern, nodes] : part.groups) blame(nodes);
+      blame(part.options);
+      throw;
+    }
+  };
+  const bool made = located(part.place, [&] {
+    make();
+    optim::ClippingOptions clipping;
+    if (part.fields.has("clip_norm")) clipping.max_norm = part.fields.number("clip_norm");
+    if (part.fields.has("clip_value")) clipping.max_value = part.fields.number("clip_value");
+    const std::string nonfinite = part.fields.text("nonfinite");
+    clipping.nonfinite = nonfinite == "skip"        ? optim::NonFinite::skip
+                         : nonfinite == "propagate" ? optim::NonFinite::propagate
+                                                    : optim::NonFinite::error;
+    if (clipping.max_norm || clipping.max_value) trainer.optimizer->set_clipping(clipping);
+  });
+  trainer.by_step = part.fields.text("schedule_by") == "step";
+  if (!made || part.schedule.row == nullptr) return;
+  located(part.schedule.fields.place,
+          [&] { trainer.schedule.emplace(part.schedule.row->make(*trainer.optimizer, part.schedule.fields)); });
+}
+
+void Training::Builder::check_phases() {
+  for (const Phase& phase : recipe_.phases) {
+    for (const Node& pattern : phase.freeze) check_pattern(pattern);
+    for (const Node& pattern : phase.unfreeze) check_pattern(pattern);
+  }
+}
+
+void change_options(optim::Optimizer& optimizer, const Change& change, bool factors) {
+  const auto write = [&](std::size_t group, const OptionNodes& nodes) {
+    for (const Node& node : nodes) {
+      try {
+        const optim::OptionValue now = optimizer.option(group, node.key);
+        optim::OptionValue value;
+        if (!factors) {
+          value = option_value(node, now);
+        } else {
+          const auto* number = std::get_if<double>(&now);
+          if (number == nullptr || !is_number(node))
+            throw ValueError(node.key + " cannot be scaled by " + node.describe());
+          value = *number * number_of(node);
+        }
+        optimizer.set_option(group, node.key, value);
+      } catch (const RecipeError&) {
+        throw;
+      } catch (const Error& e) {
+        throw RecipeError({{node.place, e.what()}});
+      }
+    }
+  };
+  for (std::size_t group = 0; group < optimizer.group_count(); ++group) write(group, change.options);
+  for (const auto& [pattern, nodes] : change.groups) {
+    for (std::size_t group = 0; group < optimizer.group_count(); ++group)
+      if (optimizer.group_name(group) == pattern.text) write(group, nodes);
+  }
+}
+
+}  // namespace gradus::recipe

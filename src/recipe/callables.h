@@ -1,0 +1,69 @@
+// What a recipe calls by name: layers, models, initial values, datasets, transforms, optimizers, schedules. Each kind
+// is a list of rows: a form, and what makes the thing from its fields.
+#pragma once
+
+#include <gradus/data/datasets.h>
+#include <gradus/nn/module.h>
+#include <gradus/optim/lr_scheduler/plateau.h>
+#include <gradus/optim/lr_scheduler/scheduler.h>
+#include <gradus/optim/optimizer.h>
+
+#include <functional>
+#include <memory>
+
+#include "recipe/form.h"
+
+namespace gradus::recipe {
+
+template <class Make>
+struct Callable {
+  Form form;
+  std::function<Make> make;
+};
+
+// "layer": torch.nn's names and arguments.
+using Layer = Callable<std::shared_ptr<nn::Module>(const Fields&)>;
+const std::vector<Layer>& layers();
+// "model": those of models::make.
+using Model = Callable<std::shared_ptr<nn::Module>(const Fields&)>;
+const std::vector<Model>& models();
+// "init": torch.nn.init's.
+using Init = Callable<void(Tensor&, const Fields&)>;
+const std::vector<Init>& inits();
+// "transform": torchvision.transforms.v2's.
+using TransformCall = Callable<data::AnyTransform(const Fields&)>;
+const std::vector<TransformCall>& transforms();
+// "dataset": torchvision.datasets', and tables and arrays. A file that is not there is an IoError.
+using DatasetCall = Callable<data::AnyDataset(const Fields&, data::AnyTransform)>;
+const std::vector<DatasetCall>& datasets();
+// "schedule": torch.optim.lr_scheduler's.
+using ScheduleCall = Callable<optim::lr_scheduler::LRScheduler(optim::Optimizer&, const Fields&)>;
+const std::vector<ScheduleCall>& schedules();
+
+// Optimizers have options rather than arguments: their forms are read from the rules themselves.
+struct OptimizerGroup {
+  std::string name;
+  optim::Params params;
+  std::map<std::string, optim::OptionValue> options;  // all of them
+};
+struct OptimizerCall : Callable<std::unique_ptr<optim::Optimizer>(const std::vector<OptimizerGroup>&)> {
+  std::map<std::string, optim::OptionValue> defaults;
+};
+const std::vector<OptimizerCall>& optimizers();
+// An option's value as its type asks, which that of `like` is. ValueError.
+optim::OptionValue option_value(const Node& node, const optim::OptionValue& like);
+
+// The row that a call names and its fields; null with mistakes.
+template <class C>
+const C* find_callable(const std::vector<C>& rows, const Call& call, const std::string& kind, Mistakes& mistakes);
+void no_such(const std::string& kind, const Call& call, Mistakes& mistakes);
+
+template <class C>
+const C* find_callable(const std::vector<C>& rows, const Call& call, const std::string& kind, Mistakes& mistakes) {
+  for (const C& row : rows)
+    if (row.form.name == call.name) return &row;
+  no_such(kind, call, mistakes);
+  return nullptr;
+}
+
+}  // namespace gradus::recipe

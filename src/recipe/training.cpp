@@ -1,0 +1,385 @@
+#include "recipe/training.h"
+
+#include <gradus/autograd.h>
+#include <gradus/data/random.h>
+#include <gradus/nn/freeze.h>
+#include <gradus/random.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "recipe/builder.h"
+
+namespace gradus::recipe {
+
+namespace {
+
+// The first samples of a dataset, as a loader's first epoch would have them.
+data::Batch first_samples(const data::Dataset& dataset, std::int64_t count, std::uint64_t seed) {
+  std::vector<data::Sample> samples;
+  std::vector<std::int64_t> indices;
+  for (std::int64_t i = 0; i < std::min(count, dataset.size()); ++i) {
+    const data::SampleScope scope(seed, 0, i);
+    samples.push_back(dataset.get(i));
+    indices.push_back(i);
+  }
+  data::Batch batch = data::default_collate(std::move(samples));
+  batch.indices = std::move(indices);
+  return batch;
+}
+
+// An error of the library at a place of the recipe.
+template <class Call>
+void at_place(const Place& place, Call&& call) {
+  try {
+    call();
+  } catch (const RecipeError&) {
+    throw;
+  } catch (const Error& e) {
+    throw RecipeError({{place, e.what()}});
+  }
+}
+
+}  // namespace
+
+Training::Training(const Recipe& recipe) : recipe_(recipe), networks_(std::make_shared<Networks>()) {
+  Mistakes mistakes;
+  Builder(*this, mistakes).build();
+  mistakes.raise();
+  networks_->train();
+}
+
+Training::~Training() = default;
+
+nn::Module& Training::networks() { return *networks_; }
+
+nn::Module& Training::network(const std::string& name) { return networks_->get_submodule(name); }
+
+optim::Optimizer& Training::optimizer(const std::string& name) {
+  for (std::size_t i = 0; i < trainers_.size(); ++i)
+    if (recipe_.optimizers[i].name == name) return *trainers_[i].optimizer;
+  throw ValueError("the recipe has no optimizer '" + name + "'");
+}
+
+std::vector<std::string> Training::optimizer_names() const {
+  std::vector<std::string> names;
+  for (const OptimizerPart& part : recipe_.optimizers) names.push_back(part.name);
+  return names;
+}
+
+Shape Training::sample_sizes() const { return loader_ ? loader_->dataset().get(0).data.sizes() : Shape{}; }
+
+std::int64_t Training::steps_per_epoch() const { return loader_ ? loader_->size() : 0; }
+
+const std::string& Training::phase_name() const {
+  return recipe_
+      .phases[static_cast<std::size_t>(
+          std::min<std::int64_t>(phase_, static_cast<std::int64_t>(recipe_.phases.size()) - 1))]
+      .name;
+}
+
+std::int64_t Training::phase_steps() const {
+  if (done()) return 0;
+  const Phase& phase = recipe_.phases[static_cast<std::size_t>(phase_)];
+  return phase.epochs > 0 ? phase.epochs * steps_per_epoch() : phase.steps;
+}
+
+std::int64_t Training::total_steps() const {
+  std::int64_t total = 0;
+  for (const Phase& phase : recipe_.phases) total += phase.epochs > 0 ? phase.epochs * steps_per_epoch() : phase.steps;
+  return total;
+}
+
+Frame Training::new_frame() const {
+  Frame frame(names_.variables.size());
+  for (std::size_t i = 0; i < constants_.size(); ++i) frame.set(first_constant_ + i, constants_[i]);
+  for (std::size_t i = 0; i < values_.size(); ++i) frame.set_formula(first_value_ + i, &values_[i]);
+  frame.set(batch_, recipe_.data.fields.integer("batch_size"));
+  return frame;
+}
+
+void Training::set_batch(Frame& frame, const data::Batch& batch) const {
+  frame.set(batch_, batch.size());
+  frame.set(x_, batch.data);
+  if (batch.target.defined())
+    frame.set(y_, batch.target);
+  else
+    frame.set(y_, Value());
+}
+
+// The place in the data is the epoch and the batches that were taken of it; the loader has it too, and goes on from
+// there when a checkpoint was loaded.
+data::Batch Training::next_batch() {
+  if (epoch_step_ == 0) {
+    batches_.reset();
+    loader_->set_epoch(epoch_);
+    batches_.emplace(loader_->begin());
+  } else if (batches_) {
+    ++*batches_;
+  } else {
+    batches_.emplace(loader_->begin());
+  }
+  if (*batches_ == std::default_sentinel) throw ValueError("the data ended before its epoch did");
+  return **batches_;
+}
+
+void Training::start_phase() {
+  const Phase& phase = recipe_.phases[static_cast<std::size_t>(phase_)];
+  for (const Node& pattern : phase.freeze) nn::freeze(*networks_, pattern.text);
+  for (const Node& pattern : phase.unfreeze) nn::unfreeze(*networks_, pattern.text);
+  for (const Change& change : phase.changes) change_options(*trainers_[change.optimizer].optimizer, change, false);
+  for (const Change& change : phase.scales) change_options(*trainers_[change.optimizer].optimizer, change, true);
+  if (epoch_step_ > 0) {  // a phase begins with an epoch
+    ++epoch_;
+    epoch_step_ = 0;
+  }
+}
+
+bool Training::update(const Update& update, Frame& frame) {
+  const Formula& formula = losses_[update.loss];
+  Trainer& trainer = trainers_[update.optimizer];
+  const Tensor loss = formula.scalar(frame);
+  last_losses_[update.loss] = loss.item();
+  bool stepped = false;
+  at_place(recipe_.optimizers[update.optimizer].place, [&] { stepped = trainer.optimizer->minimize(loss); });
+  trainer.used = trainer.used || stepped;
+  if (stepped && trainer.schedule && trainer.by_step)
+    at_place(recipe_.optimizers[update.optimizer].schedule.fields.place, [&] { trainer.schedule->step(); });
+  return stepped;
+}
+
+StepReport Training::step() {
+  if (done()) throw ValueError("the recipe has no further steps");
+  if (phase_step_ == 0) start_phase();
+  const Phase& phase = recipe_.phases[static_cast<std::size_t>(phase_)];
+  Frame frame = new_frame();
+  if (loader_) set_batch(frame, next_batch());
+  for (const Update& one : phase.updates) {
+    if ((phase_step_ + 1) % one.every != 0) continue;
+    frame.forget();
+    update(one, frame);
+  }
+  const std::int64_t steps = phase_steps();
+  ++phase_step_;
+
+  StepReport report;
+  report.phase_ended = phase_step_ == steps;
+  if (loader_ && ++epoch_step_ == steps_per_epoch()) {
+    report.epoch_ended = true;
+    ++epoch_;
+    epoch_step_ = 0;
+    for (std::size_t i = 0; i < trainers_.size(); ++i) {
+      Trainer& trainer = trainers_[i];
+      if (std::exchange(trainer.used, false) && trainer.schedule && !trainer.by_step)
+        at_place(recipe_.optimizers[i].schedule.fields.place, [&] { trainer.schedule->step(); });
+    }
+  }
+  const auto due = [&](std::int64_t every) {
+    return report.phase_ended || (report.epoch_ended && epoch_ % std::max<std::int64_t>(every, 1) == 0);
+  };
+  if (!metrics_.empty() && due(recipe_.evaluate.integer("every"))) report.metrics = evaluate();
+  for (const Image& image : images_)
+    if (due(image.part->fields.integer("every"))) report.images.push_back(draw(image));
+  if (report.phase_ended) {
+    ++phase_;
+    phase_step_ = 0;
+  }
+  return report;
+}
+
+// What looks on must not change what training draws.
+template <class Call>
+auto Training::with_own_random_numbers(Call&& call) {
+  struct Scope {
+    Training& training;
+    gradus::Generator before = default_generator();
+    explicit Scope(Training& t) : training(t) {
+      default_generator().manual_seed(t.recipe_.seed + 0x5eed);
+      t.networks_->eval();
+    }
+    ~Scope() {
+      default_generator() = before;
+      training.networks_->train();
+    }
+  } scope(*this);
+  return call();
+}
+
+std::vector<NamedNumber> Training::evaluate() {
+  return with_own_random_numbers([&] {
+    const NoGrad guard;
+    std::vector<double> sums(metrics_.size());
+    std::int64_t samples = 0;
+    Frame frame = new_frame();
+    const auto add = [&](std::int64_t count) {
+      frame.forget();
+      for (std::size_t i = 0; i < metrics_.size(); ++i)
+        sums[i] += metrics_[i].scalar(frame).item() * static_cast<double>(count);
+      samples += count;
+    };
+    if (test_loader_) {
+      test_loader_->set_epoch(0);
+      for (const data::Batch& batch : *test_loader_) {
+        set_batch(frame, batch);
+        add(batch.size());
+      }
+    } else {
+      for (std::int64_t i = 0; i < recipe_.evaluate.integer("batches"); ++i) add(1);
+    }
+    std::vector<NamedNumber> metrics;
+    for (std::size_t i = 0; i < metrics_.size(); ++i)
+      metrics.emplace_back(recipe_.metrics[i].name, sums[i] / static_cast<double>(std::max<std::int64_t>(samples, 1)));
+    return metrics;
+  });
+}
+
+ImageGrid Training::draw(const Image& image) {
+  const Fields& fields = image.part->fields;
+  return with_own_random_numbers([&] {
+    const NoGrad guard;
+    Frame frame = new_frame();
+    if (loader_) {
+      const data::Dataset& shown = test_loader_ ? test_loader_->dataset() : loader_->dataset();
+      set_batch(frame, first_samples(shown, recipe_.data.fields.integer("batch_size"), recipe_.seed));
+    }
+    Tensor x = image.show.tensor(frame);
+    std::vector<std::int64_t> size = fields.integers("size");
+    if (size.size() == 1) size.push_back(size[0]);
+    at_place(image.show.place(), [&] {
+      if (size.size() == 2) x = x.reshape({x.size(0), size[0], size[1]});
+      if (x.dim() == 4 && x.size(1) == 1) x = x.squeeze(1);
+      if (x.dim() != 3) {
+        throw ShapeError("an image needs [n, height, width] or [n, 1, height, width], got " + to_string(x.sizes()) +
+                         "; `size` gives rows of pixels a form");
+      }
+    });
+    const std::vector<double> range = fields.numbers("range");
+    const Tensor gray = (x.to(kFloat32) - range[0]) * (255 / (range[1] - range[0]));
+    return ImageGrid{image.part->name, gray.clamp(0, 255).to(kUInt8).contiguous(), fields.integer("columns")};
+  });
+}
+
+void Training::check() {
+  Mistakes mistakes;
+  const auto attempt = [&](auto&& call) {
+    try {
+      call();
+    } catch (const RecipeError& e) {
+      for (const Mistake& mistake : e.mistakes()) mistakes.add(mistake.place, mistake.what);
+    }
+  };
+  // Changes of options one after the other, and back.
+  std::vector<optim::OptimizerState> states;
+  for (Trainer& trainer : trainers_) states.push_back(trainer.optimizer->state_dict());
+  for (const Phase& phase : recipe_.phases) {
+    for (const Change& change : phase.changes)
+      attempt([&] { change_options(*trainers_[change.optimizer].optimizer, change, false); });
+    for (const Change& change : phase.scales)
+      attempt([&] { change_options(*trainers_[change.optimizer].optimizer, change, true); });
+  }
+  for (std::size_t i = 0; i < trainers_.size(); ++i) trainers_[i].optimizer->load_state_dict(states[i]);
+
+  with_own_random_numbers([&] {
+    const Layers::Located located;
+    const auto compute = [&](const data::DataLoader* loader, const std::vector<Formula>& formulas) {
+      Frame frame = new_frame();
+      constexpr std::int64_t kSamples = 2;
+      frame.set(batch_, kSamples);
+      if (loader != nullptr) {
+        attempt([&] {
+          at_place(recipe_.data.dataset.fields.place,
+                   [&] { set_batch(frame, first_samples(loader->dataset(), kSamples, recipe_.seed)); });
+        });
+        if (!mistakes.empty()) return;
+      }
+      for (const Formula& formula : formulas) {
+        frame.forget();
+        attempt([&] { formula.scalar(frame); });
+      }
+    };
+    compute(loader_ ? &*loader_ : nullptr, losses_);
+    compute(test_loader_ ? &*test_loader_ : loader_ ? &*loader_ : nullptr, metrics_);
+    for (const Image& image : images_) attempt([&] { draw(image); });
+    return 0;
+  });
+  mistakes.raise();
+}
+
+std::vector<std::pair<std::string, optim::Plan>> Training::plan() {
+  std::vector<std::pair<std::string, optim::Plan>> plans;
+  for (; !done(); ++phase_) {
+    start_phase();
+    const Phase& phase = recipe_.phases[static_cast<std::size_t>(phase_)];
+    const std::int64_t samples = recipe_.data.fields.integer("batch_size");
+    Frame frame = new_frame();
+    if (loader_) set_batch(frame, first_samples(loader_->dataset(), samples, recipe_.seed));
+    optim::AuditedOptimizers optimizers;
+    optim::PlanOptions options;
+    std::vector<std::size_t> losses;
+    for (const Update& one : phase.updates) {
+      Trainer& trainer = trainers_[one.optimizer];
+      if (std::find(losses.begin(), losses.end(), one.loss) == losses.end()) losses.push_back(one.loss);
+      const bool known = std::any_of(optimizers.begin(), optimizers.end(), [&](const optim::Optimizer& optimizer) {
+        return &optimizer == trainer.optimizer.get();
+      });
+      if (known) continue;
+      optimizers.emplace_back(*trainer.optimizer);
+      if (trainer.schedule) options.schedules.emplace_back(*trainer.schedule);
+    }
+    const auto forward = [&] {
+      Tensor sum;
+      for (const std::size_t loss : losses) {
+        frame.forget();
+        const Tensor value = losses_[loss].scalar(frame);
+        sum = sum.defined() ? sum + value : value;
+      }
+      return sum;
+    };
+    options.costs.emplace("", nn::summary(*networks_, forward));
+    options.samples = loader_ ? std::min(samples, loader_->dataset().size()) : samples;
+    plans.emplace_back(phase.name, optim::plan(*networks_, optimizers, options));
+  }
+  return plans;
+}
+
+void Training::add_to(training::Checkpoint& state) {
+  state.add("networks", static_cast<nn::Module&>(*networks_));
+  for (std::size_t i = 0; i < trainers_.size(); ++i) {
+    const std::string& name = recipe_.optimizers[i].name;
+    state.add("optimizer." + name, *trainers_[i].optimizer);
+    if (trainers_[i].schedule) state.add("schedule." + name, *trainers_[i].schedule);
+    state.add("used." + name, trainers_[i].used);
+  }
+  for (std::size_t i = 0; i < last_losses_.size(); ++i) state.add("loss." + recipe_.losses[i].name, last_losses_[i]);
+  state.add("phase", phase_);
+  state.add("phase_step", phase_step_);
+  state.add("epoch", epoch_);
+  state.add("epoch_step", epoch_step_);
+  if (loader_) state.add("loader", *loader_);
+}
+
+std::vector<NamedNumber> Training::losses() const {
+  std::vector<NamedNumber> losses;
+  for (std::size_t i = 0; i < last_losses_.size(); ++i) {
+    // None yet is a NaN, and so may be a loss; both have nothing to show.
+    if (!std::isnan(last_losses_[i])) losses.emplace_back(recipe_.losses[i].name, last_losses_[i]);
+  }
+  return losses;
+}
+
+std::vector<NamedNumber> Training::rates() const {
+  std::vector<NamedNumber> rates;
+  for (std::size_t i = 0; i < trainers_.size(); ++i) {
+    const optim::Optimizer& optimizer = *trainers_[i].optimizer;
+    for (std::size_t group = 0; group < optimizer.group_count(); ++group) {
+      const optim::OptionValue rate = optimizer.option(group, "lr");
+      const std::string name = recipe_.optimizers[i].name;
+      const std::string part = optimizer.group_name(group).empty() ? "" : "." + optimizer.group_name(group);
+      if (const auto* number = std::get_if<double>(&rate)) rates.emplace_back(name + part, *number);
+    }
+  }
+  return rates;
+}
+
+}  // namespace gradus::recipe

@@ -1,0 +1,120 @@
+// A recipe at work.
+//
+//   recipe::Training training(recipe);   // the default generator is seeded
+//   training.check();                    // one batch through everything, and back as if it had not been
+//   training.add_to(state);              // for checkpoints
+//   while (!training.done()) {
+//     const auto report = training.step();
+//     ...
+//   }
+#pragma once
+
+#include <gradus/data/data_loader.h>
+#include <gradus/optim/plan.h>
+#include <gradus/training/checkpoint.h>
+
+#include "recipe/formula.h"
+#include "recipe/recipe.h"
+
+namespace gradus::recipe {
+
+using NamedNumber = std::pair<std::string, double>;
+
+// A grid of images to be written.
+struct ImageGrid {
+  std::string name;
+  Tensor images;  // uint8 [n, height, width]
+  std::int64_t columns = 8;
+};
+
+// What happened in a step, beside the step.
+struct StepReport {
+  bool epoch_ended = false, phase_ended = false;
+  std::optional<std::vector<NamedNumber>> metrics;  // where it was evaluated
+  std::vector<ImageGrid> images;
+};
+
+class Training {
+ public:
+  // Makes networks, in the order of the recipe, then constants, optimizers and the loader. RecipeError with all
+  // mistakes: patterns that match nothing, names that do not exist, files that are missing, options out of range.
+  explicit Training(const Recipe& recipe);
+  ~Training();
+  Training(const Training&) = delete;
+  Training& operator=(const Training&) = delete;
+
+  // Computes every loss and metric on two samples: sizes that do not fit are RecipeErrors at their place. Random
+  // numbers and running statistics are as before.
+  void check();
+
+  // Everything that steps change. The parts are referred to.
+  void add_to(training::Checkpoint& state);
+
+  bool done() const { return phase_ >= static_cast<std::int64_t>(recipe_.phases.size()); }
+  StepReport step();
+
+  // The phase of the next step, and how far it is.
+  const std::string& phase_name() const;
+  std::int64_t phase_step() const { return phase_step_; }
+  std::int64_t phase_steps() const;
+  std::int64_t total_steps() const;  // of all phases
+  std::int64_t epochs() const { return epoch_; }
+
+  // As they were when they were last computed, in the order of the recipe; those of no update yet are left out.
+  std::vector<NamedNumber> losses() const;
+  // The rate of each group: "optimizer", or "optimizer.group" where there are several.
+  std::vector<NamedNumber> rates() const;
+  // Metrics now.
+  std::vector<NamedNumber> evaluate();
+
+  // Who trains what in each phase, and what that costs. Goes through the phases without training: the last call.
+  std::vector<std::pair<std::string, optim::Plan>> plan();
+
+  const Recipe& recipe() const { return recipe_; }
+  nn::Module& networks();
+  nn::Module& network(const std::string& name);
+  optim::Optimizer& optimizer(const std::string& name);
+  std::vector<std::string> optimizer_names() const;
+  // Sizes of one sample; empty without a dataset.
+  Shape sample_sizes() const;
+
+ private:
+  struct Networks;
+  class Builder;
+  struct Trainer {
+    std::unique_ptr<optim::Optimizer> optimizer;
+    std::optional<optim::lr_scheduler::LRScheduler> schedule;
+    bool by_step = false, used = false;  // `used` in this epoch
+  };
+  struct Image {
+    Formula show;
+    const ImagePart* part;
+  };
+
+  void start_phase();
+  data::Batch next_batch();
+  void set_batch(Frame& frame, const data::Batch& batch) const;
+  Frame new_frame() const;
+  bool update(const Update& update, Frame& frame);
+  ImageGrid draw(const Image& image);
+  std::int64_t steps_per_epoch() const;
+  template <class Call>
+  auto with_own_random_numbers(Call&& call);
+
+  Recipe recipe_;
+  std::shared_ptr<Networks> networks_;
+  Names names_;
+  std::size_t x_ = 0, y_ = 0, batch_ = 0, first_constant_ = 0, first_value_ = 0;
+  std::vector<Formula> values_, losses_, metrics_;
+  std::vector<Image> images_;
+  std::vector<Value> constants_;  // the same for every run of a seed, and so not in checkpoints
+  std::vector<Trainer> trainers_;
+  std::optional<data::DataLoader> loader_, test_loader_;
+  std::optional<data::DataLoader::Iterator> batches_;
+
+  std::int64_t phase_ = 0, phase_step_ = 0;
+  std::int64_t epoch_ = 0, epoch_step_ = 0;
+  std::vector<double> last_losses_;
+};
+
+}  // namespace gradus::recipe
