@@ -1,6 +1,7 @@
 #include "cli/finetune.h"
 
 #include <fmt/format.h>
+#include <gradus/autocast.h>
 #include <gradus/data/feature_cache.h>
 #include <gradus/io/load.h>
 #include <gradus/models/registry.h>
@@ -115,10 +116,12 @@ struct CachedFeatures {
                               .num_workers = options.workers,
                               .forward =
                                   [&](const Tensor& x) {
+                                    const Autocast scope(kBFloat16, options.bf16);
                                     net(preprocess(x));
-                                    return taken;
+                                    return taken.to(kFloat32);
                                   },
-                              .variant = fmt::format("input of {}, {}", head.first, ordered_json(preprocess).dump())});
+                              .variant = fmt::format("input of {}, {}{}", head.first, ordered_json(preprocess).dump(),
+                                                     options.bf16 ? ", bfloat16" : "")});
     head.second->remove_hook(hook);
     return cache;
   }
@@ -188,16 +191,19 @@ int finetune(const FinetuneOptions& options) {
              images.about, train_set->size(), test_set->size(), classes, options.model, count_of(*net, true),
              count_of(*net, false));
 
-  const Score score = train_classifier(
-      run, {.label = options.model,
-            .forward = [&](const Tensor& x) { return features ? (*head.second)(x) : (*net)(preprocess(x)); },
-            .set_training = [&](bool on) { net->train(on); },
-            .optimizer = &optimizer,
-            .scheduler = &scheduler,
-            .train = &train,
-            .test = &test,
-            .classes = images.classes.size(),
-            .epochs = options.epochs});
+  const Score score = train_classifier(run, {.label = options.model,
+                                             .forward =
+                                                 [&](const Tensor& x) {
+                                                   const Autocast scope(kBFloat16, options.bf16);
+                                                   return features ? (*head.second)(x) : (*net)(preprocess(x));
+                                                 },
+                                             .set_training = [&](bool on) { net->train(on); },
+                                             .optimizer = &optimizer,
+                                             .scheduler = &scheduler,
+                                             .train = &train,
+                                             .test = &test,
+                                             .classes = images.classes.size(),
+                                             .epochs = options.epochs});
   for (const auto& skipped : train.skipped()) fmt::print("left out: {}: {}\n", skipped.name, skipped.error);
   Classifier{options.model, images.classes, preprocess, net}.save(options.run.out);
   run.write_summary({{"command", "finetune"},
@@ -207,6 +213,7 @@ int finetune(const FinetuneOptions& options) {
                      {"data", images.about},
                      {"classes", images.classes},
                      {"frozen", options.freeze},
+                     {"bf16", options.bf16},
                      {"epochs", options.epochs},
                      {"steps", run.step()},
                      {"skipped", train.skipped().size()},

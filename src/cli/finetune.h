@@ -23,6 +23,7 @@ struct FinetuneOptions {
   Augment augment = Augment::flip;
   bool skip_damaged = false;
   bool cache_features = false;
+  bool bf16 = false;  // in mixed precision
 };
 
 // `gradus finetune`. The process's exit status: 0, or 130 where Ctrl-C ended it.

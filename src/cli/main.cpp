@@ -169,6 +169,7 @@ void add_finetune(CLI::App& parent, FinetuneOptions& o, int& status) {
       ->transform(CLI::CheckedTransformer(augments))
       ->default_str("flip");
   app.add_flag("--skip-damaged", o.skip_damaged, "Leave pictures out that cannot be read, and say which");
+  app.add_flag("--bf16", o.bf16, "Multiply in bfloat16; weights and what the optimizer keeps stay float32");
   app.add_flag("--cache-features", o.cache_features,
                "Compute what the last layer sees once for each picture, in OUT/features, and train from that");
   train_with(app, o, status, finetune);

@@ -119,6 +119,14 @@ TEST_F(ClassifierTest, CachedFeaturesTrainToTheSame) {
   expect_refused(finetune("x", "--freeze features --augment none --cache-features"), "'classifier.0.weight' is");
 }
 
+TEST_F(ClassifierTest, LearnsInMixedPrecisionToo) {
+  const auto half = run_gradus(finetune("half", "--epochs 6 --lr 0.02 --bf16"));
+  ASSERT_EQ(half.status, 0) << half.err;
+  EXPECT_GT(summary("half")["accuracy"].get<double>(), 0.9);
+  EXPECT_EQ(weight("half", "features.0.weight").dtype(), kFloat32);
+  EXPECT_FALSE(equal(weight("half", "features.0.weight"), weight("first", "features.0.weight")));
+}
+
 TEST_F(ClassifierTest, ADamagedPictureIsAnErrorOrLeftOut) {
   write_pictures(in("some"), 6);
   std::ofstream(in("some/red/torn.jpg")) << "\xff\xd8\xff not a picture";
