@@ -264,7 +264,8 @@ TEST(Twins, AttentionHead) {
   data::DataLoader loader(images, {.batch_size = 4, .shuffle = true, .seed = 1});
   for (int epoch = 0; epoch < 2; ++epoch) {
     for (auto& [x, y] : loader) {
-      const Tensor features = resnet.features(x);
+      const Tensor stem = resnet.maxpool(resnet.relu(resnet.bn1(resnet.conv1(x))));
+      const Tensor features = resnet.layer4(resnet.layer3(resnet.layer2(resnet.layer1(stem))));
       const Tensor attention = softmax(transpose(flatten(g(features), 2), 1, 2).matmul(flatten(f(features), 2)), -1);
       const Tensor seen = flatten(h(features), 2).matmul(transpose(attention, 1, 2));
       adam.minimize(F::cross_entropy(fc((gamma * seen + flatten(features, 2)).mean(2)), y));

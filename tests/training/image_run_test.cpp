@@ -116,7 +116,7 @@ TEST(ImageRun, KilledAtAnyMoment) {
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   int kills = 0, status = -1;
-  for (int milliseconds = 100; kills < 60; milliseconds += milliseconds / 7) {
+  for (int milliseconds = 5; kills < 60; milliseconds += 1 + milliseconds / 7) {
     pid_t child = 0;
     ASSERT_EQ(::posix_spawn(&child, self.c_str(), nullptr, nullptr, argv.data(), environ), 0);
     std::this_thread::sleep_for(std::chrono::milliseconds(milliseconds));
