@@ -18,7 +18,8 @@ class Gradus(ConanFile):
     options = {"tools": [True, False]}
     default_options = {"tools": False}
     # Loaded by the library alone: who uses it sees none of their headers.
-    requires_hidden = ("fmt/[>=9]", "libpng/[>=1.6]", "nlohmann_json/[>=3.11]", "onednn/[>=2.6]", "openblas/[>=0.3.20]", "zlib/[>=1.2.13]")
+    requires_hidden = ("fmt/[>=9]", "libjpeg-turbo/[>=2.1]", "libpng/[>=1.6]", "nlohmann_json/[>=3.11]",
+                       "onednn/[>=2.6]", "openblas/[>=0.3.20]", "zlib/[>=1.2.13]")
 
     @property
     def root(self):
@@ -44,6 +45,7 @@ class Gradus(ConanFile):
         if self.options.tools:
             self.requires("cairo/[>=1.16]", visible=False)
             self.requires("cli11/[>=2.1]", visible=False)
+            self.requires("yaml-cpp/[>=0.7]", visible=False)
 
     def generate(self):
         CMakeDeps(self).generate()
