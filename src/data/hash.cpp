@@ -29,9 +29,10 @@ void Hash::add_words(const char* bytes, std::size_t size) {
     std::memcpy(&word, bytes, sizeof word);
     add_word(word);
   }
+  if (size == 0) return;  // of an empty tensor there is no memory to copy from
   word = 0;
   std::memcpy(&word, bytes, size);
-  if (size > 0) add_word(word);
+  add_word(word);
 }
 
 Hash& Hash::add(std::string_view bytes) {
