@@ -175,7 +175,8 @@ int train_recipe(const RecipeOptions& given) {
   const InterruptScope interrupts;
   RecipeOptions options = given;
   const std::string path = options.run.resume ? kept_recipe(options.run.out) : find_recipe(options.recipe);
-  const recipe::Recipe recipe = recipe::read_recipe(path, options.changes);
+  recipe::Recipe recipe = recipe::read_recipe(path, options.changes);
+  recipe.name = fs::path(options.recipe).stem().string();
   if (options.run.out.empty()) options.run.out = "out/" + recipe.name;
   options.run.seed = recipe.seed;
   options.run.best = recipe.evaluate.text("mode");

@@ -346,7 +346,11 @@ void Training::Builder::make_optimizer(const OptimizerPart& part) {
           if (std::string(e.what()).find(fmt::format(": {} must", node.key)) != std::string::npos)
             throw RecipeError({{node.place, e.what()}});
       };
-      for (const auto& [pattern, nodes] : part.groups) blame(nodes);
+      for (std::size_t i = 0; i < part.groups.size(); ++i) {
+        const auto& [pattern, nodes] = part.groups[i];
+        if (std::string(e.what()).find(fmt::format("group {} ('{}')", i, pattern.text)) != std::string::npos)
+          blame(nodes);
+      }
       blame(part.options);
       throw;
     }

@@ -182,6 +182,8 @@ std::vector<const Form*> forms_of(const std::string& kind) {
 void no_such(const std::string& kind, const Call& call, Mistakes& mistakes) {
   std::vector<std::string> names;
   for (const Form* form : forms_of(kind)) names.push_back(form->name);
+  if (kind == "model")  // a single layer may stand there too
+    for (const Form* form : forms_of("layer")) names.push_back(form->name);
   std::string hint = did_you_mean(call.name, names);
   constexpr std::size_t kFew = 8;
   if (names.size() > kFew && !hint.starts_with("; did you mean")) hint = "; docs/recipes-reference.md lists them";
