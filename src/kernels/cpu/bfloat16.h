@@ -22,6 +22,13 @@ GRADUS_INLINE void put(BFloat16& to, float value) {
   to.bits = static_cast<std::uint16_t>((u & 0x7fffffffu) > 0x7f800000u ? (u >> 16) | 0x40u : rounded);
 }
 
+struct RoundBody {
+  GRADUS_INLINE static void run(const float* from, std::int64_t n, BFloat16* to) {
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) put(to[i], from[i]);
+  }
+};
+
 template <class T>
 struct WideOf {
   using type = T;

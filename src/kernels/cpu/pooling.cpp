@@ -1,6 +1,9 @@
 #include "kernels/cpu/pooling.h"
 
 #include <algorithm>
+#include <limits>
+#include <type_traits>
+#include <vector>
 
 #include "core/parallel.h"
 #include "kernels/cpu/reduce_rows.h"
@@ -66,37 +69,66 @@ GRADUS_INLINE bool beats(T value, T best) {
   return value > best || value != value;
 }
 
-// One row of the result from several rows of x: `best` and `places` hold what was found so far.
-template <class T, int64_t stride_or_zero>
-struct MaxRowBody {
-  GRADUS_INLINE static void run(const T* x, int64_t place, int64_t n, int64_t width, int64_t step, int64_t any_stride,
-                                T* best, int64_t* places) {
-    const int64_t stride = stride_or_zero != 0 ? stride_or_zero : any_stride;
-    for (int64_t k = 0; k < width; ++k) {
-      const int64_t shift = k * step;
-      for (int64_t i = 0; i < n; ++i) {
-        const T value = x[i * stride + shift], old = best[i];
-        const bool better = (value > old) | (value != value);
-        best[i] = better ? value : old;
-        places[i] = better ? place + i * stride + shift : places[i];
+// As wide as T, so that comparing and choosing have the same lanes.
+template <class T>
+using PlaceOf = std::conditional_t<sizeof(T) == 4, std::int32_t, int64_t>;
+
+// Whole blocks of a row of the result; a block's maxima and their places stay in registers. The last block overlaps the
+// one before it. `taps` are the distances of a window's elements from its first.
+template <class T, int64_t kBlock, int64_t kStride>
+struct MaxBlocks {
+  using Place = PlaceOf<T>;
+  static constexpr int kBytes = static_cast<int>(kBlock * sizeof(T));
+  typedef T Values __attribute__((vector_size(kBytes), aligned(alignof(T)), may_alias));
+  typedef Place Places __attribute__((vector_size(kBytes), aligned(alignof(T)), may_alias));
+
+  // Elements `stride` apart. Every second one comes from two vectors that reach no further than the last.
+  GRADUS_INLINE static void load(const T* from, int64_t stride, Values& to) {
+    const auto whole = [](const T* p) GRADUS_LAMBDA -> const Values& { return *reinterpret_cast<const Values*>(p); };
+    if constexpr (kStride == 1) {
+      to = whole(from);
+    } else if constexpr (kStride == 2) {
+      Places pick;
+      for (int64_t i = 0; i < kBlock; ++i) pick[i] = static_cast<Place>(i < kBlock / 2 ? 2 * i : 2 * i + 1);
+      to = __builtin_shuffle(whole(from), whole(from + kBlock - 1), pick);
+    } else {
+      for (int64_t i = 0; i < kBlock; ++i) to[i] = from[i * stride];
+    }
+  }
+
+  GRADUS_INLINE static void run(const T* x, const Place* taps, int64_t count, int64_t n, int64_t stride, int64_t place,
+                                T* y, int64_t* places) {
+    for (int64_t block = 0; block < n; block += kBlock) {
+      const int64_t first = block + kBlock <= n ? block : n - kBlock;
+      Values best = Values{} - std::numeric_limits<T>::infinity();
+      Places at = Places{} + taps[0];
+      for (int64_t t = 0; t < count; ++t) {
+        Values value;
+        load(x + taps[t] + first * stride, stride, value);
+        const auto better = (value > best) | (value != value);
+        best = better ? value : best;
+        at = better ? Places{} + taps[t] : at;
       }
+      *reinterpret_cast<Values*>(y + first) = best;
+      for (int64_t i = 0; i < kBlock; ++i) places[first + i] = place + (first + i) * stride + at[i];
     }
   }
 };
 
-template <class T>
-void max_row(const T* x, int64_t place, const Even& e, T* best, int64_t* places) {
-  const T* from = x + e.begin;
-  place += e.begin;
-  best += e.first;
-  places += e.first;
-  switch (e.stride) {
+template <class T, int64_t kBlock>
+void max_blocks(const T* x, const std::vector<PlaceOf<T>>& taps, int64_t n, int64_t stride, int64_t place, T* y,
+                int64_t* places) {
+  const auto call = [&]<int64_t kStride>() {
+    simd_call<MaxBlocks<T, kBlock, kStride>>(x, taps.data(), static_cast<int64_t>(taps.size()), n, stride, place, y,
+                                             places);
+  };
+  switch (stride) {
     case 1:
-      return simd_call<MaxRowBody<T, 1>>(from, place, e.count, e.width, e.step, e.stride, best, places);
+      return call.template operator()<1>();
     case 2:
-      return simd_call<MaxRowBody<T, 2>>(from, place, e.count, e.width, e.step, e.stride, best, places);
+      return call.template operator()<2>();
     default:
-      return simd_call<MaxRowBody<T, 0>>(from, place, e.count, e.width, e.step, e.stride, best, places);
+      return call.template operator()<0>();
   }
 }
 
@@ -106,33 +138,46 @@ void max_forward(const Pooling& p, const T* x_all, T* y_all, int64_t* places_all
   if (p.out_size() == 0) return;
   const Even even(across);
   const auto n = static_cast<int64_t>(across.size());
+  // GCC 12 takes vectors of 64 bytes apart where they are compared.
+  constexpr int64_t kMost = 32 / sizeof(T), kLeast = kMost / 2;
+  const bool blocks = even.count >= kLeast && p.in_size() <= std::numeric_limits<PlaceOf<T>>::max();
   for_planes(p, [&](int64_t plane) {
     const T* x = x_all + plane * p.in_size();
+    std::vector<PlaceOf<T>> taps;
     for_rows(p, [&](const Window& d, const Window& h, int64_t at) {
       T* y = y_all + plane * p.out_size() + at;
       int64_t* places = places_all + plane * p.out_size() + at;
-      std::fill_n(y, n, -std::numeric_limits<T>::infinity());
-      for (int64_t i = 0; i < n; ++i) {
-        places[i] = (d.begin * p.in[1] + h.begin) * p.in[2] + across[static_cast<std::size_t>(i)].begin;
-      }
-      for (int64_t z = d.begin; z < d.end; z += d.step) {
-        for (int64_t r = h.begin; r < h.end; r += h.step) {
-          const int64_t line = (z * p.in[1] + r) * p.in[2];
-          const auto plain = [&](int64_t first, int64_t last) {
-            for (int64_t i = first; i < last; ++i) {
-              const Window& w = across[static_cast<std::size_t>(i)];
+      const int64_t corner = (d.begin * p.in[1] + h.begin) * p.in[2];
+      const auto plain = [&](int64_t first, int64_t last) {
+        for (int64_t i = first; i < last; ++i) {
+          const Window& w = across[static_cast<std::size_t>(i)];
+          T best = -std::numeric_limits<T>::infinity();
+          int64_t place = corner + w.begin;
+          for (int64_t z = d.begin; z < d.end; z += d.step) {
+            for (int64_t r = h.begin; r < h.end; r += h.step) {
+              const int64_t line = (z * p.in[1] + r) * p.in[2];
               for (int64_t c = w.begin; c < w.end; c += w.step) {
-                if (!beats(x[line + c], y[i])) continue;
-                y[i] = x[line + c];
-                places[i] = line + c;
+                if (!beats(x[line + c], best)) continue;
+                best = x[line + c];
+                place = line + c;
               }
             }
-          };
-          plain(0, even.first);
-          max_row(x + line, line, even, y, places);
-          plain(even.first + even.count, n);
+          }
+          y[i] = best;
+          places[i] = place;
         }
-      }
+      };
+      if (!blocks) return plain(0, n);
+      taps.clear();
+      for (int64_t z = d.begin; z < d.end; z += d.step)
+        for (int64_t r = h.begin; r < h.end; r += h.step)
+          for (int64_t k = 0; k < even.width; ++k)
+            taps.push_back(static_cast<PlaceOf<T>>((z * p.in[1] + r) * p.in[2] - corner + k * even.step));
+      const auto run = even.count >= kMost ? max_blocks<T, kMost> : max_blocks<T, kLeast>;
+      plain(0, even.first);
+      run(x + corner + even.begin, taps, even.count, even.stride, corner + even.begin, y + even.first,
+          places + even.first);
+      plain(even.first + even.count, n);
     });
   });
 }

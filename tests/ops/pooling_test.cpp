@@ -1,0 +1,91 @@
+// Max pooling against its definition, for windows of any size and place, in both layouts.
+#include <gradus/autograd.h>
+#include <gradus/ops.h>
+#include <gradus/pooling.h>
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <cmath>
+#include <limits>
+
+namespace gradus::test {
+namespace {
+
+struct Axis {
+  std::int64_t size, kernel, stride, padding, dilation, out;
+};
+
+Axis any_axis() {
+  Axis a{};
+  a.kernel = *rc::gen::inRange<std::int64_t>(1, 4);
+  a.stride = *rc::gen::inRange<std::int64_t>(1, 4);
+  a.dilation = *rc::gen::inRange<std::int64_t>(1, 3);
+  const std::int64_t reach = (a.kernel - 1) * a.dilation + 1;
+  a.padding = *rc::gen::inRange<std::int64_t>(0, std::min(a.kernel, reach) / 2 + 1);
+  a.size = *rc::gen::inRange<std::int64_t>(reach, reach + 40);
+  a.out = (a.size + 2 * a.padding - reach) / a.stride + 1;
+  return a;
+}
+
+// The first of the largest elements of a window, or its last NaN.
+std::int64_t place_of_max(const std::vector<float>& x, std::int64_t plane, const Axis& h, const Axis& w, std::int64_t r,
+                          std::int64_t c) {
+  float best = -std::numeric_limits<float>::infinity();
+  std::int64_t found = -1;
+  for (std::int64_t i = 0; i < h.kernel; ++i) {
+    for (std::int64_t j = 0; j < w.kernel; ++j) {
+      const std::int64_t y = r * h.stride - h.padding + i * h.dilation, z = c * w.stride - w.padding + j * w.dilation;
+      if (y < 0 || z < 0 || y >= h.size || z >= w.size) continue;
+      const std::int64_t at = (plane * h.size + y) * w.size + z;
+      const float value = x[static_cast<std::size_t>(at)];
+      if (found >= 0 && !(value > best) && !std::isnan(value)) continue;
+      best = value;
+      found = at;
+    }
+  }
+  return found;
+}
+
+RC_GTEST_PROP(Pooling, MaxPoolTakesTheFirstLargestOfEachWindow, ()) {
+  const std::int64_t batch = *rc::gen::inRange<std::int64_t>(1, 3), channels = *rc::gen::inRange<std::int64_t>(1, 20);
+  const Axis h = any_axis(), w = any_axis();
+  // Few different values, so that windows have ties; and some that are not numbers.
+  std::vector<float> values(static_cast<std::size_t>(batch * channels * h.size * w.size));
+  const auto odd = *rc::gen::inRange<unsigned>(1, 1000);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const unsigned hash = (static_cast<unsigned>(i) * 2654435761U + odd * 40503U) >> 20;
+    values[i] = hash % 50 == 0 ? std::nanf("") : static_cast<float>(hash % 7) - 3;
+  }
+  std::vector<float> wanted, gradient(values.size());
+  for (std::int64_t plane = 0; plane < batch * channels; ++plane) {
+    for (std::int64_t r = 0; r < h.out; ++r) {
+      for (std::int64_t c = 0; c < w.out; ++c) {
+        const auto at = static_cast<std::size_t>(place_of_max(values, plane, h, w, r, c));
+        wanted.push_back(values[at]);
+        gradient[at] += static_cast<float>(wanted.size() % 5);
+      }
+    }
+  }
+  const Shape out{batch, channels, h.out, w.out};
+  const Tensor g =
+      (remainder(arange(1, static_cast<std::int64_t>(wanted.size()) + 1), tensor(5))).to(kFloat32).view(out);
+  const Tensor plain = tensor(values).view({batch, channels, h.size, w.size});
+  const bool by_channels = *rc::gen::arbitrary<bool>();
+  for (const Dtype dtype : {kFloat32, kFloat64, kBFloat16}) {
+    Tensor x = plain.to(dtype);
+    if (by_channels) x = x.permute({0, 2, 3, 1}).contiguous().permute({0, 3, 1, 2});
+    x = x.detach().requires_grad_();
+    const Tensor y = max_pool2d(x, {h.kernel, w.kernel}, Spatial<2>{h.stride, w.stride}, {h.padding, w.padding},
+                                {h.dilation, w.dilation});
+    RC_ASSERT(to_string(y.sizes()) == to_string(out));
+    const Tensor gx = autograd::grad({y}, {x}, {g.to(dtype)})[0];
+    const std::vector<float> got = y.detach().to(kFloat32).contiguous().to_vector<float>();
+    const std::vector<float> back = gx.to(kFloat32).contiguous().to_vector<float>();
+    for (std::size_t i = 0; i < wanted.size(); ++i)
+      RC_ASSERT(got[i] == wanted[i] || (std::isnan(got[i]) && std::isnan(wanted[i])));
+    RC_ASSERT(back == gradient);
+  }
+}
+
+}  // namespace
+}  // namespace gradus::test
