@@ -1,0 +1,206 @@
+// The loops for few channels, and convolutions that are products of matrices, against plain sums.
+#include "kernels/convolution.h"
+
+#include <gradus/parallel.h>
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "kernels/cpu/few_channels.h"
+#include "kernels/cpu/simd.h"
+
+namespace gradus {
+namespace {
+
+using cpu::Convolution;
+using std::int64_t;
+
+double number(double x) { return x; }
+double number(BFloat16 x) { return static_cast<double>(static_cast<float>(x)); }
+
+template <class T>
+std::vector<T> numbers(int64_t count, unsigned seed) {
+  std::mt19937 engine(seed);
+  std::vector<T> values(static_cast<std::size_t>(count));
+  for (T& value : values) value = T(static_cast<float>(std::uniform_real_distribution<double>(-1, 1)(engine)));
+  return values;
+}
+
+int64_t size(int64_t channels, const Convolution& c, const cpu::Spatial3& s) {
+  return c.batch * channels * Convolution::volume(s);
+}
+
+// Calls term(x, w, y) with the places of what is multiplied and where it is added, row-major or channels-last.
+template <class F>
+void each_term(const Convolution& c, F&& term) {
+  const auto at = [&](int64_t n, int64_t channel, int64_t channels, int64_t h, int64_t w, const cpu::Spatial3& s) {
+    return c.channels_last ? ((n * s[1] + h) * s[2] + w) * channels + channel
+                           : ((n * channels + channel) * s[1] + h) * s[2] + w;
+  };
+  for (int64_t n = 0; n < c.batch; ++n)
+    for (int64_t o = 0; o < c.out_channels; ++o)
+      for (int64_t oh = 0; oh < c.out[1]; ++oh)
+        for (int64_t ow = 0; ow < c.out[2]; ++ow)
+          for (int64_t i = 0; i < c.in_channels; ++i)
+            for (int64_t kh = 0; kh < c.kernel[1]; ++kh)
+              for (int64_t kw = 0; kw < c.kernel[2]; ++kw) {
+                const int64_t h = oh * c.stride[1] - c.padding[1] + kh * c.dilation[1];
+                const int64_t w = ow * c.stride[2] - c.padding[2] + kw * c.dilation[2];
+                if (h < 0 || w < 0 || h >= c.in[1] || w >= c.in[2]) continue;
+                term(at(n, i, c.in_channels, h, w, c.in),
+                     ((o * c.in_channels + i) * c.kernel[1] + kh) * c.kernel[2] + kw,
+                     at(n, o, c.out_channels, oh, ow, c.out));
+              }
+}
+
+// All three operations; `tolerance` times the square root of the number of terms.
+template <class T, class Forward, class Data, class Weight>
+void check(const Convolution& c, double tolerance, Forward&& forward, Data&& data, Weight&& weight) {
+  const auto x = numbers<T>(size(c.in_channels, c, c.in), 1), g = numbers<T>(size(c.out_channels, c, c.out), 2);
+  const auto w = numbers<T>(c.weights(), 3), bias = numbers<T>(c.out_channels, 4);
+  std::vector<double> y(g.size()), gx(x.size()), gw(w.size());
+  const auto u = [](int64_t i) { return static_cast<std::size_t>(i); };
+  for (std::size_t i = 0; i < y.size(); ++i) {
+    const auto place = static_cast<int64_t>(i);
+    y[i] =
+        number(bias[u(c.channels_last ? place % c.out_channels : place / Convolution::volume(c.out) % c.out_channels)]);
+  }
+  each_term(c, [&](int64_t in, int64_t weight_at, int64_t out) {
+    y[u(out)] += number(x[u(in)]) * number(w[u(weight_at)]);
+    gx[u(in)] += number(g[u(out)]) * number(w[u(weight_at)]);
+    gw[u(weight_at)] += number(g[u(out)]) * number(x[u(in)]);
+  });
+  const auto compare = [&](const auto& got, const std::vector<double>& want, int64_t terms) {
+    RC_ASSERT(got.size() == want.size());
+    for (std::size_t i = 0; i < want.size(); ++i)
+      RC_ASSERT(std::abs(number(got[i]) - want[i]) <=
+                tolerance * (1 + std::sqrt(static_cast<double>(terms))) * (1 + std::abs(want[i])));
+  };
+  const int64_t taps = Convolution::volume(c.kernel);
+  compare(forward(x, w, bias), y, c.in_channels * taps);
+  compare(data(g, w), gx, c.out_channels * taps);
+  compare(weight(g, x), gw, c.batch * Convolution::volume(c.out));
+}
+
+template <class T>
+void check_row_major(const Convolution& c) {
+  const Dtype dtype = std::is_same_v<T, float> ? kFloat32 : kFloat64;
+  check<T>(
+      c, 4 * std::numeric_limits<T>::epsilon(),
+      [&](const auto& x, const auto& w, const auto& bias) {
+        std::vector<T> y(static_cast<std::size_t>(size(c.out_channels, c, c.out)), std::numeric_limits<T>::quiet_NaN());
+        cpu::conv_forward(dtype, c, x.data(), w.data(), bias.data(), y.data());
+        return y;
+      },
+      [&](const auto& g, const auto& w) {
+        std::vector<T> gx(static_cast<std::size_t>(size(c.in_channels, c, c.in)), std::numeric_limits<T>::quiet_NaN());
+        cpu::conv_backward_data(dtype, c, g.data(), w.data(), gx.data());
+        return gx;
+      },
+      [&](const auto& g, const auto& x) {
+        std::vector<T> gw(static_cast<std::size_t>(c.weights()), std::numeric_limits<T>::quiet_NaN());
+        cpu::conv_backward_weight(dtype, c, g.data(), x.data(), gw.data());
+        return gw;
+      });
+}
+
+Convolution any_convolution() {
+  Convolution c;
+  c.batch = *rc::gen::inRange<int64_t>(1, 5);
+  c.in_channels = *rc::gen::inRange<int64_t>(1, 18);
+  c.out_channels = *rc::gen::inRange<int64_t>(1, 18);
+  for (const std::size_t d : {std::size_t{1}, std::size_t{2}}) {
+    c.kernel[d] = *rc::gen::inRange<int64_t>(1, 6);
+    c.dilation[d] = *rc::gen::inRange<int64_t>(1, 3);
+    const int64_t reach = c.dilation[d] * (c.kernel[d] - 1);
+    c.padding[d] = *rc::gen::inRange<int64_t>(0, reach + 2);
+    const int64_t behind = c.padding[d] + *rc::gen::inRange<int64_t>(0, 2);
+    c.in[d] = *rc::gen::inRange<int64_t>(std::max<int64_t>(1, reach + 1 - c.padding[d]), 24);
+    c.out[d] = std::max<int64_t>(1, c.in[d] + c.padding[d] + std::min(behind, reach) - reach);
+  }
+  return c;
+}
+
+RC_GTEST_PROP(Convolutions, OfFewChannelsAreTheirPlainSums, ()) {
+  const Convolution c = any_convolution();
+  RC_CLASSIFY(cpu::few_channels_serves(c));
+  const auto isa = *rc::gen::element(cpu::Isa::base, cpu::Isa::v3, cpu::Isa::v4);
+  cpu::set_isa(isa);
+  check_row_major<float>(c);
+  check_row_major<double>(c);
+  cpu::set_isa(cpu::best_isa());
+}
+
+TEST(Convolutions, FewChannelsServeLeNet) {
+  Convolution c{
+      .batch = 64, .in_channels = 3, .out_channels = 6, .in = {1, 32, 32}, .kernel = {1, 5, 5}, .out = {1, 28, 28}};
+  EXPECT_TRUE(cpu::few_channels_serves(c));
+  c.stride = {1, 2, 2};
+  c.out = {1, 14, 14};
+  EXPECT_FALSE(cpu::few_channels_serves(c));
+}
+
+TEST(Convolutions, FewChannelsHaveTheSameBitsOnAnyNumberOfThreads) {
+  const Convolution c{
+      .batch = 64, .in_channels = 3, .out_channels = 6, .in = {1, 32, 32}, .kernel = {1, 5, 5}, .out = {1, 28, 28}};
+  const auto x = numbers<float>(size(3, c, c.in), 1), g = numbers<float>(size(6, c, c.out), 2),
+             w = numbers<float>(c.weights(), 3);
+  const auto run = [&](int threads) {
+    const int before = get_num_threads();
+    set_num_threads(threads);
+    std::vector<float> y(g.size()), gx(x.size()), gw(w.size());
+    cpu::conv_forward(kFloat32, c, x.data(), w.data(), nullptr, y.data());
+    cpu::conv_backward_data(kFloat32, c, g.data(), w.data(), gx.data());
+    cpu::conv_backward_weight(kFloat32, c, g.data(), x.data(), gw.data());
+    set_num_threads(before);
+    y.insert(y.end(), gx.begin(), gx.end());
+    y.insert(y.end(), gw.begin(), gw.end());
+    return y;
+  };
+  EXPECT_EQ(run(1), run(3));
+}
+
+// Windows of one position in bfloat16 are products of matrices where the machine multiplies such numbers.
+RC_GTEST_PROP(Convolutions, WithAWindowOfOnePositionInBFloat16AreTheirPlainSums, ()) {
+  Convolution c;
+  c.channels_last = true;
+  c.batch = *rc::gen::inRange<int64_t>(1, 4);
+  c.in_channels = 16 * *rc::gen::inRange<int64_t>(1, 5);
+  c.out_channels = 16 * *rc::gen::inRange<int64_t>(1, 5);
+  for (const std::size_t d : {std::size_t{1}, std::size_t{2}}) {
+    c.stride[d] = *rc::gen::inRange<int64_t>(1, 4);
+    c.in[d] = *rc::gen::inRange<int64_t>(1, 10);
+    c.out[d] = (c.in[d] - 1) / c.stride[d] + 1;
+  }
+  if (!cpu::conv_serves_channels_last(kBFloat16, c)) return;
+  check<BFloat16>(
+      c, 0x1p-8,
+      [&](const auto& x, const auto& w, const auto& bias) {
+        const std::vector<float> wide(bias.begin(), bias.end());
+        const cpu::ConvEpilogue then{.bias = wide.data()};
+        std::vector<BFloat16> y(static_cast<std::size_t>(size(c.out_channels, c, c.out)));
+        cpu::conv_forward(kBFloat16, c, x.data(), *cpu::conv_pack(kBFloat16, c, then, kBFloat16, w.data()), then,
+                          y.data());
+        return y;
+      },
+      [&](const auto& g, const auto& w) {
+        const std::vector<float> wide(w.begin(), w.end());
+        std::vector<BFloat16> gx(static_cast<std::size_t>(size(c.in_channels, c, c.in)), BFloat16(7.f)), again = gx;
+        RC_ASSERT(cpu::conv_backward_data(kBFloat16, c, g.data(), kBFloat16, w.data(), gx.data()));
+        RC_ASSERT(cpu::conv_backward_data(kBFloat16, c, g.data(), kFloat32, wide.data(), again.data()));
+        for (std::size_t i = 0; i < gx.size(); ++i) RC_ASSERT(gx[i].bits == again[i].bits);
+        return gx;
+      },
+      [&](const auto& g, const auto& x) {
+        std::vector<float> gw(static_cast<std::size_t>(c.weights()), 7);
+        cpu::conv_backward_weight(kBFloat16, c, g.data(), x.data(), gw.data());
+        return gw;
+      });
+}
+
+}  // namespace
+}  // namespace gradus
