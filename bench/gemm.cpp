@@ -14,7 +14,7 @@
 namespace {
 
 using std::int64_t;
-enum Way { kChosen, kDirect, kOneDnn, kOpenBlas };
+enum Way { kChosen, kDirect, kOneDnn, kBlas };
 
 template <Way way>
 void gemm(benchmark::State& state) {
@@ -34,7 +34,7 @@ void gemm(benchmark::State& state) {
     } else if constexpr (way == kOneDnn) {
       gradus::onednn::gemm(ta, tb, m, n, k, 1.0F, a.data(), lda, b.data(), ldb, 0.0F, c.data(), n);
     } else {
-      const auto narrow = [](int64_t size) { return static_cast<blasint>(size); };
+      const auto narrow = [](int64_t size) { return static_cast<int>(size); };
       cblas_sgemm(CblasRowMajor, ta ? CblasTrans : CblasNoTrans, tb ? CblasTrans : CblasNoTrans, narrow(m), narrow(n),
                   narrow(k), 1.0F, a.data(), narrow(lda), b.data(), narrow(ldb), 0.0F, c.data(), narrow(n));
     }
@@ -61,6 +61,6 @@ void sizes(benchmark::internal::Benchmark* bench) {
 BENCHMARK_TEMPLATE(gemm, kChosen)->Apply(sizes);
 BENCHMARK_TEMPLATE(gemm, kDirect)->Apply(sizes);
 BENCHMARK_TEMPLATE(gemm, kOneDnn)->Apply(sizes);
-BENCHMARK_TEMPLATE(gemm, kOpenBlas)->Apply(sizes);
+BENCHMARK_TEMPLATE(gemm, kBlas)->Apply(sizes);
 
 }  // namespace

@@ -1,6 +1,8 @@
 // Matrix products over raw memory: C = alpha * op(A) op(B) + beta * C, with op(A) [m, k], op(B) [k, n], C [m, n].
 #pragma once
 
+#include <gradus/dtype.h>
+
 #include <cstdint>
 
 namespace gradus::cpu {
@@ -12,6 +14,11 @@ void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64
           std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc);
 void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, double alpha, const double* a,
           std::int64_t lda, const double* b, std::int64_t ldb, double beta, double* c, std::int64_t ldc);
+
+// C = op(A) op(B) for A and B of bfloat16, summed in float32; C in float32 or bfloat16. False where this machine has no
+// fast loops for it; what C holds is undefined then.
+bool gemm_bfloat16(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, const BFloat16* a,
+                   std::int64_t lda, const BFloat16* b, std::int64_t ldb, Dtype c_dtype, void* c, std::int64_t ldc);
 
 // Integers, which wrap around as in PyTorch.
 void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t alpha,

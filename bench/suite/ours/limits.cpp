@@ -1,6 +1,5 @@
 // What the machine can do: the bandwidth of a triad, Adam in one pass by hand, and products of matrices through
-// OpenBLAS and oneDNN.
-#include <cblas.h>
+// oneDNN.
 #include <omp.h>
 #include <dnnl.hpp>
 
@@ -48,18 +47,6 @@ Case adam() {
           .bytes = 28.0 * kElements};
 }
 
-Case openblas() {
-  Tensor a = randn({kSide, kSide}), b = randn({kSide, kSide}), c = empty({kSide, kSide});
-  omp_set_num_threads(get_num_threads());
-  openblas_set_num_threads(get_num_threads());
-  return {.step =
-              [=] {
-                cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, kSide, kSide, kSide, 1, a.data_ptr<float>(),
-                            kSide, b.data_ptr<float>(), kSide, 0, c.data_ptr<float>(), kSide);
-              },
-          .flops = kFlops};
-}
-
 // The weights lie as oneDNN likes them best.
 Case onednn(dnnl::memory::data_type type) {
   using dnnl::memory;
@@ -86,7 +73,6 @@ Case onednn(dnnl::memory::data_type type) {
 
 const bool added = add("limits", {{"triad", triad},
                                   {"adam-by-hand", adam},
-                                  {"float32/openblas", openblas},
                                   {"float32/onednn", [] { return onednn(dnnl::memory::data_type::f32); }},
                                   {"bfloat16/onednn", [] { return onednn(dnnl::memory::data_type::bf16); }}});
 

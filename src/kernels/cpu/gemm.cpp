@@ -5,6 +5,8 @@
 #include <cblas.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cstddef>
 #include <limits>
 
 #include "core/parallel.h"
@@ -12,6 +14,10 @@
 #include "kernels/cpu/simd.h"
 #include "kernels/one_thread.h"
 #include "kernels/onednn/gemm.h"
+
+#ifdef GRADUS_BLIS
+extern "C" void bli_thread_set_num_threads(std::int64_t);  // of <blis.h>, which declares thousands of names more
+#endif
 
 namespace gradus::cpu {
 
@@ -86,15 +92,23 @@ void library(const Operands<float>& x) {
   }
 }
 
+// We share out the work: the library's own switch, which OpenMP's does not turn everywhere.
+void use_one_thread() {
+#ifdef GRADUS_BLIS
+  bli_thread_set_num_threads(1);
+#else
+  openblas_set_num_threads(1);
+#endif
+}
+
 void library(const Operands<double>& x) {
-  const auto fits = [](auto... sizes) { return ((sizes <= std::numeric_limits<blasint>::max()) && ...); };
+  const auto fits = [](auto... sizes) { return ((sizes <= std::numeric_limits<int>::max()) && ...); };
   if (!fits(x.m, x.n, x.k, x.lda, x.ldb, x.ldc)) return direct(x);
-  // A pthreads build of OpenBLAS has a switch of its own.
-  static const bool once = (openblas_set_num_threads(1), true);
+  static const bool once = (use_one_thread(), true);
   static_cast<void>(once);
   const OneThread guard;
-  const auto narrow = [](int64_t size) { return static_cast<blasint>(size); };
-  // As a product of matrices, OpenBLAS takes several times as long for these.
+  const auto narrow = [](int64_t size) { return static_cast<int>(size); };
+  // As a product of matrices, the library takes several times as long for these.
   if (x.n == 1 || x.m == 1) {
     const bool tall = x.n == 1;
     if (x.beta == 0)
@@ -233,6 +247,31 @@ template <class T>
 void gemm_bias(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b,
                int64_t ldb, const T* bias, T* c, int64_t ldc) {
   multiply_any(Operands<T>{trans_a, trans_b, m, n, k, T(1), a, lda, b, ldb, T(0), c, ldc, bias});
+}
+
+bool gemm_bfloat16(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const BFloat16* a, int64_t lda,
+                   const BFloat16* b, int64_t ldb, Dtype c_dtype, void* c, int64_t ldc) {
+  constexpr int64_t kPerHalfPiece = 8'000'000, kUnit = 32, kMost = 8;
+  if (m == 0 || n == 0 || k == 0) return false;
+  const bool tall = m >= n;
+  const int64_t length = tall ? m : n, bytes = element_size(c_dtype);
+  const int64_t wanted = std::clamp<int64_t>(multiplications(m, n, k) / kPerHalfPiece, 1, kMost);
+  const int64_t step =
+      (std::max((length + wanted - 1) / wanted, std::min<int64_t>(length / 2, 128)) + kUnit - 1) / kUnit * kUnit;
+  std::atomic<bool> done = true;
+  core::parallel_for((length + step - 1) / step, 1, [&](int64_t first, int64_t last) {
+    for (int64_t i = first; i < last; ++i) {
+      const int64_t begin = i * step, count = std::min(step, length - begin);
+      const BFloat16* left = tall ? a + begin * (trans_a ? 1 : lda) : a;
+      const BFloat16* right = tall ? b : b + begin * (trans_b ? ldb : 1);
+      void* to = static_cast<std::byte*>(c) + begin * (tall ? ldc : 1) * bytes;
+      if (!onednn::gemm_bfloat16(trans_a, trans_b, tall ? count : m, tall ? n : count, k, left, lda, right, ldb,
+                                 c_dtype, to, ldc)) {
+        done = false;
+      }
+    }
+  });
+  return done;
 }
 
 GRADUS_GEMM(float)

@@ -7,6 +7,8 @@
 #include <unordered_map>
 
 #include "core/parallel.h"
+#include "kernels/cpu/bfloat16.h"
+#include "kernels/gemm.h"
 #include "kernels/one_thread.h"
 #include "kernels/onednn/plan.h"
 
@@ -137,7 +139,69 @@ void run_forward(Dtype dtype, const Convolution& c, const Pieces& pieces, const 
   });
 }
 
+// In bfloat16, oneDNN's products of matrices take a third to all of the time that its convolutions with a window of one
+// position do; where there is a stride, after what it leaves out has been left out.
+bool is_product(Dtype dtype, const Convolution& c) {
+  return dtype == kBFloat16 && c.channels_last && c.groups == 1 && Convolution::volume(c.kernel) == 1 &&
+         c.padding == cpu::Spatial3{0, 0, 0};
+}
+
+// The rows of x that a convolution with a window of one position reads: all, or some.
+struct RowsRead {
+  const Convolution& c;
+  int64_t count;
+
+  explicit RowsRead(const Convolution& conv) : c(conv), count(conv.batch * Convolution::volume(conv.out)) {}
+  bool all() const { return c.stride == cpu::Spatial3{1, 1, 1}; }
+
+  // Calls copy(place in x, place among those read) for each.
+  template <class F>
+  void visit(F&& copy) const {
+    core::parallel_for(count, std::max<int64_t>(1, 16384 / c.in_channels), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const int64_t w = i % c.out[2], h = i / c.out[2] % c.out[1], d = i / (c.out[2] * c.out[1]) % c.out[0];
+        const int64_t n = i / Convolution::volume(c.out);
+        copy(((n * c.in[0] + d * c.stride[0]) * c.in[1] + h * c.stride[1]) * c.in[2] + w * c.stride[2], i);
+      }
+    });
+  }
+};
+
+bool product_backward_weight(const Convolution& c, const BFloat16* g, const BFloat16* x, float* gw) {
+  const RowsRead rows(c);
+  const int64_t wide = c.in_channels;
+  const Scratch<BFloat16> some(rows.all() ? 0 : rows.count * wide);
+  if (!rows.all()) rows.visit([&](int64_t in, int64_t i) { std::copy_n(x + in * wide, wide, some.get() + i * wide); });
+  return cpu::gemm_bfloat16(true, false, c.out_channels, wide, rows.count, g, c.out_channels,
+                            rows.all() ? x : some.get(), wide, kFloat32, gw, wide);
+}
+
+bool product_backward_data(const Convolution& c, const BFloat16* g, Dtype w_dtype, const void* w, BFloat16* gx) {
+  const RowsRead rows(c);
+  const int64_t wide = c.in_channels;
+  const Scratch<BFloat16> rounded(w_dtype == kBFloat16 ? 0 : c.weights()), some(rows.all() ? 0 : rows.count * wide);
+  if (w_dtype != kBFloat16) {
+    core::parallel_for(c.weights(), 65536, [&](int64_t begin, int64_t end) {
+      cpu::simd_call<cpu::RoundBody>(static_cast<const float*>(w) + begin, end - begin, rounded.get() + begin);
+    });
+  }
+  const auto* weights = w_dtype == kBFloat16 ? static_cast<const BFloat16*>(w) : rounded.get();
+  if (!cpu::gemm_bfloat16(false, false, rows.count, wide, c.out_channels, g, c.out_channels, weights, wide, kBFloat16,
+                          rows.all() ? gx : some.get(), wide)) {
+    return false;
+  }
+  if (!rows.all()) {
+    std::fill_n(gx, c.batch * Convolution::volume(c.in) * wide, BFloat16());
+    rows.visit([&](int64_t in, int64_t i) { std::copy_n(some.get() + i * wide, wide, gx + in * wide); });
+  }
+  return true;
+}
+
 bool run_backward_data(Dtype dtype, const Convolution& c, const void* g, Dtype w_dtype, const void* w, void* gx) {
+  if (is_product(dtype, c) &&
+      product_backward_data(c, static_cast<const BFloat16*>(g), w_dtype, w, static_cast<BFloat16*>(gx))) {
+    return true;
+  }
   const Pieces pieces(c, kMostPieces);
   const Plans plans(key_of(Kind::backward_data, dtype, w_dtype, c), pieces);
   if (!plans) return false;
@@ -158,6 +222,10 @@ bool run_backward_data(Dtype dtype, const Convolution& c, const void* g, Dtype w
 }
 
 bool run_backward_weight(Dtype dtype, const Convolution& c, const void* g, const void* x, float* gw) {
+  if (is_product(dtype, c) &&
+      product_backward_weight(c, static_cast<const BFloat16*>(g), static_cast<const BFloat16*>(x), gw)) {
+    return true;
+  }
   // Each piece has a gradient of its own, and their sum is taken in order.
   const Pieces pieces = Pieces::for_weights(c);
   const Plans plans(key_of(Kind::backward_weight, dtype, kFloat32, c), pieces);

@@ -13,6 +13,9 @@ namespace gradus::onednn {
 dnnl::engine& engine();
 dnnl::stream& stream();  // of this thread
 
+// Loops of the reference kind, or for other processors' sake, are slower than ours. By the name that oneDNN gives them.
+bool is_good(const char* name);
+
 inline dnnl::memory at(const dnnl::memory::desc& md, const void* data) {
   return {md, engine(), const_cast<void*>(data)};
 }
