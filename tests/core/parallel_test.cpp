@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <mutex>
 #include <numeric>
@@ -112,6 +113,20 @@ TEST_F(Parallel, ThreadsSeeWhatWasWrittenBeforeAndTheCallerWhatTheyWrote) {
     ASSERT_EQ(std::accumulate(partial.begin(), partial.end(), std::int64_t{0}), each * 10000);
   }
 }
+
+#if defined(__SANITIZE_THREAD__)
+// And this that it does not count as ordered what is written within a region.
+TEST_F(Parallel, ThreadSanitizerSeesRacesBetweenTheThreadsOfARegion) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto race = [] {
+    set_num_threads(2);
+    std::int64_t sum = 0;
+    parallel_for(1000, 1, [&](std::int64_t begin, std::int64_t end) { sum += end - begin; });
+    std::exit(0);  // for which its reports put another status
+  };
+  EXPECT_EXIT(race(), testing::ExitedWithCode(66), "data race");
+}
+#endif
 
 TEST_F(Parallel, NestedCallsStayInTheirThread) {
   set_num_threads(2);
