@@ -86,24 +86,29 @@ void check(const Convolution& c, double tolerance, Forward&& forward, Data&& dat
   compare(weight(g, x), gw, c.batch * Convolution::volume(c.out));
 }
 
+// By the loops for few channels where they can, else as the library chooses.
 template <class T>
 void check_row_major(const Convolution& c) {
   const Dtype dtype = std::is_same_v<T, float> ? kFloat32 : kFloat64;
+  const bool few = cpu::few_channels_serves(c);
   check<T>(
       c, 4 * std::numeric_limits<T>::epsilon(),
       [&](const auto& x, const auto& w, const auto& bias) {
         std::vector<T> y(static_cast<std::size_t>(size(c.out_channels, c, c.out)), std::numeric_limits<T>::quiet_NaN());
-        cpu::conv_forward(dtype, c, x.data(), w.data(), bias.data(), y.data());
+        few ? cpu::few_channels_forward(c, x.data(), w.data(), bias.data(), y.data())
+            : cpu::conv_forward(dtype, c, x.data(), w.data(), bias.data(), y.data());
         return y;
       },
       [&](const auto& g, const auto& w) {
         std::vector<T> gx(static_cast<std::size_t>(size(c.in_channels, c, c.in)), std::numeric_limits<T>::quiet_NaN());
-        cpu::conv_backward_data(dtype, c, g.data(), w.data(), gx.data());
+        few ? cpu::few_channels_backward_data(c, g.data(), w.data(), gx.data())
+            : cpu::conv_backward_data(dtype, c, g.data(), w.data(), gx.data());
         return gx;
       },
       [&](const auto& g, const auto& x) {
         std::vector<T> gw(static_cast<std::size_t>(c.weights()), std::numeric_limits<T>::quiet_NaN());
-        cpu::conv_backward_weight(dtype, c, g.data(), x.data(), gw.data());
+        few ? cpu::few_channels_backward_weight(c, g.data(), x.data(), gw.data())
+            : cpu::conv_backward_weight(dtype, c, g.data(), x.data(), gw.data());
         return gw;
       });
 }
@@ -138,10 +143,11 @@ RC_GTEST_PROP(Convolutions, OfFewChannelsAreTheirPlainSums, ()) {
 TEST(Convolutions, FewChannelsServeLeNet) {
   Convolution c{
       .batch = 64, .in_channels = 3, .out_channels = 6, .in = {1, 32, 32}, .kernel = {1, 5, 5}, .out = {1, 28, 28}};
-  EXPECT_TRUE(cpu::few_channels_serves(c));
+  EXPECT_TRUE(cpu::few_channels_is_best(c, cpu::ConvOperation::forward));
+  EXPECT_TRUE(cpu::few_channels_is_best(c, cpu::ConvOperation::backward_weight));
   c.stride = {1, 2, 2};
   c.out = {1, 14, 14};
-  EXPECT_FALSE(cpu::few_channels_serves(c));
+  EXPECT_FALSE(cpu::few_channels_is_best(c, cpu::ConvOperation::forward));
 }
 
 TEST(Convolutions, FewChannelsHaveTheSameBitsOnAnyNumberOfThreads) {

@@ -218,7 +218,7 @@ void conv_forward(Dtype dtype, const Convolution& c, const void* x, const void* 
   const auto run = [&]<class T>(const T* from) {
     const auto *weights = static_cast<const T*>(w), *b = static_cast<const T*>(bias);
     T* to = static_cast<T*>(y);
-    if (few_channels_serves(c)) return few_channels_forward(c, from, weights, b, to);
+    if (few_channels_is_best(c, ConvOperation::forward)) return few_channels_forward(c, from, weights, b, to);
     if constexpr (std::is_same_v<T, float>) {
       if (!is_empty(c) && onednn::conv_forward(c, from, weights, b, to)) return;
     }
@@ -231,7 +231,7 @@ void conv_backward_data(Dtype dtype, const Convolution& c, const void* g, const 
   const auto run = [&]<class T>(const T* from) {
     const auto* weights = static_cast<const T*>(w);
     T* to = static_cast<T*>(gx);
-    if (few_channels_serves(c)) return few_channels_backward_data(c, from, weights, to);
+    if (few_channels_is_best(c, ConvOperation::backward_data)) return few_channels_backward_data(c, from, weights, to);
     if constexpr (std::is_same_v<T, float>) {
       if (!is_empty(c) && onednn::conv_backward_data(c, from, weights, to)) return;
     }
@@ -244,7 +244,8 @@ void conv_backward_weight(Dtype dtype, const Convolution& c, const void* g, cons
   const auto run = [&]<class T>(const T* from) {
     const auto* input = static_cast<const T*>(x);
     T* to = static_cast<T*>(gw);
-    if (few_channels_serves(c)) return few_channels_backward_weight(c, from, input, to);
+    if (few_channels_is_best(c, ConvOperation::backward_weight))
+      return few_channels_backward_weight(c, from, input, to);
     if constexpr (std::is_same_v<T, float>) {
       if (!is_empty(c) && onednn::conv_backward_weight(c, from, input, to)) return;
     }

@@ -295,6 +295,14 @@ bool few_channels_serves(const Convolution& c) {
   return c.in_channels * geometry.x.size() <= kMostNumbers && c.out_channels * geometry.g.size() <= kMostNumbers;
 }
 
+bool few_channels_is_best(const Convolution& c, ConvOperation operation) {
+  // Nearly sixteen channels are no waste; the rows of a small image are.
+  constexpr int64_t kFew = 12, kWide = 16;
+  const bool back = operation == ConvOperation::backward_data;
+  return (c.out_channels <= kFew || (back && c.in_channels <= kFew)) && (back ? c.in : c.out)[2] >= kWide &&
+         few_channels_serves(c);
+}
+
 template <class T>
 void few_channels_forward(const Convolution& c, const T* x, const T* w, const T* bias, T* y) {
   const Geometry geometry(c);

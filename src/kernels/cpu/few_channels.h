@@ -6,8 +6,12 @@
 
 namespace gradus::cpu {
 
-// Whether the three operations below may be called, and are expected to be faster than others.
+enum class ConvOperation { forward, backward_data, backward_weight };
+
+// Whether the three operations below may be called.
 bool few_channels_serves(const Convolution& c);
+// And whether one of them is faster than oneDNN's: gradus_bench --benchmark_filter=convolution.
+bool few_channels_is_best(const Convolution& c, ConvOperation operation);
 
 // As those of kernels/convolution.h; T is float or double.
 template <class T>
