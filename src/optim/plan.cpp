@@ -59,8 +59,11 @@ std::vector<Owner> owners_of(const AuditedOptimizers& optimizers, const Tensor& 
 
 std::string schedules_of(const Optimizer& optimizer, const PlanOptions& options) {
   std::string text;
-  for (const lr_scheduler::LRScheduler& schedule : options.schedules)
-    if (&schedule.optimizer() == &optimizer) text += (text.empty() ? "" : ", ") + schedule.name();
+  const auto add = [&](const Optimizer& scheduled, const std::string& name) {
+    if (&scheduled == &optimizer) text += (text.empty() ? "" : ", ") + name;
+  };
+  for (const lr_scheduler::LRScheduler& schedule : options.schedules) add(schedule.optimizer(), schedule.name());
+  for (const lr_scheduler::ReduceLROnPlateau& plateau : options.plateaus) add(plateau.optimizer(), "ReduceLROnPlateau");
   return text;
 }
 

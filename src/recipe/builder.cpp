@@ -85,23 +85,49 @@ std::shared_ptr<nn::Module> Training::Builder::make_layers(const std::vector<Lay
   return layers;
 }
 
+std::shared_ptr<nn::Module> Training::Builder::make_network(const NetworkPart& part) {
+  if (part.model.row != nullptr) return part.model.row->make(part.model.fields);
+  if (part.layer.row != nullptr) return part.layer.row->make(part.layer.fields);
+  if (!part.parameter.empty()) return std::make_shared<TrainableNumbers>(part.parameter);
+  return make_layers(part.layers);
+}
+
+// Made as the other is, without drawing random numbers that training would have had.
+void Training::Builder::make_average(const NetworkPart& part) {
+  const NetworkPart* of = &recipe_.networks[part.average_of];
+  const std::vector<nn::NamedModule> made_before = t_.networks_->named_children();
+  const auto found = std::find_if(made_before.begin(), made_before.end(),
+                                  [&](const nn::NamedModule& child) { return child.first == of->name; });
+  if (found == made_before.end()) return;  // a mistake already
+  nn::Module* model = found->second;
+  while (of->average) of = &recipe_.networks[of->average_of];
+  const gradus::Generator before = default_generator();
+  const std::shared_ptr<nn::Module> average = make_network(*of);
+  default_generator() = before;
+  average->load_state_dict(model->state_dict());
+  nn::freeze(*average);
+  Average& made = t_.averages_.emplace_back();
+  made.name = part.name;
+  made.average = average.get();
+  made.model = model;
+  made.after = part.average->integer("after");
+  made.every = part.average->integer("every");
+  if (part.average->has("decay"))
+    made.options.multi_avg_fn = optim::swa_utils::get_ema_multi_avg_fn(part.average->number("decay"));
+  t_.networks_->take(part.name, average);
+}
+
 void Training::Builder::make_networks() {
   for (const NetworkPart& part : recipe_.networks) {
+    if (part.average) {
+      located(part.place, [&] { make_average(part); });
+      continue;
+    }
     std::shared_ptr<nn::Module> network;
     const Place& place = part.model.row != nullptr   ? part.model.fields.place
                          : part.layer.row != nullptr ? part.layer.fields.place
                                                      : part.place;
-    const bool made = located(place, [&] {
-      if (part.model.row != nullptr)
-        network = part.model.row->make(part.model.fields);
-      else if (part.layer.row != nullptr)
-        network = part.layer.row->make(part.layer.fields);
-      else if (!part.parameter.empty())
-        network = std::make_shared<TrainableNumbers>(part.parameter);
-      else
-        network = make_layers(part.layers);
-    });
-    if (!made) continue;
+    if (!located(place, [&] { network = make_network(part); })) continue;
     for (const auto& [pattern, init] : part.inits) {
       bool matched = false;
       for (auto& [name, parameter] : network->named_parameters()) {
@@ -261,16 +287,25 @@ void Training::Builder::make_constants() {
   }
 }
 
+bool Training::Builder::is_average(const std::string& parameter) const {
+  return std::any_of(t_.averages_.begin(), t_.averages_.end(),
+                     [&](const Average& average) { return parameter.starts_with(average.name + "."); });
+}
+
 optim::Params Training::Builder::parameters_of(const OptimizerPart& part) {
   const auto patterns = part.fields.list("params");
   std::vector<nn::NamedTensor> owned;
-  for (const Node& pattern : patterns) check_pattern(pattern);
+  bool known = true;
+  for (const Node& pattern : patterns) known = check_pattern(pattern) && known;
   for (const auto& named : t_.networks_->named_parameters()) {
+    if (is_average(named.first)) continue;
     const bool wanted = patterns.empty() || std::any_of(patterns.begin(), patterns.end(), [&](const Node& pattern) {
                           return matches(pattern.text, named.first);
                         });
     if (wanted) owned.push_back(named);
   }
+  if (owned.empty() && known)
+    mistakes_.add(part.fields.get("params").place, "optimizer " + part.name + ": no optimizer owns an average");
   return owned;
 }
 
@@ -368,8 +403,16 @@ void Training::Builder::make_optimizer(const OptimizerPart& part) {
   });
   trainer.by_step = part.fields.text("schedule_by") == "step";
   if (!made || part.schedule.row == nullptr) return;
-  located(part.schedule.fields.place,
-          [&] { trainer.schedule.emplace(part.schedule.row->make(*trainer.optimizer, part.schedule.fields)); });
+  located(part.schedule.fields.place, [&] {
+    AnySchedule schedule = part.schedule.row->make(*trainer.optimizer, part.schedule.fields);
+    if (auto* plateau = std::get_if<optim::lr_scheduler::ReduceLROnPlateau>(&schedule))
+      trainer.plateau.emplace(std::move(*plateau));
+    else
+      trainer.schedule.emplace(std::get<optim::lr_scheduler::LRScheduler>(std::move(schedule)));
+  });
+  const std::string metric = trainer.plateau ? part.schedule.fields.text("metric") : "";
+  for (std::size_t i = 0; i < recipe_.metrics.size(); ++i)
+    if (recipe_.metrics[i].name == metric) trainer.plateau_metric = i;
 }
 
 void Training::Builder::check_phases() {

@@ -42,7 +42,10 @@ class Training::Builder {
   template <class Call>
   bool located(const Place& place, Call&& call);
   std::shared_ptr<nn::Module> make_layers(const std::vector<LayerPart>& parts);
+  std::shared_ptr<nn::Module> make_network(const NetworkPart& part);
   void make_networks();
+  void make_average(const NetworkPart& part);
+  bool is_average(const std::string& parameter) const;
   void load_weights(const NetworkPart& part, nn::Module& network);
   void make_data();
   data::AnyTransform compose(const std::vector<Bound<TransformCall>>& transforms);

@@ -10,6 +10,7 @@
 
 #include <functional>
 #include <memory>
+#include <variant>
 
 #include "recipe/form.h"
 
@@ -37,7 +38,8 @@ const std::vector<TransformCall>& transforms();
 using DatasetCall = Callable<data::AnyDataset(const Fields&, data::AnyTransform)>;
 const std::vector<DatasetCall>& datasets();
 // "schedule": torch.optim.lr_scheduler's.
-using ScheduleCall = Callable<optim::lr_scheduler::LRScheduler(optim::Optimizer&, const Fields&)>;
+using AnySchedule = std::variant<optim::lr_scheduler::LRScheduler, optim::lr_scheduler::ReduceLROnPlateau>;
+using ScheduleCall = Callable<AnySchedule(optim::Optimizer&, const Fields&)>;
 const std::vector<ScheduleCall>& schedules();
 
 // Optimizers have options rather than arguments: their forms are read from the rules themselves.

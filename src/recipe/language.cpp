@@ -64,10 +64,23 @@ const std::vector<Form>& sections() {
                "a list or map within makes a part of its own",
                "parameter: number... = none -- no network but one trainable tensor, which expressions use as they use "
                "values",
+               "average: form average = none -- no network of its own but a network above it, with the average of its "
+               "weights",
                "weights: form weights = none -- a checkpoint to start from",
                "init: {call init} = none -- initial values, by patterns of the network's own names (\"*.bias\")",
            },
            "model", "layers"),
+      form("average",
+           "No optimizer owns it. It is updated at the end of a step; buffers, such as running statistics, are copied.",
+           {
+               "of: text -- the network whose weights are averaged",
+               "decay: number[0,1] = none -- how much of the average stays in each update, such as 0.999; where absent "
+               "it "
+               "is the mean of all",
+               "after: int>=0 = 0 -- steps before the first update, which copies the weights",
+               "every: int>=1 = 1 -- steps from one update to the next",
+           },
+           "of"),
       form("weights", "A text is the file.",
            {
                "file: file -- a checkpoint of PyTorch's, or safetensors",

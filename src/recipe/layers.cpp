@@ -9,6 +9,8 @@
 #include <gradus/nn/normalization.h>
 #include <gradus/nn/padding.h>
 #include <gradus/nn/pooling.h>
+#include <gradus/nn/rnn.h>
+#include <gradus/nn/transformer.h>
 #include <gradus/nn/upsampling.h>
 
 #include "recipe/callables.h"
@@ -152,10 +154,60 @@ Layer dropout(const char* name, const char* help) {
   return layer(std::string(name) + "(p: number[0,1] = 0.5)", help,
                [](const Fields& f) { return keep(Drop(f.number("p"))); });
 }
-template <class Pad, int Sides>
-Layer padding(const char* name, const char* help) {
-  return layer(std::string(name) + "(padding: int...)", help,
-               [](const Fields& f) { return keep(Pad(spatial<Sides>(f.integers("padding")))); });
+constexpr const char* kSides[] = {"left, right", "left, right, top, bottom", "left, right, top, bottom, front, back"};
+template <template <int> class Pad, int N>
+Layer padding(const char* name) {
+  return layer(std::string(name) + "(padding: int...)", kSides[N - 1],
+               [](const Fields& f) { return keep(Pad<N>(spatial<2 * N>(f.integers("padding")))); });
+}
+template <int N>
+Layer constant_pad(const char* name) {
+  return layer(std::string(name) + "(padding: int..., value: number)", kSides[N - 1], [](const Fields& f) {
+    return keep(nn::ConstantPad<N>(spatial<2 * N>(f.integers("padding")), f.number("value")));
+  });
+}
+nn::UpsampleOptions upsample_options(const Fields& f) {
+  return {.size = f.integers("size"), .scale_factor = f.numbers("scale_factor")};
+}
+template <class Up>
+Layer upsampling(const char* name, const char* help) {
+  return layer(std::string(name) + "(size: int>=1... = none, scale_factor: number>0... = none)", help,
+               [](const Fields& f) { return keep(Up(upsample_options(f))); });
+}
+
+// A recurrent layer whose result is the output of all positions, without the state.
+template <class Recurrent>
+struct OutputOf : Recurrent {
+  using Recurrent::Recurrent;
+  Tensor forward(const Tensor& x) override { return Recurrent::forward(x, {}).first; }
+};
+template <class Recurrent, class Options>
+Layer recurrent(const char* name, const std::string& more, const char* help,
+                void (*read_more)(Options&, const Fields&)) {
+  return layer(
+      std::string(name) + "(input_size: int>=1, hidden_size: int>=1, num_layers: int>=1 = 1, " + more +
+          "bias: flag = true, batch_first: flag = false, dropout: number[0,1] = 0, bidirectional: flag = false)",
+      help, [read_more](const Fields& f) {
+        Options options;
+        options.num_layers = f.integer("num_layers");
+        options.bias = f.flag("bias");
+        options.batch_first = f.flag("batch_first");
+        options.dropout = f.number("dropout");
+        options.bidirectional = f.flag("bidirectional");
+        if (read_more != nullptr) read_more(options, f);
+        return keep(OutputOf<Recurrent>(f.integer("input_size"), f.integer("hidden_size"), options));
+      });
+}
+nn::TransformerEncoderLayer encoder_layer(const Fields& f) {
+  nn::TransformerEncoderLayerOptions options;
+  options.dim_feedforward = f.integer("dim_feedforward");
+  options.dropout = f.number("dropout");
+  options.activation = f.text("activation");
+  options.layer_norm_eps = f.number("layer_norm_eps");
+  options.batch_first = f.flag("batch_first");
+  options.norm_first = f.flag("norm_first");
+  options.bias = f.flag("bias");
+  return {f.integer("d_model"), f.integer("nhead"), options};
 }
 
 }  // namespace
@@ -218,8 +270,15 @@ const std::vector<Layer>& layers() {
             }),
       layer("ReLU(inplace: flag = false)", "max(x, 0)",
             [](const Fields& f) { return keep(nn::ReLU(f.flag("inplace"))); }),
-      layer("LeakyReLU(negative_slope: number = 0.01)", "",
-            [](const Fields& f) { return keep(nn::LeakyReLU(f.number("negative_slope"))); }),
+      layer("LeakyReLU(negative_slope: number = 0.01, inplace: flag = false)", "",
+            [](const Fields& f) { return keep(nn::LeakyReLU(f.number("negative_slope"), f.flag("inplace"))); }),
+      layer("Hardtanh(min_val: number = -1, max_val: number = 1, inplace: flag = false)",
+            "min(max(x, min_val), max_val)",
+            [](const Fields& f) {
+              return keep(nn::Hardtanh(f.number("min_val"), f.number("max_val"), f.flag("inplace")));
+            }),
+      layer("ReLU6(inplace: flag = false)", "min(max(x, 0), 6)",
+            [](const Fields& f) { return keep(nn::ReLU6(f.flag("inplace"))); }),
       layer("ELU(alpha: number = 1)", "", [](const Fields& f) { return keep(nn::ELU(f.number("alpha"))); }),
       layer("GELU(approximate: (none|tanh) = none)", "",
             [](const Fields& f) { return keep(nn::GELU(f.has("approximate") ? f.text("approximate") : "none")); }),
@@ -235,20 +294,45 @@ const std::vector<Layer>& layers() {
       dropout<nn::Dropout1d>("Dropout1d", "channels"),
       dropout<nn::Dropout2d>("Dropout2d", "channels"),
       dropout<nn::Dropout3d>("Dropout3d", "channels"),
-      padding<nn::ZeroPad2d, 4>("ZeroPad2d", "left, right, top, bottom"),
-      padding<nn::ReflectionPad2d, 4>("ReflectionPad2d", "left, right, top, bottom"),
-      padding<nn::ReplicationPad2d, 4>("ReplicationPad2d", "left, right, top, bottom"),
+      constant_pad<1>("ConstantPad1d"),
+      constant_pad<2>("ConstantPad2d"),
+      constant_pad<3>("ConstantPad3d"),
+      padding<nn::ZeroPad, 1>("ZeroPad1d"),
+      padding<nn::ZeroPad, 2>("ZeroPad2d"),
+      padding<nn::ZeroPad, 3>("ZeroPad3d"),
+      padding<nn::ReflectionPad, 1>("ReflectionPad1d"),
+      padding<nn::ReflectionPad, 2>("ReflectionPad2d"),
+      padding<nn::ReflectionPad, 3>("ReflectionPad3d"),
+      padding<nn::ReplicationPad, 1>("ReplicationPad1d"),
+      padding<nn::ReplicationPad, 2>("ReplicationPad2d"),
+      padding<nn::ReplicationPad, 3>("ReplicationPad3d"),
+      padding<nn::CircularPad, 1>("CircularPad1d"),
+      padding<nn::CircularPad, 2>("CircularPad2d"),
+      padding<nn::CircularPad, 3>("CircularPad3d"),
       layer("Upsample(size: int>=1... = none, scale_factor: number>0... = none, "
             "mode: (nearest|linear|bilinear|bicubic|trilinear) = nearest, align_corners: flag = none)",
             "to a size, or by a factor",
             [](const Fields& f) {
-              nn::UpsampleOptions options{
-                  .size = f.integers("size"), .scale_factor = f.numbers("scale_factor"), .mode = f.text("mode")};
+              nn::UpsampleOptions options = upsample_options(f);
+              options.mode = f.text("mode");
               if (f.has("align_corners")) options.align_corners = f.flag("align_corners");
               return keep(nn::Upsample(options));
             }),
       layer("PixelShuffle(upscale_factor: int>=1)", "channels as pixels",
             [](const Fields& f) { return keep(nn::PixelShuffle(f.integer("upscale_factor"))); }),
+      layer("PixelUnshuffle(downscale_factor: int>=1)", "pixels as channels",
+            [](const Fields& f) { return keep(nn::PixelUnshuffle(f.integer("downscale_factor"))); }),
+      upsampling<nn::UpsamplingNearest2d>("UpsamplingNearest2d", "the nearest pixel"),
+      upsampling<nn::UpsamplingBilinear2d>("UpsamplingBilinear2d", "with aligned corners"),
+      recurrent<nn::RNN, nn::RNNOptions>(
+          "RNN", "nonlinearity: (tanh|relu) = tanh, ", "Elman (1990); gives the output of all positions, not the state",
+          [](nn::RNNOptions& options, const Fields& f) { options.nonlinearity = f.text("nonlinearity"); }),
+      recurrent<nn::LSTM, nn::LSTMOptions>("LSTM", "", "gives the output of all positions, not the state", nullptr),
+      recurrent<nn::GRU, nn::GRUOptions>("GRU", "", "gives the output of all positions, not the state", nullptr),
+      layer("TransformerEncoderLayer(d_model: int>=1, nhead: int>=1, dim_feedforward: int>=1 = 2048, "
+            "dropout: number[0,1] = 0.1, activation: (relu|gelu) = relu, layer_norm_eps: number>=0 = 1e-5, "
+            "batch_first: flag = false, norm_first: flag = false, bias: flag = true)",
+            "self-attention and a feed-forward network", [](const Fields& f) { return keep(encoder_layer(f)); }),
   };
   return all;
 }

@@ -35,6 +35,7 @@ class Reader {
     read_expressions(top.get("losses"), recipe_.losses);
     for (const Node& node : children(top.get("optimizers"))) read_optimizer(node);
     read_evaluation(top.get("evaluate"));
+    check_plateaus();
     read_outputs(top.get("outputs"));
     read_phases(top.get("phases"));
     check_names();
@@ -89,10 +90,19 @@ class Reader {
     const Fields fields = read_fields(section("network"), owner, node, mistakes_);
     if (fields.form == nullptr) return;
     const bool model = fields.given.count("model") != 0, layered = fields.given.count("layers") != 0;
-    const bool parameter = fields.given.count("parameter") != 0;
-    if (model + layered + parameter != 1) {
-      mistakes_.add(node.key_place, owner + " needs a model, layers or a parameter, got " +
-                                        (model + layered + parameter == 0 ? "none of them" : "more than one"));
+    const bool parameter = fields.given.count("parameter") != 0, average = fields.given.count("average") != 0;
+    const int kinds = model + layered + parameter + average;
+    if (kinds != 1) {
+      mistakes_.add(node.key_place, owner + " needs a model, layers, a parameter or an average, got " +
+                                        (kinds == 0 ? "none of them" : "more than one"));
+    }
+    if (average) {
+      network.average = read_fields(section("average"), owner, fields.get("average"), mistakes_);
+      if (network.average->given.count("of") != 0)
+        network.average_of = find(network.average->get("of"), "network above it named", recipe_.networks);
+      for (const char* field : {"weights", "init"})
+        if (fields.given.count(field) != 0)
+          mistakes_.add(fields.get(field).key_place, owner + ": an average takes no " + field + " of its own");
     }
     if (model) {
       // A text may be a layer just as well.
@@ -186,12 +196,27 @@ class Reader {
     }
     if (part.fields.given.count("schedule") != 0)
       part.schedule = bind(part.fields.get("schedule"), "schedule", schedules());
-    if (part.fields.given.count("schedule_by") == 0 && part.schedule.row != nullptr && !recipe_.has_data() &&
-        recipe_.data.fields.given.count("dataset") == 0) {
+    if (is_plateau(part)) {
+      if (part.fields.given.count("schedule_by") != 0)
+        mistakes_.add(part.fields.get("schedule_by").key_place, "optimizer " + node.key +
+                                                                    ": ReduceLROnPlateau counts evaluations, and no " +
+                                                                    part.fields.text("schedule_by") + "s");
+    } else if (part.fields.given.count("schedule_by") == 0 && part.schedule.row != nullptr && !recipe_.has_data() &&
+               recipe_.data.fields.given.count("dataset") == 0) {
       mistakes_.add(part.fields.get("schedule").key_place,
                     "optimizer " + node.key + ": without a dataset there are no epochs; add `schedule_by: step`");
     }
     recipe_.optimizers.push_back(std::move(part));
+  }
+
+  static bool is_plateau(const OptimizerPart& part) {
+    return part.schedule.row != nullptr && part.schedule.row->form.name == "ReduceLROnPlateau";
+  }
+
+  void check_plateaus() {
+    for (const OptimizerPart& part : recipe_.optimizers)
+      if (is_plateau(part) && part.schedule.fields.given.count("metric") != 0)
+        find(part.schedule.fields.get("metric"), "metric", recipe_.metrics);
   }
 
   void check_options(const OptimizerPart& part, const OptionNodes& options, const std::string& owner) {

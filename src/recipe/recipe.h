@@ -34,6 +34,8 @@ struct NetworkPart {
   Bound<Layer> layer;  // a single one
   std::vector<LayerPart> layers;
   std::vector<double> parameter;
+  std::optional<Fields> average;
+  std::size_t average_of = 0;  // one of the networks above it
   std::optional<Fields> weights;
   std::vector<std::pair<Node, Bound<Init>>> inits;  // by pattern
 };

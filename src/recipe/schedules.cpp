@@ -10,7 +10,7 @@ namespace {
 using namespace optim::lr_scheduler;
 
 ScheduleCall row(const char* signature, const char* help,
-                 std::function<LRScheduler(optim::Optimizer&, const Fields&)> make) {
+                 std::function<AnySchedule(optim::Optimizer&, const Fields&)> make) {
   return {parse_signature(signature, help), std::move(make)};
 }
 PerGroup per_group(const Fields& f, const char* field) {
@@ -134,6 +134,21 @@ const std::vector<ScheduleCall>& schedules() {
                                            .end_factor = f.number("end_factor"),
                                            .decay = f.text("decay"),
                                            .option = f.text("option")});
+          }),
+      row("ReduceLROnPlateau(metric: metric, mode: (min|max) = min, factor: number[0,1] = 0.1, patience: int>=0 = 10, "
+          "threshold: number>=0 = 1e-4, threshold_mode: (rel|abs) = rel, cooldown: int>=0 = 0, "
+          "min_lr: number>=0... = 0, eps: number>=0 = 1e-8, option: text = lr)",
+          "times factor where this metric of `evaluate` has not become better for so many evaluations",
+          [](Optimizer& o, const Fields& f) {
+            return ReduceLROnPlateau(o, {.mode = f.text("mode"),
+                                         .factor = f.number("factor"),
+                                         .patience = f.integer("patience"),
+                                         .threshold = f.number("threshold"),
+                                         .threshold_mode = f.text("threshold_mode"),
+                                         .cooldown = f.integer("cooldown"),
+                                         .min_lr = per_group(f, "min_lr"),
+                                         .eps = f.number("eps"),
+                                         .option = f.text("option")});
           }),
   };
   return all;

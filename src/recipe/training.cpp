@@ -149,6 +149,12 @@ bool Training::update(const Update& update, Frame& frame) {
   return stepped;
 }
 
+void Training::Average::step() {
+  ++steps;
+  if (steps <= after || (steps - after) % every != 0) return;
+  optim::swa_utils::detail::update(*average, *model, options, (steps - after) / every - 1);
+}
+
 StepReport Training::step() {
   if (done()) throw ValueError("the recipe has no further steps");
   if (phase_step_ == 0) start_phase();
@@ -160,6 +166,7 @@ StepReport Training::step() {
     frame.forget();
     update(one, frame);
   }
+  for (Average& average : averages_) average.step();
   const std::int64_t steps = phase_steps();
   ++phase_step_;
 
@@ -171,6 +178,7 @@ StepReport Training::step() {
     epoch_step_ = 0;
     for (std::size_t i = 0; i < trainers_.size(); ++i) {
       Trainer& trainer = trainers_[i];
+      if (trainer.plateau) continue;
       if (std::exchange(trainer.used, false) && trainer.schedule && !trainer.by_step)
         at_place(recipe_.optimizers[i].schedule.fields.place, [&] { trainer.schedule->step(); });
     }
@@ -179,6 +187,11 @@ StepReport Training::step() {
     return report.phase_ended || (report.epoch_ended && epoch_ % std::max<std::int64_t>(every, 1) == 0);
   };
   if (!metrics_.empty() && due(recipe_.evaluate.integer("every"))) report.metrics = evaluate();
+  if (report.metrics) {
+    for (Trainer& trainer : trainers_)
+      if (trainer.plateau && std::exchange(trainer.used, false))
+        trainer.plateau->step((*report.metrics)[trainer.plateau_metric].second);
+  }
   for (const Image& image : images_)
     if (due(image.part->fields.integer("every"))) report.images.push_back(draw(image));
   if (report.phase_ended) {
@@ -326,6 +339,7 @@ std::vector<std::pair<std::string, optim::Plan>> Training::plan() {
       if (known) continue;
       optimizers.emplace_back(*trainer.optimizer);
       if (trainer.schedule) options.schedules.emplace_back(*trainer.schedule);
+      if (trainer.plateau) options.plateaus.emplace_back(*trainer.plateau);
     }
     const auto forward = [&] {
       Tensor sum;
@@ -349,8 +363,10 @@ void Training::add_to(training::Checkpoint& state) {
     const std::string& name = recipe_.optimizers[i].name;
     state.add("optimizer." + name, *trainers_[i].optimizer);
     if (trainers_[i].schedule) state.add("schedule." + name, *trainers_[i].schedule);
+    if (trainers_[i].plateau) state.add("schedule." + name, *trainers_[i].plateau);
     state.add("used." + name, trainers_[i].used);
   }
+  for (Average& average : averages_) state.add("average." + average.name, average.steps);
   for (std::size_t i = 0; i < last_losses_.size(); ++i) state.add("loss." + recipe_.losses[i].name, last_losses_[i]);
   state.add("phase", phase_);
   state.add("phase_step", phase_step_);

@@ -11,6 +11,7 @@
 
 #include <gradus/data/data_loader.h>
 #include <gradus/optim/plan.h>
+#include <gradus/optim/swa_utils.h>
 #include <gradus/training/checkpoint.h>
 
 #include "recipe/formula.h"
@@ -84,7 +85,18 @@ class Training {
   struct Trainer {
     std::unique_ptr<optim::Optimizer> optimizer;
     std::optional<optim::lr_scheduler::LRScheduler> schedule;
-    bool by_step = false, used = false;  // `used` in this epoch
+    std::optional<optim::lr_scheduler::ReduceLROnPlateau> plateau;
+    std::size_t plateau_metric = 0;
+    bool by_step = false, used = false;  // `used` in this epoch; of a plateau, since the last evaluation
+  };
+  // A network whose weights are the average of another's.
+  struct Average {
+    std::string name;
+    nn::Module *average, *model;
+    std::int64_t after, every;
+    optim::swa_utils::AveragedModelOptions options;
+    std::int64_t steps = 0;
+    void step();
   };
   struct Image {
     Formula show;
@@ -109,6 +121,7 @@ class Training {
   std::vector<Image> images_;
   std::vector<Value> constants_;  // the same for every run of a seed, and so not in checkpoints
   std::vector<Trainer> trainers_;
+  std::vector<Average> averages_;
   std::optional<data::DataLoader> loader_, test_loader_;
   std::optional<data::DataLoader::Iterator> batches_;
 

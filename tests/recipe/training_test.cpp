@@ -52,20 +52,26 @@ Recipe recipe_of(const TempFolder& folder, const std::vector<std::string>& chang
 TEST(RecipeTraining, StoppedAnywhereItGoesOnWithTheSameBits) {
   const TempFolder folder;
   put_photos(folder);
-  const auto whole = trained(recipe_of(folder));
+  // Noise is the same in each evaluation, so that the rate falls after all but the first.
+  const std::vector<std::string> more{"optimizers.head.schedule=ReduceLROnPlateau(noise, patience=0)",
+                                      "networks.ema={average: {of: head, decay: 0.9}}",
+                                      "networks.swa={average: {of: body, after: 3, every: 2}}"};
+  const auto whole = trained(recipe_of(folder, more));
   const gradus::Generator drawn = default_generator();
   const std::int64_t total = whole->total_steps();
   ASSERT_EQ(total, 2 * 5 + 3 + 5);
   for (std::int64_t stop = 1; stop < total; stop += 2) {
     io::Value saved;
     {
-      const auto part = made(recipe_of(folder));
+      const auto part = made(recipe_of(folder, more));
       training::Checkpoint state;
       part->add_to(state);
       for (std::int64_t i = 0; i < stop; ++i) part->step();
       saved = state.state_dict();
     }
-    const auto rest = made(recipe_of(folder, {"data.num_workers=0"}));
+    auto changes = more;
+    changes.push_back("data.num_workers=0");
+    const auto rest = made(recipe_of(folder, changes));
     training::Checkpoint state;
     rest->add_to(state);
     state.load_state_dict(saved);
@@ -119,6 +125,113 @@ TEST(RecipeTraining, PhasesFreezeScaleAndAlternate) {
   EXPECT_TRUE(is_frozen(training->networks().get_parameter("body.1.weight")));
   EXPECT_EQ(steps("body", "body.0.weight"), 11);
   EXPECT_EQ(steps("body", "body.1.weight"), 10);
+}
+
+TEST(RecipeTraining, AveragesAndPlateausAreThoseOfAProgram) {
+  const TempFolder folder;
+  put_fashion(folder);
+  const std::string text = R"yaml(
+data:
+  dataset: FashionMNIST(root=FOLDER)
+  test: FashionMNIST(root=FOLDER, train=false)
+  transforms: [ToTensor, Flatten]
+  batch_size: 16
+networks:
+  net: ["Linear(784, 8)", BatchNorm1d(8), "Linear(8, 10)"]
+  ema: {average: {of: net, decay: 0.9}}
+  swa: {average: {of: net, after: 2, every: 2}}
+  last: Linear(1, 1)  # an average draws no random numbers
+losses: {loss: "cross_entropy(net(x), y)"}
+optimizers:
+  sgd: {type: SGD, lr: 1, schedule: "ReduceLROnPlateau(loss, mode=max, factor=0.5, patience=1)"}
+phases: [{epochs: 6, minimize: loss}]
+evaluate: {metrics: {ema: "accuracy(ema(x), y)", loss: "cross_entropy(net(x), y)"}}
+)yaml";
+  const auto training = trained(parse_recipe(
+      text, "r.yaml", {"data.dataset.root='" + folder.path() + "'", "data.test.root='" + folder.path() + "'"}));
+
+  namespace T = data::transforms;
+  using optim::swa_utils::AveragedModel;
+  manual_seed(1);
+  nn::Sequential net{nn::Linear(784, 8), nn::BatchNorm1d(8), nn::Linear(8, 10)};
+  nn::Linear last(1, 1);
+  AveragedModel ema(net, {.multi_avg_fn = optim::swa_utils::get_ema_multi_avg_fn(0.9)});
+  AveragedModel swa(net);
+  std::vector<Tensor> all = net.parameters();
+  for (const Tensor& x : last.parameters()) all.push_back(x);
+  optim::SGD sgd(all, {.lr = 1});
+  optim::lr_scheduler::ReduceLROnPlateau plateau(sgd, {.mode = "max", .factor = 0.5, .patience = 1});
+  const auto images = [&](bool train) {
+    const T::Compose flat({T::ToTensor(), data::AnyTransform([](const Tensor& x) { return x.reshape({-1}); })});
+    return data::DataLoader(data::FashionMNIST(folder.path(), {.train = train, .transform = flat}),
+                            {.batch_size = 16, .shuffle = train, .seed = 1});
+  };
+  data::DataLoader loader = images(true), test_loader = images(false);
+  int step = 0;
+  for (int epoch = 0; epoch < 6; ++epoch) {
+    for (auto& [x, y] : loader) {
+      sgd.minimize(nn::functional::cross_entropy(net(x), y));
+      ema.update_parameters(net);
+      if (++step > 2 && step % 2 == 0) swa.update_parameters(net);
+    }
+    const NoGrad guard;
+    net.eval();
+    double sum = 0;
+    for (auto& [x, y] : test_loader)
+      sum += nn::functional::cross_entropy(net(x), y).item() * static_cast<double>(y.size(0));
+    plateau.step(sum / 40);
+    net.train();
+  }
+  expect_same(training->network("net"), net, "net");
+  expect_same(training->network("ema"), ema.module, "ema");
+  expect_same(training->network("swa"), swa.module, "swa");
+  expect_same(training->network("last"), last, "last");
+  EXPECT_EQ(training->rates()[0].second, plateau.get_last_lr()[0]);
+  EXPECT_LT(training->rates()[0].second, 1);
+}
+
+TEST(RecipeTraining, LayersForSequencesAndImages) {
+  struct Case {
+    std::string layer;
+    Shape input, output;
+  };
+  const std::vector<Case> cases{
+      {"RNN(5, 4, 2, relu)", {3, 2, 5}, {3, 2, 4}},
+      {"LSTM(5, 4, batch_first=true, bidirectional=true)", {2, 3, 5}, {2, 3, 8}},
+      {"GRU(5, 4)", {3, 2, 5}, {3, 2, 4}},
+      {"TransformerEncoderLayer(6, 2, 8, batch_first=true)", {2, 3, 6}, {2, 3, 6}},
+      {"ConstantPad1d([1, 2], 3)", {2, 4, 5}, {2, 4, 8}},
+      {"ZeroPad3d(1)", {1, 1, 2, 2, 2}, {1, 1, 4, 4, 4}},
+      {"CircularPad2d([1, 0, 0, 2])", {1, 1, 4, 4}, {1, 1, 6, 5}},
+      {"UpsamplingBilinear2d(scale_factor=2)", {1, 1, 3, 3}, {1, 1, 6, 6}},
+      {"PixelUnshuffle(2)", {1, 3, 4, 4}, {1, 12, 2, 2}},
+      {"ReLU6", {2, 3}, {2, 3}},
+      {"Hardtanh(-2, 2)", {2, 3}, {2, 3}},
+  };
+  for (const Case& c : cases) {
+    const auto training = made(parse_recipe("networks: {net: [\"" + c.layer + R"yaml("], other: "Linear(1, 1)"}
+losses: {loss: other.weight.sum()}
+optimizers: {sgd: {type: SGD, lr: 0.1, params: other}}
+phases: [{steps: 1, minimize: loss}]
+)yaml",
+                                            "r.yaml"));
+    EXPECT_EQ(training->network("net")(rand(c.input)).sizes(), c.output) << c.layer;
+  }
+  // A recurrent layer is PyTorch's by its names and numbers; the state is left out.
+  const auto training = made(parse_recipe(R"yaml(
+networks: {net: ["LSTM(3, 2)", "Linear(2, 1)"]}
+losses: {loss: "net(randn(4, 1, 3)).mean()"}
+optimizers: {sgd: {type: SGD, lr: 0.1}}
+phases: [{steps: 1, minimize: loss}]
+)yaml",
+                                          "r.yaml"));
+  nn::LSTM lstm(3, 2);
+  nn::StateDict numbers;
+  for (const auto& [name, x] : training->network("net").state_dict())
+    if (name.starts_with("0.")) numbers.set(name.substr(2), x);
+  lstm.load_state_dict(numbers);
+  const Tensor x = randn({4, 1, 3});
+  EXPECT_TRUE(same_bits(training->networks().get_submodule("net.0")(x), lstm(x).first));
 }
 
 TEST(RecipeTraining, DrawsImages) {

@@ -15,12 +15,14 @@
 
 #include <gradus/nn/summary.h>
 #include <gradus/optim/audit.h>
+#include <gradus/optim/lr_scheduler/plateau.h>
 #include <gradus/optim/lr_scheduler/scheduler.h>
 
 namespace gradus::optim {
 
 struct PlanOptions {
   std::vector<std::reference_wrapper<lr_scheduler::LRScheduler>> schedules = {};
+  std::vector<std::reference_wrapper<lr_scheduler::ReduceLROnPlateau>> plateaus = {};
   std::map<std::string, nn::Summary> costs = {};  // by the name of the network
   std::int64_t samples = 1;                       // in the batch of these summaries
 };
