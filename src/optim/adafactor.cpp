@@ -83,7 +83,7 @@ struct ApplyUpdate {
 };
 
 template <class T>
-void mix(T& mean, double value, double part) {
+GRADUS_INLINE void mix(T& mean, double value, double part) {
   mean += static_cast<T>(part) * (static_cast<T>(value) - mean);
 }
 
@@ -108,6 +108,77 @@ void mix_columns(const Rows& rows, const T* g, T* column, double part) {
   });
 }
 
+// Matrices with rows of a few elements, as those of a convolution: a call for each row would cost more than the row.
+constexpr std::int64_t kNarrow = 16;
+
+template <class T>
+struct NarrowMatrices {
+  std::int64_t rows, length;
+  const T* g;
+  T *row_var, *column;
+  double eps1;
+  T least;
+
+  // Calls fn(place, u) for the elements of matrices [begin, end).
+  template <class Fn>
+  GRADUS_INLINE void each_update(std::int64_t begin, std::int64_t end, Fn&& fn) const {
+    const double share = 1 / static_cast<double>(rows);
+    for (std::int64_t m = begin; m < end; ++m) {
+      const T *row = row_var + m * rows, *columns = column + m * length;
+      double sum = 0;
+      for (std::int64_t r = 0; r < rows; ++r) sum += double(row[r]);
+      const double mean = sum * share;
+      const T scale = static_cast<T>(1 / (mean > eps1 ? mean : eps1));
+      for (std::int64_t r = 0; r < rows; ++r) {
+        for (std::int64_t i = 0; i < length; ++i) {
+          const std::int64_t at = (m * rows + r) * length + i;
+          const T square = row[r] * columns[i] * scale;
+          fn(at, g[at] / std::sqrt(square > least ? square : least));
+        }
+      }
+    }
+  }
+};
+
+template <class T>
+struct NarrowMeans {
+  GRADUS_INLINE static void run(NarrowMatrices<T> x, const T* p, std::int64_t begin, std::int64_t end, double part,
+                                double* result) {
+    const double share_of_row = 1 / static_cast<double>(x.length), share_of_column = 1 / static_cast<double>(x.rows);
+    double squares = 0;
+    for (std::int64_t m = begin; m < end; ++m) {
+      double sums[kNarrow] = {};
+      for (std::int64_t r = 0; r < x.rows; ++r) {
+        double sum = 0;
+        for (std::int64_t i = 0; i < x.length; ++i) {
+          const std::int64_t at = (m * x.rows + r) * x.length + i;
+          const double square = double(x.g[at]) * double(x.g[at]);
+          sum += square;
+          sums[i] += square;
+          squares += double(p[at]) * double(p[at]);
+        }
+        mix(x.row_var[m * x.rows + r], sum * share_of_row, part);
+      }
+      for (std::int64_t i = 0; i < x.length; ++i) mix(x.column[m * x.length + i], sums[i] * share_of_column, part);
+    }
+    *result = squares;
+  }
+};
+template <class T>
+struct NarrowUpdateSquares {
+  GRADUS_INLINE static void run(NarrowMatrices<T> x, std::int64_t begin, std::int64_t end, double* result) {
+    double sum = 0;
+    x.each_update(begin, end, [&](std::int64_t, T u) GRADUS_LAMBDA { sum += double(u) * double(u); });
+    *result = sum;
+  }
+};
+template <class T>
+struct NarrowApply {
+  GRADUS_INLINE static void run(NarrowMatrices<T> x, T* p, std::int64_t begin, std::int64_t end, T shrink, T step) {
+    x.each_update(begin, end, [&](std::int64_t at, T u) GRADUS_LAMBDA { p[at] = p[at] * shrink - step * u; });
+  }
+};
+
 template <class T>
 void adafactor(const AdafactorOptions& o, const Moment& now, Tensor& param, const Tensor& grad,
                std::span<Tensor> state) {
@@ -120,22 +191,37 @@ void adafactor(const AdafactorOptions& o, const Moment& now, Tensor& param, cons
   const double t = static_cast<double>(now.step), n = static_cast<double>(rows.numel);
   const double part = std::pow(t, *o.beta2_decay);
 
-  const double parameter_squares = sum_over(rows, [&](std::int64_t row) {
-    const std::int64_t at = row * rows.length, length = rows.length_of(row);
-    if (matrix) {
-      mix(row_var[row], sum_squares(g + at, length) / static_cast<double>(length), part);
-    } else {
-      for (std::int64_t i = at; i < at + length; ++i) mix(column[i], double(g[i]) * double(g[i]), part);
-    }
-    return sum_squares(p + at, length);
-  });
-  if (matrix) mix_columns(rows, g, column, part);
-
   const double eps1 = o.eps->first.value_or(std::numeric_limits<T>::epsilon());
   const T least = static_cast<T>(eps1 * eps1);
+  const bool narrow = matrix && rows.length <= kNarrow;
+  const NarrowMatrices<T> matrices{rows.per_matrix, rows.length, g, row_var, column, eps1, least};
+  const auto sum_over_matrices = [&](auto&& fn) {
+    return ordered_sum(rows.count / rows.per_matrix, rows.numel >= kSmall, [&](std::int64_t begin, std::int64_t end) {
+      double sum = 0;
+      fn(begin, end, &sum);
+      return sum;
+    });
+  };
+
+  const double parameter_squares =
+      narrow ? sum_over_matrices([&](std::int64_t begin, std::int64_t end, double* sum) {
+        cpu::simd_call<NarrowMeans<T>>(matrices, static_cast<const T*>(p), begin, end, part, sum);
+      })
+             : sum_over(rows, [&](std::int64_t row) {
+                 const std::int64_t at = row * rows.length, length = rows.length_of(row);
+                 if (matrix) {
+                   mix(row_var[row], sum_squares(g + at, length) / static_cast<double>(length), part);
+                 } else {
+                   for (std::int64_t i = at; i < at + length; ++i) mix(column[i], double(g[i]) * double(g[i]), part);
+                 }
+                 return sum_squares(p + at, length);
+               });
+  if (matrix && !narrow) mix_columns(rows, g, column, part);
+
   // One over the mean of a matrix's row_var.
-  std::vector<T> scales(static_cast<std::size_t>(matrix ? rows.count / rows.per_matrix : 1), T(1));
-  for (std::size_t i = 0; matrix && i < scales.size(); ++i) {
+  const bool wide = matrix && !narrow;
+  std::vector<T> scales(static_cast<std::size_t>(wide ? rows.count / rows.per_matrix : 1), T(1));
+  for (std::size_t i = 0; wide && i < scales.size(); ++i) {
     const T* first = row_var + static_cast<std::int64_t>(i) * rows.per_matrix;
     const double mean = std::accumulate(first, first + rows.per_matrix, 0.0) / static_cast<double>(rows.per_matrix);
     scales[i] = static_cast<T>(1 / std::max(mean, eps1));
@@ -145,17 +231,27 @@ void adafactor(const AdafactorOptions& o, const Moment& now, Tensor& param, cons
     fn(at, column + (matrix ? owner * rows.length : at), matrix ? row_var[row] : T(1),
        scales[matrix ? static_cast<std::size_t>(owner) : 0]);
   };
-  const double update_squares = sum_over(rows, [&](std::int64_t row) {
-    double sum;
-    with_row(row, [&](std::int64_t at, const T* c, T r, T scale) {
-      cpu::simd_call<UpdateSquares<T>>(g + at, c, rows.length_of(row), r, scale, least, &sum);
-    });
-    return sum;
-  });
+  const double update_squares =
+      narrow ? sum_over_matrices([&](std::int64_t begin, std::int64_t end, double* sum) {
+        cpu::simd_call<NarrowUpdateSquares<T>>(matrices, begin, end, sum);
+      })
+             : sum_over(rows, [&](std::int64_t row) {
+                 double sum;
+                 with_row(row, [&](std::int64_t at, const T* c, T r, T scale) {
+                   cpu::simd_call<UpdateSquares<T>>(g + at, c, rows.length_of(row), r, scale, least, &sum);
+                 });
+                 return sum;
+               });
   const double size = std::max(o.eps->second, std::sqrt(parameter_squares / n)) * std::min(*o.lr, 1 / std::sqrt(t));
   const double cut = std::max(1.0, std::sqrt(update_squares / n) / *o.d);
   const T step = static_cast<T>((*o.maximize ? -size : size) / cut),
           shrink = static_cast<T>(1 - *o.lr * *o.weight_decay);
+  if (narrow) {
+    sum_over_matrices([&](std::int64_t begin, std::int64_t end, double*) {
+      cpu::simd_call<NarrowApply<T>>(matrices, p, begin, end, shrink, step);
+    });
+    return;
+  }
   sum_over(rows, [&](std::int64_t row) {
     with_row(row, [&](std::int64_t at, const T* c, T r, T scale) {
       cpu::simd_call<ApplyUpdate<T>>(p + at, g + at, c, rows.length_of(row), r, scale, least, shrink, step);
