@@ -151,4 +151,7 @@ def measure(python, build, threads, rounds):
             "program": compile_and_size(python, build, max(1, rounds // 2)),
             "memory": memory(python, build, threads, [("w1", "joint/64", "loop", 20), ("w1", "joint/1024", "loop", 20),
                                                       ("w2", "pair/128", "loop", 5), ("w5", "Adam/161", "fused", 3),
-                                                      ("w5", "Adam/1", "fused", 3)])}
+                                                      ("w5", "Adam/1", "fused", 3),
+                                                      *(("w4", f"{part}/{dtype}", "channels-last", 3)
+                                                        for part in ("full", "frozen", "attention")
+                                                        for dtype in ("float32", "bfloat16"))])}

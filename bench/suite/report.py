@@ -5,7 +5,9 @@ TITLES = {"w1": "W1 autoencoder, one step", "w2": "W2 GAN, a step of each", "w3"
 
 # The ratios of issue 6: ours over PyTorch's best eager setting, with all threads.
 AIMS = {("w1", "joint/64"): 0.20, ("w1", "decoder/64"): 0.20, ("w1", "joint/1024"): 0.35, ("w2", "pair/128"): 0.5,
-        ("w3", "step/64"): 0.35, ("w6", "add"): 0.4, ("w6", "add-recorded"): 0.5}
+        ("w3", "step/64"): 0.35, ("w4", "full/float32"): 0.85, ("w4", "full/bfloat16"): 0.85,
+        ("w4", "frozen/float32"): 0.85, ("w4", "attention/float32"): 0.8, ("w6", "add"): 0.4, ("w6", "add-recorded"): 0.5}
+AIMS_OVER_FROZEN = {"frozen/bfloat16": 0.35, "cached/float32": 0.05}  # over the frozen step in float32
 AIM_FOREACH = {"Adam/1000", "SGD/1000"}  # over the foreach optimizers alone
 AIM_START, AIM_SIZE, AIM_COMPILE, AIM_ADAM, AIM_SMALL = 0.05, 0.25, 0.2, 0.9, 0.1
 
@@ -140,6 +142,20 @@ def optimizer_lines(cases, limits):
     return lines + [""]
 
 
+def resnet_lines(cases):
+    """What bfloat16 and kept features save of PyTorch's step with a frozen backbone in float32."""
+    frozen = next((case for case in cases if case["case"] == "frozen/float32"), None)
+    eager = frozen and best(frozen, max(e["threads"] for e in frozen["entries"]), is_eager)
+    lines = []
+    for case in cases:
+        if eager and case["case"] in AIMS_OVER_FROZEN:
+            ours = max((e for e in case["entries"] if e["library"] == "gradus"), key=lambda e: e["threads"])
+            ratio = ours["seconds"]["median"] / eager["seconds"]["median"]
+            lines.append(f"{case['case']} takes {ratio:.3f} of PyTorch's eager frozen/float32 (aim: "
+                         f"{verdict(ratio, AIMS_OVER_FROZEN[case['case']])}).")
+    return lines + [""]
+
+
 def sections(results):
     lines, shown = [], None
     for workload, part in results["parts"].items():
@@ -151,6 +167,7 @@ def sections(results):
         lines += table(["case", "threads", "Gradus", "PyTorch eager, best", "compiled, best", "ratio to eager",
                         "ratio to compiled", "aim", "share of the limit"], workload_rows(workload, part["cases"], limits))
         lines += [""] + (optimizer_lines(part["cases"], limits) if workload == "w5" else [])
+        lines += resnet_lines(part["cases"]) if workload == "w4" else []
         wrong = disagreements(part["cases"])
         checked = any(e["agrees"] is not None and e["library"] != "gradus" for c in part["cases"] for e in c["entries"])
         if wrong:

@@ -73,10 +73,12 @@ class Attention(nn.Module):
 def set_weights(module):
     seed = 1
     with torch.no_grad():
-        for p in module.parameters():
+        for name, p in module.named_parameters():
             if p.dim() > 1:
                 p.copy_(tensor(tuple(p.shape), seed, (p.shape[0] / p.numel()) ** 0.5))
                 seed += 1
+            elif name.endswith("bias"):
+                p.zero_()
 
 
 def make(name):
@@ -94,7 +96,7 @@ def make(name):
     net = net.to(memory_format=layout)
     x = tensor((BATCH, 3, 224, 224), 1000, 1).to(memory_format=layout)
     labels = torch.arange(BATCH) % 10
-    optimizer = optimizer_of("fused", torch.optim.SGD, [p for p in net.parameters() if p.requires_grad], lr=1e-3,
+    optimizer = optimizer_of("fused", torch.optim.SGD, [p for p in net.parameters() if p.requires_grad], lr=1e-4,
                              momentum=0.9)
 
     def step():
