@@ -256,11 +256,13 @@ TEST(Watch, FollowsARunThatGoesOn) {
     ASSERT_EQ(::flock(lock.get(), LOCK_EX), 0);
     if (!is_in_use(run)) GTEST_SKIP() << "/proc/locks does not show the lock";
   }
-  // A run that holds the folder for a second, and writes a line meanwhile.
-  const auto result =
-      test::run_shell("exec 9<'" + run + "'; (flock 9; sleep 0.5; echo '{\"step\":61,\"lr\":0.5}' >> '" + run +
-                      "/metrics.jsonl'; sleep 0.5) & exec 9<&-; sleep 0.2; '" + test::command_path() +
-                      "' watch --interval 0.1 '" + run + "'; wait");
+  // A run that holds the folder and, once somebody watches, writes a line.
+  const std::string shown = folder / "shown";
+  const auto result = test::run_shell(
+      "exec 9<'" + run + "'; flock 9; (n=0; while [ ! -s '" + shown +
+      "' ] && [ $n -lt 1200 ]; do sleep 0.05; n=$((n + 1)); done; echo '{\"step\":61,\"lr\":0.5}' >> '" + run +
+      "/metrics.jsonl'; sleep 0.5) & exec 9<&-; '" + test::command_path() + "' watch --interval 0.1 '" + run + "' > '" +
+      shown + "'; status=$?; wait; cat '" + shown + "'; exit $status");
   EXPECT_EQ(result.status, 0) << result.err;
   EXPECT_EQ(std::count(result.out.begin(), result.out.end(), '\n'), 2) << result.out;
   EXPECT_THAT(result.out, HasSubstr("step 61"));
