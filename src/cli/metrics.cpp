@@ -83,7 +83,7 @@ void Metrics::take(const std::string& line) {
     if (now != phase_) {
       shift_ = last_;
       x = place->get<double>() + shift_;
-    } else {
+    } else if (x < last_) {
       cut(x);
     }
   }
@@ -99,8 +99,14 @@ void Metrics::take(const std::string& line) {
       keys_.push_back(key);
       found = curves_.emplace(key, Curve{}).first;
     }
-    found->second.x.push_back(x);
-    found->second.y.push_back(value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>());
+    Curve& curve = found->second;
+    const double y = value.is_null() ? std::numeric_limits<double>::quiet_NaN() : value.get<double>();
+    if (x_ != "epoch" && !curve.x.empty() && curve.x.back() == x) {  // of one step the last counts
+      curve.y.back() = y;
+      continue;
+    }
+    curve.x.push_back(x);
+    curve.y.push_back(y);
   }
 }
 

@@ -69,6 +69,17 @@ TEST(Metrics, PutPhasesOneBehindTheOtherAndDropWhatAResumedRunRepeats) {
   EXPECT_TRUE(std::isnan(resumed.curves().at("loss").y[2]));
 }
 
+// Losses and test results of one step are lines of their own.
+TEST(Metrics, LinesOfOneStepAddUp) {
+  const TempFolder folder;
+  const Metrics metrics = metrics_of(folder,
+                                     "{\"step\":10,\"loss\":3}\n{\"step\":20,\"loss\":2}\n"
+                                     "{\"step\":20,\"test.loss\":5}\n{\"step\":20,\"loss\":1}\n");
+  EXPECT_THAT(metrics.curves().at("loss").x, ElementsAre(10, 20));
+  EXPECT_THAT(metrics.curves().at("loss").y, ElementsAre(3, 1));
+  EXPECT_THAT(metrics.curves().at("test.loss").x, ElementsAre(20));
+}
+
 TEST(Metrics, SmoothingStartsWithoutBiasAndKeepsGaps) {
   const double nan = std::nan("");
   const auto level = smoothed({{1, 2, 3}, {2, 2, 2}}, 0.9, 1);
