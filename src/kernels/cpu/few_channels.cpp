@@ -24,6 +24,7 @@ constexpr int64_t kMostChannels = 16;
 constexpr int64_t kMostNumbers = 1 << 16;  // in a sample's grids: they should stay in the second cache
 constexpr int64_t kPerPiece = 4'000'000;   // multiplications that make another piece worth its while
 constexpr int64_t kMostPieces = 16;
+constexpr int64_t kTaps = 3;    // whose sums stay in registers together
 constexpr int64_t kSlack = 32;  // numbers that may be read behind the last row
 
 int64_t round_up(int64_t n, int64_t unit) { return (n + unit - 1) / unit * unit; }
@@ -90,35 +91,14 @@ struct Vectors {
   GRADUS_INLINE static Vector& at(T* p) { return *reinterpret_cast<Vector*>(p); }
 };
 
-#define GRADUS_FOR_ROWS(rows, call) \
-  switch (rows) {                   \
-    case 1:                         \
-      call(1);                      \
-      break;                        \
-    case 2:                         \
-      call(2);                      \
-      break;                        \
-    case 3:                         \
-      call(3);                      \
-      break;                        \
-    case 4:                         \
-      call(4);                      \
-      break;                        \
-    case 5:                         \
-      call(5);                      \
-      break;                        \
-    case 6:                         \
-      call(6);                      \
-      break;                        \
-    case 7:                         \
-      call(7);                      \
-      break;                        \
-    case 8:                         \
-      call(8);                      \
-      break;                        \
-    default:                        \
-      break;                        \
+// Calls fn<n>() for n = rows, a number up to kMost.
+template <int kMost, class F>
+GRADUS_INLINE void with_rows(int64_t rows, F&& fn) {
+  if constexpr (kMost > 1) {
+    if (rows != kMost) return with_rows<kMost - 1>(rows, fn);
   }
+  fn.template operator()<kMost>();
+}
 
 // y [outs, length] from the grids of x; `length` covers the positions in whole vectors.
 template <class T, int kBytes>
@@ -156,10 +136,7 @@ struct Sums : Vectors<T, kBytes> {
     const int64_t tiles = (outs + kRows - 1) / kRows, height = outs / tiles, higher = outs % tiles;
     for (int64_t i = 0; i < tiles; ++i) {
       const int64_t rows = height + (i < higher);
-#define GRADUS_TILE(n) \
-  if constexpr (n <= kRows) tile<n, kWide>(x, distances, taps, w, y, length)
-      GRADUS_FOR_ROWS(rows, GRADUS_TILE)
-#undef GRADUS_TILE
+      with_rows<kRows>(rows, [&]<int kOuts>() GRADUS_LAMBDA { tile<kOuts, kWide>(x, distances, taps, w, y, length); });
       w += rows * taps;
       y += rows * length;
     }
@@ -178,7 +155,6 @@ template <class T, int kBytes>
 struct Products : Vectors<T, kBytes> {
   using typename Vectors<T, kBytes>::Vector;
   using Vectors<T, kBytes>::kLanes, Vectors<T, kBytes>::kRows, Vectors<T, kBytes>::at;
-  static constexpr int kTaps = 3;
 
   template <int kOuts>
   GRADUS_INLINE static void tile(const T* x, const int64_t* distances, const T* g, int64_t length, T* into,
@@ -211,18 +187,14 @@ struct Products : Vectors<T, kBytes> {
       T* into = sums + t * outs * kLanes;
       for (int64_t i = 0; i < tiles; ++i) {
         const int64_t rows = height + (i < higher);
-#define GRADUS_TILE(n) \
-  if constexpr (n <= kRows) tile<n>(x, distances + t, grads, length, into, outs)
-        GRADUS_FOR_ROWS(rows, GRADUS_TILE)
-#undef GRADUS_TILE
+        with_rows<kRows>(rows,
+                         [&]<int kOuts>() GRADUS_LAMBDA { tile<kOuts>(x, distances + t, grads, length, into, outs); });
         grads += rows * length;
         into += rows * kLanes;
       }
     }
   }
 };
-
-constexpr int64_t kTaps = 3, kMostLanes = 16;
 
 // The width of a vector is part of the bodies, so the choice that simd_call makes is made by hand.
 template <class T, template <class, int> class Body, class... Args>
