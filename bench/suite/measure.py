@@ -25,7 +25,7 @@ def measure_case(case, sides, names, rounds, seconds):
             if name.split()[0] != case:
                 continue
             way = " ".join(name.split()[1:])
-            print(f"  {case}: {side.library} {way} on {side.threads}", file=sys.stderr)
+            print(f"  {case}: {side.name} {way} on {side.threads}", file=sys.stderr)
             try:
                 answer = side.ask("check", name)
             except Failed as error:
@@ -33,10 +33,10 @@ def measure_case(case, sides, names, rounds, seconds):
                 names[side] = []
                 break
             losses = answer["losses"]
-            if side.library == "gradus":
+            if side.name == "gradus":
                 facts = {"flops": answer["flops"], "bytes": answer["bytes"]}
                 reference = reference or losses
-            entries.append({"library": side.library, "threads": side.threads, "way": way, "side": side, "name": name,
+            entries.append({"library": side.name, "threads": side.threads, "way": way, "side": side, "name": name,
                             "agrees": losses_agree(case, reference, losses) if reference and losses else None,
                             "last_loss": losses[-1] if losses else None, "times": []})
     for _ in range(rounds):

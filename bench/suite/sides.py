@@ -20,7 +20,7 @@ class Side:
     """One running program: a library, a workload, a number of threads."""
 
     def __init__(self, library, threads, command, environment=None):
-        self.library, self.threads = library, threads
+        self.name, self.threads = library, threads
         with open(LOG, "a") as log:
             self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log,
                                             text=True, env={**os.environ, **(environment or {})})
@@ -33,7 +33,7 @@ class Side:
             pass
         line = self.process.stdout.readline()
         if not line:
-            raise Failed(f"the {self.library} side ended while asked: {' '.join(map(str, words))}; see {LOG}")
+            raise Failed(f"the {self.name} side ended while asked: {' '.join(map(str, words))}; see {LOG}")
         return json.loads(line)
 
     def close(self):

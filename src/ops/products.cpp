@@ -56,12 +56,12 @@ bool multiply_halves(const Tensor& y, const Tensor& a, const Tensor& b, const Pr
 
 void multiply_into(const Tensor& y, const Tensor& a, const Tensor& b, const Product& product) {
   if (y.dtype() == kBFloat16) {
-    const bool plain = product.alpha == 1 && product.beta == 0;
-    if (plain && !product.bias.defined() && multiply_halves(y, a, b, product)) return;
+    const bool plain = product.alpha == 1 && product.beta == 0, biased = product.bias.defined();
+    if (plain && !biased && multiply_halves(y, a, b, product)) return;
     Tensor wide = product.beta == 0 ? empty(y.sizes()) : y.to(kFloat32);
     Product widened = product;
-    if (widened.bias.defined()) widened.bias = widened.bias.to(kFloat32);
-    if (plain && multiply_halves(wide, a, b, product)) {
+    if (biased) widened.bias = widened.bias.to(kFloat32);
+    if (plain && biased && multiply_halves(wide, a, b, product)) {
       wide.add_(widened.bias);
     } else {
       multiply_into(wide, a.to(kFloat32), b.to(kFloat32), widened);

@@ -341,7 +341,7 @@ auto name_file(const std::string& path, Call&& call) {
 CheckpointInfo info_of(const Value& document) {
   CheckpointInfo info;
   info.format_version = document.as_int({"format_version"});
-  info.library = document.as_string({"library"});
+  info.gradus_version = document.as_string({"library"});
   info.options = copied(document.at({"options"}));
   if (document.contains({"step"})) info.step = document.as_int({"step"});
   if (document.contains({"metric"})) info.metric = document.as_double({"metric"});

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -150,6 +151,41 @@ TYPED_TEST(Gemm, BatchesEqualSingleProducts) {
                     n);
   }
   for (std::size_t i = 0; i < c.size(); ++i) EXPECT_NEAR(c[i], want[i], 1e-5);
+}
+
+// Against the same numbers in float32; sizes for one piece and for several, along either side.
+TEST(GemmBFloat16, EqualsTheProductInFloat32) {
+  const auto rounded = [](int64_t count, unsigned seed) {
+    std::vector<BFloat16> halves;
+    for (const float value : numbers<float>(count, seed)) halves.emplace_back(value);
+    return halves;
+  };
+  const auto widened = [](const std::vector<BFloat16>& halves) {
+    return std::vector<float>(halves.begin(), halves.end());
+  };
+  for (const auto& [m, n, k] :
+       {std::array<int64_t, 3>{1, 1, 1}, {5, 3, 40}, {33, 65, 7}, {300, 96, 700}, {64, 900, 350}}) {
+    for (int form = 0; form < 4; ++form) {
+      const bool ta = (form & 1) != 0, tb = (form & 2) != 0;
+      const int64_t lda = ta ? m : k, ldb = tb ? k : n;
+      const auto a = rounded(m * k, 1), b = rounded(k * n, 2);
+      std::vector<float> want(static_cast<std::size_t>(m * n)), wide = want;
+      const std::vector<float> wa = widened(a), wb = widened(b);
+      reference::gemm(ta, tb, m, n, k, 1.0F, wa.data(), lda, wb.data(), ldb, 0.0F, want.data(), n);
+      std::vector<BFloat16> half(want.size());
+      if (!cpu::gemm_bfloat16(ta, tb, m, n, k, a.data(), lda, b.data(), ldb, kFloat32, wide.data(), n)) {
+        GTEST_SKIP() << "this machine has no fast loops for bfloat16";
+      }
+      ASSERT_TRUE(cpu::gemm_bfloat16(ta, tb, m, n, k, a.data(), lda, b.data(), ldb, kBFloat16, half.data(), n));
+      for (std::size_t i = 0; i < want.size(); ++i) {
+        const float tolerance = 1e-6F * static_cast<float>(8 + k);
+        ASSERT_NEAR(wide[i], want[i], tolerance) << m << " x " << n << " x " << k << " form " << form << " at " << i;
+        ASSERT_NEAR(static_cast<float>(half[i]), want[i], std::abs(want[i]) * 0x1p-8F + tolerance)
+            << m << " x " << n << " x " << k << " form " << form << " at " << i;
+      }
+    }
+  }
+  EXPECT_FALSE(cpu::gemm_bfloat16(false, false, 2, 2, 0, nullptr, 1, nullptr, 2, kFloat32, nullptr, 2));
 }
 
 TEST(GemmInteger, IsExactAndWrapsAround) {

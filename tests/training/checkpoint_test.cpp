@@ -128,7 +128,7 @@ TEST(Checkpoint, SaysWhatAFileHolds) {
   a.state.save(folder / "run.pth");
   const CheckpointInfo info = read_info(folder / "run.pth");
   EXPECT_EQ(info.format_version, 1);
-  EXPECT_EQ(info.library, version());
+  EXPECT_EQ(info.gradus_version, version());
   EXPECT_EQ(info.options.as_double({"lr"}), 0.01);
   EXPECT_EQ(info.options.as_string({"name"}), "everything");
   EXPECT_EQ(info.parts.front(), "default_generator");

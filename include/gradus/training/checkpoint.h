@@ -52,7 +52,7 @@ struct LoadReport {
 // What a file says about itself.
 struct CheckpointInfo {
   std::int64_t format_version = 0;
-  std::string library;               // the version of Gradus that wrote it
+  std::string gradus_version;        // of the library that wrote it
   std::optional<std::int64_t> step;  // where a CheckpointManager wrote it
   std::optional<double> metric;
   io::Value options;               // of the run, as it set them
