@@ -3,6 +3,7 @@
 #include <gradus/nn/chain.h>
 #include <gradus/nn/convolution.h>
 #include <gradus/nn/normalization.h>
+#include <gradus/nn/pooling.h>
 
 #include <typeinfo>
 
@@ -81,6 +82,22 @@ Tensor run(const Tensor& x, const Run& all, const Tensor& shortcut) {
   return all.norm->forward(all.conv != nullptr ? (*all.conv)(x) : x, after.residual, after.relu);
 }
 
+// A ReLU and the max pooling behind it, at `at`. Undefined where they are not that.
+Tensor pooled(const Tensor& x, std::span<Module* const> modules, std::size_t at) {
+  if (at + 1 >= modules.size()) return Tensor();
+  const auto* relu = exactly<ReLU>(modules[at]);
+  if (relu == nullptr || !modules[at]->state()->hooks.empty() || !modules[at + 1]->state()->hooks.empty()) {
+    return Tensor();
+  }
+  // What is changed in place may be seen, except where it has just been made.
+  const bool made = at > 0 && exactly<Conv2d>(modules[at - 1]) != nullptr && modules[at - 1]->state()->hooks.empty();
+  if (relu->inplace() && !made) return Tensor();
+  if (auto* pool = exactly<MaxPool2d>(modules[at + 1])) return pool->forward_of_relu(x);
+  if (auto* pool = exactly<MaxPool1d>(modules[at + 1])) return pool->forward_of_relu(x);
+  if (auto* pool = exactly<MaxPool3d>(modules[at + 1])) return pool->forward_of_relu(x);
+  return Tensor();
+}
+
 Tensor run_all(const Tensor& x, const Tensor& shortcut, std::span<Module* const> modules) {
   const bool watched = gradus::detail::is_watched();
   Tensor y = x;
@@ -89,6 +106,14 @@ Tensor run_all(const Tensor& x, const Tensor& shortcut, std::span<Module* const>
       y = run(y, fused, shortcut);
       i += fused.length;
       continue;
+    }
+    // What the last module takes is wanted for the shortcut.
+    if (!watched && !(shortcut.defined() && i + 2 == modules.size())) {
+      if (Tensor z = pooled(y, modules, i); z.defined()) {
+        y = std::move(z);
+        i += 2;
+        continue;
+      }
     }
     if (i + 1 == modules.size() && shortcut.defined()) y = y + shortcut;
     y = (*modules[i++])(y);
