@@ -31,10 +31,18 @@ void gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64
           const std::uint8_t* a, std::int64_t lda, const std::uint8_t* b, std::int64_t ldb, std::uint8_t beta,
           std::uint8_t* c, std::int64_t ldc);
 
-// C = op(A) op(B) + bias, which has n elements and is added to each row; written while C's rows are in the cache.
+// What becomes of each element of C while it is in the cache: f(c + bias[j]).
 template <class T>
-void gemm_bias(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, const T* a, std::int64_t lda,
-               const T* b, std::int64_t ldb, const T* bias, T* c, std::int64_t ldc);
+struct Finish {
+  const T* bias = nullptr;  // n numbers, or null: none is added
+  void (*run)(const void* formula, std::int64_t m, std::int64_t n, T* c, std::int64_t ldc, const T* bias) = nullptr;
+  const void* formula = nullptr;  // `run` is finish<F, T> of kernels/cpu/finish.h; null: f is the identity
+};
+
+// C = op(A) op(B), finished. Integers have no f.
+template <class T>
+void gemm_finished(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, const T* a,
+                   std::int64_t lda, const T* b, std::int64_t ldb, const Finish<T>& finish, T* c, std::int64_t ldc);
 
 // A number of products of the same sizes; the i-th has its matrices i * stride_a, ... elements further on. Small ones
 // are shared out between threads whole.

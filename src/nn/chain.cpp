@@ -2,12 +2,13 @@
 #include <gradus/nn/activation.h>
 #include <gradus/nn/chain.h>
 #include <gradus/nn/convolution.h>
+#include <gradus/nn/linear.h>
 #include <gradus/nn/normalization.h>
-#include <gradus/nn/pooling.h>
 
 #include <typeinfo>
 
 #include "ops/folded.h"
+#include "ops/linear.h"
 
 namespace gradus::nn {
 
@@ -82,19 +83,14 @@ Tensor run(const Tensor& x, const Run& all, const Tensor& shortcut) {
   return all.norm->forward(all.conv != nullptr ? (*all.conv)(x) : x, after.residual, after.relu);
 }
 
-// A ReLU and the max pooling behind it, at `at`. Undefined where they are not that.
-Tensor pooled(const Tensor& x, std::span<Module* const> modules, std::size_t at) {
-  if (at + 1 >= modules.size()) return Tensor();
-  const auto* relu = exactly<ReLU>(modules[at]);
-  if (relu == nullptr || !modules[at]->state()->hooks.empty() || !modules[at + 1]->state()->hooks.empty()) {
-    return Tensor();
+// A linear layer and the rectifier behind it. Undefined where that is not what stands there.
+Tensor rectified(const Tensor& x, Module* first, Module* second) {
+  auto* layer = exactly<Linear>(first);
+  if (layer == nullptr || !first->state()->hooks.empty() || !second->state()->hooks.empty()) return Tensor();
+  if (exactly<ReLU>(second) != nullptr) return ops::linear_relu(x, layer->weight, layer->bias);
+  if (auto* leaky = exactly<LeakyReLU>(second)) {
+    return ops::linear_leaky_relu(x, layer->weight, layer->bias, leaky->negative_slope());
   }
-  // What is changed in place may be seen, except where it has just been made.
-  const bool made = at > 0 && exactly<Conv2d>(modules[at - 1]) != nullptr && modules[at - 1]->state()->hooks.empty();
-  if (relu->inplace() && !made) return Tensor();
-  if (auto* pool = exactly<MaxPool2d>(modules[at + 1])) return pool->forward_of_relu(x);
-  if (auto* pool = exactly<MaxPool1d>(modules[at + 1])) return pool->forward_of_relu(x);
-  if (auto* pool = exactly<MaxPool3d>(modules[at + 1])) return pool->forward_of_relu(x);
   return Tensor();
 }
 
@@ -107,10 +103,9 @@ Tensor run_all(const Tensor& x, const Tensor& shortcut, std::span<Module* const>
       i += fused.length;
       continue;
     }
-    // What the last module takes is wanted for the shortcut.
-    if (!watched && !(shortcut.defined() && i + 2 == modules.size())) {
-      if (Tensor z = pooled(y, modules, i); z.defined()) {
-        y = std::move(z);
+    if (i + 1 < modules.size() && !shortcut.defined() && !watched) {
+      if (const Tensor both = rectified(y, modules[i], modules[i + 1]); both.defined()) {
+        y = both;
         i += 2;
         continue;
       }

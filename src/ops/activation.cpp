@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "ops/elementwise.h"
+#include "ops/rectifiers.h"
 
 namespace gradus {
 
@@ -21,38 +22,21 @@ GRADUS_INLINE T logistic(T x) {
 
 // The order of arguments keeps a NaN.
 template <class T>
-GRADUS_INLINE T positive_part(T x) {
-  return x < 0 ? T(0) : x;
-}
-template <class T>
 GRADUS_INLINE T negative_part(T x) {
   return x > 0 ? T(0) : x;
 }
 
-struct Relu {
-  static constexpr const char* name = "relu";
-  static constexpr Types types = Types::numeric;
-  static constexpr bool from_output = true;
-  template <class T>
-  GRADUS_INLINE T f(T x) const {
-    return positive_part(x);
-  }
-  template <class T>
-  GRADUS_INLINE bool df(T y) const {
-    return !(y <= 0);
-  }
-};
-
-struct LeakyRelu {
+// leaky_relu with a slope below 0, whose result does not say which side it comes from.
+struct FoldingRelu {
   static constexpr const char* name = "leaky_relu";
   double slope;
   template <class T>
   GRADUS_INLINE T f(T x) const {
-    return x > 0 ? x : x * static_cast<T>(slope);
+    return LeakyRelu{slope}.f(x);
   }
   template <class T>
   GRADUS_INLINE T df(T x) const {
-    return x > 0 ? T(1) : static_cast<T>(slope);
+    return LeakyRelu{slope}.df(x);
   }
 };
 
@@ -216,8 +200,12 @@ struct GeluTanh {
 
 Tensor relu(const Tensor& x) { return unary(Relu{}, x); }
 Tensor& Tensor::relu_() { return unary_(Relu{}, *this); }
-Tensor leaky_relu(const Tensor& x, double negative_slope) { return unary(LeakyRelu{negative_slope}, x); }
-Tensor& leaky_relu_(Tensor& x, double negative_slope) { return unary_(LeakyRelu{negative_slope}, x); }
+Tensor leaky_relu(const Tensor& x, double negative_slope) {
+  return negative_slope >= 0 ? unary(LeakyRelu{negative_slope}, x) : unary(FoldingRelu{negative_slope}, x);
+}
+Tensor& leaky_relu_(Tensor& x, double negative_slope) {
+  return negative_slope >= 0 ? unary_(LeakyRelu{negative_slope}, x) : unary_(FoldingRelu{negative_slope}, x);
+}
 Tensor hardtanh(const Tensor& x, double min_val, double max_val) { return unary(make_hardtanh(min_val, max_val), x); }
 Tensor& hardtanh_(Tensor& x, double min_val, double max_val) { return unary_(make_hardtanh(min_val, max_val), x); }
 Tensor relu6(const Tensor& x) { return hardtanh(x, 0, 6); }

@@ -4,7 +4,9 @@
 #include <gradus/ops.h>
 
 #include "core/tensor_access.h"
+#include "ops/linear.h"
 #include "ops/products.h"
+#include "ops/rectifiers.h"
 
 namespace gradus {
 
@@ -27,9 +29,16 @@ Shape with_width(const Shape& sizes, std::int64_t width) {
   return result;
 }
 
-// One node of the graph instead of three, and one pass over the result instead of two.
+struct Nothing {};
+
+// One node of the graph instead of three or four, and one pass over the result instead of two or three. F is what
+// follows, a formula whose derivative is one of the result.
+template <class F = Nothing>
 struct Linear final : Op {
+  static constexpr bool kEnds = std::is_same_v<F, Nothing>;
+  F then;
   Shape x_sizes;
+  explicit Linear(const F& f = {}) : then(f) {}
   const char* name() const override { return "linear"; }
   Tensor forward(const Tensor& x, const Tensor& weight, const Tensor& bias) {
     x_sizes = x.sizes();
@@ -37,11 +46,19 @@ struct Linear final : Op {
     if (needs(0)) save(1, weight);
     const std::int64_t width = weight.sizes()[0];
     Tensor y = detail::make_empty(with_width(x_sizes, width), x.dtype(), x.device());
-    multiply_into(y, as_rows(x), weight, {.trans_b = true, .bias = bias});
+    Product product{.trans_b = true, .bias = bias};
+    if constexpr (!kEnds) product.then = Then::of(then);
+    multiply_into(y, as_rows(x), weight, product);
+    if constexpr (!kEnds) save_output(y);
     return y;
   }
   void backward(const Tensor& g, Grads gx) override {
-    const Tensor rows = as_rows(g);
+    Tensor rows;
+    if constexpr (kEnds) {
+      rows = as_rows(g);
+    } else {
+      rows = as_rows(apply(UnaryBackward<F>(then), g, output()));
+    }
     if (needs(0)) gx[0] = reshape(mm_unchecked(rows, saved(1), false, false), x_sizes);
     if (needs(1)) gx[1] = mm_unchecked(rows, as_rows(saved(0)), true, false);
     if (needs(2)) gx[2] = sum(rows, 0);
@@ -51,10 +68,7 @@ struct Linear final : Op {
   }
 };
 
-}  // namespace
-
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  if (autocasts(kFloat32, x, weight, bias)) return linear(autocast(x), autocast(weight), autocast(bias));
+void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const bool vector = weight.dim() == 1;
   if (x.dim() < 1 || (weight.dim() != 2 && !vector) || x.sizes().back() != weight.sizes().back()) {
     throw ShapeError("linear: need x [..., in] and weight [out, in], got " + to_string(x.sizes()) + " and " +
@@ -69,9 +83,40 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
                        ", got " + to_string(bias.sizes()));
     }
   }
-  if (!vector) return apply(Linear{}, x, weight, bias);
+}
+
+// Results of the two must be rounded between them where they are stored as bfloat16.
+bool takes_formula(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  const Dtype dtype = weight.dtype();
+  return (dtype == kFloat32 || dtype == kFloat64) && weight.dim() == 2 && !autocasts(kFloat32, x, weight, bias);
+}
+
+template <class F>
+Tensor linear_then(const F& then, const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  check_linear(x, weight, bias);
+  return apply(Linear<F>(then), x, weight, bias);
+}
+
+}  // namespace
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  if (autocasts(kFloat32, x, weight, bias)) return linear(autocast(x), autocast(weight), autocast(bias));
+  check_linear(x, weight, bias);
+  if (weight.dim() == 2) return apply(Linear<>{}, x, weight, bias);
   const Tensor y = matmul(x, weight);
   return bias.defined() ? add(y, bias) : y;
+}
+
+Tensor ops::linear_relu(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  if (takes_formula(x, weight, bias)) return linear_then(Relu{}, x, weight, bias);
+  return relu(linear(x, weight, bias));
+}
+
+Tensor ops::linear_leaky_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, double negative_slope) {
+  if (negative_slope >= 0 && takes_formula(x, weight, bias)) {
+    return linear_then(LeakyRelu{negative_slope}, x, weight, bias);
+  }
+  return leaky_relu(linear(x, weight, bias), negative_slope);
 }
 
 Tensor bilinear(const Tensor& x1, const Tensor& x2, const Tensor& weight, const Tensor& bias) {

@@ -76,10 +76,13 @@ void multiply_into(const Tensor& y, const Tensor& a, const Tensor& b, const Prod
   const auto run = [&]<class T>(T) {
     const auto data = [](const Tensor& x) { return reinterpret_cast<T*>(x.impl()->data); };
     const T alpha = static_cast<T>(product.alpha), beta = static_cast<T>(product.beta);
-    if (product.bias.defined()) {
-      const Tensor bias = product.bias.contiguous();
-      cpu::gemm_bias<T>(trans_a, trans_b, m, n, k, data(left.tensor), left.ld, data(right.tensor), right.ld, data(bias),
-                        data(y), n);
+    if (product.bias.defined() || product.then.formula != nullptr) {
+      const Tensor bias = product.bias.defined() ? product.bias.contiguous() : Tensor();
+      cpu::Finish<T> finish{.bias = bias.defined() ? data(bias) : nullptr, .formula = product.then.formula};
+      if constexpr (std::is_same_v<T, float>) finish.run = product.then.run32;
+      if constexpr (std::is_same_v<T, double>) finish.run = product.then.run64;
+      cpu::gemm_finished<T>(trans_a, trans_b, m, n, k, data(left.tensor), left.ld, data(right.tensor), right.ld, finish,
+                            data(y), n);
     } else {
       cpu::gemm(trans_a, trans_b, m, n, k, alpha, data(left.tensor), left.ld, data(right.tensor), right.ld, beta,
                 data(y), n);

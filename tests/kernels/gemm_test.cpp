@@ -12,6 +12,7 @@
 #include <random>
 
 #include "kernels/cpu/direct_gemm.h"
+#include "kernels/cpu/finish.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/reference/gemm.h"
 
@@ -133,9 +134,37 @@ TYPED_TEST(Gemm, BiasGoesToEachRow) {
       for (int64_t i = 0; i < m; ++i) want.insert(want.end(), bias.begin(), bias.end());
       const int64_t lda = std::max<int64_t>(1, k), ldb = trans_b ? lda : n;
       reference::gemm(false, trans_b, m, n, k, T(1), a.data(), lda, b.data(), ldb, T(1), want.data(), n);
-      cpu::gemm_bias<T>(false, trans_b, m, n, k, a.data(), lda, b.data(), ldb, bias.data(), c.data(), n);
+      cpu::gemm_finished<T>(false, trans_b, m, n, k, a.data(), lda, b.data(), ldb, {.bias = bias.data()}, c.data(), n);
       const double tolerance = 2 * std::numeric_limits<T>::epsilon() * static_cast<double>(8 + k);
       for (std::size_t i = 0; i < c.size(); ++i) ASSERT_NEAR(c[i], want[i], tolerance) << m << " x " << n << " x " << k;
+    }
+  }
+}
+
+struct Twice {
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    return x > 0 ? 2 * x : x;
+  }
+};
+
+// Of products by our own loops, by the library and in pieces: as a pass of its own behind them.
+TYPED_TEST(Gemm, FormulaComesLast) {
+  using T = TypeParam;
+  for (auto [m, n, k] :
+       {std::array<int64_t, 3>{5, 19, 7}, {64, 40, 0}, {65, 33, 300}, {130, 200, 100}, {9, 2000, 70}}) {
+    for (bool biased : {false, true}) {
+      const auto a = numbers<T>(m * k + 1, 1), b = numbers<T>(k * n + 1, 2), bias = numbers<T>(n, 3);
+      const int64_t ldb = std::max<int64_t>(1, k);
+      std::vector<T> c(static_cast<std::size_t>(m * n), std::numeric_limits<T>::quiet_NaN()), want = c;
+      cpu::Finish<T> finish{.bias = biased ? bias.data() : nullptr};
+      cpu::gemm_finished<T>(false, true, m, n, k, a.data(), ldb, b.data(), ldb, finish, want.data(), n);
+      const Twice twice;
+      for (T& value : want) value = twice.f(value);
+      finish.run = cpu::finish<Twice, T>;
+      finish.formula = &twice;
+      cpu::gemm_finished<T>(false, true, m, n, k, a.data(), ldb, b.data(), ldb, finish, c.data(), n);
+      EXPECT_EQ(std::memcmp(c.data(), want.data(), c.size() * sizeof(T)), 0) << m << " x " << n << " x " << k;
     }
   }
 }

@@ -1,4 +1,5 @@
 // Rows: matrix products.
+#include "ops/linear.h"
 #include "ops/op_table.h"
 
 namespace gradus::test {
@@ -131,6 +132,25 @@ void add_product_rows(Rows& rows) {
       {{{3, 4}, {2, 4}}, {{2, 3, 4}, {2, 4}}, {{0, 4}, {2, 4}}, {{1, 1}, {1, 1}}}, linear_of,
       [](std::int64_t n) {
         return Sizes{{n, 3}, {5, 3}};
+      }));
+  const auto rectified = [](double slope) {
+    return [slope](const std::vector<Plain>& x) {
+      Plain y = linear_of(x);
+      for (double& value : y.values) value = value > 0 ? value : slope * value;
+      return y;
+    };
+  };
+  const std::vector<Sizes> linear_cases = {{{3, 4}, {2, 4}, {2}}, {{2, 3, 4}, {2, 4}, {2}}, {{0, 4}, {2, 4}, {2}}};
+  rows.push_back(product_row(
+      "linear relu", [](const Inputs& x) { return ops::linear_relu(x[0], x[1], x[2]); }, linear_cases, rectified(0),
+      [](std::int64_t n) {
+        return Sizes{{3, n}, {5, n}, {5}};
+      }));
+  rows.push_back(product_row(
+      "linear leaky_relu", [](const Inputs& x) { return ops::linear_leaky_relu(x[0], x[1], x[2], 0.2); }, linear_cases,
+      rectified(0.2),
+      [](std::int64_t n) {
+        return Sizes{{3, 8}, {n, 8}, {n}};
       }));
   rows.push_back(product_row(
       "addmm", [](const Inputs& x) { return addmm(x[0], x[1], x[2], 0.5, 2); },

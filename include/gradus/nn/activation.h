@@ -10,7 +10,6 @@ class ReLU : public Module {
  public:
   explicit ReLU(bool inplace = false);
   Tensor forward(const Tensor& x) override;
-  bool inplace() const { return inplace_; }
 
  private:
   bool inplace_;
@@ -20,6 +19,7 @@ class LeakyReLU : public Module {
  public:
   explicit LeakyReLU(double negative_slope = 0.01, bool inplace = false);
   Tensor forward(const Tensor& x) override;
+  double negative_slope() const { return negative_slope_; }
 
  private:
   double negative_slope_;

@@ -11,6 +11,7 @@
 
 #include "core/parallel.h"
 #include "kernels/cpu/direct_gemm.h"
+#include "kernels/cpu/finish.h"
 #include "kernels/cpu/simd.h"
 #include "kernels/one_thread.h"
 #include "kernels/onednn/gemm.h"
@@ -31,12 +32,11 @@ constexpr int64_t kDirectDoubleBelow = 150'000;
 constexpr int64_t kDirectFewRowsBelow = 4'000;
 constexpr int64_t kDirectVectorBelow = 1'000;
 constexpr int64_t kDirectBiasDepth = 32;  // k up to which they are faster where there is a bias
-// Pieces that make another thread worth its while.
-constexpr int64_t kPerPiece = 500'000;
+// Multiplications that make a second piece worth its while; eight times as many make twice the pieces.
+constexpr int64_t kTwoPieces = 1'000'000;
 constexpr int64_t kMostPieces = 64;
-// Each piece packs the other operand anew: with 16 rows that costs up to twice the time, with 32 some 5 %, with 64
-// nothing.
-constexpr int64_t kRows = 64, kRowsOfShort = 32, kShort = 256;
+constexpr int64_t kShortest = 32;  // rows or columns of a piece, at least
+constexpr int64_t kUnit = 16;      // of which they are a multiple
 
 template <class T>
 struct Operands {
@@ -50,7 +50,7 @@ struct Operands {
   T beta;
   T* c;
   int64_t ldc;
-  const T* bias = nullptr;
+  Finish<T> finish{};
 
   // Rows [begin, end) of C, or columns.
   Operands rows(int64_t begin, int64_t end) const {
@@ -65,7 +65,7 @@ struct Operands {
     part.n = end - begin;
     part.b += begin * (trans_b ? ldb : 1);
     part.c += begin;
-    if (bias != nullptr) part.bias += begin;
+    if (finish.bias != nullptr) part.finish.bias += begin;
     return part;
   }
 };
@@ -82,7 +82,7 @@ int64_t multiplications(int64_t m, int64_t n, int64_t k) {
 template <class T>
 void direct(const Operands<T>& x) {
   direct_gemm(x.m, x.n, x.k, x.alpha, x.a, x.trans_a ? 1 : x.lda, x.trans_a ? x.lda : 1, x.b, x.trans_b ? 1 : x.ldb,
-              x.trans_b ? x.ldb : 1, x.beta, x.c, x.ldc, x.bias);
+              x.trans_b ? x.ldb : 1, x.beta, x.c, x.ldc, x.finish.bias);
 }
 
 void library(const Operands<float>& x) {
@@ -148,42 +148,75 @@ bool is_direct(const Operands<T>& x) {
   int64_t below = std::is_same_v<T, float> ? kDirectBelow : kDirectDoubleBelow;
   if (x.trans_b && x.m < 8) below = kDirectFewRowsBelow;
   if (x.m == 1 || x.n == 1) below = kDirectVectorBelow;
-  // They add a bias for nothing; a library needs C filled with it, which costs most where k is small.
-  if (x.bias != nullptr && x.k <= kDirectBiasDepth && x.m >= 16) return true;
+  // They add a bias for nothing; behind a library it is a pass of its own, which costs most where k is small.
+  if (x.finish.bias != nullptr && x.k <= kDirectBiasDepth && x.m >= 16) return true;
   return multiplications(x.m, x.n, x.k) < below;
 }
 
+struct Same {
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    return x;
+  }
+};
+
 template <class T>
 void one_thread(Operands<T> x) {
+  const Finish<T> after = x.finish;
   if constexpr (std::is_floating_point_v<T>) {
-    if (is_direct(x)) return direct(x);
-  }
-  if (x.bias != nullptr) {
-    for (int64_t i = 0; i < x.m; ++i) std::copy_n(x.bias, x.n, x.c + i * x.ldc);
-    x.bias = nullptr;
-    x.beta = 1;
-  }
-  if constexpr (std::is_floating_point_v<T>) {
-    library(x);
+    const bool adds = is_direct(x);
+    adds ? direct(x) : library(x);
+    const T* bias = adds ? nullptr : after.bias;
+    if (after.run != nullptr) {
+      after.run(after.formula, x.m, x.n, x.c, x.ldc, bias);
+    } else if (bias != nullptr) {
+      simd_call<FinishBody<Same, T>>(Same{}, x.m, x.n, x.c, x.ldc, bias);
+    }
   } else {
+    if (after.bias != nullptr) {
+      for (int64_t i = 0; i < x.m; ++i) std::copy_n(after.bias, x.n, x.c + i * x.ldc);
+      x.beta = 1;
+    }
     simd_call<IntegerGemm<T>>(x);
   }
 }
 
-// C is cut along its longer side into pieces of whole tiles; `work` runs for each. The cut depends on the sizes alone.
+// C cut into blocks of about equal size. The cut depends on the sizes alone.
+struct Grid {
+  int64_t rows, columns;  // of a block
+};
+
+// Each block packs its rows of A and its columns of B anew. A column costs most where B is transposed; else the rows
+// do, as the libraries read A where it stands.
+template <class T>
+Grid cut(const Operands<T>& x) {
+  Grid grid{x.m, x.n};
+  const int64_t total = multiplications(x.m, x.n, x.k);
+  int64_t pieces = 1;
+  for (int64_t enough = kTwoPieces; total >= enough && pieces < kMostPieces; enough *= 8) pieces *= 2;
+  const auto halve = [](int64_t& length) { length = ((length + 1) / 2 + kUnit - 1) / kUnit * kUnit; };
+  for (; pieces > 1; pieces /= 2) {
+    const bool by_rows = x.trans_b ? grid.rows > 4 * grid.columns : 4 * grid.rows >= grid.columns;
+    int64_t &first = by_rows ? grid.rows : grid.columns, &second = by_rows ? grid.columns : grid.rows;
+    if (first >= 2 * kShortest) {
+      halve(first);
+    } else if (second >= 2 * kShortest) {
+      halve(second);
+    }
+  }
+  return grid;
+}
+
+// `work` runs for each block.
 template <class T, class F>
 void in_pieces(const Operands<T>& x, F&& work) {
-  const int64_t total = multiplications(x.m, x.n, x.k);
-  const int64_t length = std::max(x.m, x.n);
-  const int64_t wanted = std::min(kMostPieces, total / kPerPiece);
-  const int64_t unit = length < kShort ? kRowsOfShort : kRows;
-  if (wanted < 2 || length < 2 * unit) return work(x);
-  const int64_t step = ((length + wanted - 1) / wanted + unit - 1) / unit * unit;
-  const int64_t pieces = (length + step - 1) / step;
-  core::parallel_for(pieces, 1, [&](int64_t first, int64_t last) {
+  const Grid grid = cut(x);
+  const int64_t down = (x.m + grid.rows - 1) / grid.rows, across = (x.n + grid.columns - 1) / grid.columns;
+  core::parallel_for(down * across, 1, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i) {
-      const int64_t begin = i * step, end = std::min(length, begin + step);
-      work(x.m >= x.n ? x.rows(begin, end) : x.columns(begin, end));
+      const int64_t row = (x.trans_b ? i % down : i / across) * grid.rows;
+      const int64_t column = (x.trans_b ? i / down : i % across) * grid.columns;
+      work(x.rows(row, std::min(x.m, row + grid.rows)).columns(column, std::min(x.n, column + grid.columns)));
     }
   });
 }
@@ -221,7 +254,7 @@ Operands<std::make_unsigned_t<T>> wrapping(const Operands<T>& x) {
           static_cast<U>(x.beta),
           reinterpret_cast<U*>(x.c),
           x.ldc,
-          bits(x.bias)};
+          {.bias = bits(x.finish.bias)}};
 }
 
 template <class T>
@@ -240,13 +273,13 @@ void multiply_any(const Operands<T>& x) {
             int64_t ldb, T beta, T* c, int64_t ldc) {                                                                  \
     multiply_any(Operands<T>{trans_a, trans_b, m, n, k, alpha, a, lda, b, ldb, beta, c, ldc});                         \
   }                                                                                                                    \
-  template void gemm_bias(bool, bool, int64_t, int64_t, int64_t, const T*, int64_t, const T*, int64_t, const T*, T*,   \
-                          int64_t);
+  template void gemm_finished(bool, bool, int64_t, int64_t, int64_t, const T*, int64_t, const T*, int64_t,             \
+                              const Finish<T>&, T*, int64_t);
 
 template <class T>
-void gemm_bias(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b,
-               int64_t ldb, const T* bias, T* c, int64_t ldc) {
-  multiply_any(Operands<T>{trans_a, trans_b, m, n, k, T(1), a, lda, b, ldb, T(0), c, ldc, bias});
+void gemm_finished(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const T* a, int64_t lda, const T* b,
+                   int64_t ldb, const Finish<T>& finish, T* c, int64_t ldc) {
+  multiply_any(Operands<T>{trans_a, trans_b, m, n, k, T(1), a, lda, b, ldb, T(0), c, ldc, finish});
 }
 
 bool gemm_bfloat16(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const BFloat16* a, int64_t lda,
@@ -290,11 +323,11 @@ void gemm_batch(int64_t batch, bool trans_a, bool trans_b, int64_t m, int64_t n,
   };
   const int64_t each = multiplications(m, n, k);
   // A product that is worth cutting is cut the same way alone or in a batch.
-  if (each >= 2 * kPerPiece) {
+  if (each >= kTwoPieces) {
     for (int64_t i = 0; i < batch; ++i) multiply(at(i));
     return;
   }
-  core::parallel_for(batch, std::max<int64_t>(1, kPerPiece / std::max<int64_t>(1, each)),
+  core::parallel_for(batch, std::max<int64_t>(1, kTwoPieces / 2 / std::max<int64_t>(1, each)),
                      [&](int64_t first, int64_t last) {
                        for (int64_t i = first; i < last; ++i) multiply(at(i));
                      });
