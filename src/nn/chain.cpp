@@ -4,6 +4,7 @@
 #include <gradus/nn/convolution.h>
 #include <gradus/nn/linear.h>
 #include <gradus/nn/normalization.h>
+#include <gradus/nn/pooling.h>
 
 #include <typeinfo>
 
@@ -86,12 +87,33 @@ Tensor run(const Tensor& x, const Run& all, const Tensor& shortcut) {
 // A linear layer and the rectifier behind it. Undefined where that is not what stands there.
 Tensor rectified(const Tensor& x, Module* first, Module* second) {
   auto* layer = exactly<Linear>(first);
-  if (layer == nullptr || !first->state()->hooks.empty() || !second->state()->hooks.empty()) return Tensor();
+  if (layer == nullptr) return Tensor();
   if (exactly<ReLU>(second) != nullptr) return ops::linear_relu(x, layer->weight, layer->bias);
   if (auto* leaky = exactly<LeakyReLU>(second)) {
     return ops::linear_leaky_relu(x, layer->weight, layer->bias, leaky->negative_slope());
   }
   return Tensor();
+}
+
+// A ReLU, behind `before` or first, and the max pooling behind it; or undefined.
+Tensor pooled(const Tensor& x, Module* before, Module* first, Module* second) {
+  const auto* relu = exactly<ReLU>(first);
+  if (relu == nullptr) return Tensor();
+  // What is changed in place may be seen, except where it has just been made.
+  const bool made = before != nullptr && exactly<Conv2d>(before) != nullptr && before->state()->hooks.empty();
+  if (relu->inplace() && !made) return Tensor();
+  if (auto* pool = exactly<MaxPool2d>(second)) return pool->forward_of_relu(x);
+  if (auto* pool = exactly<MaxPool1d>(second)) return pool->forward_of_relu(x);
+  if (auto* pool = exactly<MaxPool3d>(second)) return pool->forward_of_relu(x);
+  return Tensor();
+}
+
+// The modules at `at` and `at` + 1 as one; or undefined.
+Tensor pair(const Tensor& x, std::span<Module* const> modules, std::size_t at) {
+  Module *first = modules[at], *second = modules[at + 1];
+  if (!first->state()->hooks.empty() || !second->state()->hooks.empty()) return Tensor();
+  if (const Tensor y = rectified(x, first, second); y.defined()) return y;
+  return pooled(x, at > 0 ? modules[at - 1] : nullptr, first, second);
 }
 
 Tensor run_all(const Tensor& x, const Tensor& shortcut, std::span<Module* const> modules) {
@@ -103,9 +125,10 @@ Tensor run_all(const Tensor& x, const Tensor& shortcut, std::span<Module* const>
       i += fused.length;
       continue;
     }
-    if (i + 1 < modules.size() && !shortcut.defined() && !watched) {
-      if (const Tensor both = rectified(y, modules[i], modules[i + 1]); both.defined()) {
-        y = both;
+    // What the last module takes is wanted for the shortcut.
+    if (i + (shortcut.defined() ? 2 : 1) < modules.size() && !watched) {
+      if (Tensor both = pair(y, modules, i); both.defined()) {
+        y = std::move(both);
         i += 2;
         continue;
       }

@@ -1,6 +1,7 @@
 #include <gradus/nn/pooling.h>
 
 #include "nn/repr.h"
+#include "ops/pooling.h"
 
 namespace gradus::nn {
 
@@ -48,6 +49,12 @@ Tensor MaxPool<N>::forward(const Tensor& x) {
   if constexpr (N == 1) return max_pool1d(x, kernel_size_, o.stride, o.padding, o.dilation, o.ceil_mode);
   if constexpr (N == 2) return max_pool2d(x, kernel_size_, o.stride, o.padding, o.dilation, o.ceil_mode);
   if constexpr (N == 3) return max_pool3d(x, kernel_size_, o.stride, o.padding, o.dilation, o.ceil_mode);
+}
+
+template <int N>
+Tensor MaxPool<N>::forward_of_relu(const Tensor& x) {
+  const auto& o = options_;
+  return ops::max_pool_of_relu<N>(x, kernel_size_, o.stride, o.padding, o.dilation, o.ceil_mode);
 }
 
 // PyTorch writes tuples in one dimension only.

@@ -12,6 +12,7 @@
 #include "kernels/cpu/pooling_rows.h"
 #include "ops/elementwise.h"
 #include "ops/layout.h"
+#include "ops/pooling.h"
 
 namespace gradus {
 
@@ -36,8 +37,8 @@ Pooling of_samples(Pooling p, std::int64_t channels) {
   return p;
 }
 
-// What a pooling of maxima found: [planes, out] positions in [0, in_size), or [N, out, channels] where channels are
-// last (0: they are not).
+// What a pooling of maxima found: [planes, out] positions in [0, in_size), open or closed by a ReLU; or [N, out,
+// channels] where channels are last (0: they are not).
 struct Places {
   Tensor places;
   Shape in, out;
@@ -59,13 +60,13 @@ struct Pick final : Op {
     if (where.channels > 0) {
       const Tensor x = to_channels_last(x_given), y = where.result(where.out, x.dtype());
       cpu::pool_pick_rows(x.dtype(), where.planes, where.in_size, where.out_size, where.channels, x.data_ptr(),
-                          where.places.data_ptr<std::int64_t>(), y.data_ptr());
+                          where.places.data_ptr<std::int32_t>(), y.data_ptr());
       return y;
     }
     const Tensor x = operand(x_given);
     const Tensor y = detail::make_empty(where.out, x.dtype(), x.device());
     cpu::pool_pick(x.dtype(), where.planes, where.in_size, where.out_size, x.data_ptr(),
-                   where.places.data_ptr<std::int64_t>(), y.data_ptr());
+                   where.places.data_ptr<std::int32_t>(), y.data_ptr());
     return y.to(x_given.dtype());
   }
   void backward(const Tensor& g, Grads gx) override { gx[0] = put(where, g); }
@@ -79,13 +80,13 @@ struct Put final : Op {
     if (where.channels > 0) {
       const Tensor g = to_channels_last(g_given), gx = where.result(where.in, g.dtype());
       cpu::pool_put_rows(g.dtype(), where.planes, where.in_size, where.out_size, where.channels, g.data_ptr(),
-                         where.places.data_ptr<std::int64_t>(), gx.data_ptr());
+                         where.places.data_ptr<std::int32_t>(), gx.data_ptr());
       return gx;
     }
     const Tensor g = operand(g_given);
     const Tensor gx = detail::make_empty(where.in, g.dtype(), g.device());
     cpu::pool_put(g.dtype(), where.planes, where.in_size, where.out_size, g.data_ptr(),
-                  where.places.data_ptr<std::int64_t>(), gx.data_ptr());
+                  where.places.data_ptr<std::int32_t>(), gx.data_ptr());
     return gx.to(g_given.dtype());
   }
   void backward(const Tensor& gg, Grads gx) override { gx[0] = apply(Pick(where), gg); }
@@ -106,24 +107,26 @@ std::int64_t window_elements(const Pooling& p) {
 
 struct MaxPool final : Op {
   Pooling pooling;
+  bool relu;  // of the maxima
   Places where;
-  MaxPool(Pooling p, const Shape& in, const Shape& out)
-      : pooling(std::move(p)), where{Tensor(), in, out, pooling.planes, pooling.in_size(), pooling.out_size()} {}
+  MaxPool(Pooling p, const Shape& in, const Shape& out, bool r)
+      : pooling(std::move(p)), relu(r), where{Tensor(),          in, out, pooling.planes, pooling.in_size(),
+                                              pooling.out_size()} {}
   const char* name() const override { return "max_pool"; }
   Tensor forward(const Tensor& x_given) {
     if (by_rows(x_given, pooling)) {
       where.channels = x_given.sizes()[1];
       where.planes /= where.channels;
       const Tensor y = where.result(where.out, x_given.dtype());
-      where.places = detail::make_empty({y.numel()}, kInt64);
-      cpu::max_pool_rows(x_given.dtype(), of_samples(pooling, where.channels), where.channels, x_given.data_ptr(),
-                         y.data_ptr(), where.places.data_ptr<std::int64_t>());
+      where.places = detail::make_empty({y.numel()}, kInt32);
+      cpu::max_pool_rows(x_given.dtype(), of_samples(pooling, where.channels), where.channels, relu, x_given.data_ptr(),
+                         y.data_ptr(), where.places.data_ptr<std::int32_t>());
       return y;
     }
     const Tensor x = operand(x_given);
     const Tensor y = detail::make_empty(where.out, x.dtype(), x.device());
-    where.places = detail::make_empty(where.out, kInt64, x.device());
-    cpu::max_pool(x.dtype(), pooling, x.data_ptr(), y.data_ptr(), where.places.data_ptr<std::int64_t>());
+    where.places = detail::make_empty(where.out, kInt32, x.device());
+    cpu::max_pool(x.dtype(), pooling, relu, x.data_ptr(), y.data_ptr(), where.places.data_ptr<std::int32_t>());
     return y.to(x_given.dtype());
   }
   void backward(const Tensor& g, Grads gx) override { gx[0] = put(where, g); }
@@ -271,11 +274,20 @@ Pooling adaptive_windows(const char* call, const Tensor& x, const Spatial<N>& si
 }
 
 template <int N>
-Tensor max_pool(const char* call, const Tensor& x, const Spatial<N>& kernel, const std::optional<Spatial<N>>& stride,
-                const Spatial<N>& padding, const Spatial<N>& dilation, bool ceil_mode) {
-  Pooling p = windows_of(call, x, kernel, stride.value_or(kernel), padding, dilation, ceil_mode, false);
+Tensor largest(const char* call, const Tensor& x, Pooling p, bool relu) {
+  if (p.in_size() > std::numeric_limits<std::int32_t>::max()) {
+    throw ShapeError(std::string(call) + ": need spatial sizes whose product is below 2^31, got " +
+                     to_string(x.sizes()));
+  }
   const Shape out = result_sizes<N>(x, p);
-  return apply(MaxPool(std::move(p), x.sizes(), out), x);
+  return apply(MaxPool(std::move(p), x.sizes(), out, relu), x);
+}
+
+template <int N>
+Tensor max_pool(const char* call, const Tensor& x, const Spatial<N>& kernel, const std::optional<Spatial<N>>& stride,
+                const Spatial<N>& padding, const Spatial<N>& dilation, bool ceil_mode, bool relu = false) {
+  return largest<N>(call, x, windows_of(call, x, kernel, stride.value_or(kernel), padding, dilation, ceil_mode, false),
+                    relu);
 }
 
 template <int N>
@@ -301,9 +313,7 @@ Tensor adaptive_avg(const char* call, const Tensor& x, const Spatial<N>& size) {
 
 template <int N>
 Tensor adaptive_max(const char* call, const Tensor& x, const Spatial<N>& size) {
-  Pooling p = adaptive_windows(call, x, size);
-  const Shape out = result_sizes<N>(x, p);
-  return apply(MaxPool(std::move(p), x.sizes(), out), x);
+  return largest<N>(call, x, adaptive_windows(call, x, size), false);
 }
 
 }  // namespace
@@ -320,6 +330,23 @@ Tensor max_pool3d(const Tensor& x, const Spatial<3>& kernel_size, const std::opt
                   const Spatial<3>& padding, const Spatial<3>& dilation, bool ceil_mode) {
   return max_pool<3>("max_pool3d", x, kernel_size, stride, padding, dilation, ceil_mode);
 }
+
+namespace ops {
+
+template <int N>
+Tensor max_pool_of_relu(const Tensor& x, const Spatial<N>& kernel_size, const std::optional<Spatial<N>>& stride,
+                        const Spatial<N>& padding, const Spatial<N>& dilation, bool ceil_mode) {
+  constexpr const char* calls[] = {"max_pool1d", "max_pool2d", "max_pool3d"};
+  return max_pool<N>(calls[N - 1], x, kernel_size, stride, padding, dilation, ceil_mode, true);
+}
+template Tensor max_pool_of_relu(const Tensor&, const Spatial<1>&, const std::optional<Spatial<1>>&, const Spatial<1>&,
+                                 const Spatial<1>&, bool);
+template Tensor max_pool_of_relu(const Tensor&, const Spatial<2>&, const std::optional<Spatial<2>>&, const Spatial<2>&,
+                                 const Spatial<2>&, bool);
+template Tensor max_pool_of_relu(const Tensor&, const Spatial<3>&, const std::optional<Spatial<3>>&, const Spatial<3>&,
+                                 const Spatial<3>&, bool);
+
+}  // namespace ops
 
 Tensor avg_pool1d(const Tensor& x, const Spatial<1>& kernel_size, const std::optional<Spatial<1>>& stride,
                   const Spatial<1>& padding, bool ceil_mode, bool count_include_pad) {

@@ -140,11 +140,45 @@ RC_GTEST_PROP(Convolutions, OfFewChannelsAreTheirPlainSums, ()) {
   cpu::set_isa(cpu::best_isa());
 }
 
+// Several samples at once, several pieces, and what is left of both; a large image in several parts.
+TEST(Convolutions, OfFewChannelsServeBatchesAndImagesOfAnySize) {
+  Convolution c{.in_channels = 6, .out_channels = 16, .in = {1, 14, 14}, .kernel = {1, 5, 5}, .out = {1, 10, 10}};
+  const Convolution large{
+      .batch = 2, .in_channels = 2, .out_channels = 9, .in = {1, 40, 31}, .kernel = {1, 3, 3}, .out = {1, 38, 29}};
+  ASSERT_TRUE(cpu::few_channels_serves(c) && cpu::few_channels_serves(large));
+  for (const auto isa : {cpu::Isa::base, cpu::Isa::v3, cpu::Isa::v4}) {
+    cpu::set_isa(isa);
+    for (const int64_t batch : {1, 5, 16, 17}) {
+      c.batch = batch;
+      check_row_major<float>(c);
+    }
+    check_row_major<double>(c);
+    check_row_major<float>(large);
+  }
+  cpu::set_isa(cpu::best_isa());
+}
+
+// Positions are taken in whole vectors; what fills the last one must not reach other taps.
+TEST(Convolutions, OfFewChannelsKeepInfinitiesInTheirPlaces) {
+  const Convolution c{.batch = 2, .in = {1, 14, 14}, .kernel = {1, 5, 5}, .out = {1, 10, 10}};
+  ASSERT_TRUE(cpu::few_channels_serves(c));
+  std::vector<float> x(2 * 14 * 14, 1), g(2 * 10 * 10, 1), gw(25);
+  x[13 * 14 + 13] = x[14 * 14] = std::numeric_limits<float>::infinity();  // under the last tap and under the first
+  cpu::few_channels_backward_weight(c, g.data(), x.data(), gw.data());
+  for (std::size_t i = 1; i < 24; ++i) EXPECT_EQ(gw[i], 200) << i;
+  EXPECT_FALSE(std::isfinite(gw[0]));
+  EXPECT_FALSE(std::isfinite(gw[24]));
+}
+
 TEST(Convolutions, FewChannelsServeLeNet) {
   Convolution c{
       .batch = 64, .in_channels = 3, .out_channels = 6, .in = {1, 32, 32}, .kernel = {1, 5, 5}, .out = {1, 28, 28}};
   EXPECT_TRUE(cpu::few_channels_is_best(c, cpu::ConvOperation::forward));
   EXPECT_TRUE(cpu::few_channels_is_best(c, cpu::ConvOperation::backward_weight));
+  const Convolution second{
+      .batch = 64, .in_channels = 6, .out_channels = 16, .in = {1, 14, 14}, .kernel = {1, 5, 5}, .out = {1, 10, 10}};
+  EXPECT_TRUE(cpu::few_channels_is_best(second, cpu::ConvOperation::backward_data));
+  EXPECT_TRUE(cpu::few_channels_is_best(second, cpu::ConvOperation::backward_weight));
   c.stride = {1, 2, 2};
   c.out = {1, 14, 14};
   EXPECT_FALSE(cpu::few_channels_is_best(c, cpu::ConvOperation::forward));
@@ -152,16 +186,16 @@ TEST(Convolutions, FewChannelsServeLeNet) {
 
 TEST(Convolutions, FewChannelsHaveTheSameBitsOnAnyNumberOfThreads) {
   const Convolution c{
-      .batch = 64, .in_channels = 3, .out_channels = 6, .in = {1, 32, 32}, .kernel = {1, 5, 5}, .out = {1, 28, 28}};
-  const auto x = numbers<float>(size(3, c, c.in), 1), g = numbers<float>(size(6, c, c.out), 2),
+      .batch = 64, .in_channels = 6, .out_channels = 16, .in = {1, 14, 14}, .kernel = {1, 5, 5}, .out = {1, 10, 10}};
+  const auto x = numbers<float>(size(6, c, c.in), 1), g = numbers<float>(size(16, c, c.out), 2),
              w = numbers<float>(c.weights(), 3);
   const auto run = [&](int threads) {
     const int before = get_num_threads();
     set_num_threads(threads);
     std::vector<float> y(g.size()), gx(x.size()), gw(w.size());
-    cpu::conv_forward(kFloat32, c, x.data(), w.data(), nullptr, y.data());
-    cpu::conv_backward_data(kFloat32, c, g.data(), w.data(), gx.data());
-    cpu::conv_backward_weight(kFloat32, c, g.data(), x.data(), gw.data());
+    cpu::few_channels_forward<float>(c, x.data(), w.data(), nullptr, y.data());
+    cpu::few_channels_backward_data(c, g.data(), w.data(), gx.data());
+    cpu::few_channels_backward_weight(c, g.data(), x.data(), gw.data());
     set_num_threads(before);
     y.insert(y.end(), gx.begin(), gx.end());
     y.insert(y.end(), gw.begin(), gw.end());

@@ -1,6 +1,7 @@
 // Chains against the same modules one by one.
 #include <gradus/autocast.h>
 #include <gradus/autograd.h>
+#include <gradus/memory.h>
 #include <gradus/models/resnet.h>
 #include <gradus/nn/chain.h>
 #include <gradus/nn/freeze.h>
@@ -192,6 +193,82 @@ TEST(ChainTest, ASequentialIsOne) {
   const NoGrad guard;
   const Tensor x = randn({2, 3, 8, 8});
   EXPECT_LT(distance(net(x), net[3](net[2](net[1](net[0](x))))), 1e-5);
+}
+
+// A Sequential and its modules one by one give the same bits, forward and backward.
+void expect_same(nn::Sequential& net, const Tensor& x) {
+  const auto run = [&](bool one_by_one) {
+    Tensor from = x.clone().requires_grad_(), y = from;
+    if (one_by_one) {
+      for (std::size_t i = 0; i < net.size(); ++i) y = net[i](y);
+    } else {
+      y = net(from);
+    }
+    net.zero_grad();
+    sum(y * y).backward();
+    std::vector<Tensor> found{y.detach(), from.grad().clone()};
+    for (const Tensor& p : net.parameters()) found.push_back(p.grad().clone());
+    return found;
+  };
+  const auto together = run(false), apart = run(true);
+  for (std::size_t i = 0; i < together.size(); ++i) EXPECT_TRUE(equal(together[i], apart[i])) << i;
+}
+
+TEST(ChainTest, AReluBeforeMaxPoolingRunsInIt) {
+  manual_seed(7);
+  for (const bool inplace : {false, true}) {
+    nn::Sequential net(nn::Conv2d(3, 6, 5), nn::ReLU(inplace), nn::MaxPool2d(2), nn::Conv2d(6, 32, 3),
+                       nn::ReLU(inplace), nn::MaxPool2d(3, {.stride = 2, .padding = 1}));
+    expect_same(net, randn({2, 3, 20, 21}));
+  }
+  nn::Sequential lines(nn::Conv1d(2, 3, 3), nn::ReLU(), nn::MaxPool1d(2));
+  expect_same(lines, randn({2, 2, 20}));
+  nn::Sequential space(nn::Conv3d(1, 2, 3), nn::ReLU(), nn::MaxPool3d(2));
+  expect_same(space, randn({1, 1, 8, 8, 9}));
+}
+
+TEST(ChainTest, AReluBeforeMaxPoolingKeepsNoResult) {
+  nn::Sequential net(nn::Conv2d(1, 1, 1), nn::ReLU(), nn::MaxPool2d(2));
+  const Tensor x = randn({1, 1, 512, 512});
+  const std::int64_t before = memory_stats().current_bytes;
+  const Tensor y = net(x);
+  EXPECT_LT(memory_stats().current_bytes - before, x.numel() * 4);
+}
+
+TEST(ChainTest, AReluInPlaceBeforeMaxPoolingChangesWhatItIsGiven) {
+  manual_seed(8);
+  nn::Sequential net(nn::ReLU(true), nn::MaxPool2d(2));
+  Tensor x = randn({1, 1, 4, 4});
+  const Tensor wanted = relu(x), y = net(x);
+  EXPECT_TRUE(equal(x, wanted));
+  EXPECT_TRUE(equal(y, max_pool2d(wanted, 2)));
+}
+
+TEST(ChainTest, HooksSeeAReluBeforeMaxPooling) {
+  manual_seed(9);
+  for (const std::size_t hooked : {0, 1, 2}) {
+    nn::Sequential net(nn::Conv2d(1, 1, 1), nn::ReLU(true), nn::MaxPool2d(2));
+    Tensor seen;
+    net[hooked].register_forward_hook([&](nn::Module&, const Tensor&, const Tensor& y) {
+      seen = y;
+      return Tensor();
+    });
+    const NoGrad guard;
+    const Tensor x = randn({1, 1, 6, 6}), y = net(x), first = seen;
+    const Tensor rectified = relu(net[0](x));
+    ASSERT_TRUE(first.defined());
+    EXPECT_TRUE(equal(y, max_pool2d(rectified, 2)));
+    // The convolution's result is the memory that the relu changes.
+    EXPECT_TRUE(equal(first, hooked < 2 ? rectified : y)) << hooked;
+  }
+}
+
+TEST(ChainTest, AShortcutIsAddedBeforeTheLastModule) {
+  manual_seed(10);
+  nn::ReLU relu;
+  nn::MaxPool2d pool(2);
+  const Tensor x = randn({1, 2, 6, 6}), shortcut = randn({1, 2, 6, 6});
+  EXPECT_TRUE(equal(nn::residual_chain(x, shortcut, relu, pool), max_pool2d(gradus::relu(x) + shortcut, 2)));
 }
 
 }  // namespace

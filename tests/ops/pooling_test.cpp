@@ -1,12 +1,15 @@
-// Max pooling against its definition, for windows of any size and place, in both layouts.
+// Max pooling, and that of a ReLU, against their definitions, for windows of any size and place, in both layouts.
 #include <gradus/autograd.h>
 #include <gradus/ops.h>
 #include <gradus/pooling.h>
+#include <gradus/random.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include <cmath>
 #include <limits>
+
+#include "ops/pooling.h"
 
 namespace gradus::test {
 namespace {
@@ -56,13 +59,15 @@ RC_GTEST_PROP(Pooling, MaxPoolTakesTheFirstLargestOfEachWindow, ()) {
     const unsigned hash = (static_cast<unsigned>(i) * 2654435761U + odd * 40503U) >> 20;
     values[i] = hash % 50 == 0 ? std::nanf("") : static_cast<float>(hash % 7) - 3;
   }
+  const bool of_relu = *rc::gen::arbitrary<bool>();
   std::vector<float> wanted, gradient(values.size());
   for (std::int64_t plane = 0; plane < batch * channels; ++plane) {
     for (std::int64_t r = 0; r < h.out; ++r) {
       for (std::int64_t c = 0; c < w.out; ++c) {
         const auto at = static_cast<std::size_t>(place_of_max(values, plane, h, w, r, c));
-        wanted.push_back(values[at]);
-        gradient[at] += static_cast<float>(wanted.size() % 5);
+        const bool closed = of_relu && values[at] <= 0;
+        wanted.push_back(closed ? 0 : values[at]);
+        if (!closed) gradient[at] += static_cast<float>(wanted.size() % 5);
       }
     }
   }
@@ -75,8 +80,11 @@ RC_GTEST_PROP(Pooling, MaxPoolTakesTheFirstLargestOfEachWindow, ()) {
     Tensor x = plain.to(dtype);
     if (by_channels) x = x.permute({0, 2, 3, 1}).contiguous().permute({0, 3, 1, 2});
     x = x.detach().requires_grad_();
-    const Tensor y = max_pool2d(x, {h.kernel, w.kernel}, Spatial<2>{h.stride, w.stride}, {h.padding, w.padding},
-                                {h.dilation, w.dilation});
+    const auto pool = [&](const auto& f) {
+      return f(x, Spatial<2>{h.kernel, w.kernel}, Spatial<2>{h.stride, w.stride}, Spatial<2>{h.padding, w.padding},
+               Spatial<2>{h.dilation, w.dilation}, false);
+    };
+    const Tensor y = of_relu ? pool(ops::max_pool_of_relu<2>) : pool(max_pool2d);
     RC_ASSERT(to_string(y.sizes()) == to_string(out));
     const Tensor gx = autograd::grad({y}, {x}, {g.to(dtype)})[0];
     const std::vector<float> got = y.detach().to(kFloat32).contiguous().to_vector<float>();
@@ -85,6 +93,42 @@ RC_GTEST_PROP(Pooling, MaxPoolTakesTheFirstLargestOfEachWindow, ()) {
       RC_ASSERT(got[i] == wanted[i] || (std::isnan(got[i]) && std::isnan(wanted[i])));
     RC_ASSERT(back == gradient);
   }
+}
+
+// The gradient of a gradient takes nothing from what the ReLU closed.
+TEST(Pooling, ThatOfAReluHasTheSameSecondGradients) {
+  manual_seed(1);
+  for (const Dtype dtype : {kFloat32, kFloat64}) {
+    for (const bool by_channels : {false, true}) {
+      Tensor x = randn({2, 9, 12, 11}).to(dtype);
+      if (by_channels) x = x.permute({0, 2, 3, 1}).contiguous().permute({0, 3, 1, 2});
+      const Tensor g = randn({2, 9, 6, 5}).to(dtype);
+      const auto gradients = [&](const auto& pool) {
+        Tensor from = x.detach().requires_grad_(), given = g.detach().requires_grad_();
+        const Tensor gx = autograd::grad({pool(from)}, {from}, {given}, {.create_graph = true})[0];
+        return std::pair(gx.detach(), autograd::grad({sum(gx * x)}, {given})[0]);
+      };
+      const auto [first, second] =
+          gradients([](const Tensor& z) { return ops::max_pool_of_relu<2>(z, 2, {}, 0, 1, false); });
+      const auto [first_apart, second_apart] = gradients([](const Tensor& z) { return max_pool2d(relu(z), 2); });
+      EXPECT_TRUE(equal(first, first_apart));
+      EXPECT_TRUE(equal(second, second_apart));
+      EXPECT_FALSE(equal(second, zeros_like(second)));
+    }
+  }
+}
+
+TEST(Pooling, ARowOfNaNAndInfinityStays) {
+  const float inf = std::numeric_limits<float>::infinity(), nan = std::nanf("");
+  const Tensor x = tensor(std::vector<float>{-inf, -inf, inf, -1, nan, -1, -0.0F, -1}).view({1, 1, 8});
+  const Tensor y = max_pool1d(x, 2), z = ops::max_pool_of_relu<1>(x, 2, {}, 0, 1, false);
+  const std::vector<float> plain = y.to_vector<float>(), of_relu = z.to_vector<float>();
+  EXPECT_EQ(plain[0], -inf);
+  EXPECT_EQ(of_relu[0], 0);
+  EXPECT_EQ(of_relu[1], inf);
+  EXPECT_TRUE(std::isnan(plain[2]) && std::isnan(of_relu[2]));
+  EXPECT_EQ(of_relu[3], 0);
+  EXPECT_FALSE(std::signbit(of_relu[3]));
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ class ReLU : public Module {
  public:
   explicit ReLU(bool inplace = false);
   Tensor forward(const Tensor& x) override;
+  bool inplace() const { return inplace_; }
 
  private:
   bool inplace_;

@@ -19,6 +19,8 @@ class MaxPool : public Module {
  public:
   explicit MaxPool(const Spatial<N>& kernel_size, const MaxPoolOptions<N>& options = {});
   Tensor forward(const Tensor& x) override;
+  // forward(relu(x)), in one pass over memory.
+  Tensor forward_of_relu(const Tensor& x);
 
  private:
   Spatial<N> kernel_size_;

@@ -1,5 +1,5 @@
 // Convolutions in the plane between few channels, with stride 1. oneDNN's loops take 16 channels at a time and waste
-// what is missing; these have vectors along the rows of the image.
+// what is missing; these have vectors along the positions of the image.
 #pragma once
 
 #include "kernels/convolution.h"

@@ -4,7 +4,9 @@
 #include <gradus/dtype.h>
 
 #include <array>
+#include <bit>
 #include <cstdint>
+#include <type_traits>
 #include <vector>
 
 namespace gradus::cpu {
@@ -27,14 +29,27 @@ struct Pooling {
   }
 };
 
-// y = the largest element of each window, and where it stands in its plane (the first of equal ones; a NaN wins).
-void max_pool(Dtype dtype, const Pooling& pooling, const void* x, void* y, std::int64_t* places);
+// y = the largest element of each window, and where it stands in its plane (the first of equal ones; a NaN wins), in
+// planes of fewer than 2^31 elements. With `relu`, y = relu of that, which is the largest of the relus, too; where it
+// is 0, the place is marked as closed.
+void max_pool(Dtype dtype, const Pooling& pooling, bool relu, const void* x, void* y, std::int32_t* places);
 
-// y[p, i] = x[p, places[p, i]], and its gradient: gx[p, places[p, i]] += g[p, i], gx zero elsewhere.
+// A closed place is the complement of an open one.
+inline std::int64_t place_in_plane(std::int32_t place) { return place ^ (place >> 31); }
+inline bool is_open(std::int32_t place) { return place >= 0; }
+// g, or 0 for a closed place, by its bits: half of all places are closed, and no branch could be foretold.
+template <class T>
+T opened(T g, std::int32_t place) {
+  using Bits = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+  return std::bit_cast<T>(std::bit_cast<Bits>(g) & ~Bits{place >> 31});
+}
+
+// y[p, i] = x[p, places[p, i]], and its gradient: gx[p, places[p, i]] += g[p, i], gx zero elsewhere. What is picked
+// from a closed place is 0, and nothing is put there.
 void pool_pick(Dtype dtype, std::int64_t planes, std::int64_t in_size, std::int64_t out_size, const void* x,
-               const std::int64_t* places, void* y);
+               const std::int32_t* places, void* y);
 void pool_put(Dtype dtype, std::int64_t planes, std::int64_t in_size, std::int64_t out_size, const void* g,
-              const std::int64_t* places, void* gx);
+              const std::int32_t* places, void* gx);
 
 // y = the mean of each window, and its gradient.
 void avg_pool(Dtype dtype, const Pooling& pooling, const void* x, void* y);

@@ -96,9 +96,9 @@ struct MaxBody {
     }
   }
 
-  GRADUS_INLINE static void run(const T* x, const std::int32_t* taps, int64_t count, int64_t channels, T* y,
-                                int64_t* places) {
-    if (channels < kLanes) return one_by_one(x, taps, count, channels, y, places);
+  GRADUS_INLINE static void run(const T* x, const std::int32_t* taps, int64_t count, int64_t channels, bool relu, T* y,
+                                std::int32_t* places) {
+    if (channels < kLanes) return one_by_one(x, taps, count, channels, relu, y, places);
     for (int64_t panel = 0; panel < channels; panel += kLanes) {
       const int64_t first = panel + kLanes <= channels ? panel : channels - kLanes;
       Values best = Values{} - std::numeric_limits<float>::infinity();
@@ -110,6 +110,11 @@ struct MaxBody {
         best = better ? value : best;
         at = better ? Places{} + taps[t] : at;
       }
+      if (relu) {
+        const Places closed = best <= 0;
+        best = closed ? Values{} : best;
+        at ^= closed;
+      }
       for (int64_t c = 0; c < kLanes; ++c) {
         put(y[first + c], best[c]);
         places[first + c] = at[c];
@@ -118,8 +123,8 @@ struct MaxBody {
   }
 
  private:
-  GRADUS_INLINE static void one_by_one(const T* x, const std::int32_t* taps, int64_t count, int64_t channels, T* y,
-                                       int64_t* places) {
+  GRADUS_INLINE static void one_by_one(const T* x, const std::int32_t* taps, int64_t count, int64_t channels, bool relu,
+                                       T* y, std::int32_t* places) {
     for (int64_t c = 0; c < channels; ++c) {
       float best = -std::numeric_limits<float>::infinity();
       std::int32_t at = taps[0];
@@ -129,8 +134,9 @@ struct MaxBody {
         best = value;
         at = taps[t];
       }
-      put(y[c], best);
-      places[c] = at;
+      const bool closed = relu && best <= 0;
+      put(y[c], closed ? 0.0f : best);
+      places[c] = closed ? ~at : at;
     }
   }
 };
@@ -189,41 +195,48 @@ class Gathered {
 
 }  // namespace
 
-void max_pool_rows(Dtype dtype, const Pooling& p, int64_t channels, const void* x, void* y, int64_t* places) {
+void max_pool_rows(Dtype dtype, const Pooling& p, int64_t channels, bool relu, const void* x, void* y,
+                   std::int32_t* places) {
   with_type(dtype, [&]<class T>(T) {
     for_rows(p, channels, [&](int64_t plane, int64_t begin, int64_t end) {
       const T* from = static_cast<const T*>(x) + plane * p.in_size() * channels;
       for_windows(p, begin, end, [&](const Taps& taps, int64_t i) {
         const int64_t at = (plane * p.out_size() + i) * channels;
-        simd_call<MaxBody<T>>(from, taps.places.data(), taps.count(), channels, static_cast<T*>(y) + at, places + at);
+        simd_call<MaxBody<T>>(from, taps.places.data(), taps.count(), channels, relu, static_cast<T*>(y) + at,
+                              places + at);
       });
     });
   });
 }
 
 void pool_pick_rows(Dtype dtype, int64_t planes, int64_t in_size, int64_t out_size, int64_t channels, const void* x,
-                    const int64_t* places, void* y) {
+                    const std::int32_t* places, void* y) {
   with_type(dtype, [&]<class T>(T) {
     for_planes(planes, std::max(in_size, out_size) * channels, [&](int64_t plane) {
       const T* from = static_cast<const T*>(x) + plane * in_size * channels;
       for (int64_t i = 0; i < out_size; ++i) {
         const int64_t at = (plane * out_size + i) * channels;
-        for (int64_t c = 0; c < channels; ++c) static_cast<T*>(y)[at + c] = from[places[at + c] * channels + c];
+        for (int64_t c = 0; c < channels; ++c) {
+          const std::int32_t place = places[at + c];
+          static_cast<T*>(y)[at + c] = is_open(place) ? from[place_in_plane(place) * channels + c] : T(0.0f);
+        }
       }
     });
   });
 }
 
 void pool_put_rows(Dtype dtype, int64_t planes, int64_t in_size, int64_t out_size, int64_t channels, const void* g,
-                   const int64_t* places, void* gx) {
+                   const std::int32_t* places, void* gx) {
   with_type(dtype, [&]<class T>(T) {
     for_planes(planes, std::max(in_size, out_size) * channels, [&](int64_t plane) {
       const Gathered<T> to(static_cast<T*>(gx) + plane * in_size * channels, in_size * channels);
       float* sums = to.sums();
       for (int64_t i = 0; i < out_size; ++i) {
         const int64_t at = (plane * out_size + i) * channels;
-        for (int64_t c = 0; c < channels; ++c)
-          sums[places[at + c] * channels + c] += wide(static_cast<const T*>(g)[at + c]);
+        for (int64_t c = 0; c < channels; ++c) {
+          const std::int32_t place = places[at + c];
+          sums[place_in_plane(place) * channels + c] += opened(wide(static_cast<const T*>(g)[at + c]), place);
+        }
       }
       to.finish();
     });

@@ -6,16 +6,15 @@
 
 namespace gradus::cpu {
 
-// y = the largest element of each window in each channel, and where it stands (the first of equal ones; a NaN wins).
-// A plane has fewer than 2^31 places.
-void max_pool_rows(Dtype dtype, const Pooling& pooling, std::int64_t channels, const void* x, void* y,
-                   std::int64_t* places);
+// The largest element of each window in each channel, and where it stands: as max_pool.
+void max_pool_rows(Dtype dtype, const Pooling& pooling, std::int64_t channels, bool relu, const void* x, void* y,
+                   std::int32_t* places);
 
 // y[p, i, c] = x[p, places[p, i, c], c], and its gradient.
 void pool_pick_rows(Dtype dtype, std::int64_t planes, std::int64_t in_size, std::int64_t out_size,
-                    std::int64_t channels, const void* x, const std::int64_t* places, void* y);
+                    std::int64_t channels, const void* x, const std::int32_t* places, void* y);
 void pool_put_rows(Dtype dtype, std::int64_t planes, std::int64_t in_size, std::int64_t out_size, std::int64_t channels,
-                   const void* g, const std::int64_t* places, void* gx);
+                   const void* g, const std::int32_t* places, void* gx);
 
 // y = the mean of each window, and its gradient.
 void avg_pool_rows(Dtype dtype, const Pooling& pooling, std::int64_t channels, const void* x, void* y);
