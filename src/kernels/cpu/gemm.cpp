@@ -181,42 +181,44 @@ void one_thread(Operands<T> x) {
   }
 }
 
-// C cut into blocks of about equal size. The cut depends on the sizes alone.
+// C cut into blocks of about equal size: as many below each other, and side by side. Depends on the sizes alone.
 struct Grid {
-  int64_t rows, columns;  // of a block
+  int64_t down = 1, across = 1;
 };
 
 // Each block packs its rows of A and its columns of B anew. A column costs most where B is transposed; else the rows
 // do, as the libraries read A where it stands.
 template <class T>
 Grid cut(const Operands<T>& x) {
-  Grid grid{x.m, x.n};
+  Grid grid;
   const int64_t total = multiplications(x.m, x.n, x.k);
   int64_t pieces = 1;
   for (int64_t enough = kTwoPieces; total >= enough && pieces < kMostPieces; enough *= 8) pieces *= 2;
-  const auto halve = [](int64_t& length) { length = ((length + 1) / 2 + kUnit - 1) / kUnit * kUnit; };
   for (; pieces > 1; pieces /= 2) {
-    const bool by_rows = x.trans_b ? grid.rows > 4 * grid.columns : 4 * grid.rows >= grid.columns;
-    int64_t &first = by_rows ? grid.rows : grid.columns, &second = by_rows ? grid.columns : grid.rows;
-    if (first >= 2 * kShortest) {
-      halve(first);
-    } else if (second >= 2 * kShortest) {
-      halve(second);
-    }
+    const int64_t rows = x.m / grid.down, columns = x.n / grid.across;
+    const bool by_rows = x.trans_b ? rows > 4 * columns : 4 * rows >= columns;
+    const bool fits = (by_rows ? rows : columns) >= 2 * kShortest,
+               other_fits = (by_rows ? columns : rows) >= 2 * kShortest;
+    if (fits || other_fits) (by_rows == fits ? grid.down : grid.across) *= 2;
   }
   return grid;
 }
 
-// `work` runs for each block.
+// The first row or column of a block, of `parts`.
+int64_t bound(int64_t length, int64_t parts, int64_t i) {
+  return i == parts ? length : (length + kUnit - 1) / kUnit * i / parts * kUnit;
+}
+
+// `work` runs for each block; those of a thread share columns where these cost most, else rows.
 template <class T, class F>
 void in_pieces(const Operands<T>& x, F&& work) {
   const Grid grid = cut(x);
-  const int64_t down = (x.m + grid.rows - 1) / grid.rows, across = (x.n + grid.columns - 1) / grid.columns;
-  core::parallel_for(down * across, 1, [&](int64_t first, int64_t last) {
+  core::parallel_for(grid.down * grid.across, 1, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i) {
-      const int64_t row = (x.trans_b ? i % down : i / across) * grid.rows;
-      const int64_t column = (x.trans_b ? i / down : i % across) * grid.columns;
-      work(x.rows(row, std::min(x.m, row + grid.rows)).columns(column, std::min(x.n, column + grid.columns)));
+      const int64_t row = x.trans_b ? i % grid.down : i / grid.across;
+      const int64_t column = x.trans_b ? i / grid.down : i % grid.across;
+      work(x.rows(bound(x.m, grid.down, row), bound(x.m, grid.down, row + 1))
+               .columns(bound(x.n, grid.across, column), bound(x.n, grid.across, column + 1)));
     }
   });
 }
