@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <bit>
 #include <cstdint>
 #include <memory>
 #include <type_traits>
@@ -25,6 +27,13 @@ void parallel_for(std::int64_t n, std::int64_t grain, F&& body, std::int64_t ali
   using Body = std::remove_reference_t<F>;
   const auto call = [](void* b, std::int64_t begin, std::int64_t end) { (*static_cast<Body*>(b))(begin, end); };
   detail::run_ranges(n, grain, align, call, const_cast<void*>(static_cast<const void*>(std::addressof(body))));
+}
+
+/// How many pieces to cut `work` into where one should have at least about `each` of it: a power of two, so that the
+/// usual numbers of threads get equal shares. From 1 to `most`, a positive number.
+inline std::int64_t piece_count(std::int64_t work, std::int64_t each, std::int64_t most) {
+  const std::int64_t wanted = std::clamp<std::int64_t>(work / each, 1, most);
+  return static_cast<std::int64_t>(std::bit_floor(static_cast<std::uint64_t>(wanted)));
 }
 
 /// While one of these lives, this thread spreads nothing over others: parallel_for is one call in it. For threads that

@@ -290,7 +290,7 @@ bool gemm_bfloat16(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, 
   if (m == 0 || n == 0 || k == 0) return false;
   const bool tall = m >= n;
   const int64_t length = tall ? m : n, bytes = element_size(c_dtype);
-  const int64_t wanted = std::clamp<int64_t>(multiplications(m, n, k) / kPerHalfPiece, 1, kMost);
+  const int64_t wanted = core::piece_count(multiplications(m, n, k), kPerHalfPiece, kMost);
   const int64_t step =
       (std::max((length + wanted - 1) / wanted, std::min<int64_t>(length / 2, 128)) + kUnit - 1) / kUnit * kUnit;
   std::atomic<bool> done = true;

@@ -67,7 +67,7 @@ struct Pieces {
   int64_t step, count;
 
   Pieces(const Convolution& c, int64_t most) {
-    const int64_t wanted = std::clamp<int64_t>(c.multiplications() / kPerPiece, 1, std::min(most, c.batch));
+    const int64_t wanted = core::piece_count(c.multiplications(), kPerPiece, std::min(most, c.batch));
     step = (c.batch + wanted - 1) / wanted;
     count = (c.batch + step - 1) / step;
   }
