@@ -411,11 +411,12 @@ void few_channels_backward_data(const Convolution& c, const T* g, const T* w, T*
   const std::vector<int64_t> taps = distances(c, framed, c.out_channels);
   const int64_t ins = c.in_channels, outs = c.out_channels, high = c.kernel[1], wide = c.kernel[2];
   // [ins, columns of the kernel, outs, rows of the kernel turned round]
-  std::vector<T> turned;
+  std::vector<T> turned(static_cast<std::size_t>(c.weights()));
+  T* to = turned.data();
   for (int64_t i = 0; i < ins; ++i)
     for (int64_t k = 0; k < wide; ++k)
       for (int64_t o = 0; o < outs; ++o)
-        for (int64_t h = high - 1; h >= 0; --h) turned.push_back(w[((o * ins + i) * high + h) * wide + k]);
+        for (int64_t h = high - 1; h >= 0; --h) *to++ = w[((o * ins + i) * high + h) * wide + k];
   const int64_t masked = round_up(image.columns, lanes<T>());
   std::vector<Integer> masks;
   for (int64_t k = 0; k < wide; ++k)
@@ -485,15 +486,12 @@ void few_channels_backward_weight(const Convolution& c, const T* g, const T* x, 
     }
   });
   // In order, whatever the number of threads.
+  for (int64_t piece = 1; piece < pieces; ++piece)
+    for (int64_t i = 0; i < whole * outs; ++i) all[i] += all[piece * totals + i];
   for (int64_t o = 0; o < outs; ++o)
     for (int64_t i = 0; i < c.in_channels; ++i)
       for (int64_t h = 0; h < high; ++h)
-        for (int64_t k = 0; k < columns; ++k) {
-          const T* from = all.get() + ((i * columns + k) * high + h) * outs + o;
-          T sum = *from;
-          for (int64_t piece = 1; piece < pieces; ++piece) sum += from[piece * totals];
-          *gw++ = sum;
-        }
+        for (int64_t k = 0; k < columns; ++k) *gw++ = all[((i * columns + k) * high + h) * outs + o];
 }
 
 #define GRADUS_FEW_CHANNELS(T)                                                              \
