@@ -26,33 +26,38 @@ GRADUS_INLINE D convert(S x) {
   }
 }
 
+// Elements in rows: the distances from one to the next, and from one row to the next.
+struct Steps {
+  std::int64_t element, row;
+};
+
 template <class S, class D>
 struct ConvertBody {
-  GRADUS_INLINE static void run(const S* src, std::int64_t src_stride, D* dst, std::int64_t dst_stride,
-                                std::int64_t n) {
-    if (src_stride == 1 && dst_stride == 1) {
-      for (std::int64_t i = 0; i < n; ++i) dst[i] = convert<S, D>(src[i]);
-    } else if (src_stride == 0 && dst_stride == 1) {
-      const D value = convert<S, D>(*src);
-      for (std::int64_t i = 0; i < n; ++i) dst[i] = value;
-    } else {
-      for (std::int64_t i = 0; i < n; ++i) dst[i * dst_stride] = convert<S, D>(src[i * src_stride]);
+  GRADUS_INLINE static void run(const S* src, Steps from, D* dst, Steps to, std::int64_t n, std::int64_t rows) {
+    for (std::int64_t r = 0; r < rows; ++r, src += from.row, dst += to.row) {
+      if (from.element == 1 && to.element == 1) {
+        for (std::int64_t i = 0; i < n; ++i) dst[i] = convert<S, D>(src[i]);
+      } else if (from.element == 0 && to.element == 1) {
+        const D value = convert<S, D>(*src);
+        for (std::int64_t i = 0; i < n; ++i) dst[i] = value;
+      } else {
+        for (std::int64_t i = 0; i < n; ++i) dst[i * to.element] = convert<S, D>(src[i * from.element]);
+      }
     }
   }
 };
 
-using Converter = void (*)(const void* src, std::int64_t src_stride, void* dst, std::int64_t dst_stride,
-                           std::int64_t n);
+using Converter = void (*)(const void* src, Steps from, void* dst, Steps to, std::int64_t n, std::int64_t rows);
 
 template <class S, class D>
-void convert_run(const void* src, std::int64_t src_stride, void* dst, std::int64_t dst_stride, std::int64_t n) {
+void convert_run(const void* src, Steps from, void* dst, Steps to, std::int64_t n, std::int64_t rows) {
   if constexpr (std::is_same_v<S, D>) {
-    if (src_stride == 1 && dst_stride == 1) {
+    if (rows == 1 && from.element == 1 && to.element == 1) {
       std::memcpy(dst, src, static_cast<std::size_t>(n) * sizeof(S));
       return;
     }
   }
-  simd_call<ConvertBody<S, D>>(static_cast<const S*>(src), src_stride, static_cast<D*>(dst), dst_stride, n);
+  simd_call<ConvertBody<S, D>>(static_cast<const S*>(src), from, static_cast<D*>(dst), to, n, rows);
 }
 
 template <class S>
@@ -144,7 +149,8 @@ struct Walk {
   bool contiguous() const { return rank == 1 && strides[0] == 1; }
   bool constant() const { return rank == 1 && strides[0] == 0; }
 
-  // Calls run(pointer, stride, offset, length) for the pieces of the flat range [begin, begin + n).
+  // Calls run(pointer, steps, offset, length, rows) for the pieces of the flat range [begin, begin + n): as many rows
+  // of `length` elements as there are, from the offset in the range on.
   template <class Run>
   void pieces(std::int64_t begin, std::int64_t n, Run&& run) const {
     std::array<std::int64_t, kMaxRank> at;
@@ -158,15 +164,21 @@ struct Walk {
     const auto last = static_cast<std::size_t>(rank - 1);
     for (std::int64_t done = 0; done < n;) {
       const std::int64_t length = std::min(sizes[last] - at[last], n - done);
-      run(data + offset * width, strides[last], done, length);
-      done += length;
+      std::int64_t rows = 1;
+      Steps steps{strides[last], 0};
+      if (rank > 1 && length == sizes[last]) {
+        rows = std::min(sizes[last - 1] - at[last - 1], (n - done) / length);
+        steps.row = strides[last - 1];
+      }
+      run(data + offset * width, steps, done, length, rows);
+      done += length * rows;
       if (done == n) return;
       offset -= at[last] * strides[last];
       at[last] = 0;
-      for (int i = rank - 2; i >= 0; --i) {
+      for (int i = rank - 2; i >= 0; --i, rows = 1) {
         const auto d = static_cast<std::size_t>(i);
-        offset += strides[d];
-        if (++at[d] < sizes[d]) break;
+        offset += rows * strides[d];
+        if ((at[d] += rows) < sizes[d]) break;
         offset -= sizes[d] * strides[d];
         at[d] = 0;
       }
@@ -174,13 +186,13 @@ struct Walk {
   }
 
   void load(Converter convert, std::int64_t begin, std::int64_t n, void* to, std::int64_t to_width) const {
-    pieces(begin, n, [&](const std::byte* p, std::int64_t stride, std::int64_t offset, std::int64_t length) {
-      convert(p, stride, static_cast<std::byte*>(to) + offset * to_width, 1, length);
+    pieces(begin, n, [&](const std::byte* p, Steps steps, std::int64_t offset, std::int64_t length, std::int64_t rows) {
+      convert(p, steps, static_cast<std::byte*>(to) + offset * to_width, {1, length}, length, rows);
     });
   }
   void store(Converter convert, std::int64_t begin, std::int64_t n, const void* from, std::int64_t from_width) const {
-    pieces(begin, n, [&](std::byte* p, std::int64_t stride, std::int64_t offset, std::int64_t length) {
-      convert(static_cast<const std::byte*>(from) + offset * from_width, 1, p, stride, length);
+    pieces(begin, n, [&](std::byte* p, Steps steps, std::int64_t offset, std::int64_t length, std::int64_t rows) {
+      convert(static_cast<const std::byte*>(from) + offset * from_width, {1, length}, p, steps, length, rows);
     });
   }
 };
@@ -225,7 +237,7 @@ void elementwise(const Shape& sizes, const Operand& out, std::span<const Operand
           if (direct[k]) continue;
           load[k] = converter(ins[k].dtype, compute);
           in[k] = staged[k];
-          if (from[k].constant()) load[k](from[k].data, 0, staged[k], 1, std::min(kBlock, end - begin));
+          if (from[k].constant()) load[k](from[k].data, {0, 0}, staged[k], {1, 0}, std::min(kBlock, end - begin), 1);
         }
         const Converter save = direct_out ? nullptr : converter(result, out.dtype);
         for (std::int64_t i = begin; i < end; i += kBlock) {
