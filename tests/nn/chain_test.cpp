@@ -115,9 +115,9 @@ TEST(ChainTest, HooksSeeEachModule) {
 }
 
 bool same_bits(const Tensor& a, const Tensor& b) {
-  return a.sizes() == b.sizes() && a.dtype() == b.dtype() &&
-         std::memcmp(a.contiguous().data_ptr(), b.contiguous().data_ptr(),
-                     static_cast<std::size_t>(a.numel() * a.element_size())) == 0;
+  if (a.sizes() != b.sizes() || a.dtype() != b.dtype()) return false;
+  return a.numel() == 0 || std::memcmp(a.contiguous().data_ptr(), b.contiguous().data_ptr(),
+                                       static_cast<std::size_t>(a.numel() * a.element_size())) == 0;
 }
 
 // Linear layers and the rectifiers behind them, against the modules one by one: results and gradients, bit for bit.
