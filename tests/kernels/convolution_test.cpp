@@ -123,9 +123,11 @@ Convolution any_convolution() {
     c.dilation[d] = *rc::gen::inRange<int64_t>(1, 3);
     const int64_t reach = c.dilation[d] * (c.kernel[d] - 1);
     c.padding[d] = *rc::gen::inRange<int64_t>(0, reach + 2);
-    const int64_t behind = c.padding[d] + *rc::gen::inRange<int64_t>(0, 2);
+    // Padding "same" may be one longer behind; what exceeds the kernel's reach is as long on both sides.
+    const int64_t longer = *rc::gen::inRange<int64_t>(0, 2);
+    const int64_t behind = c.padding[d] > reach ? c.padding[d] : std::min(reach, c.padding[d] + longer);
     c.in[d] = *rc::gen::inRange<int64_t>(std::max<int64_t>(1, reach + 1 - c.padding[d]), 24);
-    c.out[d] = std::max<int64_t>(1, c.in[d] + c.padding[d] + std::min(behind, reach) - reach);
+    c.out[d] = std::max<int64_t>(1, c.in[d] + c.padding[d] + behind - reach);
   }
   return c;
 }
