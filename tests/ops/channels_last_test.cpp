@@ -78,6 +78,18 @@ TEST_P(ChannelsLast, ConvolutionsOfAllKinds) {
   }
 }
 
+// Many weights on few positions: their gradients are products of matrices.
+TEST_P(ChannelsLast, ConvolutionsWithAWindowOfOnePosition) {
+  manual_seed(12);
+  for (const std::int64_t stride : {1, 2}) {
+    for (const auto& [ins, outs] : {std::pair<std::int64_t, std::int64_t>{1024, 512}, {512, 1024}}) {
+      const Network conv = [=](const std::vector<Tensor>& x) { return conv2d(x[0], x[1], Tensor(), {stride}); };
+      expect_same(conv, {channels_last(randn({3, ins, 5, 6})), randn({outs, ins, 1, 1})}, GetParam(),
+                  tolerance_of(GetParam()));
+    }
+  }
+}
+
 TEST_P(ChannelsLast, TransposedAndDeepConvolutions) {
   manual_seed(2);
   expect_same([](const std::vector<Tensor>& x) { return conv_transpose2d(x[0], x[1], x[2], 2, 1, 1); },

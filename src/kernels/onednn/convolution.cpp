@@ -139,11 +139,25 @@ void run_forward(Dtype dtype, const Convolution& c, const Pieces& pieces, const 
   });
 }
 
-// In bfloat16, oneDNN's products of matrices take a third to all of the time that its convolutions with a window of one
-// position do; where there is a stride, after what it leaves out has been left out.
-bool is_product(Dtype dtype, const Convolution& c) {
-  return dtype == kBFloat16 && c.channels_last && c.groups == 1 && Convolution::volume(c.kernel) == 1 &&
-         c.padding == cpu::Spatial3{0, 0, 0};
+// A gradient of a convolution with a window of one position, as a product of matrices; where there is a stride, after
+// what it leaves out has been left out. In bfloat16, that takes a third to all of the time. In float32 it pays where an
+// image has few positions, and more weights than stay in the second cache: as convolutions, oneDNN reads them again for
+// each image. `wins` says of float32 what else was measured.
+bool is_product(Dtype dtype, const Convolution& c, bool wins = true) {
+  constexpr int64_t kFewPositions = 64, kManyWeights = 1 << 19;
+  if (!c.channels_last || c.groups != 1 || Convolution::volume(c.kernel) != 1 || c.padding != cpu::Spatial3{0, 0, 0})
+    return false;
+  return dtype == kBFloat16 || (wins && Convolution::volume(c.out) <= kFewPositions && c.weights() >= kManyWeights);
+}
+
+bool multiply(bool trans_a, int64_t m, int64_t n, int64_t k, const BFloat16* a, int64_t lda, const BFloat16* b,
+              Dtype to_dtype, void* to) {
+  return cpu::gemm_bfloat16(trans_a, false, m, n, k, a, lda, b, n, to_dtype, to, n);
+}
+bool multiply(bool trans_a, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b, Dtype,
+              void* to) {
+  cpu::gemm(trans_a, false, m, n, k, 1.0F, a, lda, b, n, 0.0F, static_cast<float*>(to), n);
+  return true;
 }
 
 // The rows of x that a convolution with a window of one position reads: all, or some.
@@ -167,40 +181,48 @@ struct RowsRead {
   }
 };
 
-bool product_backward_weight(const Convolution& c, const BFloat16* g, const BFloat16* x, float* gw) {
+template <class T>
+bool product_backward_weight(const Convolution& c, const T* g, const T* x, float* gw) {
   const RowsRead rows(c);
   const int64_t wide = c.in_channels;
-  const Scratch<BFloat16> some(rows.all() ? 0 : rows.count * wide);
+  const Scratch<T> some(rows.all() ? 0 : rows.count * wide);
   if (!rows.all()) rows.visit([&](int64_t in, int64_t i) { std::copy_n(x + in * wide, wide, some.get() + i * wide); });
-  return cpu::gemm_bfloat16(true, false, c.out_channels, wide, rows.count, g, c.out_channels,
-                            rows.all() ? x : some.get(), wide, kFloat32, gw, wide);
+  return multiply(true, c.out_channels, wide, rows.count, g, c.out_channels, rows.all() ? x : some.get(), kFloat32, gw);
 }
 
-bool product_backward_data(const Convolution& c, const BFloat16* g, Dtype w_dtype, const void* w, BFloat16* gx) {
+template <class T>
+bool product_backward_data(const Convolution& c, const T* g, const T* w, T* gx) {
   const RowsRead rows(c);
   const int64_t wide = c.in_channels;
-  const Scratch<BFloat16> rounded(w_dtype == kBFloat16 ? 0 : c.weights()), some(rows.all() ? 0 : rows.count * wide);
-  if (w_dtype != kBFloat16) {
-    core::parallel_for(c.weights(), 65536, [&](int64_t begin, int64_t end) {
-      cpu::simd_call<cpu::RoundBody>(static_cast<const float*>(w) + begin, end - begin, rounded.get() + begin);
-    });
-  }
-  const auto* weights = w_dtype == kBFloat16 ? static_cast<const BFloat16*>(w) : rounded.get();
-  if (!cpu::gemm_bfloat16(false, false, rows.count, wide, c.out_channels, g, c.out_channels, weights, wide, kBFloat16,
-                          rows.all() ? gx : some.get(), wide)) {
+  const Scratch<T> some(rows.all() ? 0 : rows.count * wide);
+  const Dtype dtype = std::is_same_v<T, float> ? kFloat32 : kBFloat16;
+  if (!multiply(false, rows.count, wide, c.out_channels, g, c.out_channels, w, dtype, rows.all() ? gx : some.get())) {
     return false;
   }
   if (!rows.all()) {
-    std::fill_n(gx, c.batch * Convolution::volume(c.in) * wide, BFloat16());
+    std::fill_n(gx, c.batch * Convolution::volume(c.in) * wide, T(0));
     rows.visit([&](int64_t in, int64_t i) { std::copy_n(some.get() + i * wide, wide, gx + in * wide); });
   }
   return true;
 }
 
+// The weights in bfloat16, rounded where they are float32.
+bool half_product_backward_data(const Convolution& c, const BFloat16* g, Dtype w_dtype, const void* w, BFloat16* gx) {
+  if (w_dtype == kBFloat16) return product_backward_data(c, g, static_cast<const BFloat16*>(w), gx);
+  const Scratch<BFloat16> rounded(c.weights());
+  core::parallel_for(c.weights(), 65536, [&](int64_t begin, int64_t end) {
+    cpu::simd_call<cpu::RoundBody>(static_cast<const float*>(w) + begin, end - begin, rounded.get() + begin);
+  });
+  return product_backward_data<BFloat16>(c, g, rounded.get(), gx);
+}
+
 bool run_backward_data(Dtype dtype, const Convolution& c, const void* g, Dtype w_dtype, const void* w, void* gx) {
-  if (is_product(dtype, c) &&
-      product_backward_data(c, static_cast<const BFloat16*>(g), w_dtype, w, static_cast<BFloat16*>(gx))) {
-    return true;
+  if (is_product(dtype, c)) {
+    const bool done = dtype == kFloat32 ? product_backward_data(c, static_cast<const float*>(g),
+                                                                static_cast<const float*>(w), static_cast<float*>(gx))
+                                        : half_product_backward_data(c, static_cast<const BFloat16*>(g), w_dtype, w,
+                                                                     static_cast<BFloat16*>(gx));
+    if (done) return true;
   }
   const Pieces pieces(c, kMostPieces);
   const Plans plans(key_of(Kind::backward_data, dtype, w_dtype, c), pieces);
@@ -222,9 +244,11 @@ bool run_backward_data(Dtype dtype, const Convolution& c, const void* g, Dtype w
 }
 
 bool run_backward_weight(Dtype dtype, const Convolution& c, const void* g, const void* x, float* gw) {
-  if (is_product(dtype, c) &&
-      product_backward_weight(c, static_cast<const BFloat16*>(g), static_cast<const BFloat16*>(x), gw)) {
-    return true;
+  if (is_product(dtype, c, c.in_channels > c.out_channels)) {
+    const auto run = [&]<class T>(T) {
+      return product_backward_weight(c, static_cast<const T*>(g), static_cast<const T*>(x), gw);
+    };
+    if (dtype == kFloat32 ? run(float{}) : run(BFloat16{})) return true;
   }
   // Each piece has a gradient of its own, and their sum is taken in order.
   const Pieces pieces = Pieces::for_weights(c);
