@@ -244,7 +244,8 @@ bool run_backward_data(Dtype dtype, const Convolution& c, const void* g, Dtype w
 }
 
 bool run_backward_weight(Dtype dtype, const Convolution& c, const void* g, const void* x, float* gw) {
-  if (is_product(dtype, c, c.in_channels > c.out_channels)) {
+  const bool strided = c.stride != cpu::Spatial3{1, 1, 1};
+  if (is_product(dtype, c, strided || c.in_channels > c.out_channels)) {
     const auto run = [&]<class T>(T) {
       return product_backward_weight(c, static_cast<const T*>(g), static_cast<const T*>(x), gw);
     };
