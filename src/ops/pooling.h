@@ -6,7 +6,8 @@
 
 namespace gradus::ops {
 
-// max_pool(relu(x)), bit for bit but for the sign of a zero, without keeping relu(x). For 1 to 3 dimensions; errors are those of max_pool.
+// max_pool(relu(x)), bit for bit but for the sign of a zero, without keeping relu(x). For 1 to 3 dimensions; errors
+// are those of max_pool.
 template <int N>
 Tensor max_pool_of_relu(const Tensor& x, const Spatial<N>& kernel_size, const std::optional<Spatial<N>>& stride,
                         const Spatial<N>& padding, const Spatial<N>& dilation, bool ceil_mode);
