@@ -84,12 +84,14 @@ Tensor run(const Tensor& x, const Run& all, const Tensor& shortcut) {
   return all.norm->forward(all.conv != nullptr ? (*all.conv)(x) : x, after.residual, after.relu);
 }
 
-// A linear layer and the rectifier behind it. Undefined where that is not what stands there.
-Tensor rectified(const Tensor& x, Module* first, Module* second) {
+// A linear layer and the rectifier behind it. Undefined where that is not what stands there. A LeakyReLU's result may
+// be changed in place, a ReLU's may not, as in PyTorch: so there must be another linear layer that takes it.
+Tensor rectified(const Tensor& x, Module* first, Module* second, Module* third) {
   auto* layer = exactly<Linear>(first);
   if (layer == nullptr) return Tensor();
   if (exactly<ReLU>(second) != nullptr) return ops::linear_relu(x, layer->weight, layer->bias);
-  if (auto* leaky = exactly<LeakyReLU>(second)) {
+  const bool taken = third != nullptr && exactly<Linear>(third) != nullptr && third->state()->hooks.empty();
+  if (auto* leaky = exactly<LeakyReLU>(second); leaky != nullptr && taken) {
     return ops::linear_leaky_relu(x, layer->weight, layer->bias, leaky->negative_slope());
   }
   return Tensor();
@@ -112,7 +114,8 @@ Tensor pooled(const Tensor& x, Module* before, Module* first, Module* second) {
 Tensor pair(const Tensor& x, std::span<Module* const> modules, std::size_t at) {
   Module *first = modules[at], *second = modules[at + 1];
   if (!first->state()->hooks.empty() || !second->state()->hooks.empty()) return Tensor();
-  if (const Tensor y = rectified(x, first, second); y.defined()) return y;
+  Module* third = at + 2 < modules.size() ? modules[at + 2] : nullptr;
+  if (const Tensor y = rectified(x, first, second, third); y.defined()) return y;
   return pooled(x, at > 0 ? modules[at - 1] : nullptr, first, second);
 }
 

@@ -26,20 +26,6 @@ GRADUS_INLINE T negative_part(T x) {
   return x > 0 ? T(0) : x;
 }
 
-// leaky_relu with a slope below 0, whose result does not say which side it comes from.
-struct FoldingRelu {
-  static constexpr const char* name = "leaky_relu";
-  double slope;
-  template <class T>
-  GRADUS_INLINE T f(T x) const {
-    return LeakyRelu{slope}.f(x);
-  }
-  template <class T>
-  GRADUS_INLINE T df(T x) const {
-    return LeakyRelu{slope}.df(x);
-  }
-};
-
 // The result says as well as the input whether that lay between the bounds.
 struct Hardtanh {
   static constexpr const char* name = "hardtanh";
@@ -200,12 +186,8 @@ struct GeluTanh {
 
 Tensor relu(const Tensor& x) { return unary(Relu{}, x); }
 Tensor& Tensor::relu_() { return unary_(Relu{}, *this); }
-Tensor leaky_relu(const Tensor& x, double negative_slope) {
-  return negative_slope >= 0 ? unary(LeakyRelu{negative_slope}, x) : unary(FoldingRelu{negative_slope}, x);
-}
-Tensor& leaky_relu_(Tensor& x, double negative_slope) {
-  return negative_slope >= 0 ? unary_(LeakyRelu{negative_slope}, x) : unary_(FoldingRelu{negative_slope}, x);
-}
+Tensor leaky_relu(const Tensor& x, double negative_slope) { return unary(LeakyRelu{negative_slope}, x); }
+Tensor& leaky_relu_(Tensor& x, double negative_slope) { return unary_(LeakyRelu{negative_slope}, x); }
 Tensor hardtanh(const Tensor& x, double min_val, double max_val) { return unary(make_hardtanh(min_val, max_val), x); }
 Tensor& hardtanh_(Tensor& x, double min_val, double max_val) { return unary_(make_hardtanh(min_val, max_val), x); }
 Tensor relu6(const Tensor& x) { return hardtanh(x, 0, 6); }

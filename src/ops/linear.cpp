@@ -114,7 +114,7 @@ Tensor ops::linear_relu(const Tensor& x, const Tensor& weight, const Tensor& bia
 
 Tensor ops::linear_leaky_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, double negative_slope) {
   if (negative_slope >= 0 && takes_formula(x, weight, bias)) {
-    return linear_then(LeakyRelu{negative_slope}, x, weight, bias);
+    return linear_then(LeakyReluOfResult{{negative_slope}}, x, weight, bias);
   }
   return leaky_relu(linear(x, weight, bias), negative_slope);
 }

@@ -25,19 +25,22 @@ struct Relu {
   }
 };
 
-// With a slope of at least 0, the result is positive where the input is.
 struct LeakyRelu {
   static constexpr const char* name = "leaky_relu";
-  static constexpr bool from_output = true;
   double slope;
   template <class T>
   GRADUS_INLINE T f(T x) const {
     return x > 0 ? x : x * static_cast<T>(slope);
   }
   template <class T>
-  GRADUS_INLINE T df(T y) const {
-    return y > 0 ? T(1) : static_cast<T>(slope);
+  GRADUS_INLINE T df(T x) const {
+    return x > 0 ? T(1) : static_cast<T>(slope);
   }
+};
+
+// With a slope of at least 0, the result is positive where the input is.
+struct LeakyReluOfResult : LeakyRelu {
+  static constexpr bool from_output = true;
 };
 
 }  // namespace gradus::ops

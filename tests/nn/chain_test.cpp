@@ -154,6 +154,18 @@ TEST(ChainTest, RectifiedLayersGiveTheBitsOfTheModules) {
   }
 }
 
+// As in PyTorch, whose leaky_relu keeps its input.
+TEST(ChainTest, ALeakyResultMayBeChangedInPlace) {
+  manual_seed(10);
+  nn::Sequential net(nn::Linear(4, 4), nn::LeakyReLU(0.2));
+  const Tensor x = randn({3, 4});
+  Tensor y = net(x);
+  const Tensor wanted = autograd::grad({sum(y)}, {net.parameters()[0]}, {})[0];
+  y = net(x);
+  y.add_(5);
+  EXPECT_TRUE(same_bits(autograd::grad({sum(y)}, {net.parameters()[0]})[0], wanted));
+}
+
 TEST(ChainTest, HooksSeeALayerAndItsRectifier) {
   manual_seed(8);
   nn::Sequential net(nn::Linear(4, 4), nn::ReLU());
