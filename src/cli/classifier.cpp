@@ -61,12 +61,17 @@ double Score::accuracy() const {
 Score test_classifier(const Forward& forward, data::DataLoader& loader, std::size_t classes) {
   const NoGrad guard;
   Score score{std::vector<std::int64_t>(classes), std::vector<std::int64_t>(classes)};
-  for (auto& [x, y] : loader) {
-    const auto answers = argmax(forward(x), 1).to_vector<std::int64_t>(), targets = y.to_vector<std::int64_t>();
+  for (const data::Batch& batch : loader) {
+    const auto answers = argmax(forward(batch.data), 1).to_vector<std::int64_t>();
+    const auto targets = batch.target.to_vector<std::int64_t>();
     for (std::size_t i = 0; i < targets.size(); ++i) {
       const auto target = static_cast<std::size_t>(targets[i]);
-      ++score.count.at(target);
-      score.right.at(target) += answers[i] == targets[i] ? 1 : 0;
+      if (target >= classes) {
+        throw ValueError(fmt::format("{}: there are {} classes, so a label is from 0 to {}, got {}",
+                                     loader.dataset().name(batch.indices[i]), classes, classes - 1, targets[i]));
+      }
+      ++score.count[target];
+      score.right[target] += answers[i] == targets[i] ? 1 : 0;
     }
   }
   return score;

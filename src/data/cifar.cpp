@@ -33,10 +33,13 @@ CifarRecords read_files(const std::string& folder, const std::vector<std::string
   return {images.size() == 1 ? images[0] : cat(images), targets.size() == 1 ? targets[0] : cat(targets)};
 }
 
-// The lines of the file of names, if it is there.
-std::vector<std::string> read_names(const std::string& path) {
+// The lines of the file of names; numbers where it is not there.
+std::vector<std::string> read_names(const std::string& path, int classes) {
   std::vector<std::string> names;
-  if (!exists(path)) return names;
+  if (!exists(path)) {
+    for (int i = 0; i < classes; ++i) names.push_back(std::to_string(i));
+    return names;
+  }
   const std::string text = io::read_file(path);
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t end = std::min(text.find('\n', at), text.size());
@@ -45,6 +48,9 @@ std::vector<std::string> read_names(const std::string& path) {
     if (!name.empty()) names.push_back(std::move(name));
     at = end + 1;
   }
+  if (std::ssize(names) != classes) {
+    throw IoError(fmt::format("CIFAR: need the names of {} classes in {}, got {}", classes, path, names.size()));
+  }
   return names;
 }
 
@@ -52,8 +58,8 @@ ImageArray cifar(const std::string& root, const std::string& folder, const std::
                  const std::string& names, const CifarFormat& format, TransformedOptions options) {
   const std::string path = folder_of(root, folder, files[0]);
   CifarRecords records = read_files(path, files, format);
-  return {std::move(records.images), std::move(records.targets), read_names(path + "/" + names), std::move(options),
-          path};
+  return {std::move(records.images), std::move(records.targets),
+          read_names(path + "/" + names, format.label_limits[format.label]), std::move(options), path};
 }
 
 }  // namespace

@@ -9,6 +9,23 @@
 
 namespace gradus::data {
 
+namespace {
+
+// What is wrong with the first of the targets that is none of so many classes; "" where all are.
+std::string label_fault(const Tensor& targets, std::size_t classes) {
+  const Tensor labels = targets.contiguous();
+  const auto* label = labels.data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < labels.numel(); ++i) {
+    if (label[i] < 0 || label[i] >= static_cast<std::int64_t>(classes)) {
+      return fmt::format("sample {}: there are {} classes, so a label is from 0 to {}, got {}", i, classes, classes - 1,
+                         label[i]);
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
 ImageArray::ImageArray(Tensor images, Tensor targets, std::vector<std::string> classes, TransformedOptions options,
                        std::string name)
     : images_(std::move(images)),
@@ -23,6 +40,10 @@ ImageArray::ImageArray(Tensor images, Tensor targets, std::vector<std::string> c
   if (images_.dim() != 4 || targets_.dim() != 1 || images_.size(0) != targets_.size(0)) {
     throw ShapeError(fmt::format("ImageArray: need images [N, C, H, W] and targets [N], got {} and {}",
                                  to_string(images_.sizes()), to_string(targets_.sizes())));
+  }
+  if (classes_.empty()) return;
+  if (const std::string fault = label_fault(targets_, classes_.size()); !fault.empty()) {
+    throw ValueError(fmt::format("ImageArray: {}, {}", name_, fault));
   }
 }
 
@@ -68,8 +89,12 @@ ImageArray read_pair(const std::string& root, const std::string& folder, std::ve
     throw IoError(fmt::format("MNIST: {}: need images [N, height, width] and N labels, got {} and {}", name,
                               to_string(Shape(images.shape)), to_string(Shape(labels.shape))));
   }
+  const Tensor targets = tensor(labels.bytes, {labels.shape[0]}, {.dtype = kUInt8}).to(kInt64);
+  if (const std::string fault = label_fault(targets, classes.size()); !fault.empty()) {
+    throw IoError(fmt::format("MNIST: {}-labels-idx1-ubyte, {}", name, fault));
+  }
   return {tensor(images.bytes, {images.shape[0], 1, images.shape[1], images.shape[2]}, {.dtype = kUInt8}),
-          tensor(labels.bytes, {labels.shape[0]}, {.dtype = kUInt8}).to(kInt64),
+          targets,
           std::move(classes),
           {options.transform, options.target_transform},
           name};

@@ -218,7 +218,7 @@ Value Formula::Term::compute(Frame& frame) const {
   } catch (const RecipeError&) {
     throw;
   } catch (const Error& e) {
-    throw RecipeError({{place, e.what()}});
+    throw RecipeError({{place, e.what(), dynamic_cast<const IndexError*>(&e) != nullptr}});
   }
 }
 

@@ -17,7 +17,8 @@ struct Place {
 
 struct Mistake {
   Place place;
-  std::string what;  // what is wrong, what was expected, the nearest valid name
+  std::string what;       // what is wrong, what was expected, the nearest valid name
+  bool of_index = false;  // an index that is out of range, such as a label
 };
 
 // All mistakes of a recipe: "FILE:LINE:COLUMN: WHAT", a line each, in the order of their places.

@@ -41,6 +41,23 @@ void at_place(const Place& place, Call&& call) {
   }
 }
 
+// Where an index was out of range, which samples the least and the largest label are of.
+RecipeError with_labels(const RecipeError& error, const data::Batch& batch, const data::Dataset& dataset) {
+  std::vector<Mistake> mistakes = error.mistakes();
+  const Tensor& y = batch.target;
+  const bool labelled = y.defined() && !y.is_floating_point() && y.dim() == 1 && y.size(0) == batch.size();
+  if (!labelled || batch.size() == 0) return error;
+  const auto labels = y.to_vector<std::int64_t>();
+  const auto [least, most] = std::minmax_element(labels.begin(), labels.end());
+  const auto named = [&](auto label) {
+    return std::to_string(*label) + " (" +
+           dataset.name(batch.indices[static_cast<std::size_t>(label - labels.begin())]) + ")";
+  };
+  for (Mistake& mistake : mistakes)
+    if (mistake.of_index) mistake.what += "; labels are from " + named(least) + " to " + named(most);
+  return RecipeError(std::move(mistakes));
+}
+
 }  // namespace
 
 Training::Training(const Recipe& recipe) : recipe_(recipe), networks_(std::make_shared<Networks>()) {
@@ -160,11 +177,17 @@ StepReport Training::step() {
   if (phase_step_ == 0) start_phase();
   const Phase& phase = recipe_.phases[static_cast<std::size_t>(phase_)];
   Frame frame = new_frame();
-  if (loader_) set_batch(frame, next_batch());
-  for (const Update& one : phase.updates) {
-    if ((phase_step_ + 1) % one.every != 0) continue;
-    frame.forget();
-    update(one, frame);
+  data::Batch batch;
+  if (loader_) set_batch(frame, batch = next_batch());
+  try {
+    for (const Update& one : phase.updates) {
+      if ((phase_step_ + 1) % one.every != 0) continue;
+      frame.forget();
+      update(one, frame);
+    }
+  } catch (const RecipeError& e) {
+    if (!loader_) throw;
+    throw with_labels(e, batch, loader_->dataset());
   }
   for (Average& average : averages_) average.step();
   const std::int64_t steps = phase_steps();

@@ -190,5 +190,30 @@ TEST_F(ClassifierTest, LeNetTrainsItsTwoGroupsOnIdxFiles) {
   EXPECT_FALSE(equal(weight("still", "classifier.0.weight"), weight("start", "classifier.0.weight")));
 }
 
+// EMNIST's letters under MNIST's names, and CIFAR's files without those of the names.
+TEST_F(ClassifierTest, LabelsAreClassesBeforeAnythingIsLookedUpByThem) {
+  const std::string letters = in("letters"), cifar = in("cifar");
+  for (const std::string& folder : {letters, cifar}) std::filesystem::create_directories(folder);
+  for (const std::string part : {"train", "t10k"}) {
+    std::string images{"\0\0\x08\x03\0\0\0\x1a\0\0\0\x1c\0\0\0\x1c", 16}, labels{"\0\0\x08\x01\0\0\0\x1a", 8};
+    for (int i = 1; i <= 26; ++i) labels += static_cast<char>(i);
+    images.append(26 * 28 * 28, 'x');
+    test::put_file(letters + "/" + part + "-images-idx3-ubyte", images);
+    test::put_file(letters + "/" + part + "-labels-idx1-ubyte", labels);
+  }
+  expect_refused(
+      "train lenet --epochs 1 --data " + letters + " --out " + in("letters-run"),
+      letters + "/train-labels-idx1-ubyte, sample 9: there are 10 classes, so a label is from 0 to 9, got 10");
+
+  std::string records;
+  for (int i = 0; i < 10; ++i) records += static_cast<char>(i) + std::string(3072, 'x');
+  for (const char* file :
+       {"data_batch_1", "data_batch_2", "data_batch_3", "data_batch_4", "data_batch_5", "test_batch"})
+    test::put_file(cifar + "/" + file + ".bin", records);
+  const auto run = run_gradus("train lenet --epochs 1 --data " + cifar + " --out " + in("cifar-run"));
+  EXPECT_EQ(run.status, 0) << run.err;
+  EXPECT_THAT(run.out, HasSubstr("50 pictures to train on, 10 to test, 10 classes"));
+}
+
 }  // namespace
 }  // namespace gradus::cli

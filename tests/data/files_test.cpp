@@ -70,6 +70,31 @@ TEST(Mnist, NamesWhatIsMissingOrDoesNotMatch) {
   EXPECT_THAT(message_of<IoError>([&] { MNIST(folder.path()); }), HasSubstr("MNIST/raw/train-images"));
 }
 
+TEST(Mnist, NamesTheFirstLabelBeyondItsClasses) {
+  const TempFolder folder;
+  put_file(folder / "train-images-idx3-ubyte", idx({3, 2, 2}, 12, 0));
+  put_file(folder / "train-labels-idx1-ubyte", idx({3}, 3, 8));
+  const std::string said = "train-labels-idx1-ubyte, sample 2: there are 10 classes, so a label is from 0 to 9, got 10";
+  EXPECT_THAT(message_of<IoError>([&] { MNIST(folder.path()); }), HasSubstr(folder / said));
+  EXPECT_THAT(message_of<IoError>([&] { FashionMNIST(folder.path()); }), HasSubstr(folder / said));
+}
+
+TEST(ImageArray, RefusesTargetsThatAreNoneOfItsClasses) {
+  const auto make = [](std::int64_t target, std::vector<std::string> classes) {
+    return ImageArray(zeros({2, 1, 2, 2}, {.dtype = kUInt8}), tensor(std::vector<std::int64_t>{1, target}),
+                      std::move(classes), {}, "pictures");
+  };
+  EXPECT_EQ(make(0, {"a", "b"}).size(), 2);
+  for (const std::int64_t target : {-1, 2, 1 << 30}) {
+    EXPECT_EQ(message_of<ValueError>([&] {
+                make(target, {"a", "b"});
+              }),
+              "ImageArray: pictures, sample 1: there are 2 classes, so a label is from 0 to 1, got " +
+                  std::to_string(target));
+    EXPECT_EQ(make(target, {}).size(), 2);  // nothing is known of the classes
+  }
+}
+
 std::string cifar_record(std::initializer_list<int> labels, int first) {
   std::string record;
   for (const int label : labels) record += static_cast<char>(label);
@@ -85,15 +110,28 @@ TEST(Cifar, ReadsAllBatchesInOrder) {
              cifar_record({i}, i) + cifar_record({0}, 100));
   }
   put_file(folder / "cifar-10-batches-bin/test_batch.bin", cifar_record({7}, 3));
-  put_file(folder / "cifar-10-batches-bin/batches.meta.txt", "airplane\nautomobile\n\n");
+  put_file(folder / "cifar-10-batches-bin/batches.meta.txt", "airplane\nautomobile\nb\nc\nd\ne\nf\ng\nh\ni\n\n");
   const CIFAR10 train(folder.path());
   EXPECT_EQ(train.size(), 10);
   EXPECT_EQ(to_string(train.get(0).data.sizes()), "[3, 32, 32]");
   EXPECT_EQ(train.get(4).target.item<int>(), 3);
   EXPECT_EQ(train.get(4).data.to_vector<int>()[1], 4);
   EXPECT_EQ((train.get(4).data[{2, 0, 0}].item<int>()), 3 + 2048 % 100);
-  EXPECT_THAT(train.classes(), ElementsAre("airplane", "automobile"));
+  EXPECT_THAT(train.classes(), ElementsAre("airplane", "automobile", "b", "c", "d", "e", "f", "g", "h", "i"));
   EXPECT_EQ(CIFAR10(folder / "cifar-10-batches-bin", {.train = false}).get(0).target.item<int>(), 7);
+}
+
+TEST(Cifar, HasAsManyNamesAsClasses) {
+  const TempFolder folder;
+  put_file(folder / "test_batch.bin", cifar_record({7}, 3));
+  EXPECT_THAT(CIFAR10(folder.path(), {.train = false}).classes(),
+              ElementsAre("0", "1", "2", "3", "4", "5", "6", "7", "8", "9"));
+  put_file(folder / "batches.meta.txt", "airplane\nautomobile\n");
+  EXPECT_THAT(message_of<IoError>([&] { CIFAR10(folder.path(), {.train = false}); }),
+              HasSubstr("need the names of 10 classes in " + folder / "batches.meta.txt, got 2"));
+  put_file(folder / "test.bin", cifar_record({19, 99}, 3));
+  EXPECT_EQ(CIFAR100(folder.path(), {.train = false}).classes().size(), 100U);
+  EXPECT_EQ(CIFAR100(folder.path(), {.train = false, .coarse = true}).classes().size(), 20U);
 }
 
 TEST(Cifar, HasTwoKindsOfLabelsIn100) {

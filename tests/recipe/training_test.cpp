@@ -49,6 +49,21 @@ Recipe recipe_of(const TempFolder& folder, const std::vector<std::string>& chang
   return parse_recipe(kRecipe, "r.yaml", all);
 }
 
+TEST(RecipeTraining, NamesTheSamplesWhoseLabelsAreNoClasses) {
+  const TempFolder folder;
+  test::put_file(folder / "t.csv", "a,y\n1,0\n2,1\n3,1\n4,7\n5,-2\n");
+  const std::string data = "data:\n  dataset: CsvDataset('" + folder / "t.csv', target=y)\n  batch_size: 5\n";
+  const auto training = made(parse_recipe(data + "networks: {net: \"Linear(1, 2)\"}\n"
+                                                 "losses: {loss: \"cross_entropy(net(x), y)\"}\n"
+                                                 "optimizers: {sgd: SGD}\n"
+                                                 "phases: [{epochs: 1, minimize: loss}]\n",
+                                          "r.yaml"));
+  const std::string said = test::message_of<RecipeError>([&] { training->step(); });
+  EXPECT_THAT(said, testing::HasSubstr("r.yaml:5:17: cross_entropy: class indices must be in [0, 2)"));
+  EXPECT_THAT(
+      said, testing::HasSubstr("labels are from -2 (" + folder / "t.csv, line 6) to 7 (" + folder / "t.csv, line 5)"));
+}
+
 TEST(RecipeTraining, StoppedAnywhereItGoesOnWithTheSameBits) {
   const TempFolder folder;
   put_photos(folder);

@@ -39,7 +39,8 @@ class Transformed final : public Dataset {
 // Pictures that fit in memory: uint8 [N, C, H, W] with classes int64 [N].
 class ImageArray : public Dataset {
  public:
-  // ShapeError and DtypeError for other tensors. `name` is the file's, for messages.
+  // ShapeError and DtypeError for other tensors. Where classes are named, ValueError for a target that is none of them.
+  // `name` is the file's, for messages.
   ImageArray(Tensor images, Tensor targets, std::vector<std::string> classes, TransformedOptions options,
              std::string name = "images");
   std::int64_t size() const override { return images_.size(0); }
@@ -67,6 +68,7 @@ struct MNISTOptions {
 };
 // Images [1, 28, 28] from {train,t10k}-{images-idx3,labels-idx1}-ubyte, plain or with .gz, in root/MNIST/raw (as
 // torchvision keeps them) or in root itself. Any IDX files of that form will do: other sizes and numbers of images too.
+// IoError for a label beyond the ten classes.
 class MNIST : public ImageArray {
  public:
   explicit MNIST(const std::string& root, const MNISTOptions& options = {});
@@ -82,7 +84,7 @@ class FashionMNIST final : public MNIST {
 };
 
 // Images [3, 32, 32] from root/cifar-10-batches-bin (the "binary version") or root itself: data_batch_1.bin to
-// data_batch_5.bin, or test_batch.bin, and the names of batches.meta.txt if it is there.
+// data_batch_5.bin, or test_batch.bin, and the names of batches.meta.txt; numbers where it is not there.
 class CIFAR10 final : public ImageArray {
  public:
   explicit CIFAR10(const std::string& root, const MNISTOptions& options = {});
