@@ -79,8 +79,10 @@ Score test_classifier(const Forward& forward, data::DataLoader& loader, std::siz
 
 Score train_classifier(Run& run, const ClassifierTraining& t) {
   double loss_sum = 0;  // of this epoch
+  std::int64_t loss_steps = 0;
   run.state().add("loader", *t.train);
   run.state().add("loss_sum", loss_sum);
+  run.state().add("loss_steps", loss_steps);
   run.begin();
 
   const std::int64_t per_epoch = t.train->size(), total = t.epochs * per_epoch;
@@ -98,10 +100,13 @@ Score train_classifier(Run& run, const ClassifierTraining& t) {
   while (run.step() < total && !run.interrupted()) {
     for (auto& [x, y] : *t.train) {
       const Tensor loss = nn::functional::cross_entropy(t.forward(x), y);
-      t.optimizer->minimize(loss);
-      if (t.scheduler != nullptr) t.scheduler->step();
       const double value = loss.item();
-      loss_sum += value;
+      if (run.accept("loss", value)) {
+        t.optimizer->minimize(loss);
+        loss_sum += value;
+        ++loss_steps;
+      }
+      if (t.scheduler != nullptr) t.scheduler->step();
       const std::int64_t step = run.step() + 1;
       std::optional<double> accuracy;
       if (step % per_epoch == 0) {
@@ -110,9 +115,10 @@ Score train_classifier(Run& run, const ClassifierTraining& t) {
         shown = fmt::format("accuracy {:.2f}%", 100 * *accuracy);
         run.log({{"epoch", step / per_epoch},
                  {"step", step},
-                 {"loss", loss_sum / static_cast<double>(per_epoch)},
+                 {"loss", loss_sum / static_cast<double>(loss_steps)},
                  {"accuracy", *accuracy}});
         loss_sum = 0;
+        loss_steps = 0;
       }
       progress.update(step, value, shown);
       run.advance(accuracy);

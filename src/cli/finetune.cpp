@@ -205,6 +205,7 @@ int finetune(const FinetuneOptions& options) {
                                              .classes = images.classes.size(),
                                              .epochs = options.epochs});
   for (const auto& skipped : train.skipped()) fmt::print("left out: {}: {}\n", skipped.name, skipped.error);
+  run.check_finite(options.model, *net);
   Classifier{options.model, images.classes, preprocess, net}.save(options.run.out);
   run.write_summary({{"command", "finetune"},
                      {"model", options.model},

@@ -39,6 +39,10 @@ void add_run_options(CLI::App& app, RunOptions& run) {
   app.add_option("--keep", run.keep, "How many of the latest checkpoints stay; 0: all")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
+  app.add_option("--on-nan", run.on_nan,
+                 "What a loss that is NaN or infinite does: stop the run (exit status 3), skip the update, or continue")
+      ->check(CLI::IsMember({"stop", "skip", "continue"}))
+      ->capture_default_str();
   add_view_options(app, run.views);
   app.add_flag("--overwrite", run.overwrite, "Drop the checkpoints of an earlier run in the folder")
       ->configurable(false);
@@ -210,12 +214,14 @@ void add_recipe(CLI::App& train, RecipeOptions& o, int& status) {
   train.add_option("RECIPE", o.recipe, "A recipe, or the name of one that comes with Gradus (docs/recipes.md)");
   add_run_options(train, o.run);
   CLI::Option& seed = *train.get_option("--seed")->default_str("");  // else the recipe's
+  CLI::Option& on_nan = *train.get_option("--on-nan")->default_str("");
   add_changes(train, o);
-  train.callback([&train, &o, &status, &seed] {
+  train.callback([&train, &o, &status, &seed, &on_nan] {
     if (!train.get_subcommands().empty()) return;
     if (o.recipe.empty()) throw ValueError("train needs a recipe or a subcommand (see --help)");
     o.run.arguments = arguments_of(train);
     if (seed.count() > 0) o.changes.push_back("seed=" + std::to_string(o.run.seed));
+    if (on_nan.count() > 0) o.changes.push_back("on_nan=" + o.run.on_nan);
     status = train_recipe(o);
   });
 }

@@ -90,12 +90,16 @@ void Metrics::take(const std::string& line) {
   phase_ = now;
   last_ = x;
   any_ = true;
+  const auto nonfinite = record.find("nonfinite");
+  const auto is_number = [&](const std::string& key) {
+    return nonfinite != record.end() && nonfinite->is_object() && nonfinite->contains(key);
+  };
   for (const auto& [key, value] : record.items()) {
-    // Numbers that are not finite are null there.
+    // Numbers that are not finite are null there; see io::finite.
     if (key == x_ || is_counter(key) || !(value.is_number() || value.is_null())) continue;
     auto found = curves_.find(key);
     if (found == curves_.end()) {
-      if (value.is_null()) continue;
+      if (value.is_null() && !is_number(key)) continue;
       keys_.push_back(key);
       found = curves_.emplace(key, Curve{}).first;
     }

@@ -50,7 +50,10 @@ std::string time_left_text(const ProgressState& state) {
   return clock_text(state.seconds * left / steps_here(state)) + " left";
 }
 
-std::string loss_text(const ProgressState& state) { return fmt::format("loss {:.4g}", state.loss); }
+// A NaN may have a sign, which says nothing.
+std::string loss_text(const ProgressState& state) {
+  return fmt::format("loss {:.4g}", std::isnan(state.loss) ? std::fabs(state.loss) : state.loss);
+}
 std::string lr_text(const ProgressState& state) { return state.lr ? fmt::format("lr {:.3g}", *state.lr) : ""; }
 
 std::string join(const std::vector<std::string>& parts) {

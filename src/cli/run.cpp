@@ -10,6 +10,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -22,11 +23,6 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string checkpoint_folder(const std::string& out) { return out + "/checkpoints"; }
-
-// An open progress line on a terminal stays as it is.
-void warn(const std::string& message) {
-  fmt::print(stderr, "{}gradus: {}\n", ::isatty(STDERR_FILENO) ? "\n" : "", message);
-}
 
 void make_folder(const std::string& out) {
   std::error_code error;
@@ -96,13 +92,48 @@ void Run::begin() {
   start_ = seconds_now() - seconds_;
 }
 
-bool Run::interrupted() const { return interrupt_signal() != 0; }
+bool Run::interrupted() const { return interrupt_signal() != 0 || diverged_; }
+
+bool Run::accept(const std::string& loss, double value) {
+  if (std::isfinite(value)) return !diverged_;
+  const std::int64_t step = step_ + 1;
+  const bool first = nonfinite_steps_ == 0;
+  if (last_nonfinite_ != step) ++nonfinite_steps_;
+  last_nonfinite_ = step;
+  const std::string said = fmt::format("step {}: {} is {}", step, loss, std::isnan(value) ? std::fabs(value) : value);
+  if (options_.on_nan != "stop") {
+    const bool skip = options_.on_nan == "skip";
+    if (first) warn(said + (skip ? "; such updates are left out" : "; the run goes on"));
+    return !skip;
+  }
+  if (diverged_) return false;
+  diverged_ = {step, loss, value};
+  log({{"step", step}, {loss, value}});
+  warn(said +
+       "; the run ends before this update (--on-nan skip or continue go on; --detect-anomaly names the operation)");
+  return false;
+}
+
+void Run::check_finite(const std::string& name, const nn::Module& net) {
+  for (const auto& [path, x] : net.named_parameters()) {
+    if (x.numel() == 0 || std::isfinite(x.detach().abs().max().item())) continue;
+    warn(fmt::format("step {}: {}.{} has numbers that are not finite", step_, name, path));
+    spoilt_ = true;
+    return;
+  }
+}
+
+int Run::status() const {
+  if (interrupt_signal() != 0) return 130;
+  return diverged_ || spoilt_ || last_nonfinite_ == step_ ? 3 : 0;
+}
 
 // Where metrics.jsonl ended at the checkpoint. Lines that a resumed run will write again are cut off.
 io::Value Run::save_metrics() {
   io::Value waiting = io::Value::list();
   for (const auto& record : waiting_) waiting.push_back(record.dump());
-  return io::Value::dict({{"bytes", metrics_ ? metrics_->size() : 0}, {"waiting", waiting}});
+  return io::Value::dict(
+      {{"bytes", metrics_ ? metrics_->size() : 0}, {"waiting", waiting}, {"nonfinite_steps", nonfinite_steps_}});
 }
 
 void Run::load_metrics(const io::Value& value) {
@@ -111,6 +142,7 @@ void Run::load_metrics(const io::Value& value) {
     waiting.push_back(nlohmann::ordered_json::parse(value.as_string({"waiting", i})));
   metrics_.emplace(path("metrics.jsonl"), value.as_int({"bytes"}));
   waiting_ = std::move(waiting);
+  nonfinite_steps_ = value.contains({"nonfinite_steps"}) ? value.as_int({"nonfinite_steps"}) : 0;
 }
 
 template <class Call>
@@ -144,7 +176,7 @@ bool Run::flush() {
 }
 
 void Run::log(const nlohmann::ordered_json& record) {
-  waiting_.push_back(record);
+  waiting_.push_back(io::finite(record));
   flush();
   warn_on_failure([&] { views_.log(record, step_ + 1); });
 }
@@ -184,7 +216,12 @@ void Run::end() {
 
 void Run::write_summary(const nlohmann::ordered_json& summary) {
   if (!flush()) throw IoError("write: cannot write " + path("metrics.jsonl") + ": its last lines are lost");
-  io::write_json_file(path("summary.json"), summary);
+  nlohmann::ordered_json whole = summary;
+  if (nonfinite_steps_ > 0) whole["nonfinite_steps"] = nonfinite_steps_;
+  if (diverged_) whole["diverged"] = {{"step", diverged_->step}, {diverged_->loss, diverged_->value}};
+  io::write_json_file(path("summary.json"), whole);
+  if (nonfinite_steps_ > 1 || (nonfinite_steps_ == 1 && !diverged_))
+    warn(fmt::format("{} of {} steps had a loss that is not finite", nonfinite_steps_, step_));
 }
 
 std::vector<std::string> recorded_arguments(const std::string& folder) {
@@ -203,6 +240,10 @@ std::vector<std::string> recorded_arguments(const std::string& folder) {
     }
   }
   throw IoError("resume: no checkpoint is whole: " + why);
+}
+
+void warn(const std::string& message) {
+  fmt::print(stderr, "{}gradus: {}\n", ::isatty(STDERR_FILENO) ? "\n" : "", message);
 }
 
 double seconds_now() {

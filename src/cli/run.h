@@ -25,6 +25,7 @@ struct RunOptions {
   bool resume = false;                      // go on from the latest checkpoint in `out`
   std::vector<std::string> arguments = {};  // what `gradus resume` parses again: command and options, without `out`
   std::string best = "min";                 // which metric is best, see CheckpointManagerOptions
+  std::string on_nan = "stop";              // what a loss that is not finite does; or "skip", "continue"
   ViewOptions views = {};
 };
 
@@ -38,7 +39,7 @@ struct RunOptions {
 //   run.state().add("optimizer", optimizer);
 //   run.begin();                        // a resumed run is now where its checkpoint left it
 //   while (run.step() < total && !run.interrupted()) {
-//     optimizer.minimize(...);
+//     if (run.accept("loss", loss.item())) optimizer.minimize(loss);
 //     run.log({{"step", run.step() + 1}, ...});
 //     run.advance();                    // counts the step, and saves when it is time
 //   }
@@ -58,7 +59,12 @@ class Run {
 
   void begin();
   std::int64_t step() const { return step_; }  // finished steps
-  bool interrupted() const;
+  bool interrupted() const;                    // by a signal, or by a loss that is not finite
+  // Whether to make the update. Of a loss that is not finite it says so, and what comes of it: the run stops after this
+  // step, whose update is left out, or the update alone is, or it goes on.
+  bool accept(const std::string& loss, double value);
+  // At the end: says which parameters are not finite.
+  void check_finite(const std::string& name, const nn::Module& net);
   // A line of metrics.jsonl. On a full disk lines wait in memory, and a warning is printed.
   void log(const nlohmann::ordered_json& record);
   // For TensorBoard, where it is asked for: images [batch, channels, height, width], and the parameters of a network.
@@ -71,7 +77,9 @@ class Run {
   double seconds() const { return seconds_; }  // from begin() to the last advance(), over all parts of the run
 
   void write_summary(const nlohmann::ordered_json& summary);
-  int status() const { return interrupted() ? 130 : 0; }  // the process's exit status
+  // The process's exit status: 3 where a loss that is not finite ended the run, or its last loss or its networks are
+  // not.
+  int status() const;
 
  private:
   void save();
@@ -90,11 +98,22 @@ class Run {
   std::vector<nlohmann::ordered_json> waiting_;  // lines that could not be written
   bool warned_ = false;
   std::int64_t step_ = 0, saved_step_ = -1;
+  std::int64_t nonfinite_steps_ = 0, last_nonfinite_ = -1;
+  struct Divergence {
+    std::int64_t step;
+    std::string loss;
+    double value;
+  };
+  std::optional<Divergence> diverged_;
+  bool spoilt_ = false;  // some parameters are not finite
   double seconds_ = 0, start_ = 0;
 };
 
 // The command line of the run whose checkpoints are in `folder`: what to parse to go on. ValueError if there are none.
 std::vector<std::string> recorded_arguments(const std::string& folder);
+
+// On standard error; an open progress line on a terminal stays as it is.
+void warn(const std::string& message);
 
 // Seconds since some start, always growing.
 double seconds_now();

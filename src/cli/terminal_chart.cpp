@@ -80,9 +80,7 @@ class Canvas {
 };
 
 std::string last_value(const TerminalSeries& series) {
-  for (auto it = series.y.rbegin(); it != series.y.rend(); ++it)
-    if (std::isfinite(*it)) return fmt::format("{:.4g}", *it);
-  return series.y.empty() ? "-" : "nan";
+  return series.y.empty() ? "-" : fmt::format("{:.4g}", series.y.back());
 }
 
 // "loss 0.0123  val_loss 0.0221", as many of them as there is room for.

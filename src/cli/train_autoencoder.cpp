@@ -67,13 +67,17 @@ void train_phase(Phase& phase, models::AutoEncoder& net, optim::Adam& opt, const
     const Tensor messages = balanced_messages(options.batch, options.messages);
     const Tensor x = one_hot(messages, options.messages).to(kFloat32);
     const Tensor loss = F::cross_entropy(net(x, sigma), messages);
-    opt.minimize(loss);  // zero_grad, backward for this optimizer's parameters alone, step
+    const double value = loss.item();
+    if (run.accept("loss", value))
+      opt.minimize(loss);  // zero_grad, backward for this optimizer's parameters alone, step
     ++phase.done;
     phase.seconds = seconds_now() - start;
     if (phase.done % interval == 0 || phase.done == phase.steps) {
-      phase.loss = loss.item();
+      phase.loss = value;
       run.log({{"phase", phase.name}, {"step", phase.done}, {"loss", phase.loss}, {"lr", lr}});
       progress.update(phase.done, phase.loss, "", lr);
+    } else if (run.interrupted()) {
+      progress.update(phase.done, phase.loss = value, "", lr);
     }
     if (phase.done % std::max<std::int64_t>(phase.steps / 10, 1) == 0) run.log_histograms("net", net);
   }
@@ -161,6 +165,7 @@ int train_autoencoder(const AutoencoderOptions& options) {
   // The second phase: an optimizer that owns the decoder alone.
   train_phase(receiver, net, decoder_optimizer, options, run);
   run.end();
+  run.check_finite("autoencoder", net);
   const bool encoder_unchanged = same_bits(after_joint.encoder.state_dict(), net.encoder.state_dict());
   if (!encoder_unchanged) throw Error("train autoencoder: the second phase changed the encoder");
   io::save(run.path("autoencoder.pth"), net.state_dict());

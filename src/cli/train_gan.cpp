@@ -86,15 +86,17 @@ int train_gan(const GanOptions& options) {
     // The discriminator alone: what the generator made is data to it.
     const Tensor fake = G(randn({n, kNoise})).detach();
     const Tensor d_loss = F::binary_cross_entropy(D(real), real_label) + F::binary_cross_entropy(D(fake), fake_label);
-    d_optimizer.minimize(d_loss);
+    const double d_value = d_loss.item();
+    if (run.accept("d_loss", d_value)) d_optimizer.minimize(d_loss);
 
     // The generator: its gradient passes through the discriminator, which keeps none and does not move.
     const Tensor g_loss = F::binary_cross_entropy(D(G(randn({n, kNoise}))), real_label);
-    g_optimizer.minimize(g_loss);
+    const double g_value = g_loss.item();
+    if (run.accept("g_loss", g_value)) g_optimizer.minimize(g_loss);
 
-    if (step % 20 == 0 || step == total) {
-      d_loss_value = d_loss.item();
-      g_loss_value = g_loss.item();
+    if (step % 20 == 0 || step == total || run.interrupted()) {
+      d_loss_value = d_value;
+      g_loss_value = g_value;
       progress.update(step, d_loss_value, fmt::format("generator {:.3f}", g_loss_value), options.lr);
     }
     if (step % 100 == 0 || step == total) run.log({{"step", step}, {"d_loss", d_loss_value}, {"g_loss", g_loss_value}});
@@ -108,6 +110,8 @@ int train_gan(const GanOptions& options) {
   }
   progress.finish();
   run.end();
+  run.check_finite("generator", G);
+  run.check_finite("discriminator", D);
   if (run.step() % per_epoch != 0) write_samples(run.path(samples(run.step())), samples_of(G, shown));
   io::save(run.path("generator.pth"), G.state_dict());
   io::save(run.path("discriminator.pth"), D.state_dict());

@@ -42,6 +42,7 @@ int train_lenet(const LenetOptions& options) {
                                              .test = &test,
                                              .classes = images.classes.size(),
                                              .epochs = options.epochs});
+  run.check_finite("lenet", *net);
   Classifier{"lenet", images.classes, preprocess, net}.save(options.run.out);
   run.write_summary({{"command", "train lenet"},
                      {"seed", options.run.seed},

@@ -7,8 +7,10 @@
 #include <gradus/random.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <memory>
+#include <set>
 
 #include "cli/interrupt.h"
 #include "cli/progress.h"
@@ -60,6 +62,7 @@ class RecipeRun {
     run_.state().add(
         "metrics_now", [this] { return save_metrics(); }, [this](const io::Value& value) { load_metrics(value); });
     training_.add_to(run_.state());
+    training_.on_update([this](const std::string& loss, double value) { return run_.accept(loss, value); });
   }
 
   int train() {
@@ -93,6 +96,8 @@ class RecipeRun {
         for (const auto& [name, value] : metrics_) {
           line["test." + name] = value;
           if (name == recipe.evaluate.text("best")) best = value;
+          if (!std::isfinite(value) && nonfinite_.insert(name).second)
+            warn(fmt::format("step {}: test.{} is {}", step, name, value));
         }
         run_.log(line);
       }
@@ -119,6 +124,8 @@ class RecipeRun {
 
   void write_results() {
     const recipe::Recipe& recipe = training_.recipe();
+    for (const recipe::NetworkPart& network : recipe.networks)
+      run_.check_finite(network.name, training_.network(network.name));
     if (recipe.outputs.flag("weights")) {
       for (const recipe::NetworkPart& network : recipe.networks)
         io::save(run_.path(network.name + ".pth"), training_.network(network.name).state_dict());
@@ -151,6 +158,7 @@ class RecipeRun {
   recipe::Training& training_;
   const RecipeOptions& options_;
   std::vector<NamedNumber> metrics_;
+  std::set<std::string> nonfinite_;  // metrics that were
 };
 
 }  // namespace
@@ -180,6 +188,7 @@ int train_recipe(const RecipeOptions& given) {
   if (options.run.out.empty()) options.run.out = "out/" + recipe.name;
   options.run.seed = recipe.seed;
   options.run.best = recipe.evaluate.text("mode");
+  options.run.on_nan = recipe.on_nan;
 
   // All mistakes are found before the run's folder is touched.
   manual_seed(recipe.seed);

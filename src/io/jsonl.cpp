@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "gradus/error.h"
@@ -12,12 +13,29 @@
 namespace gradus::io {
 namespace {
 
-// nlohmann writes non-finite numbers as null by itself; bytes that are no UTF-8 (file names) must not throw.
+void take_out(nlohmann::ordered_json& value, const std::string& path, nlohmann::ordered_json& found) {
+  if (value.is_number_float() && !std::isfinite(value.get<double>())) {
+    const double number = value.get<double>();
+    found[path] = std::isnan(number) ? "nan" : number > 0 ? "inf" : "-inf";
+    value = nullptr;
+  }
+  if (!value.is_structured()) return;
+  for (const auto& [key, child] : value.items()) take_out(child, path.empty() ? key : path + "." + key, found);
+}
+
+// Bytes that are not UTF-8 (file names) must not throw.
 std::string to_text(const nlohmann::ordered_json& value, int indent) {
-  return value.dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+  return finite(value).dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 }  // namespace
+
+nlohmann::ordered_json finite(const nlohmann::ordered_json& record) {
+  nlohmann::ordered_json result = record, found = nlohmann::ordered_json::object();
+  take_out(result, "", found);
+  if (result.is_object() && !found.empty()) result["nonfinite"] = found;
+  return result;
+}
 
 JsonlWriter::JsonlWriter(const std::string& path, Existing existing) : path_(path) {
   const int truncate = existing == Existing::kReplace ? O_TRUNC : 0;

@@ -9,8 +9,12 @@
 
 namespace gradus::io {
 
+// JSON has no NaN and no infinity. In their place stands null, and an object says in "nonfinite" what they were, by
+// their paths: {"loss": null, "nonfinite": {"loss": "nan"}}, or "losses.d_loss": "-inf" within another.
+nlohmann::ordered_json finite(const nlohmann::ordered_json& record);
+
 // Appends one line per record, each with a single write to the end of the file: what was written survives the end of
-// the process, and a reader beside it sees whole lines. Keys keep their order; numbers that are not finite become null.
+// the process, and a reader beside it sees whole lines. Keys keep their order; the record is made finite().
 class JsonlWriter {
  public:
   enum class Existing {
@@ -37,7 +41,7 @@ class JsonlWriter {
   Fd file_;
 };
 
-// Writes the value, indented, as a whole file (AtomicFile); numbers that are not finite become null.
+// Writes the value, made finite(), indented, as a whole file (AtomicFile).
 void write_json_file(const std::string& path, const nlohmann::ordered_json& value);
 
 }  // namespace gradus::io

@@ -270,7 +270,7 @@ void Training::Builder::make_formulas() {
   for (const NamedExpression& loss : recipe_.losses) t_.losses_.push_back(compile(loss, names));
   for (const NamedExpression& metric : recipe_.metrics) t_.metrics_.push_back(compile(metric, names));
   for (const ImagePart& image : recipe_.images) t_.images_.push_back({compile(image.show, names), &image});
-  t_.last_losses_.assign(recipe_.losses.size(), std::numeric_limits<double>::quiet_NaN());
+  t_.last_losses_.resize(recipe_.losses.size());
 }
 
 void Training::Builder::make_constants() {

@@ -29,6 +29,9 @@ const std::vector<Form>& sections() {
            {
                "about: text = none -- what it trains; for readers",
                "seed: int>=0 = 1 -- of everything random",
+               "on_nan: (stop|skip|continue) = stop -- what a loss that is NaN or infinite does: it ends the run, "
+               "leaves "
+               "its update out, or nothing",
                "data: form data = none -- where batches come from",
                "networks: {form network} -- by names that expressions and patterns use",
                "freeze: pattern... = none -- parameters that stay as they are until a phase unfreezes them",

@@ -27,6 +27,7 @@ class Reader {
     const Fields top = read_fields(section("recipe"), "the recipe", root, mistakes_);
     if (top.form == nullptr || root.kind != Node::Kind::Map) return;
     if (is_integer(top.get("seed"))) recipe_.seed = static_cast<std::uint64_t>(top.integer("seed"));
+    recipe_.on_nan = top.text("on_nan");
     read_data(top.get("data"));
     for (const Node& node : children(top.get("networks"))) read_network(node);
     recipe_.freeze = top.list("freeze");

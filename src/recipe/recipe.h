@@ -90,6 +90,7 @@ struct Recipe {
   std::string name;  // the file's, without folder and ending
   std::string text;  // what the file says
   std::uint64_t seed = 1;
+  std::string on_nan = "stop";
   DataPart data;
   std::vector<NetworkPart> networks;
   std::vector<Node> freeze;

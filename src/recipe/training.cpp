@@ -7,13 +7,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "recipe/builder.h"
 
 namespace gradus::recipe {
 
 namespace {
+
+// A NaN may have a sign, which says nothing.
+double unsigned_nan(double x) { return std::isnan(x) ? std::fabs(x) : x; }
 
 // The first samples of a dataset, as a loader's first epoch would have them.
 data::Batch first_samples(const data::Dataset& dataset, std::int64_t count, std::uint64_t seed) {
@@ -157,7 +159,9 @@ bool Training::update(const Update& update, Frame& frame) {
   const Formula& formula = losses_[update.loss];
   Trainer& trainer = trainers_[update.optimizer];
   const Tensor loss = formula.scalar(frame);
-  last_losses_[update.loss] = loss.item();
+  const double value = unsigned_nan(loss.item());
+  last_losses_[update.loss] = value;
+  if (accept_ && !accept_(recipe_.losses[update.loss].name, value)) return false;
   bool stepped = false;
   at_place(recipe_.optimizers[update.optimizer].place, [&] { stepped = trainer.optimizer->minimize(loss); });
   trainer.used = trainer.used || stepped;
@@ -265,7 +269,8 @@ std::vector<NamedNumber> Training::evaluate() {
     }
     std::vector<NamedNumber> metrics;
     for (std::size_t i = 0; i < metrics_.size(); ++i)
-      metrics.emplace_back(recipe_.metrics[i].name, sums[i] / static_cast<double>(std::max<std::int64_t>(samples, 1)));
+      metrics.emplace_back(recipe_.metrics[i].name,
+                           unsigned_nan(sums[i] / static_cast<double>(std::max<std::int64_t>(samples, 1))));
     return metrics;
   });
 }
@@ -390,7 +395,12 @@ void Training::add_to(training::Checkpoint& state) {
     state.add("used." + name, trainers_[i].used);
   }
   for (Average& average : averages_) state.add("average." + average.name, average.steps);
-  for (std::size_t i = 0; i < last_losses_.size(); ++i) state.add("loss." + recipe_.losses[i].name, last_losses_[i]);
+  for (std::size_t i = 0; i < last_losses_.size(); ++i) {
+    std::optional<double>& loss = last_losses_[i];
+    state.add(
+        "loss." + recipe_.losses[i].name, [&loss] { return loss ? io::Value(*loss) : io::Value(); },
+        [&loss](const io::Value& value) { loss = value.is_none() ? std::nullopt : std::optional(value.as_double()); });
+  }
   state.add("phase", phase_);
   state.add("phase_step", phase_step_);
   state.add("epoch", epoch_);
@@ -400,10 +410,8 @@ void Training::add_to(training::Checkpoint& state) {
 
 std::vector<NamedNumber> Training::losses() const {
   std::vector<NamedNumber> losses;
-  for (std::size_t i = 0; i < last_losses_.size(); ++i) {
-    // None yet is a NaN, and so may be a loss; both have nothing to show.
-    if (!std::isnan(last_losses_[i])) losses.emplace_back(recipe_.losses[i].name, last_losses_[i]);
-  }
+  for (std::size_t i = 0; i < last_losses_.size(); ++i)
+    if (last_losses_[i]) losses.emplace_back(recipe_.losses[i].name, *last_losses_[i]);
   return losses;
 }
 

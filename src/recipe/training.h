@@ -14,6 +14,8 @@
 #include <gradus/optim/swa_utils.h>
 #include <gradus/training/checkpoint.h>
 
+#include <functional>
+
 #include "recipe/formula.h"
 #include "recipe/recipe.h"
 
@@ -60,6 +62,9 @@ class Training {
   std::int64_t phase_steps() const;
   std::int64_t total_steps() const;  // of all phases
   std::int64_t epochs() const { return epoch_; }
+
+  // Asked before each update, with the loss's name and value, whether to make it. Without it all are made.
+  void on_update(std::function<bool(const std::string& loss, double value)> accept) { accept_ = std::move(accept); }
 
   // As they were when they were last computed, in the order of the recipe; those of no update yet are left out.
   std::vector<NamedNumber> losses() const;
@@ -127,7 +132,8 @@ class Training {
 
   std::int64_t phase_ = 0, phase_step_ = 0;
   std::int64_t epoch_ = 0, epoch_step_ = 0;
-  std::vector<double> last_losses_;
+  std::vector<std::optional<double>> last_losses_;
+  std::function<bool(const std::string&, double)> accept_;
 };
 
 }  // namespace gradus::recipe

@@ -111,7 +111,7 @@ CheckpointManager::~CheckpointManager() {
 }
 
 bool CheckpointManager::better(double metric) const {
-  if (std::isnan(metric)) return false;
+  if (!std::isfinite(metric)) return false;
   return !best_ || (options_.mode == "min" ? metric < *best_ : metric > *best_);
 }
 

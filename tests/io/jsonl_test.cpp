@@ -35,11 +35,16 @@ TEST(Jsonl, WritesALinePerRecordAtOnce) {
   EXPECT_EQ(file_bytes(folder / "m.jsonl"), "{\"step\":1,\"loss\":0.5}\n{\"step\":2,\"note\":\"two\\nlines\"}\n");
 }
 
-TEST(Jsonl, WritesNonFiniteNumbersAsNull) {
+TEST(Jsonl, WritesNonFiniteNumbersAsNullAndSaysWhatTheyWere) {
   const TempFolder folder;
   const double infinity = std::numeric_limits<double>::infinity();
   JsonlWriter(folder / "m.jsonl", kReplace).write({{"a", std::nan("")}, {"b", infinity}, {"c", {-infinity, 1.5}}});
-  EXPECT_EQ(file_bytes(folder / "m.jsonl"), "{\"a\":null,\"b\":null,\"c\":[null,1.5]}\n");
+  EXPECT_EQ(file_bytes(folder / "m.jsonl"),
+            "{\"a\":null,\"b\":null,\"c\":[null,1.5],\"nonfinite\":{\"a\":\"nan\",\"b\":\"inf\",\"c.0\":\"-inf\"}}\n");
+  const ordered_json once = finite({{"losses", {{"d", std::nan("")}}}, {"x", 1}});
+  EXPECT_EQ(once.dump(), "{\"losses\":{\"d\":null},\"x\":1,\"nonfinite\":{\"losses.d\":\"nan\"}}");
+  EXPECT_EQ(finite(once), once);
+  EXPECT_EQ(finite(std::nan("")), nullptr);
 }
 
 TEST(Jsonl, KeepsEveryBitOfANumber) {
@@ -98,7 +103,9 @@ TEST(Jsonl, NamesAPathThatItCannotWrite) {
 TEST(JsonFile, WritesAnIndentedWholeFile) {
   const TempFolder folder;
   write_json_file(folder / "summary.json", {{"b", 1}, {"a", std::nan("")}, {"path", "\xff"}});
-  EXPECT_EQ(file_bytes(folder / "summary.json"), "{\n  \"b\": 1,\n  \"a\": null,\n  \"path\": \"\xef\xbf\xbd\"\n}\n");
+  EXPECT_EQ(file_bytes(folder / "summary.json"),
+            "{\n  \"b\": 1,\n  \"a\": null,\n  \"path\": \"\xef\xbf\xbd\",\n  \"nonfinite\": {\n    \"a\": \"nan\"\n  "
+            "}\n}\n");
   EXPECT_EQ(folder.entries(), 1U);
   EXPECT_THROW(write_json_file(folder / "none/summary.json", {}), IoError);
 }

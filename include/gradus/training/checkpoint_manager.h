@@ -49,7 +49,8 @@ class CheckpointManager {
   CheckpointManager(const CheckpointManager&) = delete;
   CheckpointManager& operator=(const CheckpointManager&) = delete;
 
-  // After each training step: saves if it is time, or if `metric` is better than any so far. True if it did.
+  // After each training step: saves if it is time, or if `metric` is better than any so far, which one that is not
+  // finite never is. True if it did.
   //
   // Throws the IoError of an earlier save that failed in the background; then it has not saved. What had been saved
   // before is still there, training may go on, and the next call in time tries again. While an earlier save is still
