@@ -8,7 +8,9 @@ TensorDataset npy_dataset(const std::string& data, const std::string& target) {
 }
 
 TensorDataset npz_dataset(const std::string& path, const std::string& data, const std::string& target) {
-  const io::Value arrays = io::load_npz(path);
+  std::vector<std::string> names{data};
+  if (!target.empty()) names.push_back(target);
+  const io::Value arrays = io::load_npz(path, {}, names);
   return {arrays.as_tensor({data}), target.empty() ? Tensor() : arrays.as_tensor({target})};
 }
 

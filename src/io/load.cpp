@@ -33,26 +33,33 @@ bool is_state_dict(const Value& value) {
 
 }  // namespace
 
-LoadedFile read_any(const std::shared_ptr<Source>& source) {
+namespace {
+
+LoadedFile read_format(const std::shared_ptr<Source>& source) {
   const std::string_view file = source->bytes();
   if (file.empty()) source->fail("the file is empty");
-  if (is_pytorch_legacy(file))
-    return {"PyTorch checkpoint (stream format before 1.6)", read_pytorch_legacy(source), {}};
+  if (is_pytorch_legacy(file)) return {"PyTorch checkpoint (stream format before 1.6)", read_pytorch_legacy(source)};
   if (file.starts_with("PK")) {
     const Zip zip(source);
-    if (is_npz(zip)) {
-      if (source->options().verify) zip.verify();
-      return {"NumPy arrays (.npz)", read_npz(zip), {}};
-    }
-    return {"PyTorch checkpoint", read_pytorch_zip(zip), {}};
+    if (!is_npz(zip)) return {"PyTorch checkpoint", read_pytorch_zip(zip), {}, zip.has_checksums()};
+    if (source->options().verify) zip.verify();
+    return {"NumPy arrays (.npz)", read_npz(zip), {}, zip.has_checksums()};
   }
-  if (is_npy(file)) return {"NumPy array (.npy)", read_npy(source, "the file", 0, file.size()), {}};
+  if (is_npy(file)) return {"NumPy array (.npy)", read_npy(source, "the file", 0, file.size())};
   if (is_safetensors(file)) {
     Safetensors read = read_safetensors(source);
     return {"safetensors", std::move(read.tensors), std::move(read.metadata)};
   }
-  if (is_tar(file)) return {"PyTorch checkpoint (tar format of 2017)", read_pytorch_tar(source), {}};
+  if (is_tar(file)) return {"PyTorch checkpoint (tar format of 2017)", read_pytorch_tar(source)};
   source->fail("no format that is known here; known are PyTorch checkpoints, safetensors, .npy and .npz");
+}
+
+}  // namespace
+
+LoadedFile read_any(const std::shared_ptr<Source>& source) {
+  LoadedFile file = read_format(source);
+  file.remarks = std::move(source->remarks());
+  return file;
 }
 
 Value load(const std::string& path, const LoadOptions& options) { return read_any(Source::open(path, options)).value; }

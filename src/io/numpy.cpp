@@ -16,13 +16,7 @@ namespace {
 
 constexpr std::string_view kMagic{"\x93NUMPY", 6};
 constexpr std::string_view kSuffix = ".npy";
-
-struct TypeName {
-  Dtype dtype;
-  std::string_view code;
-};
-constexpr TypeName kTypes[] = {{kBool, "b1"},  {kUInt8, "u1"},   {kInt32, "i4"},
-                               {kInt64, "i8"}, {kFloat32, "f4"}, {kFloat64, "f8"}};
+constexpr std::string_view kRecords = "records";
 
 struct Header {
   std::string descr;
@@ -60,7 +54,7 @@ class HeaderReader {
  private:
   [[noreturn]] void fail() const { source_.fail(fmt::format("{} has a damaged header", name_)); }
   void blanks() {
-    while (!text_.empty() && (text_[0] == ' ' || text_[0] == '\n')) text_.remove_prefix(1);
+    while (!text_.empty() && std::string_view(" \t\n\r\f").find(text_[0]) != text_.npos) text_.remove_prefix(1);
   }
   bool accept(char c) {
     blanks();
@@ -72,6 +66,9 @@ class HeaderReader {
     if (!accept(c)) fail();
   }
   std::string quoted() {
+    if (accept('u') || accept('U')) {  // Python 2's unicode
+      if (text_.empty() || text_[0] == ' ') fail();
+    }
     blanks();
     const char quote = text_.empty() ? '\0' : text_[0];
     const std::size_t end = quote == '\'' || quote == '"' ? text_.find(quote, 1) : text_.npos;
@@ -80,11 +77,23 @@ class HeaderReader {
     text_.remove_prefix(end + 1);
     return result;
   }
+  // Records are a list of their fields, which is left out.
   std::string descr() {
     blanks();
-    if (!text_.empty() && text_[0] == '[')
-      source_.fail(fmt::format("{} is an array of records, which is not supported", name_));
-    return quoted();
+    if (text_.empty() || text_[0] != '[') return quoted();
+    std::size_t depth = 0;
+    do {
+      blanks();
+      if (text_.empty()) fail();
+      if (text_[0] == '\'' || text_[0] == '"') {
+        quoted();
+        continue;
+      }
+      if (text_[0] == '[') ++depth;
+      if (text_[0] == ']') --depth;
+      text_.remove_prefix(1);
+    } while (depth > 0);
+    return std::string(kRecords);
   }
   bool boolean() {
     blanks();
@@ -104,6 +113,7 @@ class HeaderReader {
       const auto [end, error] = std::from_chars(text_.data(), text_.data() + text_.size(), size);
       if (error != std::errc() || size < 0 || sizes.size() >= 64) fail();
       text_.remove_prefix(static_cast<std::size_t>(end - text_.data()));
+      accept('L');  // a long of Python 2
       sizes.push_back(size);
       if (accept(')')) break;
       expect(',');
@@ -124,9 +134,7 @@ std::string_view data_of(const Tensor& dense) {
 }  // namespace
 
 std::string npy_header(Dtype dtype, const Shape& sizes) {
-  std::string_view code;
-  for (const auto& [known, its_code] : kTypes)
-    if (known == dtype) code = its_code;
+  const std::string_view code = element_type(dtype).numpy;
   if (code.empty()) throw ValueError(fmt::format("save_npy: NumPy has no {}; save x.to(kFloat32)", to_string(dtype)));
   std::string shape;
   for (const std::int64_t size : sizes) shape += fmt::format("{}, ", size);
@@ -142,60 +150,64 @@ std::string npy_header(Dtype dtype, const Shape& sizes) {
   return header + text;
 }
 
+Value unknown_array(std::string_view type, const std::vector<std::int64_t>& shape) {
+  return Value::object("numpy.ndarray",
+                       Value::dict({{"dtype", type}, {"shape", Value::tuple({shape.begin(), shape.end()})}}));
+}
+
 bool is_npy(std::string_view file) { return file.starts_with(kMagic); }
 
-Tensor read_npy(const std::shared_ptr<Source>& source, std::string_view name, std::size_t begin, std::size_t end) {
+Value read_npy(const std::shared_ptr<Source>& source, std::string_view name, std::size_t begin, std::size_t end) {
   Cursor at(*source, name, begin, end);
-  if (at.left() < kMagic.size() || at.take(kMagic.size()) != kMagic) at.fail("is no array of NumPy's");
+  if (at.left() < kMagic.size() || at.take(kMagic.size()) != kMagic) at.fail("is not an array of NumPy's");
   const auto version = at.number<std::uint8_t>();
   at.take(1);
   if (version < 1 || version > 3) at.fail(fmt::format("has version {} of the format, need 1 to 3", version));
   const std::uint64_t size = version == 1 ? at.number<std::uint16_t>() : at.number<std::uint32_t>();
   const Header header = HeaderReader(*source, name, at.take(size)).run();
 
-  const std::string_view code = std::string_view(header.descr).substr(header.descr.empty() ? 0 : 1);
-  const auto type =
-      std::find_if(std::begin(kTypes), std::end(kTypes), [&](const TypeName& t) { return t.code == code; });
-  const bool known_order =
-      !header.descr.empty() && std::string_view("<>|=").find(header.descr[0]) != std::string_view::npos;
-  if (type == std::end(kTypes) || !known_order) {
-    at.fail(fmt::format("is of the type '{}'; the types supported are bool, uint8, int32, int64, float32 and float64",
-                        header.descr));
-  }
-  const std::int64_t nbytes = checked_bytes(*source, name, type->dtype, header.shape);
-  if (static_cast<std::uint64_t>(nbytes) != at.left()) {
+  std::string_view code = header.descr;
+  const bool big_endian = code.starts_with('>');
+  if (!code.empty() && std::string_view("<>|=").find(code[0]) != code.npos) code.remove_prefix(1);
+  source->budget().charge(sizeof(gradus::detail::Storage) + 8 * sizeof(Value));
+  const ElementType* type = numpy_type(code);
+  if (type == nullptr || !type->dtype) return unknown_array(header.descr, header.shape);
+  const std::int64_t nbytes = checked_bytes(*source, name, type->size, header.shape);
+  if (static_cast<std::uint64_t>(nbytes) > at.left()) {
     at.fail(fmt::format("needs {} bytes of data, got {}", nbytes, at.left()));
   }
-  source->budget().charge(sizeof(gradus::detail::Storage));
-  const StorageRef storage = file_storage(source, at.position(), at.left(),
-                                          {element_size(type->dtype), type->dtype == kBool, header.descr[0] == '>'});
-  if (!header.fortran || header.shape.size() < 2) return whole_tensor(*source, storage, type->dtype, header.shape);
-  std::vector<std::int64_t> strides;
-  std::int64_t step = 1;
-  for (const std::int64_t length : header.shape) {
-    strides.push_back(step);
-    step *= std::max<std::int64_t>(length, 1);
-  }
-  return storage_tensor(*source, storage, type->dtype, header.shape, strides, 0, 0, nbytes / element_size(type->dtype));
+  if (static_cast<std::uint64_t>(nbytes) < at.left())
+    source->remark_rest(at.left() - static_cast<std::uint64_t>(nbytes));
+  const StorageRef storage = file_storage(source, at.position(), static_cast<std::size_t>(nbytes), *type, big_endian);
+  if (storage == nullptr) return unknown_array(header.descr, header.shape);
+  return array_tensor(*source, storage, *type->dtype, header.shape, header.fortran);
 }
 
 bool is_npz(const Zip& zip) {
   const auto array = [](const ZipEntry& entry) { return entry.name.ends_with(kSuffix); };
-  return !zip.entries().empty() && std::all_of(zip.entries().begin(), zip.entries().end(), array);
+  const auto checkpoint = [](const ZipEntry& entry) { return entry.name.ends_with("data.pkl"); };
+  return std::any_of(zip.entries().begin(), zip.entries().end(), array) &&
+         std::none_of(zip.entries().begin(), zip.entries().end(), checkpoint);
 }
 
-Value read_npz(const Zip& zip) {
+Value read_npz(const Zip& zip, const std::vector<std::string>& names) {
   const std::shared_ptr<Source>& source = zip.source();
-  if (!is_npz(zip)) source->fail("a zip archive with other things than NumPy arrays");
+  if (!is_npz(zip)) source->fail("a zip archive, but not of NumPy arrays");
   Value arrays = Value::dict();
   for (const ZipEntry& entry : zip.entries()) {
     source->budget().charge(3 * (sizeof(Value::Entry) + 12) + entry.name.size() + 80);
+    if (!entry.name.ends_with(kSuffix)) {
+      source->remarks().notes.push_back(fmt::format("'{}' is not an array, and not read", entry.name.substr(0, 100)));
+      continue;
+    }
     const std::string_view name = entry.name.substr(0, entry.name.size() - kSuffix.size());
+    if (!names.empty() && std::find(names.begin(), names.end(), name) == names.end()) continue;
     if (entry.method == ZipEntry::Method::Stored) {
       arrays.set(name, read_npy(source, entry.name, entry.offset, entry.offset + entry.packed));
     } else {
       const std::shared_ptr<Source> content = zip.inflated(entry);
       arrays.set(name, read_npy(content, entry.name, 0, content->size()));
+      source->remarks().take(std::move(content->remarks()));
     }
   }
   return arrays;
@@ -203,13 +215,25 @@ Value read_npz(const Zip& zip) {
 
 Tensor load_npy(const std::string& path, const LoadOptions& options) {
   const auto source = Source::open(path, options);
-  return read_npy(source, "the file", 0, source->size());
+  const Value array = read_npy(source, "the file", 0, source->size());
+  if (array.is(Value::Kind::Tensor)) return array.as_tensor();
+  source->fail(fmt::format("the array is of the type '{}', which is not read; convert it with NumPy's astype",
+                           array.as_string({"dtype"})));
 }
 
-Value load_npz(const std::string& path, const LoadOptions& options) {
+Value load_npz(const std::string& path, const LoadOptions& options, const std::vector<std::string>& names) {
   const Zip zip(Source::open(path, options));
   if (options.verify) zip.verify();
-  return read_npz(zip);
+  Value arrays = read_npz(zip, names);
+  for (const std::string& name : names) {
+    if (arrays.contains({name})) continue;
+    std::string held;
+    for (const ZipEntry& entry : zip.entries())
+      if (entry.name.ends_with(kSuffix) && held.size() < 200)
+        held.append(held.empty() ? "" : ", ").append(entry.name.substr(0, entry.name.size() - kSuffix.size()));
+    throw ValueError(fmt::format("load_npz: {}: there is no array '{}'; it holds {}", path, name, held));
+  }
+  return arrays;
 }
 
 void save_npy(const std::string& path, const Tensor& tensor) {

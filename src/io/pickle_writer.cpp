@@ -5,7 +5,8 @@
 #include <bit>
 #include <unordered_map>
 
-#include "io/torch_types.h"
+#include "io/element_type.h"
+#include "io/pickle_text.h"
 
 namespace gradus::io {
 
@@ -44,10 +45,11 @@ class Pickler {
   }
 
   void text(std::string_view text) {
-    if (text.size() > UINT32_MAX) throw ValueError("save: a string of more than 4 GB");
+    const std::string pickled = pickled_text(text);
+    if (pickled.size() > UINT32_MAX) refuse("a string of more than 4 GB");
     op('X');
-    number(text.size(), 4);
-    result_.bytes += text;
+    number(pickled.size(), 4);
+    result_.bytes += pickled;
   }
 
   // As Python writes bytes in protocol 2: text in which each character is a byte.
@@ -96,16 +98,15 @@ class Pickler {
     const auto [known, added] = numbers_.emplace(storage.get(), std::pair(result_.storages.size(), impl.dtype));
     if (added) result_.storages.push_back(storage);
     if (known->second.second != impl.dtype) {
-      throw ValueError(
-          fmt::format("save: tensors of {} and {} share memory, which the format cannot hold; save a clone()",
-                      to_string(known->second.second), to_string(impl.dtype)));
+      refuse(fmt::format("tensors of {} and {} share memory, which the format cannot hold; save a clone()",
+                         to_string(known->second.second), to_string(impl.dtype)));
     }
     const std::int64_t size = element_size(impl.dtype);
     global("torch._utils", "_rebuild_tensor_v2");
     op('(');
     op('(');
     text("storage");
-    global("torch", torch_storage_name(impl.dtype));
+    global("torch", element_type(impl.dtype).storage);
     text(std::to_string(known->second.first));
     text("cpu");
     integer(static_cast<std::int64_t>(storage->nbytes) / size);
@@ -120,6 +121,39 @@ class Pickler {
     op('R');
     op('t');
     op('R');
+  }
+
+  void call(std::string_view module, std::string_view name, const Value& args) {
+    global(module, name);
+    write(args);
+    op('R');
+  }
+
+  void object(const Value& value) {
+    const std::string type = value.type_name();
+    const Value content = value.content();
+    if (type == "int") {
+      const std::string digits = bytes_of_integer(content.as_string());
+      op('\x8b');
+      number(digits.size(), 4);
+      result_.bytes += digits;
+    } else if (type == "builtins.set") {
+      call("builtins", "set", Value::tuple({content}));
+    } else if (type == "builtins.complex") {
+      call("builtins", "complex", content);
+    } else {
+      refuse(fmt::format("an object of {}, which Gradus does not rebuild, cannot be written", type.substr(0, 100)));
+    }
+  }
+
+  [[noreturn]] void refuse(std::string_view what) const {
+    throw ValueError(fmt::format("save: {}{}{}", to_string(path_), path_.empty() ? "" : ": ", what));
+  }
+
+  void write_at(const Key& key, const Value& value) {
+    path_.push_back(key);
+    write(value);
+    path_.pop_back();
   }
 
   void write(const Value& value) {
@@ -140,24 +174,26 @@ class Pickler {
       case Value::Kind::Tensor:
         return tensor(value.as_tensor());
       case Value::Kind::List:
-        return batches(value.items(), ']', 'e', [&](const Value& item) { write(item); });
-      case Value::Kind::Tuple:
+        return batches(value.items(), ']', 'e',
+                       [&, i = std::int64_t{0}](const Value& item) mutable { write_at(i++, item); });
+      case Value::Kind::Tuple: {
         op('(');
-        for (const Value& item : value.items()) write(item);
+        std::int64_t i = 0;
+        for (const Value& item : value.items()) write_at(i++, item);
         return op('t');
+      }
       case Value::Kind::Dict:
         return batches(value.entries(), '}', 'u', [&](const Value::Entry& entry) {
-          if (entry.first.is_int()) {
-            integer(entry.first.as_int());
-          } else {
-            text(entry.first.text());
-          }
-          write(entry.second);
+          write(entry.first.value());
+          write_at(entry.first, entry.second);
         });
+      case Value::Kind::Object:
+        return object(value);
     }
   }
 
   WrittenPickle result_;
+  Path path_;  // of what is being written, for errors
   std::unordered_map<const gradus::detail::Storage*, std::pair<std::size_t, Dtype>> numbers_;
 };
 

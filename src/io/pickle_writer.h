@@ -16,7 +16,7 @@ struct WrittenPickle {
 };
 
 // Protocol 2, with the opcodes and globals that torch.load(weights_only=True) knows. ValueError for tensors that share
-// memory but not the type.
+// memory but not the type, and for objects other than sets, complex numbers and large integers.
 WrittenPickle write_pickle(const Value& value);
 
 }  // namespace gradus::io

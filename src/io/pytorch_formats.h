@@ -4,7 +4,6 @@
 #include <gradus/io/value.h>
 
 #include "io/pickle.h"
-#include "io/torch_types.h"
 #include "io/zip.h"
 
 namespace gradus::io {
@@ -19,7 +18,7 @@ Value read_pytorch_tar(const std::shared_ptr<Source>& source);
 // The persistent id of a storage: ('storage', type, key, location, size[, view]).
 struct StorageId {
   std::string type_name;
-  TorchStorage type;
+  const ElementType* type = nullptr;
   std::string key;
   std::int64_t size = 0;    // in elements
   std::int64_t nbytes = 0;  // size in bytes, checked for overflow

@@ -18,36 +18,34 @@ std::size_t magic_end(std::string_view file) {
   return file.substr(std::min(start, file.size()), kMagic.size()) == kMagic ? start + kMagic.size() : 0;
 }
 
-// The data comes after the object: storages are made without memory, and receive it with all tensors on them.
+// The data comes after the object, which is therefore read twice: first to find the storages, made without memory, and
+// then with them.
 class LegacyHost : public PickleHost {
  public:
   explicit LegacyHost(const std::shared_ptr<Source>& source) : source_(source) {}
 
-  std::variant<PickledStorage, Tensor> persistent(const Value& id) override {
-    if (id.is(Value::Kind::Tuple) && id.size() > 0 && id.at({0}).is(Value::Kind::String) &&
+  std::variant<PickledStorage, Value> persistent(const Value& id) override {
+    // ('module', class, file, source): where a class of modules was written.
+    if (id.is(Value::Kind::Tuple) && id.size() == 4 && id.at({0}).is(Value::Kind::String) &&
         id.as_string({0}) == "module") {
-      source_->fail("it holds a whole module, which is a program; save model.state_dict() instead");
+      return id.at({1});
     }
     const StorageId wanted = parse_storage_id(*source_, id, 6);
     auto found = storages_.find(wanted.key);
     if (found == storages_.end()) {
       source_->budget().charge(sizeof(gradus::detail::Storage) + sizeof(Pending) + 2 * wanted.key.size() + 100);
-      Pending pending{wanted, make_ref<gradus::detail::Storage>(), {}};
-      pending.memory->nbytes = static_cast<std::size_t>(wanted.nbytes);
+      Pending pending{wanted, {}, false};
+      if (wanted.type->dtype) pending.memory = make_ref<gradus::detail::Storage>();
+      if (pending.memory) pending.memory->nbytes = static_cast<std::size_t>(wanted.nbytes);
       found = storages_.emplace(wanted.key, std::move(pending)).first;
     }
     const Pending& known = found->second;
     if (known.id.type_name != wanted.type_name || known.id.size != wanted.size) {
       source_->fail(fmt::format("storage '{}' is said to be of two types or sizes", wanted.key));
     }
-    PickledStorage storage{known.memory, wanted.type.elements, wanted.type.dtype, false, 0, wanted.size};
+    PickledStorage storage{known.memory, wanted.type, false, 0, wanted.size};
     if (!wanted.view.is_none()) restrict_to(storage, wanted.view);
     return storage;
-  }
-
-  void made(const Tensor& tensor, std::int64_t offset) override {
-    source_->budget().grow(tensors_);
-    tensors_.emplace_back(tensor, offset);
   }
 
   void read_storages(Cursor& at, const Value& keys) {
@@ -64,13 +62,10 @@ class LegacyHost : public PickleHost {
       }
       const std::size_t offset = at.position();
       at.take(static_cast<std::uint64_t>(pending.id.nbytes));
-      fill_storage(*pending.memory, source_, offset, static_cast<std::size_t>(pending.id.nbytes),
-                   {pending.id.type.element_size, pending.id.type.dtype == kBool, false});
+      pending.memory = file_storage(source_, offset, static_cast<std::size_t>(pending.id.nbytes), *pending.id.type);
       ++read;
     }
     if (read != storages_.size()) at.fail(fmt::format("has {} storages, needs {}", read, storages_.size()));
-    for (auto& [tensor, offset] : tensors_)
-      tensor.impl()->data = static_cast<std::byte*>(tensor.impl()->storage->data) + offset;
   }
 
  private:
@@ -95,7 +90,6 @@ class LegacyHost : public PickleHost {
 
   std::shared_ptr<Source> source_;
   std::map<std::string, Pending> storages_;
-  std::vector<std::pair<Tensor, std::int64_t>> tensors_;
 };
 
 }  // namespace
@@ -109,10 +103,14 @@ Value read_pytorch_legacy(const std::shared_ptr<Source>& source) {
   // The machine that wrote it. Its byte order does not matter: storages are little-endian in any case.
   read_pickle(*source, at, nullptr);
   LegacyHost host(source);
-  Value value = read_pickle(*source, at, &host);
+  const std::size_t object = at.position();
+  const std::uint64_t used = source->budget().used();
+  read_pickle(*source, at, &host);
+  source->budget().refund(source->budget().used() - used);
   host.read_storages(at, read_pickle(*source, at, nullptr));
-  if (at.left() != 0) at.fail("goes on behind its end");
-  return value;
+  if (at.left() != 0) source->remark_rest(at.left());
+  at.seek(object);
+  return read_pickle(*source, at, &host);
 }
 
 }  // namespace gradus::io

@@ -61,15 +61,17 @@ class TarHost : public PickleHost {
  public:
   explicit TarHost(const std::shared_ptr<Source>& source) : source_(source) {}
 
-  std::variant<PickledStorage, Tensor> persistent(const Value& id) override {
+  std::variant<PickledStorage, Value> persistent(const Value& id) override {
     std::int64_t key = 0;
+    // (class, file, source) for the class of a module.
+    if (id.is(Value::Kind::Tuple) && id.size() > 0 && id.at({0}).is(Value::Kind::Object)) return id.at({0});
     if (id.is(Value::Kind::Int)) {
       key = id.as_int();
     } else {
       const std::string text = id.is(Value::Kind::String) ? id.as_string() : "";
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), key);
       if (text.empty() || error != std::errc() || end != text.data() + text.size()) {
-        source_->fail("it refers to something that is no tensor (a whole module? save model.state_dict() instead)");
+        source_->fail("it refers to something that is not a tensor");
       }
     }
     if (const auto tensor = tensors_.find(key); tensor != tensors_.end()) return tensor->second;
@@ -81,18 +83,15 @@ class TarHost : public PickleHost {
       const Value about = read_pickle(*source_, at, nullptr);  // (key, location, type)
       const bool shaped = about.is(Value::Kind::Tuple) && about.size() == 3 && about.at({0}).is(Value::Kind::Int) &&
                           about.at({2}).is(Value::Kind::String);
-      const auto type = shaped ? torch_storage(about.as_string({2})) : std::nullopt;
-      if (!type) at.fail("describes a storage wrongly");
+      const ElementType* type = shaped ? torch_storage(about.as_string({2})) : nullptr;
+      if (type == nullptr) at.fail("describes a storage wrongly");
       const auto size = at.number<std::int64_t>();
       std::int64_t nbytes = 0;
-      if (size < 0 || __builtin_mul_overflow(size, type->element_size, &nbytes))
-        at.fail("has a storage of no valid size");
+      if (size < 0 || __builtin_mul_overflow(size, type->size, &nbytes)) at.fail("has a storage of no valid size");
       const std::size_t offset = at.position();
       at.take(static_cast<std::uint64_t>(nbytes));
-      const StorageFormat format{type->element_size, type->dtype == kBool, false};
       add(at, about.as_int({0}),
-          {file_storage(source_, offset, static_cast<std::size_t>(nbytes), format), type->elements, type->dtype, false,
-           0, size});
+          {file_storage(source_, offset, static_cast<std::size_t>(nbytes), *type), type, false, 0, size});
     }
     const Value views = read_pickle(*source_, at, nullptr);  // [(key, root's key, offset, size)]
     if (!views.is(Value::Kind::List)) at.fail("has no list of views");
@@ -124,10 +123,12 @@ class TarHost : public PickleHost {
       for (auto& size : sizes) size = at.number<std::int64_t>();
       for (auto& stride : strides) stride = at.number<std::int64_t>();
       const auto offset = at.number<std::int64_t>();
-      if (!from.dtype) at.fail(fmt::format("holds a {} tensor, a type that is not supported", from.elements));
-      source_->budget().charge(100);
-      const Tensor tensor =
-          storage_tensor(*source_, from.memory, *from.dtype, sizes, strides, offset, from.start, from.size);
+      source_->budget().charge(100 + sizeof(Value) * 8);
+      Value tensor = unknown_tensor(from.type->torch, sizes);
+      if (from.memory != nullptr) {
+        tensor =
+            storage_tensor(*source_, from.memory, *from.type->dtype, sizes, strides, offset, from.start, from.size);
+      }
       if (!tensors_.emplace(about.as_int({0}), tensor).second) at.fail("has two tensors of one name");
     }
   }
@@ -152,7 +153,7 @@ class TarHost : public PickleHost {
 
   std::shared_ptr<Source> source_;
   std::map<std::int64_t, PickledStorage> storages_;
-  std::map<std::int64_t, Tensor> tensors_;
+  std::map<std::int64_t, Value> tensors_;
 };
 
 }  // namespace

@@ -14,13 +14,13 @@ class ZipHost : public PickleHost {
   ZipHost(const Zip& zip, std::string prefix, bool big_endian)
       : zip_(zip), prefix_(std::move(prefix)), big_endian_(big_endian) {}
 
-  std::variant<PickledStorage, Tensor> persistent(const Value& id) override {
+  std::variant<PickledStorage, Value> persistent(const Value& id) override {
     const Source& source = *zip_.source();
     const StorageId wanted = parse_storage_id(source, id, 5);
     auto found = storages_.find(wanted.key);
     if (found == storages_.end()) found = storages_.emplace(wanted.key, read(wanted)).first;
     const auto& [storage, type_name] = found->second;
-    if (static_cast<std::int64_t>(storage.memory->nbytes) != wanted.nbytes || type_name != wanted.type_name) {
+    if (storage.size != wanted.size || type_name != wanted.type_name) {
       source.fail(fmt::format("storage '{}' is said to be of two types or sizes", wanted.key));
     }
     return storage;
@@ -37,13 +37,8 @@ class ZipHost : public PickleHost {
       source.fail(fmt::format("storage '{}' needs {} bytes, its data has {}", wanted.key, wanted.nbytes, entry->size));
     }
     source.budget().charge(sizeof(gradus::detail::Storage) + sizeof(Known) + 2 * wanted.key.size() + 100);
-    const StorageFormat format{wanted.type.element_size, wanted.type.dtype == kBool, big_endian_};
-    PickledStorage storage{file_storage(zip_.source(), entry->offset, entry->packed, format),
-                           wanted.type.elements,
-                           wanted.type.dtype,
-                           big_endian_,
-                           0,
-                           wanted.size};
+    PickledStorage storage{file_storage(zip_.source(), entry->offset, entry->packed, *wanted.type, big_endian_),
+                           wanted.type, big_endian_, 0, wanted.size};
     return {std::move(storage), wanted.type_name};
   }
 
@@ -138,12 +133,10 @@ StorageId parse_storage_id(const Source& source, const Value& id, std::size_t fi
   const auto text = [](const Value& value) { return value.is(Value::Kind::String) && value.size() <= 100; };
   const bool shaped = id.is(Value::Kind::Tuple) && id.size() == fields && text(id.at({0})) && text(id.at({1})) &&
                       text(id.at({2})) && text(id.at({3})) && id.at({4}).is(Value::Kind::Int);
-  if (!shaped || id.as_string({0}) != "storage") source.fail("it refers to something that is no storage");
-  StorageId result{id.as_string({1}), {}, id.as_string({2}), id.as_int({4}), 0, {}};
-  const auto type = torch_storage(result.type_name);
-  if (!type) source.fail(fmt::format("it has a storage of the unknown type {}", result.type_name));
-  result.type = *type;
-  if (result.size < 0 || __builtin_mul_overflow(result.size, type->element_size, &result.nbytes)) {
+  if (!shaped || id.as_string({0}) != "storage") source.fail("it refers to something that is not a storage");
+  StorageId result{id.as_string({1}), torch_storage(id.as_string({1})), id.as_string({2}), id.as_int({4}), 0, {}};
+  if (result.type == nullptr) source.fail(fmt::format("it has a storage of the unknown type {}", result.type_name));
+  if (result.size < 0 || __builtin_mul_overflow(result.size, result.type->size, &result.nbytes)) {
     source.fail(fmt::format("storage '{}' is said to have {} elements", result.key, result.size));
   }
   if (fields > 5) result.view = id.at({5});

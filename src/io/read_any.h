@@ -14,7 +14,9 @@ namespace gradus::io {
 struct LoadedFile {
   std::string format;  // in words: "PyTorch checkpoint"
   Value value;
-  std::map<std::string, std::string> metadata;  // of safetensors
+  std::map<std::string, std::string> metadata = {};  // of safetensors
+  bool has_checksums = false;
+  Remarks remarks = {};
 };
 LoadedFile read_any(const std::shared_ptr<Source>& source);
 

@@ -1,5 +1,7 @@
 #include "io/safetensors.h"
 
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <cstring>
 #include <nlohmann/json.hpp>
@@ -15,13 +17,6 @@ using nlohmann::ordered_json;
 
 constexpr std::uint64_t kMaxHeader = 100'000'000;
 constexpr std::string_view kMetadata = "__metadata__";
-
-struct TypeName {
-  Dtype dtype;
-  std::string_view name;
-};
-constexpr TypeName kTypes[] = {{kBool, "BOOL"},     {kUInt8, "U8"},    {kInt32, "I32"},  {kInt64, "I64"},
-                               {kBFloat16, "BF16"}, {kFloat32, "F32"}, {kFloat64, "F64"}};
 
 struct Info {
   std::string name, dtype;
@@ -150,12 +145,17 @@ void check_data(const Source& source, const std::vector<Info>& infos, std::uint6
   }
 }
 
-Dtype dtype_of(const Source& source, const Info& info) {
-  for (const auto& [dtype, name] : kTypes)
-    if (name == info.dtype) return dtype;
-  source.fail(
-      fmt::format("tensor '{}' is of the type {}; the types supported are BOOL, U8, I32, I64, BF16, F32 and F64",
-                  info.name, info.dtype.substr(0, 20)));
+Value tensor_of(const std::shared_ptr<Source>& source, const Info& info, std::size_t offset, std::size_t nbytes) {
+  const ElementType* type = safetensors_type(info.dtype);
+  if (type == nullptr || !type->dtype) return unknown_tensor(info.dtype.substr(0, 20), info.shape);
+  const std::int64_t wanted = checked_bytes(*source, "a tensor", type->size, info.shape);
+  if (static_cast<std::uint64_t>(wanted) != nbytes) {
+    source->fail(fmt::format("tensor '{}' of sizes [{}] needs {} bytes, got {}", info.name, fmt::join(info.shape, ", "),
+                             wanted, nbytes));
+  }
+  const StorageRef storage = file_storage(source, offset, nbytes, *type);
+  if (storage == nullptr) return unknown_tensor(type->torch, info.shape);
+  return whole_tensor(*source, storage, *type->dtype, info.shape);
 }
 
 }  // namespace
@@ -187,12 +187,9 @@ Safetensors read_safetensors(const std::shared_ptr<Source>& source) {
   check_data(*source, infos, file.size() - start);
   result.tensors = Value::dict();
   for (const Info& info : infos) {
-    const Dtype dtype = dtype_of(*source, info);
     const auto nbytes = static_cast<std::size_t>(info.offsets[1] - info.offsets[0]);
     source->budget().charge(sizeof(gradus::detail::Storage) + 3 * (sizeof(Value::Entry) + 12) + info.name.size() + 80);
-    const StorageRef storage = file_storage(source, start + static_cast<std::size_t>(info.offsets[0]), nbytes,
-                                            {element_size(dtype), dtype == kBool, false});
-    result.tensors.set(info.name, whole_tensor(*source, storage, dtype, info.shape));
+    result.tensors.set(info.name, tensor_of(source, info, start + static_cast<std::size_t>(info.offsets[0]), nbytes));
   }
   return result;
 }
@@ -225,8 +222,7 @@ void save_safetensors(const std::string& path, const Value& tensors,
     const std::int64_t begin = end;
     end += tensor.numel() * tensor.element_size();
     ordered_json info;
-    for (const auto& [dtype, type] : kTypes)
-      if (dtype == tensor.dtype()) info["dtype"] = type;
+    info["dtype"] = element_type(tensor.dtype()).safetensors;
     info["shape"] = std::vector<std::int64_t>(tensor.sizes().begin(), tensor.sizes().end());
     info["data_offsets"] = {begin, end};
     header[name] = std::move(info);

@@ -91,6 +91,15 @@ std::shared_ptr<Source> Source::open(const std::string& path, const LoadOptions&
   return source;
 }
 
+void Remarks::take(Remarks&& other) {
+  notes.insert(notes.end(), other.notes.begin(), other.notes.end());
+  stored_as.merge(other.stored_as);
+}
+
+void Source::remark_rest(std::size_t bytes) {
+  remarks_.notes.push_back(fmt::format("{} {} after its end not read", bytes, bytes == 1 ? "byte" : "bytes"));
+}
+
 void Source::fail(std::string_view what) const { throw IoError(fmt::format("load: {}: {}", name_, what)); }
 
 }  // namespace gradus::io

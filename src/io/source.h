@@ -6,10 +6,21 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <vector>
 
 #include "io/budget.h"
 
 namespace gradus::io {
+
+// What there is to say of a file beside its values.
+struct Remarks {
+  std::vector<std::string> notes;  // "1 byte after its end is not read"
+  // Storages (Tensor::impl()->storage) whose elements have another type in the file, and which: "uint16".
+  std::unordered_map<const void*, std::string_view> stored_as;
+
+  void take(Remarks&& other);
+};
 
 // Mapped privately, so that tensors which borrow the memory may be changed without changing the file; or read, where
 // mapping is not wanted or not possible (a pipe).
@@ -29,6 +40,8 @@ class Source {
   std::size_t size() const { return size_; }
   const LoadOptions& options() const { return options_; }
   Budget& budget() { return budget_; }
+  Remarks& remarks() { return remarks_; }
+  void remark_rest(std::size_t bytes);  // that so many bytes after the end are not read
 
   // IoError "load: NAME: what".
   [[noreturn]] void fail(std::string_view what) const;
@@ -42,6 +55,7 @@ class Source {
   bool mapped_;
   LoadOptions options_;
   Budget budget_;
+  Remarks remarks_;
 };
 
 }  // namespace gradus::io

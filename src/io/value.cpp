@@ -1,90 +1,14 @@
 #include <fmt/format.h>
 #include <gradus/io/value.h>
 
-#include <bit>
-#include <functional>
-#include <limits>
-
 #include "io/value_boxes.h"
 
 namespace gradus::io {
 
-namespace detail {
-
-void Nest::take_in(const Value& value) {
-  if (value.depth() + 1 > Value::kMaxDepth) {
-    throw ValueError(fmt::format("value: nested more than {} deep", Value::kMaxDepth));
-  }
-  depth = std::max(depth, value.depth() + 1);
-  if (__builtin_add_overflow(count, value.count(), &count)) count = std::numeric_limits<std::uint64_t>::max();
-}
-
-namespace {
-std::size_t hash_of(const Key& key) {
-  return key.is_int() ? std::hash<std::int64_t>{}(key.as_int()) * 0x9e3779b97f4a7c15u
-                      : std::hash<std::string_view>{}(key.text());
-}
-}  // namespace
-
-std::size_t Table::position(const Key& key) const {
-  if (slots.empty()) {
-    std::size_t i = 0;
-    while (i < entries.size() && !(entries[i].first == key)) ++i;
-    return i;
-  }
-  const std::size_t mask = slots.size() - 1;
-  for (std::size_t at = hash_of(key) & mask; slots[at] != 0; at = (at + 1) & mask)
-    if (entries[slots[at] - 1].first == key) return slots[at] - 1;
-  return entries.size();
-}
-
-void Table::index(std::size_t position) {
-  const std::size_t mask = slots.size() - 1;
-  std::size_t at = hash_of(entries[position].first) & mask;
-  while (slots[at] != 0) at = (at + 1) & mask;
-  slots[at] = static_cast<std::uint32_t>(position + 1);
-}
-
-void Table::rebuild() {
-  slots.clear();
-  if (entries.size() <= kFew) return;
-  slots.assign(std::bit_ceil(2 * entries.size()), 0);
-  for (std::size_t i = 0; i < entries.size(); ++i) index(i);
-}
-
-const Value* Table::find(const Key& key) const {
-  const std::size_t i = position(key);
-  return i < entries.size() ? &entries[i].second : nullptr;
-}
-
-void Table::set(const Key& key, Value value) {
-  take_in(value);
-  const std::size_t i = position(key);
-  if (i < entries.size()) {
-    entries[i].second = std::move(value);
-    return;
-  }
-  if (entries.size() >= std::numeric_limits<std::uint32_t>::max() / 4) throw ValueError("value: too many entries");
-  entries.emplace_back(key, std::move(value));
-  if (slots.size() < entries.size() + entries.size() / 2) {
-    rebuild();
-  } else {
-    index(i);
-  }
-}
-
-bool Table::erase(const Key& key) {
-  const std::size_t i = position(key);
-  if (i == entries.size()) return false;
-  entries.erase(entries.begin() + static_cast<std::ptrdiff_t>(i));
-  rebuild();
-  return true;
-}
-
-}  // namespace detail
-
 namespace {
 
+using detail::Opaque;
+using detail::quoted;
 using detail::Sequence;
 using detail::Table;
 using detail::Text;
@@ -92,6 +16,7 @@ using detail::Text;
 const Text& text_of(const detail::Box& box) { return static_cast<const Text&>(box); }
 const Sequence& sequence_of(const detail::Box& box) { return static_cast<const Sequence&>(box); }
 const Table& table_of(const detail::Box& box) { return static_cast<const Table&>(box); }
+const Opaque& opaque_of(const detail::Box& box) { return static_cast<const Opaque&>(box); }
 
 bool is_sequence(Value::Kind kind) { return kind == Value::Kind::List || kind == Value::Kind::Tuple; }
 
@@ -111,62 +36,27 @@ Ref<detail::Box> make_sequence(std::vector<Value> items, Value::Kind kind) {
 
 std::string with_article(Value::Kind kind) {
   if (kind == Value::Kind::None) return "None";
-  return std::string(kind == Value::Kind::Int ? "an " : "a ") + to_string(kind);
+  return std::string(kind == Value::Kind::Int || kind == Value::Kind::Object ? "an " : "a ") + to_string(kind);
+}
+
+// What stands where something else is wanted.
+std::string found(const Value& value) {
+  if (!value.is(Value::Kind::Object)) return with_article(value.kind());
+  constexpr std::uint64_t kFew = 8;
+  const std::string text = value.count() <= kFew ? value.to_string() : "";
+  return (text.empty() || text.size() > 200 ? fmt::format("<{} ...>", value.type_name().substr(0, 150)) : text) +
+         ", which is not rebuilt; its parts are found by path and by content()";
 }
 
 [[noreturn]] void refuse(const Path& path, std::string_view what) {
   throw ValueError(fmt::format("value: {}{}{}", to_string(path), path.empty() ? "" : ": ", what));
 }
 
-std::string quoted(std::string_view text) {
-  std::string out = "'";
-  for (const char c : text) {
-    if (c == '\'' || c == '\\') {
-      out.append({'\\', c});
-    } else if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + "'";
-}
-
 }  // namespace
 
-Key::Key(std::string_view text) : key_(Ref<detail::Box>(make_ref<Text>(Value::Kind::String, text))) {}
-
-std::int64_t Key::as_int() const {
-  if (!is_int()) throw ValueError("value: need an integer as a key, got " + quoted(text()));
-  return std::get<std::int64_t>(key_);
-}
-
-std::string_view Key::text() const {
-  return is_int() ? std::string_view() : std::string_view(text_of(*std::get<Ref<detail::Box>>(key_)).text);
-}
-
-std::string Key::to_string() const { return is_int() ? std::to_string(as_int()) : std::string(text()); }
-
-bool operator==(const Key& a, const Key& b) {
-  if (a.is_int() != b.is_int()) return false;
-  return a.is_int() ? std::get<std::int64_t>(a.key_) == std::get<std::int64_t>(b.key_) : a.text() == b.text();
-}
-
-std::string to_string(const Path& path) {
-  std::string out;
-  for (const Key& key : path) {
-    if (key.is_int()) {
-      out += fmt::format("[{}]", key.as_int());
-    } else {
-      out.append(out.empty() ? "" : ".").append(key.text());
-    }
-  }
-  return out;
-}
-
 const char* to_string(Value::Kind kind) {
-  static constexpr const char* names[] = {"None",         "bool",   "integer", "number", "string",
-                                          "bytes object", "tensor", "list",    "tuple",  "dict"};
+  static constexpr const char* names[] = {"None",   "bool", "integer", "number", "string", "bytes object",
+                                          "tensor", "list", "tuple",   "dict",   "object"};
   return names[static_cast<int>(kind)];
 }
 
@@ -184,6 +74,10 @@ Value Value::dict(std::initializer_list<Entry> entries) {
   auto table = make_ref<Table>();
   for (const auto& [key, value] : entries) table->set(key, value);
   return Value(Ref<detail::Box>(std::move(table)));
+}
+
+Value Value::object(std::string_view type, Value content) {
+  return Value(Ref<detail::Box>(make_ref<Opaque>(type, std::move(content))));
 }
 
 Value::Kind Value::kind() const {
@@ -205,6 +99,7 @@ const detail::Box* Value::box() const {
 
 const Value* Value::find(const Key& key) const {
   if (is(Kind::Dict)) return table_of(*box()).find(key);
+  if (is(Kind::Object)) return opaque_of(*box()).content.find(key);
   if (!is_sequence(kind()) || !key.is_int() || key.as_int() < 0) return nullptr;
   const auto& items = sequence_of(*box()).items;
   const auto i = static_cast<std::uint64_t>(key.as_int());
@@ -226,7 +121,7 @@ Value Value::at(const Path& path) const {
   for (const Key& key : path) {
     const Value* next = at->find(key);
     if (next == nullptr) {
-      const std::string what = key.is_int() ? std::to_string(key.as_int()) : quoted(key.text());
+      const std::string what = key.is_string() ? quoted(key.text()) : key.to_string();
       switch (at->kind()) {
         case Kind::Dict:
           refuse(seen, "there is no key " + what);
@@ -234,7 +129,7 @@ Value Value::at(const Path& path) const {
         case Kind::Tuple:
           refuse(seen, fmt::format("there is no position {} in {} of {}", what, with_article(at->kind()), at->size()));
         default:
-          refuse(seen, fmt::format("need a dict or list to look up {}, got {}", what, with_article(at->kind())));
+          refuse(seen, fmt::format("need a dict or list to look up {}, got {}", what, found(*at)));
       }
     }
     seen.push_back(key);
@@ -245,7 +140,7 @@ Value Value::at(const Path& path) const {
 
 Value Value::expect(const Path& path, Kind kind) const {
   Value value = at(path);
-  if (!value.is(kind)) refuse(path, fmt::format("need {}, got {}", with_article(kind), with_article(value.kind())));
+  if (!value.is(kind)) refuse(path, fmt::format("need {}, got {}", with_article(kind), found(value)));
   return value;
 }
 
@@ -264,12 +159,15 @@ double Value::as_double(const Path& path) const {
 Value::Items Value::items(const Path& path) const {
   const Value value = at(path);
   if (is_sequence(value.kind())) return Items(std::get<Ref<detail::Box>>(value.data_));
-  refuse(path, "need a list or tuple, got " + with_article(value.kind()));
+  refuse(path, "need a list or tuple, got " + found(value));
 }
 
 Value::Entries Value::entries(const Path& path) const {
   return Entries(std::get<Ref<detail::Box>>(expect(path, Kind::Dict).data_));
 }
+
+std::string Value::type_name(const Path& path) const { return opaque_of(*expect(path, Kind::Object).box()).type; }
+Value Value::content(const Path& path) const { return opaque_of(*expect(path, Kind::Object).box()).content; }
 
 std::size_t Value::size(const Path& path) const {
   const Value value = at(path);
@@ -283,72 +181,35 @@ std::size_t Value::size(const Path& path) const {
     case Kind::Dict:
       return table_of(*value.box()).entries.size();
     default:
-      refuse(path, "need a list, tuple, dict or string, got " + with_article(value.kind()));
+      refuse(path, "need a list, tuple, dict or string, got " + found(value));
   }
 }
 
 void Value::push_back(Value item) {
-  if (!is(Kind::List)) refuse({}, "push_back needs a list, got " + with_article(kind()));
+  if (!is(Kind::List)) refuse({}, "push_back needs a list, got " + found(*this));
   Sequence& list = own<Sequence>(std::get<Ref<detail::Box>>(data_));
   list.take_in(item);
   list.items.push_back(std::move(item));
 }
 
 void Value::set(const Key& key, Value value) {
-  if (!is(Kind::Dict)) refuse({}, "set needs a dict, got " + with_article(kind()));
+  if (!is(Kind::Dict)) refuse({}, "set needs a dict, got " + found(*this));
   own<Table>(std::get<Ref<detail::Box>>(data_)).set(key, std::move(value));
 }
 
 bool Value::erase(const Key& key) {
-  if (!is(Kind::Dict)) refuse({}, "erase needs a dict, got " + with_article(kind()));
+  if (!is(Kind::Dict)) refuse({}, "erase needs a dict, got " + found(*this));
   return own<Table>(std::get<Ref<detail::Box>>(data_)).erase(key);
 }
 
 std::uint64_t Value::count() const {
-  const bool nest = is_sequence(kind()) || is(Kind::Dict);
+  const bool nest = is_sequence(kind()) || is(Kind::Dict) || is(Kind::Object);
   return nest ? static_cast<const detail::Nest&>(*box()).count : 1;
 }
 
 std::uint32_t Value::depth() const {
-  const bool nest = is_sequence(kind()) || is(Kind::Dict);
+  const bool nest = is_sequence(kind()) || is(Kind::Dict) || is(Kind::Object);
   return nest ? static_cast<const detail::Nest&>(*box()).depth : 1;
-}
-
-std::string Value::to_string() const {
-  switch (kind()) {
-    case Kind::None:
-      return "None";
-    case Kind::Bool:
-      return as_bool() ? "True" : "False";
-    case Kind::Int:
-      return std::to_string(as_int());
-    case Kind::Double:
-      return fmt::format("{}", as_double());
-    case Kind::String:
-      return quoted(as_string());
-    case Kind::Bytes:
-      return fmt::format("b{}", quoted(as_bytes()));
-    case Kind::Tensor: {
-      const Tensor x = as_tensor();
-      return fmt::format("tensor({}, {})", gradus::to_string(x.sizes()), gradus::to_string(x.dtype()));
-    }
-    case Kind::List:
-    case Kind::Tuple: {
-      std::string out;
-      for (const Value& item : items()) out.append(out.empty() ? "" : ", ").append(item.to_string());
-      if (is(Kind::Tuple)) return fmt::format("({}{})", out, size() == 1 ? "," : "");
-      return fmt::format("[{}]", out);
-    }
-    case Kind::Dict: {
-      std::string out;
-      for (const auto& [key, value] : entries()) {
-        out.append(out.empty() ? "" : ", ").append(key.is_int() ? key.to_string() : quoted(key.text()));
-        out.append(": ").append(value.to_string());
-      }
-      return fmt::format("{{{}}}", out);
-    }
-  }
-  return "";
 }
 
 Value::Items::Items(Ref<detail::Box> owner) : owner_(std::move(owner)), items_(sequence_of(*owner_).items) {}

@@ -10,6 +10,12 @@ struct Text : Box {
   Text(ValueKind kind, std::string_view t) : Box(kind), text(t) {}
 };
 
+// A key that is neither text nor a number. `text` is how Python prints it, and what tells it from others.
+struct OtherKey : Text {
+  Value value;
+  OtherKey(Value v, std::string_view text) : Text(v.kind(), text), value(std::move(v)) {}
+};
+
 // Depth and count hold for what was ever put in: replacing an entry does not lower the depth.
 struct Nest : Box {
   using Box::Box;
@@ -38,5 +44,23 @@ struct Table : Nest {
   void index(std::size_t position);
   void rebuild();
 };
+
+struct Opaque : Nest {
+  std::string type;
+  Value content;
+  Opaque(std::string_view t, Value c) : Nest(ValueKind::Object), type(t), content(std::move(c)) {
+    if (!content.is_none()) take_in(content);
+  }
+};
+
+// For readers, which make boxes of their own.
+struct Access {
+  static Value value(Ref<Box> box) { return Value(std::move(box)); }
+  static Key key(Ref<Box> box) { return Key(std::move(box)); }
+  static const Box* box(const Value& value) { return value.box(); }
+};
+
+// As Python prints it: 'it\'s'.
+std::string quoted(std::string_view text);
 
 }  // namespace gradus::io::detail

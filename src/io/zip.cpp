@@ -33,6 +33,14 @@ void read_zip64(const Source& source, std::string_view extra, std::initializer_l
 
 }  // namespace
 
+std::uint32_t checksum(std::initializer_list<std::string_view> content) {
+  uLong crc = crc32_z(0, nullptr, 0);
+  // An empty piece may have no address, and zlib begins anew at a null one.
+  for (const std::string_view piece : content)
+    if (!piece.empty()) crc = crc32_z(crc, reinterpret_cast<const Bytef*>(piece.data()), piece.size());
+  return static_cast<std::uint32_t>(crc);
+}
+
 Zip::Zip(std::shared_ptr<Source> source) : source_(std::move(source)) {
   const Directory directory = find_directory();
   Cursor at(*source_, "the zip directory", directory.offset, directory.offset + directory.size);
@@ -41,17 +49,31 @@ Zip::Zip(std::shared_ptr<Source> source) : source_(std::move(source)) {
   check_overlaps();
 }
 
+// A comment of up to 65535 bytes may follow the record; readers in Python take it for the end although other bytes
+// follow too. Then the directory must lie directly before it, so that no end of an archive within the archive is taken
+// for it.
 Zip::Directory Zip::find_directory() const {
   const std::string_view file = source_->bytes();
-  // A comment of up to 65535 bytes may follow the record; it must reach exactly to the end.
-  std::size_t found = file.npos;
   const std::size_t first = file.size() > zip::kEndSize + 0xffff ? file.size() - zip::kEndSize - 0xffff : 0;
-  for (std::size_t at = file.size(); at-- > first && found == file.npos;) {
+  std::size_t other = file.npos;
+  for (std::size_t at = file.size(); at-- > first;) {
     if (file.substr(at, 4) != zip::kEndSignature || file.size() - at < zip::kEndSize) continue;
-    Cursor comment(*source_, "the zip directory", at + 20, file.size());
-    if (comment.number<std::uint16_t>() == file.size() - at - zip::kEndSize) found = at;
+    const auto comment = Cursor(*source_, "the zip directory", at + 20, file.size()).number<std::uint16_t>();
+    const std::size_t after = file.size() - at - zip::kEndSize;
+    if (comment == after) return read_directory_end(at);
+    if (comment < after && other == file.npos) other = at;
   }
-  if (found == file.npos) source_->fail("a damaged zip archive: it has no directory at its end (cut short?)");
+  if (other == file.npos) source_->fail("a damaged zip archive: it has no directory at its end (cut short?)");
+  const Directory directory = read_directory_end(other);
+  if (directory.offset + directory.size != directory.end) {
+    source_->fail("a damaged zip archive: it has no directory at its end (cut short?)");
+  }
+  source_->remark_rest(file.size() - other - zip::kEndSize);
+  return directory;
+}
+
+Zip::Directory Zip::read_directory_end(std::size_t found) const {
+  const std::string_view file = source_->bytes();
   Cursor end(*source_, "the zip directory", found + 4, file.size());
   const auto disk = end.number<std::uint16_t>(), directory_disk = end.number<std::uint16_t>();
   const auto count_here = end.number<std::uint16_t>();
@@ -198,14 +220,18 @@ std::shared_ptr<Source> Zip::inflated(const ZipEntry& entry) const {
   return content;
 }
 
+bool Zip::has_checksums() const {
+  return std::any_of(entries_.begin(), entries_.end(), [](const ZipEntry& entry) { return entry.crc != 0; });
+}
+
 void Zip::verify() const {
   for (const ZipEntry& entry : entries_)
     if (entry.method == ZipEntry::Method::Stored) check_crc(entry, stored(entry));
 }
 
 void Zip::check_crc(const ZipEntry& entry, std::string_view content, std::string what) const {
-  if (entry.crc == 0) return;
-  const auto crc = crc32_z(crc32_z(0, nullptr, 0), reinterpret_cast<const Bytef*>(content.data()), content.size());
+  if (entry.crc == 0 && !has_checksums()) return;
+  const auto crc = checksum({content});
   if (crc != entry.crc) {
     if (what.empty()) what = fmt::format("'{}' in it", entry.name);
     source_->fail(fmt::format("{} is damaged: its checksum is {:08x}, recorded {:08x}", what, crc, entry.crc));

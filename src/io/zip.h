@@ -2,6 +2,7 @@
 // file, which borrowing them needs.
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -11,11 +12,14 @@
 
 namespace gradus::io {
 
+// The CRC-32 of the pieces, one after the other.
+std::uint32_t checksum(std::initializer_list<std::string_view> content);
+
 struct ZipEntry {
   enum class Method { Stored, Deflated };
   std::string_view name;  // in the archive's memory
   Method method = Method::Stored;
-  std::uint32_t crc = 0;     // 0: none was recorded, as PyTorch writes with set_crc32_options(False)
+  std::uint32_t crc = 0;
   std::uint64_t packed = 0;  // bytes in the file
   std::uint64_t size = 0;    // bytes of content
   std::uint64_t header = 0;  // where its local header begins
@@ -36,6 +40,8 @@ class Zip {
   std::string_view stored(const ZipEntry& entry) const;
   // The content of a deflated one, in memory of its own. Its checksum is checked.
   std::shared_ptr<Source> inflated(const ZipEntry& entry) const;
+  // False where all are 0, as PyTorch writes them with set_crc32_options(False).
+  bool has_checksums() const;
   // Checks the checksums of all stored entries.
   void verify() const;
   // `what` is how an error calls the entry; by default 'NAME' in it.
@@ -46,6 +52,7 @@ class Zip {
     std::uint64_t count, size, offset, end;
   };
   Directory find_directory() const;
+  Directory read_directory_end(std::size_t found) const;
   void read_entry(class Cursor& at, std::uint64_t directory_offset);
   void read_local_header(ZipEntry& entry, bool streamed, std::uint64_t directory_offset) const;
   void check_overlaps();

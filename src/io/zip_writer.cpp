@@ -1,11 +1,10 @@
 #include "io/zip_writer.h"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <future>
 
 #include "gradus/error.h"
+#include "io/zip.h"
 #include "io/zip_format.h"
 
 namespace gradus::io {
@@ -38,13 +37,6 @@ class Fields {
 };
 
 std::uint16_t flags(bool streamed) { return static_cast<std::uint16_t>(zip::kUtf8 | (streamed ? zip::kStreamed : 0)); }
-
-std::uint32_t checksum(std::initializer_list<std::string_view> content) {
-  uLong crc = crc32_z(0, nullptr, 0);
-  for (const std::string_view piece : content)
-    crc = crc32_z(crc, reinterpret_cast<const Bytef*>(piece.data()), piece.size());
-  return static_cast<std::uint32_t>(crc);
-}
 
 std::uint64_t low32(std::uint64_t x) { return std::min<std::uint64_t>(x, zip::kMax32); }
 

@@ -108,7 +108,7 @@ TEST(Ckpt, Verifies) {
 TEST(Ckpt, ErrorsAreOneLine) {
   const TempFolder folder;
   for (const std::string& arguments :
-       {std::string("show /none"), "show " + fixture("module.pth"), "show " + fixture("script.pt"), std::string("show"),
+       {std::string("show /none"), "show " + fixture("script.pt"), std::string("show"),
         std::string("convert /none /none.pth"), "convert " + fixture("dtypes.pth") + " " + folder / "a.onnx",
         "convert " + fixture("tree.pth") + " " + folder / "a.safetensors",
         "convert " + fixture("dtypes.pth") + " " + folder / "a.npz",

@@ -14,8 +14,10 @@ namespace {
 
 using test::file_bytes;
 using test::fixture;
+using test::TempFolder;
 using testing::AnyOf;
 using testing::HasSubstr;
+using testing::StartsWith;
 
 // Reads every element that the value refers to.
 std::int64_t touch(const Value& value) {
@@ -33,6 +35,8 @@ std::int64_t touch(const Value& value) {
     case Value::Kind::Dict:
       for (const auto& [key, item] : value.entries()) sum += touch(item);
       return sum;
+    case Value::Kind::Object:
+      return touch(value.content());
     default:
       return 1;
   }
@@ -44,10 +48,11 @@ std::string outcome(std::string_view bytes, bool verify = true) {
   std::string message;
   const test::HeapWatch watch;
   try {
-    touch(read_any(Source::from_bytes("file", bytes, {.verify = verify})).value);
+    const LoadOptions options{.verify = verify, .memory = Budget::small_limit(bytes.size())};
+    touch(read_any(Source::from_bytes("file", bytes, options)).value);
   } catch (const IoError& e) {
     message = e.what();
-    EXPECT_THAT(message, testing::StartsWith("load: file: "));
+    EXPECT_THAT(message, StartsWith("load: file: "));
     EXPECT_LT(message.size(), 600u);
   }
   if (test::heap_is_watched()) {
@@ -117,6 +122,10 @@ std::string stream(const std::string& object, const std::string& rest = proto("]
   return magic + proto("M" + le(1001, 2)) + proto("}" + text("little_endian") + "\x88s") + proto(object) + rest;
 }
 std::string pickled(const std::string& object) { return outcome(stream(object)); }
+// What it is read as, as Python prints it.
+std::string shown(const std::string& object) {
+  return read_any(Source::from_bytes("file", stream(object))).value.to_string();
+}
 
 TEST(HostilePickle, WhatIsFineIsRead) {
   EXPECT_EQ(pickled("N"), "");
@@ -125,23 +134,27 @@ TEST(HostilePickle, WhatIsFineIsRead) {
 }
 
 TEST(HostilePickle, NothingIsCalled) {
-  const auto call = [](const std::string& module, const std::string& name) {
-    return pickled("c" + module + "\n" + name + "\n" + text("touch /tmp/pwned") + "\x85R");
+  const TempFolder folder;
+  const auto call = [&](const std::string& module, const std::string& name) {
+    return shown("c" + module + "\n" + name + "\n" + text("touch " + folder / "pwned") + "\x85R");
   };
-  EXPECT_THAT(call("os", "system"), HasSubstr("asks for os.system, which is refused"));
-  EXPECT_THAT(call("posix", "system"), HasSubstr("posix.system"));
-  EXPECT_THAT(call("builtins", "eval"), HasSubstr("builtins.eval"));
-  EXPECT_THAT(call("__builtin__", "getattr"), HasSubstr("__builtin__.getattr"));
-  EXPECT_THAT(call("torch.load", ""), HasSubstr("torch.load."));
-  EXPECT_THAT(call("a\x1b[2Jb", "c"), HasSubstr("a?[2Jb.c"));
-  EXPECT_THAT(call(std::string(5000, 'm'), "x"), HasSubstr("mmm"));
-  EXPECT_THAT(pickled("\x8c\x02os\x8c\x06system\x93" + text("id") + "\x85R"), HasSubstr("os.system"));
-  EXPECT_THAT(pickled("ccollections\nOrderedDict\n)\x81"), HasSubstr("NEWOBJ"));
-  EXPECT_THAT(pickled("ccollections\nOrderedDict\n"), HasSubstr("holds collections.OrderedDict as data"));
-  EXPECT_THAT(pickled(text("os.system") + text("id") + "\x85R"), HasSubstr("calls what is no function"));
-  EXPECT_THAT(pickled("ctorch\nfloat32\n)R"), HasSubstr("calls what is no function"));
-  EXPECT_THAT(pickled("\x8f"), HasSubstr("set"));
-  EXPECT_THAT(pickled("S'x'\n"), HasSubstr("opcode 0x53"));
+  EXPECT_EQ(call("os", "system"), "<os.system ('touch " + folder / "pwned" + "',)>");
+  EXPECT_THAT(call("posix", "system"), StartsWith("<posix.system ("));
+  EXPECT_THAT(call("builtins", "eval"), StartsWith("<builtins.eval ("));
+  EXPECT_THAT(call("__builtin__", "getattr"), StartsWith("<builtins.getattr ("));
+  EXPECT_THAT(call("torch.load", ""), StartsWith("<torch.load. ("));
+  EXPECT_THAT(call("a\x1b[2Jb", "c"), StartsWith("<a?[2Jb.c ("));
+  EXPECT_LT(call(std::string(5000, 'm'), "x").size(), 300u);
+  EXPECT_EQ(shown("\x8c\x02os\x8c\x06system\x93" + text("id") + "\x85R"), "<os.system ('id',)>");
+  EXPECT_EQ(shown("cos\nsystem\n(" + text("id") + "t\x81"), "<os.system ('id',)>");
+  EXPECT_EQ(shown("(" + text("id") + "ios\nsystem\n"), "<os.system ('id',)>");
+  EXPECT_EQ(shown("(cos\nsystem\n" + text("id") + "o"), "<os.system ('id',)>");
+  EXPECT_EQ(shown("cos\nsystem\n)}" + text("a") + "Kss\x92"), "<os.system {'a': 115}>");
+  EXPECT_EQ(shown("\x82\5)R"), "<copyreg.extension 5>");
+  EXPECT_EQ(folder.entries(), 0u);
+  EXPECT_THAT(pickled(text("os.system") + text("id") + "\x85R"), HasSubstr("calls something that is not a function"));
+  EXPECT_THAT(pickled("N)R"), HasSubstr("calls something that is not a function"));
+  EXPECT_THAT(pickled("cos\nsystem\nNR"), HasSubstr("without a tuple"));
 }
 
 TEST(HostilePickle, StructureIsChecked) {
@@ -152,18 +165,25 @@ TEST(HostilePickle, StructureIsChecked) {
   EXPECT_THAT(pickled("](a"), HasSubstr("empty stack"));
   EXPECT_THAT(pickled("e"), HasSubstr("no mark"));
   EXPECT_THAT(pickled("t"), HasSubstr("no mark"));
-  EXPECT_THAT(pickled("NNa"), HasSubstr("adds to what is no list"));
-  EXPECT_THAT(pickled("]NNs"), HasSubstr("adds to what is no dict"));
+  EXPECT_THAT(pickled("NNa"), HasSubstr("adds to something that takes nothing"));
+  EXPECT_THAT(pickled("]NNs"), HasSubstr("sets a key in a list"));
+  EXPECT_THAT(pickled("}Na"), HasSubstr("appends to a dict"));
   EXPECT_THAT(pickled("}(Nu"), HasSubstr("a key without a value"));
-  EXPECT_THAT(pickled("}NNs"), HasSubstr("key of the type None"));
-  EXPECT_THAT(pickled("}G" + le(0, 8) + "Ns"), HasSubstr("key of the type number"));
-  EXPECT_THAT(pickled("})Ns"), HasSubstr("key of the type tuple"));
   EXPECT_THAT(pickled("h\5"), HasSubstr("object 5"));
   EXPECT_THAT(pickled("Nr" + le(0xffffffff, 4)), HasSubstr("numbers its memo by 4294967295"));
-  EXPECT_THAT(pickled("]q" + le(0, 1) + "h" + le(0, 1) + "a"), HasSubstr("into itself"));
-  EXPECT_THAT(pickled("}q" + le(0, 1) + text("a") + "h" + le(0, 1) + "s"), HasSubstr("into itself"));
-  EXPECT_THAT(pickled("]]q" + le(0, 1) + "ah" + le(0, 1) + "Na"), HasSubstr("already part of another"));
-  EXPECT_THAT(pickled("N0"), HasSubstr("opcode 0x30"));
+  EXPECT_THAT(pickled("]]q" + le(0, 1) + "ah" + le(0, 1) + "Na"), HasSubstr("takes nothing"));
+  EXPECT_THAT(pickled("]2aNa"), HasSubstr("already part of another"));
+  EXPECT_THAT(pickled("N0"), HasSubstr("other than one object"));
+  EXPECT_THAT(pickled("0"), HasSubstr("empty stack"));
+  EXPECT_THAT(pickled("\x97"), HasSubstr("opcode 0x97"));
+  EXPECT_THAT(pickled("Ix\n"), HasSubstr("without digits"));
+  EXPECT_THAT(pickled("L\n"), HasSubstr("without digits"));
+  EXPECT_THAT(pickled("F1.5.2\n"), HasSubstr("without digits"));
+  EXPECT_THAT(pickled("S'x\n"), HasSubstr("without quotes"));
+  EXPECT_THAT(pickled("S'\\xg0'\n"), HasSubstr("without quotes"));
+  EXPECT_THAT(pickled("V\\u12\n"), HasSubstr("damaged string"));
+  EXPECT_THAT(pickled("Ng-1\n"), HasSubstr("without a number"));
+  EXPECT_THAT(pickled("(o"), HasSubstr("no class"));
   EXPECT_THAT(pickled("\x80\x07N"), HasSubstr("protocol 7"));
 }
 
@@ -172,17 +192,26 @@ TEST(HostilePickle, HugeCounts) {
   EXPECT_THAT(pickled("\x8d" + le(~0ull, 8)), HasSubstr("ends within"));
   EXPECT_THAT(pickled("\x8e" + le(1ull << 63, 8)), HasSubstr("ends within"));
   EXPECT_THAT(pickled("\x8b" + le(0xffffffff, 4)), HasSubstr("ends within"));
-  EXPECT_THAT(pickled("\x8a\x09" + std::string(8, '\xff') + '\0'), HasSubstr("more than 64 bits"));
   EXPECT_EQ(pickled("\x8a\x09" + std::string(9, '\xff')), "");
   EXPECT_THAT(pickled("c" + std::string(1000, 'x')), HasSubstr("ends within a line"));
 }
 
 TEST(HostilePickle, DeepNesting) {
   const std::size_t depth = 300'000;
-  EXPECT_THAT(pickled(std::string(depth, ']') + std::string(depth - 1, 'a')),
-              AnyOf(HasSubstr("deep"), HasSubstr("MB")));
-  EXPECT_THAT(pickled(std::string(1000, ']') + std::string(999, 'a')), HasSubstr("nested more than 200 deep"));
-  EXPECT_THAT(pickled("N" + std::string(depth, '\x85')), HasSubstr("deep"));
+  pickled(std::string(depth, ']') + std::string(depth - 1, 'a'));
+  EXPECT_EQ(pickled(std::string(1000, ']') + std::string(999, 'a')), "");
+  EXPECT_THAT(shown(std::string(1000, ']') + std::string(999, 'a')), HasSubstr("[<list '...'>]"));
+  const auto fine = AnyOf("", HasSubstr("MB of memory"));
+  EXPECT_THAT(pickled("N" + std::string(depth, '\x85')), fine);
+  // An object, its content, the content's key: all of them count.
+  std::string objects, keys;
+  for (int i = 0; i < 100'000; ++i) objects += "ca\nb\n)R", keys += "}";
+  for (int i = 0; i < 99'999; ++i) objects += "a", keys += "Ns";
+  EXPECT_THAT(pickled(objects), fine);
+  EXPECT_THAT(pickled("}" + keys + "Ns"), fine);
+  std::string calls = "ccopyreg\n__newobj__\nq" + le(0, 1);
+  for (int i = 0; i < 100'000; ++i) calls += "h" + le(0, 1);
+  EXPECT_EQ(pickled("ccopyreg\n__newobj__\n(" + calls + "tR"), "");
   EXPECT_THAT(pickled(std::string(depth, '(')), HasSubstr("other than one object"));
 }
 
@@ -257,9 +286,7 @@ TEST(HostileTensor, NumbersAreChecked) {
   EXPECT_THAT(tensor_of(-1, 0, {0}, {1}), HasSubstr("said to have -1 elements"));
   EXPECT_THAT(tensor_of(kMax, 0, {0}, {1}), HasSubstr("elements"));
   EXPECT_THAT(tensor_of(1ll << 40, 0, {1}, {1}), HasSubstr("ends within"));
-  EXPECT_THAT(tensor_of(6, 0, {1}, {1}, "HalfStorage"), HasSubstr("float16"));
-  EXPECT_THAT(tensor_of(6, 0, {1}, {1}, "NoStorage"), HasSubstr("torch.NoStorage"));
-  EXPECT_THAT(tensor_of(6, 0, {1}, {1}, "ComplexFloatStorage"), HasSubstr("complex64"));
+  EXPECT_THAT(tensor_of(6, 0, {1}, {1}, "NoStorage"), HasSubstr("not a storage"));
 }
 
 // Five bytes for each further tensor.
@@ -347,7 +374,9 @@ TEST(HostileZip, DirectoriesAreChecked) {
   const std::size_t directory = 30 + 10 + 4, size = 46 + 10;
   EXPECT_EQ(outcome(zip_of({pickle}, 1, end(size, directory))), "");
   EXPECT_EQ(outcome(zip_of({pickle}, 1, end(size, directory, 0, "a comment"))), "");
-  EXPECT_THAT(outcome(zip_of({pickle}, 1, end(size, directory, 0, "a comment") + "x")),
+  EXPECT_EQ(outcome(zip_of({pickle}, 1, end(size, directory, 0, "a comment") + "x")), "");
+  EXPECT_THAT(outcome(zip_of({pickle}, 1, end(size - 1, directory) + "x")), HasSubstr("no directory at its end"));
+  EXPECT_THAT(outcome(zip_of({pickle}, 1, end(size, directory) + std::string(70'000, 'x'))),
               HasSubstr("no directory at its end"));
   EXPECT_THAT(outcome(zip_of({pickle}, 1, end(size, directory, 1))), HasSubstr("split"));
   EXPECT_THAT(outcome(zip_of({pickle}, 1, end(0xffffffff, directory))), HasSubstr("points beyond the file"));

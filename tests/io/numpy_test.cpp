@@ -84,7 +84,7 @@ TEST(NumPy, RefusesWhatItCannotRead) {
   EXPECT_EQ(error_of(npy(good, "xy")), "no exception");
   EXPECT_EQ(error_of(npy(good, "xy", 2)), "no exception");
   EXPECT_EQ(error_of(npy("{'shape':(1,2),'fortran_order':True,\"descr\":'<u1'}", "xy")), "no exception");
-  EXPECT_THAT(error_of(npy(good, "xyz")), HasSubstr("needs 2 bytes of data, got 3"));
+  EXPECT_EQ(error_of(npy(good, "xyz")), "no exception");
   EXPECT_THAT(error_of(npy(good, "x")), HasSubstr("needs 2 bytes of data, got 1"));
   EXPECT_THAT(error_of(npy(good, "xy", 4)), HasSubstr("version 4"));
   EXPECT_THAT(error_of(npy(good + "x", "xy")), HasSubstr("damaged header"));
@@ -97,19 +97,19 @@ TEST(NumPy, RefusesWhatItCannotRead) {
   EXPECT_THAT(error_of(npy(shape("1, 1 1"), "x")), HasSubstr("damaged header"));
   EXPECT_THAT(error_of(npy(shape("1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1"), "x")), HasSubstr("17 dimensions"));
   const auto descr = [](const std::string& d) { return "{'descr': " + d + ", 'fortran_order': False, 'shape': (1,)}"; };
-  EXPECT_THAT(error_of(npy(descr("'<f2'"), "xy")), HasSubstr("of the type '<f2'"));
+  EXPECT_THAT(error_of(npy(descr("'<c8'"), "12345678")), HasSubstr("of the type '<c8'"));
   EXPECT_THAT(error_of(npy(descr("'|O'"), "xy")), HasSubstr("of the type '|O'"));
   EXPECT_THAT(error_of(npy(descr("''"), "xy")), HasSubstr("of the type ''"));
-  EXPECT_THAT(error_of(npy(descr("[('a', '<f4')]"), "xyzw")), HasSubstr("array of records"));
+  EXPECT_THAT(error_of(npy(descr("[('a', '<f4')]"), "xyzw")), HasSubstr("of the type 'records'"));
   EXPECT_THAT(error_of(npy("{'descr': '|u1', 'descr': '|u1'}", "")), HasSubstr("damaged header"));
   EXPECT_THAT(error_of(npy("{}", "")), HasSubstr("damaged header"));
   EXPECT_THAT(error_of("\x93NUMPY"), HasSubstr("ends within"));
 }
 
 TEST(NumPy, RefusesToInflateWithoutBounds) {
-  EXPECT_THAT(message_of<IoError>([&] { load_npz(fixture("zeros_compressed.npz")); }),
+  EXPECT_THAT(message_of<IoError>([&] { load_npz(fixture("zeros_compressed.npz"), {.memory = 12 << 20}); }),
               HasSubstr("too much for a file"));
-  const Value arrays = load_npz(fixture("zeros_compressed.npz"), {.memory = std::uint64_t{32} << 20});
+  const Value arrays = load_npz(fixture("zeros_compressed.npz"));
   EXPECT_EQ(arrays.as_tensor({"zeros"}).numel(), 20'000'000);
   EXPECT_EQ(arrays.as_tensor({"zeros"}).sum().item(), 0.0);
 }

@@ -1,4 +1,5 @@
 // io::Value: what checkpoints hold. A tree of None, bools, numbers, strings, bytes, tensors, lists, tuples and dicts.
+// Whatever else a file holds is an Object: nothing is rebuilt or executed, but its class and content can be looked at.
 //
 //   const io::Value checkpoint = io::load("run.pth");
 //   const double lr = checkpoint.as_double({"optimizer", "param_groups", 0, "lr"});
@@ -23,11 +24,11 @@
 namespace gradus::io {
 
 class Value;
-enum class ValueKind : std::uint8_t { None, Bool, Int, Double, String, Bytes, Tensor, List, Tuple, Dict };
+enum class ValueKind : std::uint8_t { None, Bool, Int, Double, String, Bytes, Tensor, List, Tuple, Dict, Object };
 const char* to_string(ValueKind kind);
 
 namespace detail {
-// What a string, list, tuple or dict points to.
+// What a string, list, tuple, dict or object points to.
 struct Box : RefCounted {
   ValueKind kind;
   explicit Box(ValueKind k) : kind(k) {}
@@ -35,9 +36,10 @@ struct Box : RefCounted {
   virtual ~Box() = default;
 };
 inline void ref_destroy(Box* box) noexcept { delete box; }
+struct Access;
 }  // namespace detail
 
-// A dict's key, or a position in a list: a string or an integer.
+// A dict's key, or a position in a list: a string or an integer. Dicts of Python's have other keys, too (Key::of).
 class Key {
  public:
   template <std::integral T>
@@ -45,14 +47,20 @@ class Key {
   Key(std::string_view text);
   Key(const char* text) : Key(std::string_view(text)) {}
   Key(const std::string& text) : Key(std::string_view(text)) {}
+  // None, a bool, a number, text, bytes, or a tuple of them: Key::of(Value::tuple({1, 2})). ValueError for others.
+  static Key of(const Value& value);
 
   bool is_int() const { return std::holds_alternative<std::int64_t>(key_); }
+  bool is_string() const;
   std::int64_t as_int() const;    // ValueError unless it is an integer
-  std::string_view text() const;  // "" for an integer
+  std::string_view text() const;  // of a string; "" for an integer; others as Python prints them: "(1, 2)"
   std::string to_string() const;  // the text, or the number's digits
+  Value value() const;
   friend bool operator==(const Key& a, const Key& b);
 
  private:
+  friend struct detail::Access;
+  explicit Key(Ref<detail::Box> box) : key_(std::move(box)) {}
   std::variant<std::int64_t, Ref<detail::Box>> key_;
 };
 using Path = std::vector<Key>;
@@ -82,6 +90,10 @@ class Value {
   static Value list(std::vector<Value> items = {});
   static Value tuple(std::vector<Value> items = {});
   static Value dict(std::initializer_list<Entry> entries = {});  // a later equal key replaces
+  // What a file holds that is none of the above: an object of a class, what a function would have returned, a tensor of
+  // a type that Gradus lacks. `type` names the class or function; `content` is what it was made of: a dict of
+  // attributes, a list, a tuple, None. A path goes through an object to its content: {"args", "lr"}.
+  static Value object(std::string_view type, Value content = {});
 
   Kind kind() const;
   bool is(Kind kind) const { return this->kind() == kind; }
@@ -95,9 +107,11 @@ class Value {
   std::string as_string(const Path& path = {}) const;
   std::string as_bytes(const Path& path = {}) const;
   Tensor as_tensor(const Path& path = {}) const;
-  Items items(const Path& path = {}) const;       // of a list or tuple
-  Entries entries(const Path& path = {}) const;   // of a dict, in order
-  std::size_t size(const Path& path = {}) const;  // of a list, tuple or dict; of a string or bytes in bytes
+  Items items(const Path& path = {}) const;            // of a list or tuple
+  Entries entries(const Path& path = {}) const;        // of a dict, in order
+  std::string type_name(const Path& path = {}) const;  // of an object
+  Value content(const Path& path = {}) const;          // of an object
+  std::size_t size(const Path& path = {}) const;       // of a list, tuple or dict; of a string or bytes in bytes
 
   // For a list and for a dict. Other handles of the same list or dict keep what they had.
   void push_back(Value item);
@@ -111,6 +125,7 @@ class Value {
   std::string to_string() const;  // as Python prints it, with tensors as "tensor([2, 3], float32)"
 
  private:
+  friend struct detail::Access;
   explicit Value(Ref<detail::Box> box) : data_(std::move(box)) {}
   const detail::Box* box() const;  // null for what is held in place
   const Value* find(const Key& key) const;
