@@ -25,7 +25,7 @@ const void* pointer(const Tensor& x) { return x.defined() ? x.data_ptr() : nullp
 // To be taken from x.
 Moments own_moments(const Normalization& n, Dtype dtype) {
   return {
-      .mean = detail::make_empty({n.moments()}, dtype), .var = detail::make_empty({n.moments()}, dtype), .rstd = {}};
+      .mean = detail::make_empty({n.moments()}, dtype), .var = detail::make_empty({n.moments()}, kFloat64), .rstd = {}};
 }
 
 // Copies: running statistics move on while a graph waits for its backward.
@@ -67,8 +67,8 @@ struct Norm final : Op {
     const Tensor w = weight.defined() ? operand(weight) : Tensor(), b = bias.defined() ? operand(bias) : Tensor();
     if (n.numel() > 0) {
       if (!moments.constant) {
-        cpu::moments(x.dtype(), n, x.data_ptr(), moments.mean.data_ptr(), moments.var.data_ptr());
-        moments.rstd = rsqrt(moments.var + eps);
+        cpu::moments(x.dtype(), n, eps, x.data_ptr(), moments.mean.data_ptr(), moments.var.data_ptr<double>());
+        moments.take_rstd(eps);
       }
       cpu::normalize(x.dtype(), n, x.data_ptr(), moments.mean.data_ptr(), moments.rstd.data_ptr(), pointer(w),
                      pointer(b), y.data_ptr());
@@ -123,10 +123,10 @@ struct Norm final : Op {
     const Tensor g = seen(g_given.to(compute));
     Tensor normal, rstd = reshape(moments.rstd, kept);
     if (x().defined()) {
-      const Tensor in = seen(x().to(compute));
-      const Tensor deviation = in - (moments.constant ? reshape(moments.mean, kept) : mean(in, over, true));
-      if (!moments.constant) rstd = rsqrt(mean(square(deviation), over, true) + eps);
-      normal = deviation * rstd;
+      const Normal own =
+          differentiable_normal(seen(x().to(compute)), reshape(moments.mean, kept), rstd, over, eps, moments.constant);
+      normal = own.x;
+      rstd = own.rstd;
     }
     if (needs(0)) {
       const Tensor weighed = weight().defined() ? g * reshape(weight().to(compute), {1, n.groups, n.channels, 1}) : g;
@@ -250,6 +250,30 @@ Normalization of_channels(const Tensor& x, bool over_batch) {
 }
 
 }  // namespace
+
+void Moments::take_rstd(double eps) {
+  rstd = detail::make_empty(var.sizes(), mean.dtype());
+  const double* v = var.data_ptr<double>();
+  // Values that are all equal are 0 when normalised, also without an eps.
+  const auto inverse = [&](std::int64_t i) { return v[i] + eps == 0 ? 0 : 1 / std::sqrt(v[i] + eps); };
+  for (std::int64_t i = 0; i < var.numel(); ++i) {
+    if (rstd.dtype() == kFloat32) {
+      rstd.data_ptr<float>()[i] = static_cast<float>(inverse(i));
+    } else {
+      rstd.data_ptr<double>()[i] = inverse(i);
+    }
+  }
+}
+
+// x is brought near a variance of 1 by constants first: squares then neither overflow nor vanish.
+Normal ops::differentiable_normal(const Tensor& x, const Tensor& mean, const Tensor& rstd, const Dims& over, double eps,
+                                  bool constant) {
+  const Tensor near = (x - mean) * rstd;
+  if (constant) return {near, rstd};
+  const Tensor deviation = near - gradus::mean(near, over, true);
+  const Tensor correction = rsqrt(gradus::mean(square(deviation), over, true) + square(rstd * std::sqrt(eps)));
+  return {deviation * correction, rstd * correction};
+}
 
 Tensor ops::batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
                        const Tensor& bias, bool training, double momentum, double eps, const After& after) {

@@ -46,8 +46,8 @@ struct RowsNormOp final : Op {
     scale = channel_operand(weight);
     shift = channel_operand(bias);
     if (!moments.constant) {
-      cpu::rows_moments(n, x.data_ptr(), moments.mean.data_ptr<float>(), moments.var.data_ptr<float>());
-      moments.rstd = rsqrt(moments.var + eps);
+      cpu::rows_moments(n, eps, x.data_ptr(), moments.mean.data_ptr<float>(), moments.var.data_ptr<double>());
+      moments.take_rstd(eps);
     }
     const Tensor y = detail::make_channels_last(sizes, x.dtype());
     const Tensor added = adds ? to_channels_last(residual) : Tensor();
@@ -90,7 +90,13 @@ struct RowsNormOp final : Op {
     all.g_residual = through.is_same(g) ? nullptr : through.data_ptr();
     all.gw = gw.defined() ? gw.data_ptr<float>() : nullptr;
     all.gb = gb.defined() ? gb.data_ptr<float>() : nullptr;
-    if (needs(0) || gw.defined() || all.g_residual != nullptr) cpu::rows_norm_backward(n, all);
+    if (needs(0) || gw.defined() || all.g_residual != nullptr) {
+      const auto kernel = [&] {
+        cpu::rows_norm_backward(n, all);
+        return to.defined() ? to : gw.defined() ? gw : through;
+      };
+      detail::observed(name(), kernel, g, x, w);
+    }
     if (needs(0)) gx[0] = to;
     if (needs(1)) gx[1] = gw.to(w_type);
     if (needs(2)) gx[2] = (gb.defined() ? gb : sum_of_channels(through)).to(b_type);
@@ -115,10 +121,10 @@ struct RowsNormOp final : Op {
     const auto beside = [&](const Tensor& x) { return reshape(x, kept); };
     Tensor g = g_given.to(kFloat32), normal, rstd = beside(moments.rstd);
     if (has_saved(0)) {
-      const Tensor x = saved(0).to(kFloat32);
-      const Tensor deviation = x - (moments.constant ? beside(moments.mean) : mean(x, over, true));
-      if (!moments.constant) rstd = rsqrt(mean(square(deviation), over, true) + eps);
-      normal = deviation * rstd;
+      const Normal own =
+          differentiable_normal(saved(0).to(kFloat32), beside(moments.mean), rstd, over, eps, moments.constant);
+      normal = own.x;
+      rstd = own.rstd;
     }
     if (relu) {
       const NoGrad guard;  // a step: its own derivative is zero

@@ -1,8 +1,6 @@
-// sum, mean, var, std.
+// sum and mean.
 #include <gradus/op.h>
 #include <gradus/ops.h>
-
-#include <cmath>
 
 #include "ops/elementwise.h"
 #include "ops/reduce.h"
@@ -12,12 +10,6 @@ namespace gradus {
 using namespace ops;
 
 namespace {
-
-void require_floating(const char* call, const Tensor& x) {
-  if (!x.is_floating_point()) {
-    throw DtypeError(std::string(call) + ": needs a floating-point tensor, got " + to_string(x.dtype()));
-  }
-}
 
 template <class T>
 void divide(const Tensor& y, std::int64_t divisor) {
@@ -44,21 +36,6 @@ struct Sum final : Op {
   }
 };
 
-// The root of a variance. Where all values are equal its slope is taken as zero, as PyTorch does.
-struct RootOfVariance {
-  static constexpr const char* name = "std";
-  static constexpr bool from_output = true;
-  template <class T>
-  GRADUS_INLINE T f(T x) const {
-    return std::sqrt(x);
-  }
-  template <class T>
-  GRADUS_INLINE T df(T y) const {
-    return y == 0 ? T(0) : T(0.5) / y;
-  }
-  Tensor d2(const Tensor& y) const { return masked_fill(-0.5 / square(y), y == 0, 0); }
-};
-
 }  // namespace
 
 Tensor sum(const Tensor& x, const Dims& dims, bool keepdim, std::optional<Dtype> dtype) {
@@ -69,25 +46,10 @@ Tensor sum(const Tensor& x, const Dims& dims, bool keepdim, std::optional<Dtype>
 }
 
 Tensor mean(const Tensor& x, const Dims& dims, bool keepdim) {
-  require_floating("mean", x);
-  return apply(Sum(reduction("mean", x, dims, keepdim), true), x);
-}
-
-// In two passes: the squares are of distances from the mean, so nothing cancels.
-Tensor var(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
-  require_floating("var", x);
-  if (!std::isfinite(correction)) {
-    throw ValueError("var: correction must be finite, got " + std::to_string(correction));
+  if (!x.is_floating_point()) {
+    throw DtypeError(std::string("mean: needs a floating-point tensor, got ") + to_string(x.dtype()));
   }
-  const Tensor wide = x.to(compute_type(x.dtype()));
-  const double freedom = static_cast<double>(reduction("var", x, dims, keepdim).count) - correction;
-  const Tensor squares = sum(square(wide - mean(wide, dims, true)), dims, keepdim);
-  return (squares / std::max(0.0, freedom)).to(x.dtype());
-}
-
-Tensor std(const Tensor& x, const Dims& dims, double correction, bool keepdim) {
-  require_floating("std", x);
-  return unary(RootOfVariance{}, var(x, dims, correction, keepdim));
+  return apply(Sum(reduction("mean", x, dims, keepdim), true), x);
 }
 
 }  // namespace gradus

@@ -56,5 +56,17 @@ TEST(Flops, NamesMistakes) {
   EXPECT_THAT(error_of("lenet --freeze nothing"), HasSubstr("nothing"));
 }
 
+// Layers in channels-last have one operation for the whole of their backward.
+TEST(Flops, CountTheBackwardOfBatchNormalisation) {
+  const json all = json::parse(run_gradus("flops resnet18 --input 3x64x64 --train --json").out);
+  int norms = 0;
+  for (const json& layer : all["layers"]) {
+    if (layer["type"] != "BatchNorm2d") continue;
+    ++norms;
+    EXPECT_GT(layer["backward"]["flops"], 0) << layer["path"];
+  }
+  EXPECT_EQ(norms, 20);
+}
+
 }  // namespace
 }  // namespace gradus::cli

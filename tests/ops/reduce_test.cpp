@@ -2,6 +2,7 @@
 #include <gradus/autograd.h>
 #include <gradus/ops.h>
 #include <gradus/parallel.h>
+#include <gradus/random.h>
 
 #include <gtest/gtest.h>
 
@@ -149,6 +150,45 @@ TEST(Sum, Gradient) {
   x.zero_grad();
   mean(x, 1, true).sum().backward();
   for (double slope : x.grad().to_vector<double>()) EXPECT_DOUBLE_EQ(slope, 1.0 / 3);
+}
+
+TEST(Std, OfEqualHugeAndTinyValues) {
+  for (const double value : {0.1, -300.7, 1e10, 1e30, 1e-30}) {
+    const Tensor x = full({37, 53}, value);
+    for (const Dims& dims : {Dims{}, Dims{0}, Dims{1}}) {
+      EXPECT_EQ(max(std(x, dims)).item(), 0) << value;
+      EXPECT_EQ(max(var(x, dims)).item(), 0) << value;
+    }
+  }
+  std::vector<double> values;
+  for (int i = 0; i < 200; ++i) values.push_back(std::sin(i * 1.7) + 0.3);
+  const Tensor plain = tensor(values, {10, 4, 5}, {.dtype = kFloat64});
+  for (const double scale : {1e19, 1e30, 1e36, 1e-19, 1e-30, 1e-36}) {
+    const Tensor x = (plain * scale).to(kFloat32).requires_grad_();
+    for (const Dims& dims : {Dims{}, Dims{0}, Dims{1}, Dims{0, 2}}) {
+      const Tensor wanted = std(plain, dims), got = std(x, dims);
+      EXPECT_LT(max(abs(got.to(kFloat64) / scale - wanted)).item(), 1e-6) << scale;
+      const Tensor leaf = plain.detach().requires_grad_();
+      const Tensor slope = autograd::grad({sum(std(leaf, dims))}, {leaf})[0];
+      EXPECT_LT(max(abs(autograd::grad({sum(got)}, {x})[0].to(kFloat64) - slope)).item(), 1e-6) << scale;
+    }
+    for (const double p : {2.0, 3.0, 0.5}) {
+      if (p < 1 && (scale > 1e35 || scale < 1e-35)) continue;
+      EXPECT_NEAR(norm(x, p, {1}).to(kFloat64)[3][2].item() / scale / norm(plain, p, {1})[3][2].item(), 1, 1e-5)
+          << scale << " " << p;
+    }
+  }
+  // The square itself is beyond float32, or a number of it that is infinite.
+  EXPECT_EQ(var(tensor({1e30, -1e30})).item(), kInf);
+  EXPECT_TRUE(std::isnan(std(tensor({1.0, kInf})).item()));
+  EXPECT_EQ(norm(tensor({1.0, -kInf})).item(), kInf);
+  EXPECT_TRUE(std::isnan(norm(tensor({1.0, kNan})).item()));
+}
+
+TEST(Std, OfMuchBesideALargeMean) {
+  manual_seed(8);
+  const Tensor x = rand({300'000}, {.dtype = kFloat64}) + 1e4;
+  EXPECT_NEAR(std(x.to(kFloat32)).item() / std(x.to(kFloat32).to(kFloat64)).item(), 1, 1e-6);
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/parallel.h"
+#include "kernels/cpu/moments.h"
 #include "kernels/cpu/reduce_rows.h"
 #include "kernels/scratch.h"
 
@@ -26,37 +27,6 @@ void for_parts(int64_t count, int64_t size, F&& work) {
 
 // --- moments ---
 
-// Two passes over a block, which is in the cache for the second one.
-template <class T>
-struct MomentsBody {
-  GRADUS_INLINE static void run(const T* x, int64_t n, T* mean, T* square) {
-    const T m = reduce_row<SumOf<T>, T>(n, [=](int64_t i) GRADUS_LAMBDA { return x[i]; }) / static_cast<T>(n);
-    *mean = m;
-    *square = reduce_row<SumOf<T>, T>(n, [=](int64_t i) GRADUS_LAMBDA { return (x[i] - m) * (x[i] - m); });
-  }
-};
-
-template <class T>
-struct ColumnSumBody {
-  GRADUS_INLINE static void run(const T* x, int64_t rows, int64_t stride, int64_t width, double* sum) {
-    for (int64_t r = 0; r < rows; ++r)
-      for (int64_t j = 0; j < width; ++j) sum[j] += x[r * stride + j];
-  }
-};
-
-template <class T>
-struct ColumnSquareBody {
-  GRADUS_INLINE static void run(const T* x, int64_t rows, int64_t stride, int64_t width, const double* mean,
-                                double* sum) {
-    for (int64_t r = 0; r < rows; ++r) {
-      for (int64_t j = 0; j < width; ++j) {
-        const double d = x[r * stride + j] - mean[j];
-        sum[j] += d * d;
-      }
-    }
-  }
-};
-
 template <class F>
 void for_panels(const Normalization& n, F&& panel) {
   for_parts((n.groups + kPanel - 1) / kPanel, n.batch * std::min(kPanel, n.groups), [&](int64_t first, int64_t last) {
@@ -64,40 +34,62 @@ void for_panels(const Normalization& n, F&& panel) {
   });
 }
 
+constexpr int64_t kPiece = 65536;  // elements of a row whose moments are taken at a stretch
+constexpr int64_t kFewMoments = 16;
+
+// Adds those of x[0 .. n), in float64 where float32 does not hold the squares.
 template <class T>
-void moments_of(const Normalization& n, const T* x, T* mean, T* var) {
+void join_moments(const T* x, int64_t n, double floor, Spread& all) {
+  double mean, square;
+  simd_call<RowMomentsBody<T>>(x, n, &mean, &square);
+  if constexpr (std::is_same_v<T, float>) {
+    if (!squares_held(square, n, floor)) simd_call<RowMomentsBody<float, double>>(x, n, &mean, &square);
+  }
+  all.join(static_cast<double>(n), mean, square);
+}
+
+template <class T>
+void moments_of(const Normalization& n, double floor, const T* x, T* mean, double* var) {
   if (by_columns(n)) {
-    const auto count = static_cast<double>(n.batch);
     for_panels(n, [&](int64_t at, int64_t width) {
       double m[kPanel] = {}, v[kPanel] = {};
-      simd_call<ColumnSumBody<T>>(x + at, n.batch, n.groups, width, m);
-      for (int64_t j = 0; j < width; ++j) m[j] /= count;
-      simd_call<ColumnSquareBody<T>>(x + at, n.batch, n.groups, width, m, v);
+      column_moments(x + at, n.batch, n.groups, width, m, v);
       for (int64_t j = 0; j < width; ++j) {
         mean[at + j] = static_cast<T>(m[j]);
-        var[at + j] = static_cast<T>(v[j] / count);
+        var[at + j] = v[j] / static_cast<double>(n.batch);
       }
     });
     return;
   }
   const int64_t block = n.channels * n.space, blocks = n.over_batch ? n.batch : 1;
-  for_parts(n.moments(), n.per_moment(), [&](int64_t first, int64_t last) {
-    for (int64_t i = first; i < last; ++i) {
-      // Blocks meet by the formula of Chan, Golub and LeVeque (1979).
-      double m = 0, square = 0, count = 0;
-      for (int64_t b = 0; b < blocks; ++b) {
-        T own, own_square;
-        simd_call<MomentsBody<T>>(x + (b * n.groups + i) * block, block, &own, &own_square);
-        const auto size = static_cast<double>(block);
-        const double delta = static_cast<double>(own) - m;
-        count += size;
-        m += delta * size / count;
-        square += static_cast<double>(own_square) + delta * delta * size * (count - size) / count;
+  const int64_t pieces = (block + kPiece - 1) / kPiece, each = blocks * pieces, count = n.moments();
+  const auto join = [&](int64_t i, int64_t k, Spread& all) {  // piece k of moment i
+    const int64_t from = k % pieces * kPiece;
+    join_moments(x + (k / pieces * n.groups + i) * block + from, std::min(kPiece, block - from), floor, all);
+  };
+  const auto put = [&](int64_t i, const Spread& all) {
+    mean[i] = static_cast<T>(all.mean);
+    var[i] = all.variance();
+  };
+  if (count >= kFewMoments || each == 1) {
+    for_parts(count, n.per_moment(), [&](int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i) {
+        Spread all;
+        for (int64_t k = 0; k < each; ++k) join(i, k, all);
+        put(i, all);
       }
-      mean[i] = static_cast<T>(m);
-      var[i] = static_cast<T>(square / count);
-    }
+    });
+    return;
+  }
+  const Scratch<Spread> parts(count * each);
+  for_parts(count * each, n.per_moment() / each, [&](int64_t first, int64_t last) {
+    for (int64_t k = first; k < last; ++k) join(k / each, k % each, parts[k] = Spread{});
   });
+  for (int64_t i = 0; i < count; ++i) {
+    Spread all;
+    for (int64_t k = i * each; k < (i + 1) * each; ++k) all.join(parts[k].count, parts[k].mean, parts[k].square);
+    put(i, all);
+  }
 }
 
 // --- forward ---
@@ -188,19 +180,19 @@ void forward(const Normalization& n, const T* x, const T* mean, const T* rstd, c
 
 template <class T>
 struct SumsBody {
-  // sums[0] = sum(g), sums[1] = sum(g * (x - mean))
-  GRADUS_INLINE static void run(const T* g, const T* x, int64_t n, T mean, T* sums) {
+  // sums[0] = sum(g), sums[1] = sum(g * (x - mean) * rstd)
+  GRADUS_INLINE static void run(const T* g, const T* x, int64_t n, T mean, T rstd, T* sums) {
     sums[0] = reduce_row<SumOf<T>, T>(n, [=](int64_t i) GRADUS_LAMBDA { return g[i]; });
-    sums[1] = reduce_row<SumOf<T>, T>(n, [=](int64_t i) GRADUS_LAMBDA { return g[i] * (x[i] - mean); });
+    sums[1] = reduce_row<SumOf<T>, T>(n, [=](int64_t i) GRADUS_LAMBDA { return g[i] * ((x[i] - mean) * rstd); });
   }
 };
 
-// gx = p * g - q - (x - mean) * r
+// gx = p * g - q - (x - mean) * rstd * r. The square of rstd, which may be beyond the type, is not on the way.
 template <class T>
 struct GradientBody {
-  GRADUS_INLINE static void run(const T* g, const T* x, int64_t n, T mean, T p, T q, T r, T* gx) {
+  GRADUS_INLINE static void run(const T* g, const T* x, int64_t n, T mean, T rstd, T p, T q, T r, T* gx) {
 #pragma GCC ivdep
-    for (int64_t i = 0; i < n; ++i) gx[i] = p * g[i] - q - (x[i] - mean) * r;
+    for (int64_t i = 0; i < n; ++i) gx[i] = p * g[i] - q - (x[i] - mean) * rstd * r;
   }
 };
 
@@ -217,10 +209,11 @@ struct RowBody {
   GRADUS_INLINE static void run(const T* g, const T* x, int64_t n, T mean, T rstd, const T* w, T* gx) {
     const auto weight = [=](int64_t i) GRADUS_LAMBDA { return weighed ? w[i] : T(1); };
     const T s1 = reduce_row<SumOf<T>, T>(n, [=](int64_t i) GRADUS_LAMBDA { return g[i] * weight(i); });
-    const T s2 = reduce_row<SumOf<T>, T>(n, [=](int64_t i) GRADUS_LAMBDA { return g[i] * weight(i) * (x[i] - mean); });
-    const T q = rstd * s1 / static_cast<T>(n), r = rstd * rstd * rstd * s2 / static_cast<T>(n);
+    const T s2 =
+        reduce_row<SumOf<T>, T>(n, [=](int64_t i) GRADUS_LAMBDA { return g[i] * weight(i) * ((x[i] - mean) * rstd); });
+    const T q = rstd * s1 / static_cast<T>(n), r = rstd * s2 / static_cast<T>(n);
 #pragma GCC ivdep
-    for (int64_t i = 0; i < n; ++i) gx[i] = rstd * g[i] * weight(i) - q - (x[i] - mean) * r;
+    for (int64_t i = 0; i < n; ++i) gx[i] = rstd * g[i] * weight(i) - q - (x[i] - mean) * rstd * r;
   }
 };
 
@@ -238,10 +231,10 @@ struct ColumnSumsBody {
 
 template <class T>
 struct ColumnGradientBody {
-  GRADUS_INLINE static void run(const T* g, const T* x, int64_t n, const T* mean, const T* p, const T* q, const T* r,
-                                T* gx) {
+  GRADUS_INLINE static void run(const T* g, const T* x, int64_t n, const T* mean, const T* rstd, const T* p, const T* q,
+                                const T* r, T* gx) {
 #pragma GCC ivdep
-    for (int64_t i = 0; i < n; ++i) gx[i] = p[i] * g[i] - q[i] - (x[i] - mean[i]) * r[i];
+    for (int64_t i = 0; i < n; ++i) gx[i] = p[i] * g[i] - q[i] - (x[i] - mean[i]) * rstd[i] * r[i];
   }
 };
 
@@ -291,7 +284,7 @@ void backward_columns(const Normalization& n, bool constant, const T* g, const T
   for (int64_t c = 0; c < width; ++c) {
     p[c] = rstd[c] * (w != nullptr ? w[c] : T(1));
     q[c] = constant ? T(0) : p[c] * gb[c] / count;
-    r[c] = constant ? T(0) : p[c] * rstd[c] * gw[c] / count;
+    r[c] = constant ? T(0) : p[c] * gw[c] / count;
   }
   for_parts(n.batch, width, [&](int64_t first, int64_t last) {
     for (int64_t i = first; i < last; ++i) {
@@ -299,7 +292,7 @@ void backward_columns(const Normalization& n, bool constant, const T* g, const T
       if (constant) {
         for (int64_t c = 0; c < width; ++c) gx[at + c] = p[c] * g[at + c];
       } else {
-        simd_call<ColumnGradientBody<T>>(g + at, x + at, width, mean, p.get(), q.get(), r.get(), gx + at);
+        simd_call<ColumnGradientBody<T>>(g + at, x + at, width, mean, rstd, p.get(), q.get(), r.get(), gx + at);
       }
     }
   });
@@ -327,11 +320,12 @@ void backward_planes(const Normalization& n, bool constant, const T* g, const T*
   const auto at_moment = [&](int64_t i) { return moment(n, i / width, i % width / n.channels); };
   const auto weight = [&](int64_t c) { return w != nullptr ? w[c] : T(1); };
   const bool sums_wanted = !constant || gw != nullptr;
-  const Scratch<T> sums(sums_wanted ? 2 * planes : 0);  // of each plane: of g, and of g times the deviation
+  const Scratch<T> sums(sums_wanted ? 2 * planes : 0);  // of each plane: of g, and of g times the normalised x
   if (sums_wanted) {
     for_parts(planes, n.space, [&](int64_t first, int64_t last) {
       for (int64_t i = first; i < last; ++i) {
-        simd_call<SumsBody<T>>(g + i * n.space, x + i * n.space, n.space, mean[at_moment(i)], sums.get() + 2 * i);
+        const int64_t m = at_moment(i);
+        simd_call<SumsBody<T>>(g + i * n.space, x + i * n.space, n.space, mean[m], rstd[m], sums.get() + 2 * i);
       }
     });
   }
@@ -341,7 +335,7 @@ void backward_planes(const Normalization& n, bool constant, const T* g, const T*
       for (int64_t r = 0; r < n.batch; ++r) {
         const int64_t i = r * width + c;
         sum_g += sums[2 * i];
-        sum_gx += static_cast<double>(sums[2 * i + 1]) * rstd[at_moment(i)];
+        sum_gx += sums[2 * i + 1];
       }
       gb[c] = static_cast<T>(sum_g);
       gw[c] = static_cast<T>(sum_gx);
@@ -363,7 +357,7 @@ void backward_planes(const Normalization& n, bool constant, const T* g, const T*
       if (constant) {
         simd_call<ProductBody<T>>(g + at, n.space, p, gx + at);
       } else {
-        simd_call<GradientBody<T>>(g + at, x + at, n.space, mean[m], p, s * means[2 * m], s * s * s * means[2 * m + 1],
+        simd_call<GradientBody<T>>(g + at, x + at, n.space, mean[m], s, p, s * means[2 * m], s * means[2 * m + 1],
                                    gx + at);
       }
     }
@@ -377,9 +371,8 @@ void with_type(Dtype dtype, F&& run) {
 
 }  // namespace
 
-void moments(Dtype dtype, const Normalization& n, const void* x, void* mean, void* var) {
-  with_type(dtype,
-            [&]<class T>(T) { moments_of(n, static_cast<const T*>(x), static_cast<T*>(mean), static_cast<T*>(var)); });
+void moments(Dtype dtype, const Normalization& n, double floor, const void* x, void* mean, double* var) {
+  with_type(dtype, [&]<class T>(T) { moments_of(n, floor, static_cast<const T*>(x), static_cast<T*>(mean), var); });
 }
 
 void normalize(Dtype dtype, const Normalization& n, const void* x, const void* mean, const void* rstd,

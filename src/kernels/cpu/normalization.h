@@ -19,8 +19,9 @@ struct Normalization {
   std::int64_t numel() const { return batch * groups * channels * space; }
 };
 
-// The mean and the mean square deviation of each group. None is empty.
-void moments(Dtype dtype, const Normalization& n, const void* x, void* mean, void* var);
+// The mean and the mean square deviation of each group, none of which is empty. `floor` is what will be added to the
+// latter: what is nothing beside it need not be exact.
+void moments(Dtype dtype, const Normalization& n, double floor, const void* x, void* mean, double* var);
 
 // y = (x - mean) * rstd * weight + bias; null stands for a weight of 1 and for no bias.
 void normalize(Dtype dtype, const Normalization& n, const void* x, const void* mean, const void* rstd,

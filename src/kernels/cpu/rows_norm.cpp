@@ -4,6 +4,7 @@
 
 #include "core/parallel.h"
 #include "kernels/cpu/bfloat16.h"
+#include "kernels/cpu/moments.h"
 #include "kernels/scratch.h"
 
 namespace gradus::cpu {
@@ -42,39 +43,43 @@ void for_panels(int64_t channels, int64_t blocks, F&& work) {
   });
 }
 
-// Two passes over a block, which is in the cache for the second one.
+// Mean distances from the first row, and sums of squared deviations. Two passes over a block, which is in the cache for
+// the second one.
 template <class T>
 struct MomentsBody {
-  GRADUS_INLINE static void run(const T* x, int64_t rows, int64_t channels, float* mean, float* square) {
-    for (int64_t c = 0; c < channels; ++c) mean[c] = square[c] = 0;
-    for (int64_t r = 0; r < rows; ++r) {
+  GRADUS_INLINE static void run(const T* x, int64_t rows, int64_t channels, float* shift, float* square) {
+    for (int64_t c = 0; c < channels; ++c) shift[c] = square[c] = 0;
+    for (int64_t r = 1; r < rows; ++r) {
       const T* row = x + r * channels;
 #pragma GCC ivdep
-      for (int64_t c = 0; c < channels; ++c) mean[c] += wide(row[c]);
+      for (int64_t c = 0; c < channels; ++c) shift[c] += wide(row[c]) - wide(x[c]);
     }
     const float share = 1.0f / static_cast<float>(rows);
-    for (int64_t c = 0; c < channels; ++c) mean[c] *= share;
+    for (int64_t c = 0; c < channels; ++c) shift[c] *= share;
     for (int64_t r = 0; r < rows; ++r) {
       const T* row = x + r * channels;
 #pragma GCC ivdep
       for (int64_t c = 0; c < channels; ++c) {
-        const float d = wide(row[c]) - mean[c];
+        const float d = wide(row[c]) - (wide(x[c]) + shift[c]);
         square[c] += d * d;
       }
     }
   }
 };
 
-// Blocks meet by the formula of Chan, Golub and LeVeque (1979): one more of `size` rows, behind `count` others.
+// As Spread::join, for a block whose first row is `first`.
+template <class T>
 struct JoinBody {
-  GRADUS_INLINE static void run(const float* own, const float* own_square, int64_t width, double size, double count,
-                                double* mean, double* square) {
+  GRADUS_INLINE static void run(const T* first, const float* shift, const float* own_square, int64_t width, double size,
+                                double count, double* mean, double* square) {
     const double share = size / (count + size), both = size * count / (count + size);
 #pragma GCC ivdep
     for (int64_t c = 0; c < width; ++c) {
-      const double delta = static_cast<double>(own[c]) - mean[c];
+      const double own = static_cast<double>(wide(first[c])) + static_cast<double>(shift[c]);
+      const double off = static_cast<double>(wide(first[c]) + shift[c]) - own;
+      const double delta = own - mean[c];
       mean[c] += delta * share;
-      square[c] += static_cast<double>(own_square[c]) + delta * delta * both;
+      square[c] += static_cast<double>(own_square[c]) - size * off * off + delta * delta * both;
     }
   }
 };
@@ -126,21 +131,21 @@ struct SumsBody {
   }
 };
 
-// gx = p * g - q - (x - mean) * r, or p * g alone
+// gx = scale * g - q - (x - mean) * rstd * r, or scale * g alone
 template <class T, Mask mask, bool constant>
 struct GradientBody {
   GRADUS_INLINE static void run(const T* g, const T* x, const T* y, int64_t rows, int64_t channels, const float* mean,
-                                const float* scale, const float* shift, const float* p, const float* q, const float* r,
-                                T* gx) {
+                                const float* scale, const float* shift, const float* rstd, const float* q,
+                                const float* r, T* gx) {
     for (int64_t i = 0; i < rows; ++i) {
       const int64_t at = i * channels;
 #pragma GCC ivdep
       for (int64_t c = 0; c < channels; ++c) {
         const float v = passed<T, mask>(g, x, y, at + c, mean[c], scale[c], shift[c]);
         if constexpr (constant) {
-          put(gx[at + c], p[c] * v);
+          put(gx[at + c], scale[c] * v);
         } else {
-          put(gx[at + c], p[c] * v - q[c] - (wide(x[at + c]) - mean[c]) * r[c]);
+          put(gx[at + c], scale[c] * v - q[c] - (wide(x[at + c]) - mean[c]) * rstd[c] * r[c]);
         }
       }
     }
@@ -148,7 +153,7 @@ struct GradientBody {
 };
 
 template <class T>
-void moments_of(const RowsNorm& n, const T* x, float* mean, float* var) {
+void moments_of(const RowsNorm& n, double floor, const T* x, float* mean, double* var) {
   const Blocks blocks(n);
   const Scratch<float> own(2 * blocks.count * n.channels);
   const auto at = [&](int64_t b) { return own.get() + 2 * b * n.channels; };
@@ -158,13 +163,18 @@ void moments_of(const RowsNorm& n, const T* x, float* mean, float* var) {
   for_panels(n.channels, blocks.count, [&](int64_t first, int64_t width) {
     double m[kPanel] = {}, square[kPanel] = {};
     for (int64_t b = 0; b < blocks.count; ++b) {
-      simd_call<JoinBody>(static_cast<const float*>(at(b) + first),
-                          static_cast<const float*>(at(b) + n.channels + first), width,
-                          static_cast<double>(blocks.size(b)), static_cast<double>(b * blocks.step), m, square);
+      simd_call<JoinBody<T>>(x + b * blocks.step * n.channels + first, static_cast<const float*>(at(b) + first),
+                             static_cast<const float*>(at(b) + n.channels + first), width,
+                             static_cast<double>(blocks.size(b)), static_cast<double>(b * blocks.step), m, square);
+    }
+    if (!std::all_of(square, square + width, [&](double s) { return squares_held(s, n.rows, floor); })) {
+      std::fill_n(m, width, 0.0);
+      std::fill_n(square, width, 0.0);
+      column_moments(x + first, n.rows, n.channels, width, m, square);
     }
     for (int64_t c = 0; c < width; ++c) {
       mean[first + c] = static_cast<float>(m[c]);
-      var[first + c] = static_cast<float>(square[c] / static_cast<double>(n.rows));
+      var[first + c] = square[c] < 0 ? 0 : square[c] / static_cast<double>(n.rows);
     }
   });
 }
@@ -250,21 +260,19 @@ void backward(const RowsNorm& n, const RowsGradients& to, const Affine& affine) 
   for (int64_t c = 0; c < channels && !n.constant; ++c) {
     const float share = affine.scale[c] / static_cast<float>(n.rows);
     q[c] = share * gb[c];
-    r[c] = share * to.rstd[c] * gw[c];
+    r[c] = share * gw[c];
   }
   blocks.for_each(channels, [&](int64_t b) {
     const int64_t at = b * blocks.step * channels;
     const auto run = [&]<Mask left>(const T* from) {
       if (n.constant) {
-        simd_call<GradientBody<T, left, true>>(from + at, behind(x, at), behind(y, at), blocks.size(b), channels,
-                                               to.mean, affine.scales(), affine.shifts(), affine.scales(),
-                                               static_cast<const float*>(q.get()), static_cast<const float*>(r.get()),
-                                               gx + at);
+        simd_call<GradientBody<T, left, true>>(
+            from + at, behind(x, at), behind(y, at), blocks.size(b), channels, to.mean, affine.scales(),
+            affine.shifts(), to.rstd, static_cast<const float*>(q.get()), static_cast<const float*>(r.get()), gx + at);
       } else {
-        simd_call<GradientBody<T, left, false>>(from + at, behind(x, at), behind(y, at), blocks.size(b), channels,
-                                                to.mean, affine.scales(), affine.shifts(), affine.scales(),
-                                                static_cast<const float*>(q.get()), static_cast<const float*>(r.get()),
-                                                gx + at);
+        simd_call<GradientBody<T, left, false>>(
+            from + at, behind(x, at), behind(y, at), blocks.size(b), channels, to.mean, affine.scales(),
+            affine.shifts(), to.rstd, static_cast<const float*>(q.get()), static_cast<const float*>(r.get()), gx + at);
       }
     };
     // What was let through is there already.
@@ -279,8 +287,8 @@ void with_type(Dtype dtype, F&& run) {
 
 }  // namespace
 
-void rows_moments(const RowsNorm& n, const void* x, float* mean, float* var) {
-  with_type(n.dtype, [&]<class T>(T) { moments_of(n, static_cast<const T*>(x), mean, var); });
+void rows_moments(const RowsNorm& n, double floor, const void* x, float* mean, double* var) {
+  with_type(n.dtype, [&]<class T>(T) { moments_of(n, floor, static_cast<const T*>(x), mean, var); });
 }
 
 void rows_normalize(const RowsNorm& n, const void* x, const float* mean, const float* rstd, const float* weight,

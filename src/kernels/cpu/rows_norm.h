@@ -16,8 +16,8 @@ struct RowsNorm {
   bool relu = false;
 };
 
-// The mean and the mean square deviation of each channel. There is at least one row.
-void rows_moments(const RowsNorm& n, const void* x, float* mean, float* var);
+// The mean and the mean square deviation of each channel. There is at least one row. `floor`: as that of moments.
+void rows_moments(const RowsNorm& n, double floor, const void* x, float* mean, double* var);
 
 // Null pointers: no weight, no bias, nothing to add.
 void rows_normalize(const RowsNorm& n, const void* x, const float* mean, const float* rstd, const float* weight,
