@@ -2,7 +2,6 @@
 #include <gradus/shape.h>
 
 #include <algorithm>
-#include <limits>
 
 namespace gradus {
 
@@ -83,15 +82,13 @@ Shape broadcast_shapes(const char* call, const Shape& a, const Shape& b) {
 
 void check_sizes(const char* call, const Shape& sizes) {
   // Elements are at most 8 bytes wide; zero-size dimensions do not excuse a product that overflows.
-  constexpr std::int64_t kLimit = std::numeric_limits<std::int64_t>::max() / 8;
-  std::int64_t product = 1;
+  std::int64_t bytes = 8;
+  bool overflow = false;
   for (std::int64_t size : sizes) {
     if (size < 0) throw ShapeError(std::string(call) + ": sizes must not be negative, got " + to_string(sizes));
-    if (size > 1 && product > kLimit / size) {
-      throw ShapeError(std::string(call) + ": too many elements to address, got " + to_string(sizes));
-    }
-    product *= std::max<std::int64_t>(size, 1);
+    overflow |= __builtin_mul_overflow(bytes, std::max<std::int64_t>(size, 1), &bytes);
   }
+  if (overflow) throw ShapeError(std::string(call) + ": too many elements to address, got " + to_string(sizes));
 }
 
 }  // namespace gradus

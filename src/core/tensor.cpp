@@ -46,6 +46,7 @@ Tensor with_storage(std::size_t nbytes, Device device) {
 }  // namespace
 
 Tensor make_empty(const Shape& sizes, Dtype dtype, Device device) {
+  check_sizes("tensor", sizes);  // also broadcasting multiplies sizes
   const std::int64_t numel = sizes.numel();
   Tensor y = with_storage(static_cast<std::size_t>(numel * element_size(dtype)), device);
   TensorImpl& impl = *y.impl();
@@ -57,6 +58,7 @@ Tensor make_empty(const Shape& sizes, Dtype dtype, Device device) {
 }
 
 Tensor make_strided(const Shape& sizes, const Shape& strides, Dtype dtype) {
+  check_sizes("tensor", sizes);
   std::int64_t last = 0;
   for (int i = 0; i < sizes.rank(); ++i) last += std::max<std::int64_t>(sizes[i] - 1, 0) * strides[i];
   const std::int64_t numel = sizes.numel();

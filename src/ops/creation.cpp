@@ -2,7 +2,9 @@
 #include <gradus/ops.h>
 #include <gradus/tensor.h>
 
+#include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "core/tensor_access.h"
 
@@ -79,6 +81,33 @@ Tensor ones(const Shape& sizes, const TensorOptions& options) { return full(size
 
 Tensor arange(const Scalar& end, const TensorOptions& options) { return arange(0, end, 1, options); }
 
+namespace {
+
+// In unsigned arithmetic, which holds the distance between any two bounds.
+Tensor whole_range(std::int64_t start, std::int64_t end, std::int64_t step) {
+  const auto from = static_cast<std::uint64_t>(start), to = static_cast<std::uint64_t>(end);
+  const auto by = static_cast<std::uint64_t>(step);
+  const std::uint64_t length = step > 0 ? (end > start ? to - from : 0) : (start > end ? from - to : 0);
+  const std::uint64_t each = step > 0 ? by : 0 - by, count = length / each + (length % each != 0);
+  constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  Tensor x = created("arange", {static_cast<std::int64_t>(std::min(count, most))}, {.dtype = kInt64});
+  auto* out = x.data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < x.numel(); ++i) {
+    out[i] = static_cast<std::int64_t>(from + static_cast<std::uint64_t>(i) * by);
+  }
+  return x;
+}
+
+Tensor real_range(double from, double to, double by) {
+  const double count = std::max(0.0, std::ceil((to - from) / by));
+  if (!(count <= 1e15)) throw ShapeError("arange: too many elements to address, got " + std::to_string(count));
+  Tensor x = created("arange", {static_cast<std::int64_t>(count)}, {.dtype = kFloat64});
+  for (std::int64_t i = 0; i < x.numel(); ++i) x.data_ptr<double>()[i] = from + static_cast<double>(i) * by;
+  return x;
+}
+
+}  // namespace
+
 Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, const TensorOptions& options) {
   const double from = start.to<double>(), to = end.to<double>(), by = step.to<double>();
   if (!(std::isfinite(from) && std::isfinite(to) && std::isfinite(by)) || by == 0) {
@@ -86,16 +115,8 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, const 
                      std::to_string(to) + " and " + std::to_string(by));
   }
   const bool integral = start.kind() != kFloat64 && end.kind() != kFloat64 && step.kind() != kFloat64;
-  const double count = std::max(0.0, std::ceil((to - from) / by));
-  if (count > 1e15) throw ShapeError("arange: too many elements to address, got " + std::to_string(count));
-  Tensor x = created("arange", {static_cast<std::int64_t>(count)}, {.dtype = integral ? kInt64 : kFloat64});
-  for (std::int64_t i = 0; i < x.numel(); ++i) {
-    if (integral) {
-      x.data_ptr<std::int64_t>()[i] = start.to<std::int64_t>() + i * step.to<std::int64_t>();
-    } else {
-      x.data_ptr<double>()[i] = from + static_cast<double>(i) * by;
-    }
-  }
+  const Tensor x = integral ? whole_range(start.to<std::int64_t>(), end.to<std::int64_t>(), step.to<std::int64_t>())
+                            : real_range(from, to, by);
   require_available("arange", options.device);
   return with_grad(x.to(options.dtype.value_or(integral ? kInt64 : kFloat32)), options);
 }

@@ -97,8 +97,9 @@ struct SliceOp final : Op {
   Tensor forward(const Tensor& x) {
     from = x.sizes();
     Shape sizes = x.sizes(), strides = x.strides();
-    sizes[dim] = (stop - start + step - 1) / step;
-    strides[dim] *= step;
+    sizes[dim] = stop > start ? (stop - start - 1) / step + 1 : 0;
+    // A step too far for a stride leaves one element, whose stride is never taken.
+    if (std::int64_t stride = 0; !__builtin_mul_overflow(strides[dim], step, &stride)) strides[dim] = stride;
     return make_view(x, sizes, strides, start * x.strides()[dim]);
   }
   void backward(const Tensor& g, Grads gx) override { gx[0] = apply(SliceBackward(from, dim, start, stop, step), g); }
@@ -134,6 +135,7 @@ Shape inferred(const char* call, const Tensor& x, const Shape& wanted) {
   Shape sizes = wanted;
   int unknown = -1;
   std::int64_t known = 1;
+  bool overflow = false;
   for (int i = 0; i < sizes.rank(); ++i) {
     if (sizes[i] == -1 && unknown < 0) {
       unknown = i;
@@ -142,8 +144,9 @@ Shape inferred(const char* call, const Tensor& x, const Shape& wanted) {
     if (sizes[i] < 0) {
       throw ShapeError(std::string(call) + ": sizes must not be negative but for one -1, got " + to_string(wanted));
     }
-    known *= sizes[i];
+    overflow |= __builtin_mul_overflow(known, sizes[i], &known);
   }
+  if (overflow) throw ShapeError(std::string(call) + ": too many elements to address, got " + to_string(wanted));
   if (unknown >= 0 && known > 0 && x.numel() % known == 0) sizes[unknown] = x.numel() / known;
   if (unknown >= 0 ? sizes[unknown] == -1 : known != x.numel()) {
     throw ShapeError(std::string(call) + ": " + std::to_string(x.numel()) + " elements of sizes " +
@@ -233,6 +236,7 @@ Tensor expand(const Tensor& x, const Shape& sizes) {
     throw ShapeError("expand: sizes must be equal or 1 from the last dimension on, got " + to_string(x.sizes()) +
                      " and " + to_string(sizes));
   }
+  check_sizes("expand", target);
   return apply(Expand(target), x);
 }
 
@@ -331,13 +335,14 @@ Tensor unflatten(const Tensor& x, std::int64_t dim, const Shape& sizes) {
   for (int i = 0; i < sizes.rank(); ++i) {
     if (sizes[i] == -1 && unknown < 0) {
       unknown = i;
-    } else {
-      known *= sizes[i];
+    } else if (sizes[i] < 0 || __builtin_mul_overflow(known, sizes[i], &known)) {
+      known = -1;
+      break;
     }
   }
   Shape parts = sizes;
   if (unknown >= 0 && known > 0) parts[unknown] = x.sizes()[d] / known;
-  if (parts.empty() || parts.numel() != x.sizes()[d] || known < 0) {
+  if (known < 0 || parts.empty() || parts.numel() != x.sizes()[d]) {
     throw ShapeError("unflatten: sizes " + to_string(sizes) + " do not multiply to size " +
                      std::to_string(x.sizes()[d]) + " of dimension " + std::to_string(d));
   }
@@ -387,7 +392,7 @@ std::vector<Tensor> chunk(const Tensor& x, std::int64_t chunks, std::int64_t dim
   const int d = wrap_dim("chunk", dim, x.sizes().rank());
   if (x.dim() == 0) throw IndexError("chunk: a 0-d tensor cannot be split");
   if (chunks <= 0) throw ValueError("chunk: the number of chunks must be positive, got " + std::to_string(chunks));
-  return split(x, std::max<std::int64_t>(1, (x.sizes()[d] + chunks - 1) / chunks), d);
+  return split(x, std::max<std::int64_t>(1, x.sizes()[d] / chunks + (x.sizes()[d] % chunks != 0)), d);
 }
 
 std::vector<Tensor> unbind(const Tensor& x, std::int64_t dim) {
