@@ -47,6 +47,30 @@ Tensor& filled(const char* call, Tensor& x, const Fill& fill) {
   return x;
 }
 
+// The type's numbers nearest to two given ones that lie between them; the first is above the last where there is none.
+struct Numbers {
+  double first, last;
+
+  Numbers(Dtype dtype, double from, double to) : first(rounded(dtype, from)), last(rounded(dtype, to)) {
+    if (first < from) first = beside(dtype, first, true);
+    if (last > to) last = beside(dtype, last, false);
+  }
+
+ private:
+  static double rounded(Dtype dtype, double x) { return Tensor::scalar(x, kFloat64).to(dtype).item<double>(); }
+  // The next one up or down: patterns of bits are ordered as what they stand for, but for the sign.
+  static double beside(Dtype dtype, double x, bool up) {
+    const double end = up ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity();
+    if (dtype == kFloat64) return std::nextafter(x, end);
+    if (dtype == kFloat32) return std::nextafter(static_cast<float>(x), static_cast<float>(end));
+    BFloat16 h(static_cast<float>(x));
+    int place = (h.bits & 0x8000) != 0 ? -(h.bits & 0x7fff) : h.bits;
+    place += up ? 1 : -1;
+    h.bits = static_cast<std::uint16_t>(place < 0 ? 0x8000 | -place : place);
+    return static_cast<double>(static_cast<float>(h));
+  }
+};
+
 TensorOptions floating(const char* call, TensorOptions options) {
   options.dtype = options.dtype.value_or(kFloat32);
   options.requires_grad = false;
@@ -73,8 +97,19 @@ Tensor& Tensor::uniform_(double from, double to, Generator* generator) {
     throw ValueError("uniform_: needs from <= to with a difference that " + std::string(gradus::to_string(dtype())) +
                      " can hold, got " + std::to_string(from) + " and " + std::to_string(to));
   }
+  double last = std::numeric_limits<double>::infinity();
+  if (dtype() != kFloat32 && dtype() != kFloat64 && from < to) {
+    // Drawn in float32, and rounded: to numbers of the type within the range.
+    const Numbers held(dtype(), from, std::nextafter(to, from));
+    if (held.first <= held.last) {
+      from = held.first;
+      last = held.last;
+    } else {
+      to = from;
+    }
+  }
   return filled("uniform_", *this, [&](auto* out, std::int64_t n) {
-    cpu::fill_uniform(take(generator, cpu::uniform_blocks(n, sizeof *out)), out, n, from, to);
+    cpu::fill_uniform(take(generator, cpu::uniform_blocks(n, sizeof *out)), out, n, from, to, last);
   });
 }
 
@@ -116,10 +151,19 @@ Tensor randint(std::int64_t low, std::int64_t high, const Shape& sizes, const Te
   if (low >= high) {
     throw ValueError("randint: needs low < high, got " + std::to_string(low) + " and " + std::to_string(high));
   }
-  check_holds("randint", options.dtype.value_or(kInt64), low, high - 1);
+  const Dtype dtype = options.dtype.value_or(kInt64);
+  check_holds("randint", dtype, low, high - 1);
+  if (is_floating_point(dtype)) {
+    // Not beyond the bounds when rounded.
+    const Numbers held(dtype, static_cast<double>(low), static_cast<double>(high - 1));
+    if (held.first <= held.last && held.last < 0x1p63) {
+      low = static_cast<std::int64_t>(held.first);
+      high = static_cast<std::int64_t>(held.last) + 1;
+    }
+  }
   const Tensor x = empty(sizes, {.dtype = kInt64, .device = options.device});
   cpu::fill_integers(take(generator, cpu::integer_blocks(x.numel())), x.data_ptr<std::int64_t>(), x.numel(), low, high);
-  Tensor y = x.to(options.dtype.value_or(kInt64));
+  Tensor y = x.to(dtype);
   return options.requires_grad ? y.requires_grad_() : y;
 }
 

@@ -128,5 +128,29 @@ TEST(Dropout, AtItsEndsAndOutsideOfTraining) {
   EXPECT_EQ(dropout(ones({0, 2}), 0.5).numel(), 0);
 }
 
+// Draws are rounded to bfloat16, but not to the end of the range, nor below its start.
+TEST(RandomTensors, InBFloat16StayWithinTheirRange) {
+  manual_seed(1);
+  const auto least = [](const Tensor& x) { return min(x.to(kFloat64)).item(); };
+  const auto most = [](const Tensor& x) { return max(x.to(kFloat64)).item(); };
+  const std::int64_t n = 200'000;
+  EXPECT_EQ(most(rand({n}, {.dtype = kBFloat16})), 1 - 0x1p-8);
+  EXPECT_EQ(most(rand_like(zeros({n}, {.dtype = kBFloat16}))), 1 - 0x1p-8);
+  Tensor x = zeros({n}, {.dtype = kBFloat16});
+  for (const auto& [from, to] :
+       {std::pair(0.0, 4.0), {-1.0, 1.0}, {-0.1, 0.0}, {0.1, 0.2}, {-0.3, -0.1}, {1000, 1001}}) {
+    x.uniform_(from, to);
+    EXPECT_GE(least(x), from);
+    EXPECT_LT(most(x), to);
+  }
+  x.uniform_(1001, 1002);  // it has none between them
+  EXPECT_EQ(least(x), most(x));
+  EXPECT_NEAR(mean(rand({n}, {.dtype = kBFloat16}).to(kFloat32)).item(), 0.5, 0.005);
+  const Tensor whole = randint(-1000, 1000, {n}, {.dtype = kBFloat16});
+  EXPECT_EQ(least(whole), -1000);
+  EXPECT_EQ(most(whole), 996);
+  EXPECT_LT(most(randint(0, (1 << 24) + 2, {n}, {.dtype = kFloat32})), (1 << 24) + 2);
+}
+
 }  // namespace
 }  // namespace gradus

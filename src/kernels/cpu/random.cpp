@@ -185,20 +185,21 @@ void fill(RandomRange stream, typename Formula::Out* out, std::int64_t n, Formul
 }
 
 template <class T>
-void fill_uniform_of(RandomRange range, T* out, std::int64_t n, double from, double to) {
+void fill_uniform_of(RandomRange range, T* out, std::int64_t n, double from, double to, double last) {
   const T first = static_cast<T>(from), end = static_cast<T>(to);
   // Rounding may reach the end, which is never to come.
-  fill(range, out, n, Uniform<T>{.from = first, .scale = end - first, .last = std::nextafter(end, first)});
+  const T most = static_cast<T>(std::min<double>(last, std::nextafter(end, first)));
+  fill(range, out, n, Uniform<T>{.from = first, .scale = end - first, .last = most});
 }
 
 }  // namespace
 
-void fill_uniform(RandomRange range, float* out, std::int64_t n, double from, double to) {
-  fill_uniform_of(range, out, n, from, to);
+void fill_uniform(RandomRange range, float* out, std::int64_t n, double from, double to, double last) {
+  fill_uniform_of(range, out, n, from, to, last);
 }
 
-void fill_uniform(RandomRange range, double* out, std::int64_t n, double from, double to) {
-  fill_uniform_of(range, out, n, from, to);
+void fill_uniform(RandomRange range, double* out, std::int64_t n, double from, double to, double last) {
+  fill_uniform_of(range, out, n, from, to, last);
 }
 
 void fill_normal(RandomRange range, float* out, std::int64_t n, double mean, double std) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 
 /// Fills with random numbers. Element i depends only on (seed, offset, i): not on the number of threads, nor on the
 /// instruction set. A fill uses up as many blocks from `offset` on as its function beside it says; the next draw starts
@@ -19,10 +20,12 @@ constexpr std::uint64_t random_blocks(std::int64_t n, std::int64_t bits) {
 }
 }  // namespace detail
 
-/// Uniform in [from, to), of 24 (float) or 53 (double) random bits; `from` everywhere where from == to.
-/// Needs from <= to, and to - from within the type.
-void fill_uniform(RandomRange range, float* out, std::int64_t n, double from, double to);
-void fill_uniform(RandomRange range, double* out, std::int64_t n, double from, double to);
+/// Uniform in [from, to), of 24 (float) or 53 (double) random bits; `from` everywhere where from == to. None is above
+/// `last`, which is at least `from`. Needs from <= to, and to - from within the type.
+void fill_uniform(RandomRange range, float* out, std::int64_t n, double from, double to,
+                  double last = std::numeric_limits<double>::infinity());
+void fill_uniform(RandomRange range, double* out, std::int64_t n, double from, double to,
+                  double last = std::numeric_limits<double>::infinity());
 constexpr std::uint64_t uniform_blocks(std::int64_t n, std::int64_t element_size) {
   return detail::random_blocks(n, 8 * element_size);
 }
