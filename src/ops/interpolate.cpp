@@ -21,24 +21,15 @@ namespace {
 
 using cpu::Taps;
 
-struct Resample final : Op {
-  std::shared_ptr<const Taps> taps;
-  int dim;
-  bool backwards;
-  Resample(std::shared_ptr<const Taps> t, int d, bool b) : taps(std::move(t)), dim(d), backwards(b) {}
-  const char* name() const override { return backwards ? "interpolate_backward" : "interpolate"; }
-  Tensor forward(const Tensor& x_given) {
-    const Tensor x = x_given.to(compute_type(x_given.dtype())).contiguous();
-    Shape sizes = x.sizes();
-    const cpu::Extent extent = extent_around(sizes, dim);
-    sizes[dim] = backwards ? taps->in : taps->out;
-    const Tensor y = detail::make_empty(sizes, x.dtype(), x.device());
-    (backwards ? cpu::resample_backward : cpu::resample)(x.dtype(), *taps, extent.outer, extent.inner, x.data_ptr(),
-                                                         y.data_ptr());
-    return y.to(x_given.dtype());
-  }
-  void backward(const Tensor& g, Grads gx) override { gx[0] = apply(Resample(taps, dim, !backwards), g); }
-  std::int64_t flops(const Tensor& y, const Tensor& x) const { return 2 * taps->count * (backwards ? x : y).numel(); }
+enum class Mode { nearest, nearest_exact, linear, cubic };
+
+// Along one dimension.
+struct Sampling {
+  Mode mode;
+  std::int64_t in, out;
+  double step;                   // input elements from one output element to the next
+  std::optional<double> factor;  // its inverse, where sizes do not say it
+  bool align;                    // corners
 };
 
 // Keys (1981) with a = -0.75, as in PyTorch.
@@ -48,20 +39,34 @@ double cubic(double distance) {
   return d <= 1 ? ((a + 2) * d - (a + 3)) * d * d + 1 : ((a * d - 5 * a) * d + 8 * a) * d - 4 * a;
 }
 
-// `step`: input elements from one output element to the next.
-Taps taps_of(std::string_view mode, std::int64_t in, std::int64_t out, double step, bool align) {
-  const bool nearest = mode.substr(0, 7) == "nearest", bicubic = mode == "bicubic";
+// The element nearest to output element o: the one that its near edge lies in, or its centre ("nearest-exact"). In
+// whole numbers where there is no factor, and else by one division, so that no pick falls short by rounding.
+std::int64_t nearest_to(std::int64_t o, std::int64_t in, std::int64_t out, std::optional<double> factor, bool centre) {
+  __extension__ using Product = unsigned __int128;
+  const std::int64_t halves = 2 * o + (centre ? 1 : 0);
+  if (factor) {
+    return static_cast<std::int64_t>(
+        std::min(std::floor(static_cast<double>(halves) / (2 * *factor)), static_cast<double>(in - 1)));
+  }
+  return static_cast<std::int64_t>(static_cast<Product>(halves) * static_cast<Product>(in) /
+                                   (2 * static_cast<Product>(out)));
+}
+
+Taps taps_of(const Sampling& sampling) {
+  const auto [mode, in, out, step, factor, align] = sampling;
+  const bool nearest = mode == Mode::nearest || mode == Mode::nearest_exact, bicubic = mode == Mode::cubic;
   Taps taps{.in = in, .out = out, .count = nearest ? 1 : bicubic ? 4 : 2, .index = {}, .weights = {}};
   const auto add = [&](double place, double weight) {
     taps.index.push_back(static_cast<std::int64_t>(std::clamp(place, 0.0, static_cast<double>(in - 1))));
     taps.weights.push_back(weight);
   };
   for (std::int64_t o = 0; o < out; ++o) {
-    const auto position = static_cast<double>(o);
     if (nearest) {
-      add(std::floor((mode == "nearest" ? position : position + 0.5) * step), 1);
+      taps.index.push_back(nearest_to(o, in, out, factor, mode == Mode::nearest_exact));
+      taps.weights.push_back(1);
       continue;
     }
+    const auto position = static_cast<double>(o);
     double place = align ? position * step : (position + 0.5) * step - 0.5;
     if (!bicubic) place = std::max(place, 0.0);
     const double low = std::floor(place), rest = place - low;
@@ -74,6 +79,29 @@ Taps taps_of(std::string_view mode, std::int64_t in, std::int64_t out, double st
   }
   return taps;
 }
+
+struct Resample final : Op {
+  Sampling sampling;
+  std::shared_ptr<const Taps> taps;  // null before the first pass
+  int dim;
+  bool backwards;
+  Resample(const Sampling& s, std::shared_ptr<const Taps> t, int d, bool b)
+      : sampling(s), taps(std::move(t)), dim(d), backwards(b) {}
+  const char* name() const override { return backwards ? "interpolate_backward" : "interpolate"; }
+  Tensor forward(const Tensor& x_given) {
+    const Tensor x = x_given.to(compute_type(x_given.dtype())).contiguous();
+    Shape sizes = x.sizes();
+    const cpu::Extent extent = extent_around(sizes, dim);
+    sizes[dim] = backwards ? sampling.in : sampling.out;
+    const Tensor y = detail::make_empty(sizes, x.dtype(), x.device());  // first: it may be too large
+    if (!taps) taps = std::make_shared<const Taps>(taps_of(sampling));
+    (backwards ? cpu::resample_backward : cpu::resample)(x.dtype(), *taps, extent.outer, extent.inner, x.data_ptr(),
+                                                         y.data_ptr());
+    return y.to(x_given.dtype());
+  }
+  void backward(const Tensor& g, Grads gx) override { gx[0] = apply(Resample(sampling, taps, dim, !backwards), g); }
+  std::int64_t flops(const Tensor& y, const Tensor& x) const { return 2 * taps->count * (backwards ? x : y).numel(); }
+};
 
 template <class T>
 std::string list(const std::vector<T>& values) {
@@ -126,11 +154,16 @@ Tensor interpolate(const Tensor& x, const InterpolateOptions& o) {
   const auto n = static_cast<std::size_t>(std::max<std::int64_t>(0, x.dim() - 2));
   check(x, o, n);
   const bool align = o.align_corners.value_or(false);
-  std::vector<Taps> taps;
+  const Mode mode = o.mode == "nearest"         ? Mode::nearest
+                    : o.mode == "nearest-exact" ? Mode::nearest_exact
+                    : o.mode == "bicubic"       ? Mode::cubic
+                                                : Mode::linear;
+  std::vector<Sampling> samplings;
   Shape sizes = x.sizes();
   for (std::size_t d = 0; d < n; ++d) {
     const std::int64_t in = x.sizes()[static_cast<int>(2 + d)];
     double step = 0;
+    std::optional<double> given;  // factor
     std::int64_t out = 0;
     if (o.size.empty()) {
       const double factor = o.scale_factor[o.scale_factor.size() == 1 ? 0 : d];
@@ -140,7 +173,8 @@ Tensor interpolate(const Tensor& x, const InterpolateOptions& o) {
                          list(o.scale_factor) + " for x " + to_string(x.sizes()));
       }
       out = static_cast<std::int64_t>(wanted);
-      step = o.recompute_scale_factor ? static_cast<double>(in) / wanted : 1 / factor;
+      if (!o.recompute_scale_factor) given = factor;
+      step = given ? 1 / factor : static_cast<double>(in) / wanted;
     } else {
       out = o.size[o.size.size() == 1 ? 0 : d];
       if (out < 1 || out > std::numeric_limits<std::int32_t>::max()) {
@@ -151,11 +185,11 @@ Tensor interpolate(const Tensor& x, const InterpolateOptions& o) {
     if (align) step = out > 1 ? static_cast<double>(in - 1) / static_cast<double>(out - 1) : 0;
     sizes[static_cast<int>(2 + d)] = out;
     check_sizes("interpolate", sizes);
-    taps.push_back(taps_of(o.mode, in, out, step, align));
+    samplings.push_back({mode, in, out, step, given, align});
   }
   Tensor y = x;
   for (std::size_t d = 0; d < n; ++d) {
-    y = apply(Resample(std::make_shared<const Taps>(std::move(taps[d])), static_cast<int>(2 + d), false), y);
+    y = apply(Resample(samplings[d], nullptr, static_cast<int>(2 + d), false), y);
   }
   return y;
 }
