@@ -387,7 +387,7 @@ TEST(Schedules, ARefusedStepChangesNothing) {
   EXPECT_EQ(lr(opt, 0), 4);
   EXPECT_EQ(lr(opt, 1), 1);
   EXPECT_THROW(scheduler.step(-1), ValueError);
-  EXPECT_THROW(scheduler.load_state_dict({{"last_epoch", 1.5}}), ValueError);
+  EXPECT_THROW(scheduler.load_state_dict({{"last_epoch", -0.5}}), ValueError);
   EXPECT_THROW(scheduler.load_state_dict({{"base.lr.0", 1}}), ValueError);
   EXPECT_THROW(scheduler.load_state_dict({{"last_epoch", 1}, {"base.lr.2", 1}}), ValueError);
   EXPECT_EQ(lr(opt, 0), 4);
@@ -416,6 +416,58 @@ TEST(Schedules, KnowWhenTheirOptimizerIsGone) {
   opt.reset();
   EXPECT_EQ(message([&] { scheduler.step(); }), "StepLR: its optimizer is gone");
   EXPECT_EQ(message([&] { (void)plateau.get_last_lr(); }), "ReduceLROnPlateau: its optimizer is gone");
+}
+
+// As PyTorch has them at parts of steps.
+TEST(Schedules, GoBetweenSteps) {
+  const std::vector<double> at{0.25, 2.9, 3.5, 7.75, 12.5};
+  const auto expect = [&](const Schedule& schedule, const std::vector<double>& wanted) {
+    for (std::size_t i = 0; i < at.size(); ++i) {
+      optim::SGD opt(leaf(), {.lr = 1});
+      LRScheduler scheduler(opt, schedule);
+      scheduler.step(at[i]);
+      EXPECT_NEAR(lr(opt), wanted[i], 1e-12) << schedule.name() << " at " << at[i];
+      EXPECT_EQ(scheduler.last_epoch(), static_cast<std::int64_t>(at[i]));
+    }
+  };
+  expect(CosineAnnealingWarmRestartsOptions{.T_0 = 10},
+         {0.998458666866564, 0.8064535268264883, 0.7269952498697734, 0.11979701719998453, 0.8535533905932737});
+  expect(CosineAnnealingWarmRestartsOptions{.T_0 = 3, .T_mult = 2, .eta_min = 0.01},
+         {0.9831332840130887, 0.012711661792704722, 0.9831332840130887, 0.11229009655583864, 0.8063369073593167});
+  expect(CosineAnnealingLROptions{.T_max = 10, .eta_min = 0.1},
+         {0.9986128001799076, 0.8258081741438394, 0.7542957248827961, 0.2078173154799861, 0.23180194846605356});
+  expect(ExponentialLROptions{.gamma = 0.5},
+         {0.8408964152537145, 0.13397168281703664, 0.08838834764831845, 0.004645340292979379, 0.00017263349150062197});
+  expect(StepLROptions{.step_size = 3}, {1, 1, 0.1, 0.01, 0.0001});
+  expect(MultiStepLROptions{.milestones = {3, 7}}, {1, 1, 0.1, 0.01, 0.01});
+  expect(ConstantLROptions{.factor = 0.5, .total_iters = 3}, {0.5, 0.5, 1, 1, 1});
+  expect(LinearLROptions{.start_factor = 0.25}, {0.2875, 0.685, 0.775, 1, 1});
+  expect(PolynomialLROptions{.total_iters = 10, .power = 2}, {0.950625, 0.5041, 0.4225, 0.050625, 0});
+  expect(LambdaLROptions{[](double t) { return 1 / (1 + t); }}, {0.8, 1 / 3.9, 1 / 4.5, 1 / 8.75, 1 / 13.5});
+  expect(LambdaLROptions{[](std::int64_t t) { return t % 2 == 0 ? 1.0 : 0.5; }}, {1, 1, 0.5, 0.5, 1});
+  optim::SGD opt(leaf(), {.lr = 1, .momentum = 0.9});
+  CyclicLR cyclic(opt, {.base_lr = 0.1, .max_lr = 1, .step_size_up = 4, .step_size_down = 6});
+  cyclic.step(7.75);
+  EXPECT_NEAR(lr(opt), 0.4375, 1e-12);
+  OneCycleLR one(opt, {.max_lr = 1, .total_steps = 20});
+  one.step(2.9);
+  EXPECT_NEAR(lr(opt), 0.6393711458391302, 1e-12);
+}
+
+TEST(Schedules, GoOnFromBetweenSteps) {
+  optim::SGD opt(leaf(), {.lr = 1}), other(leaf(), {.lr = 1});
+  CosineAnnealingWarmRestarts scheduler(opt, {.T_0 = 10}), resumed(other, {.T_0 = 10});
+  scheduler.step(3.5);
+  resumed.load_state_dict(scheduler.state_dict());
+  EXPECT_EQ(lr(other), lr(opt));
+  scheduler.step();
+  resumed.step();
+  EXPECT_NEAR(lr(opt), 0.5782172325201155, 1e-12);  // at 4.5
+  EXPECT_EQ(lr(other), lr(opt));
+  EXPECT_THROW(scheduler.step(-0.5), ValueError);
+  EXPECT_THROW(scheduler.step(1e30), ValueError);
+  EXPECT_THROW(scheduler.step(std::nan("")), ValueError);
+  EXPECT_EQ(scheduler.last_epoch(), 4);
 }
 
 }  // namespace

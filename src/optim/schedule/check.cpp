@@ -29,6 +29,12 @@ double* number_in(OptionValue& value, int part) {
 
 }  // namespace
 
+std::size_t count_up_to(double t, const std::vector<std::int64_t>& milestones) {
+  const auto next = std::upper_bound(milestones.begin(), milestones.end(), t,
+                                     [](double step, std::int64_t m) { return step < static_cast<double>(m); });
+  return static_cast<std::size_t>(next - milestones.begin());
+}
+
 void need_values(const char* schedule, const char* argument, const PerGroup& values, const Optimizer& optimizer) {
   const auto& given = values.values();
   if (!values.each() && given.empty()) throw ValueError(std::string(schedule) + ": " + argument + " must be given");

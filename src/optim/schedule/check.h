@@ -26,6 +26,9 @@ inline void need_part(const char* schedule, const char* argument, double value) 
   need(value >= 0 && value <= 1, schedule, argument, "finite and in [0, 1]", value);
 }
 
+// How many of the sorted milestones are passed at step t.
+std::size_t count_up_to(double t, const std::vector<std::int64_t>& milestones);
+
 // Throws unless `values` are finite numbers for all groups, or for each of them.
 void need_values(const char* schedule, const char* argument, const PerGroup& values, const Optimizer& optimizer);
 

@@ -13,12 +13,10 @@ namespace {
 // Half a cosine from 1 at part 0 to 0 at part 1.
 double half_cosine(double part) { return (1 + std::cos(std::numbers::pi * part)) / 2; }
 
-double ratio(std::int64_t a, std::int64_t b) { return static_cast<double>(a) / static_cast<double>(b); }
-
 Scaling between(double eta_min, double part) { return {part, eta_min * (1 - part)}; }
 
 // start_factor to 1 over `warmup` steps.
-double rise(double start, std::int64_t t, std::int64_t warmup) { return start + (1 - start) * ratio(t, warmup); }
+double rise(double start, double t, double warmup) { return start + (1 - start) * (t / warmup); }
 
 void check_warmup(const char* name, std::int64_t warmup, double start, double end) {
   need_at_least(0, name, "warmup_steps", warmup);
@@ -30,10 +28,10 @@ template <class Options, class Fall>
 Schedule warm_then(const char* name, const Options& o, Fall fall) {
   check_warmup(name, o.warmup_steps, o.start_factor, o.end_factor);
   need(o.total_steps > o.warmup_steps, name, "total_steps", "above warmup_steps", o.total_steps);
-  return {name, [warmup = o.warmup_steps, total = o.total_steps, start = o.start_factor, end = o.end_factor,
-                 fall](std::int64_t t) {
+  return {name, [warmup = static_cast<double>(o.warmup_steps), total = static_cast<double>(o.total_steps),
+                 start = o.start_factor, end = o.end_factor, fall](double t) {
             if (t < warmup) return Scaling{rise(start, t, warmup)};
-            return Scaling{end + (1 - end) * fall(ratio(std::min(t, total) - warmup, total - warmup))};
+            return Scaling{end + (1 - end) * fall((std::min(t, total) - warmup) / (total - warmup))};
           }};
 }
 
@@ -43,7 +41,7 @@ Schedule CosineAnnealingLROptions::schedule() const {
   need_at_least(1, "CosineAnnealingLR", "T_max", T_max);
   need_finite("CosineAnnealingLR", "eta_min", eta_min);
   return {"CosineAnnealingLR",
-          [n = T_max, low = eta_min](std::int64_t t) { return between(low, half_cosine(ratio(t, n))); }};
+          [n = static_cast<double>(T_max), low = eta_min](double t) { return between(low, half_cosine(t / n)); }};
 }
 
 Schedule CosineAnnealingWarmRestartsOptions::schedule() const {
@@ -51,17 +49,17 @@ Schedule CosineAnnealingWarmRestartsOptions::schedule() const {
   need_at_least(1, name, "T_0", T_0);
   need_at_least(1, name, "T_mult", T_mult);
   need_finite(name, "eta_min", eta_min);
-  return {name, [first = T_0, growth = T_mult, low = eta_min](std::int64_t t) {
-            std::int64_t length = first;
+  return {name, [first = static_cast<double>(T_0), growth = static_cast<double>(T_mult), low = eta_min](double t) {
+            double length = first;
             if (growth == 1) {
-              t %= length;
+              t = std::fmod(t, length);
             } else {
               while (t >= length) {
                 t -= length;
                 length *= growth;
               }
             }
-            return between(low, half_cosine(ratio(t, length)));
+            return between(low, half_cosine(t / length));
           }};
 }
 
@@ -82,11 +80,10 @@ Schedule WarmupStableDecayLROptions::schedule() const {
   if (decay == "cosine") fall = half_cosine;
   if (decay == "1-sqrt") fall = [](double part) { return 1 - std::sqrt(part); };
   need(fall != nullptr, name, "decay", "linear, cosine or 1-sqrt", decay);
-  return {name, [o = *this, fall](std::int64_t t) {
-            if (t < o.warmup_steps) return Scaling{rise(o.start_factor, t, o.warmup_steps)};
-            const std::int64_t falling =
-                std::clamp(t - o.warmup_steps - o.stable_steps, std::int64_t{0}, o.decay_steps);
-            return Scaling{o.end_factor + (1 - o.end_factor) * fall(ratio(falling, o.decay_steps))};
+  return {name, [warmup = static_cast<double>(warmup_steps), stable = static_cast<double>(stable_steps),
+                 length = static_cast<double>(decay_steps), start = start_factor, end = end_factor, fall](double t) {
+            if (t < warmup) return Scaling{rise(start, t, warmup)};
+            return Scaling{end + (1 - end) * fall(std::clamp(t - warmup - stable, 0.0, length) / length)};
           }};
 }
 

@@ -24,8 +24,9 @@ std::vector<Track> cyclic_tracks(const Optimizer& optimizer, const CyclicLROptio
   need_values(name, "base_lr", o.base_lr, optimizer);
   need_values(name, "max_lr", o.max_lr, optimizer);
   need_at_least(1, name, "step_size_up", o.step_size_up);
-  const std::int64_t up = o.step_size_up, down = o.step_size_down.value_or(up);
-  need_at_least(1, name, "step_size_down", down);
+  need_at_least(1, name, "step_size_down", o.step_size_down.value_or(1));
+  const auto up = static_cast<double>(o.step_size_up);
+  const auto down = static_cast<double>(o.step_size_down.value_or(o.step_size_up));
   need_finite(name, "gamma", o.gamma);
   auto scale_fn = o.scale_fn;
   bool of_cycle = o.scale_mode == "cycle";
@@ -39,15 +40,13 @@ std::vector<Track> cyclic_tracks(const Optimizer& optimizer, const CyclicLROptio
     need(static_cast<bool>(scale_fn), name, "mode", "triangular, triangular2 or exp_range", o.mode);
   }
   // 0 at the ends of a cycle, 1 at its top, scaled.
-  const auto height = [=](std::int64_t t) {
-    const std::int64_t cycle = t / (up + down), at = t % (up + down);
-    const double part = at <= up ? static_cast<double>(at) / static_cast<double>(up)
-                                 : static_cast<double>(up + down - at) / static_cast<double>(down);
-    return part * scale_fn(static_cast<double>(of_cycle ? cycle + 1 : t));
+  const auto height = [=](double t) {
+    const double cycle = std::floor(t / (up + down)), at = std::fmod(t, up + down);
+    return (at <= up ? at / up : (up + down - at) / down) * scale_fn(of_cycle ? cycle + 1 : t);
   };
   const auto from_to = [&](const PerGroup& from, const PerGroup& to) {
     return [&, height](std::size_t i) {
-      return Schedule("CyclicLR", [height, low = from[i], high = to[i]](std::int64_t t) {
+      return Schedule("CyclicLR", [height, low = from[i], high = to[i]](double t) {
         return Scaling{0, low + (high - low) * height(t)};
       });
     };
@@ -78,7 +77,10 @@ std::vector<Track> one_cycle_tracks(const Optimizer& optimizer, const OneCycleLR
   } else if (o.epochs && o.steps_per_epoch) {
     need_at_least(1, name, "epochs", *o.epochs);
     need_at_least(1, name, "steps_per_epoch", *o.steps_per_epoch);
-    total = *o.epochs * *o.steps_per_epoch;
+    if (__builtin_mul_overflow(*o.epochs, *o.steps_per_epoch, &total)) {
+      throw ValueError("OneCycleLR: epochs times steps_per_epoch is beyond 2^63, got " + std::to_string(*o.epochs) +
+                       " and " + std::to_string(*o.steps_per_epoch));
+    }
   } else {
     throw ValueError("OneCycleLR: total_steps, or epochs and steps_per_epoch, must be given");
   }
@@ -97,11 +99,11 @@ std::vector<Track> one_cycle_tracks(const Optimizer& optimizer, const OneCycleLR
 
   // Each of the three levels is a value of the option.
   const auto course = [=](double at_low, double at_top, double at_last) {
-    return Schedule("OneCycleLR", [=, levels = std::array{at_low, at_top, at_last}](std::int64_t t) {
-      if (t > total) {
-        throw ValueError("OneCycleLR: there are " + std::to_string(total) + " steps, got step " + std::to_string(t));
+    return Schedule("OneCycleLR", [=, levels = std::array{at_low, at_top, at_last}](double t) {
+      if (t > static_cast<double>(total)) {
+        throw ValueError("OneCycleLR: there are " + std::to_string(total) + " steps, got step " + to_string(t));
       }
-      const double now = std::min(static_cast<double>(t), end);
+      const double now = std::min(t, end);
       std::size_t i = 0;
       while (i + 1 < phases.size() && now > phases[i].end) ++i;
       const double start = i == 0 ? 0 : phases[i - 1].end, length = phases[i].end - start;

@@ -1,7 +1,5 @@
 #include <gradus/optim/lr_scheduler/schedule.h>
 
-#include <algorithm>
-
 #include "optim/schedule/check.h"
 
 namespace gradus::optim::lr_scheduler {
@@ -18,17 +16,16 @@ Schedule sequential(const std::vector<Schedule>& schedules, const std::vector<st
     need(milestone >= last, name, "milestones", "at least 0 and not decrease", milestone);
     last = milestone;
   }
-  return {name, [schedules, milestones](std::int64_t step) {
-            const auto next = std::upper_bound(milestones.begin(), milestones.end(), step);
-            const auto i = static_cast<std::size_t>(next - milestones.begin());
-            return schedules[i].at(i == 0 ? step : step - milestones[i - 1]);
+  return {name, [schedules, milestones](double step) {
+            const std::size_t i = count_up_to(step, milestones);
+            return schedules[i].at(i == 0 ? step : step - static_cast<double>(milestones[i - 1]));
           }};
 }
 
 Schedule chained(const std::vector<Schedule>& schedules) {
   constexpr const char* name = "ChainedScheduler";
   if (schedules.empty()) throw ValueError(std::string(name) + ": needs at least one schedule, got none");
-  return {name, [schedules](std::int64_t step) {
+  return {name, [schedules](double step) {
             Scaling all;
             for (const Schedule& schedule : schedules) {
               const Scaling next = schedule.at(step);

@@ -13,6 +13,9 @@ const Schedule& schedule_of(const Track& track, std::size_t order) {
   return track.schedules[std::min(order, track.schedules.size() - 1)];
 }
 
+// Beyond 2^53, a step and the next one are the same number.
+bool is_step(double epoch) { return epoch >= 0 && epoch < 0x1p53; }
+
 std::string base_key(const std::string& option, std::size_t group) {
   return "base." + option + "." + std::to_string(group);
 }
@@ -72,10 +75,10 @@ LRScheduler::Groups LRScheduler::current_groups() const {
   return current;
 }
 
-void LRScheduler::apply(std::int64_t epoch, Groups groups) {
+void LRScheduler::apply(double epoch, Groups groups) {
   Optimizer& opt = optimizer();
   std::string place = name();
-  place.append(" at step ").append(std::to_string(epoch)).append(": ");
+  place.append(" at step ").append(to_string(epoch)).append(": ");
   std::vector<std::function<void()>> undo;
   try {
     for (std::size_t t = 0; t < tracks_.size(); ++t) {
@@ -102,8 +105,8 @@ void LRScheduler::apply(std::int64_t epoch, Groups groups) {
   last_epoch_ = epoch;
 }
 
-void LRScheduler::step(std::int64_t epoch) {
-  if (epoch < 0) throw ValueError(name() + ".step: the step must be at least 0, got " + std::to_string(epoch));
+void LRScheduler::step(double epoch) {
+  if (!is_step(epoch)) throw ValueError(name() + ".step: the step must be in [0, 2^53), got " + to_string(epoch));
   apply(epoch, current_groups());
   tell_watchers([&](Watcher& watcher) { watcher.after_schedule(this, name(), optimizer()); });
 }
@@ -118,7 +121,7 @@ std::vector<double> LRScheduler::get_last_lr() const {
 }
 
 State LRScheduler::state_dict() const {
-  State state{{"last_epoch", static_cast<double>(last_epoch_)}};
+  State state{{"last_epoch", last_epoch_}};
   const Groups groups = current_groups();
   for (std::size_t t = 0; t < tracks_.size(); ++t)
     for (std::size_t g = 0; g < groups[t].size(); ++g) state[base_key(tracks_[t].option, g)] = groups[t][g].base;
@@ -129,8 +132,8 @@ void LRScheduler::load_state_dict(const State& state) {
   const std::string call = name() + ".load_state_dict: ";
   const auto epoch = state.find("last_epoch");
   if (epoch == state.end()) throw ValueError(call + "last_epoch is missing");
-  if (!(epoch->second >= 0 && epoch->second < 9e15 && std::trunc(epoch->second) == epoch->second)) {
-    throw ValueError(call + "last_epoch must be an integer of at least 0, got " + to_string(epoch->second));
+  if (!is_step(epoch->second)) {
+    throw ValueError(call + "last_epoch must be in [0, 2^53), got " + to_string(epoch->second));
   }
   Groups groups = current_groups();
   std::size_t used = 1;
@@ -149,7 +152,7 @@ void LRScheduler::load_state_dict(const State& state) {
     throw ValueError(call + "the state is of other options or more groups: " + std::to_string(state.size() - used) +
                      " of its " + std::to_string(state.size()) + " numbers have no place here");
   }
-  apply(static_cast<std::int64_t>(epoch->second), std::move(groups));
+  apply(epoch->second, std::move(groups));
 }
 
 std::vector<Track> LRScheduler::combined(Optimizer& optimizer, const std::vector<LRScheduler>& schedulers,
@@ -167,7 +170,7 @@ std::vector<Track> LRScheduler::combined(Optimizer& optimizer, const std::vector
     }
   }
   if (schedulers.empty()) combine({});  // refuses
-  const Schedule none("none", [](std::int64_t) { return Scaling{}; });
+  const Schedule none("none", [](double) { return Scaling{}; });
   for (Track& track : tracks) {
     for (std::size_t i = 0; i < counts[track.option]; ++i) {
       std::vector<Schedule> parts;

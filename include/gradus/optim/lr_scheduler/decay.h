@@ -7,7 +7,7 @@
 
 namespace gradus::optim::lr_scheduler {
 
-using Function = std::function<double(std::int64_t step)>;
+using Function = std::function<double(double step)>;  // one that takes an integer sees whole steps
 
 struct LambdaLROptions {
   Function lr_lambda = {};
@@ -29,7 +29,7 @@ struct MultiplicativeLROptions {
   std::string option = "lr";
   Schedule schedule() const;
 };
-// lr_lambda(1) lr_lambda(2) ... lr_lambda(t). A jump calls it for every step in between.
+// lr_lambda(1) lr_lambda(2) ... lr_lambda(floor(t)). A jump calls it for every step in between.
 class MultiplicativeLR : public SchedulerOf<MultiplicativeLROptions> {
  public:
   using SchedulerOf::SchedulerOf;

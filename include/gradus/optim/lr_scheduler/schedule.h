@@ -17,8 +17,9 @@ struct Scaling {
 
 class Schedule {
  public:
-  // The step counts from 0: the state before anything was trained.
-  using Form = std::function<Scaling(std::int64_t step)>;
+  // The step counts from 0: the state before anything was trained. Where steps are epochs, there are parts of them, as
+  // step(epoch + i / batches) asks for; a form that takes an integer sees the whole ones.
+  using Form = std::function<Scaling(double step)>;
   // A schedule of one's own; the name is for messages.
   Schedule(std::string name, Form form) : name_(std::move(name)), form_(std::move(form)) {}
   // That of a scheduler's options: `Schedule s = StepLROptions{.step_size = 30};`
@@ -29,8 +30,8 @@ class Schedule {
   Schedule(const Options& options) : Schedule(options.schedule()) {}
 
   const std::string& name() const { return name_; }
-  Scaling at(std::int64_t step) const { return form_(step); }
-  double value(double base, std::int64_t step) const { return at(step)(base); }
+  Scaling at(double step) const { return form_(step); }
+  double value(double base, double step) const { return at(step)(base); }
 
  private:
   std::string name_;

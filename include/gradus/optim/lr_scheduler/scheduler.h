@@ -56,10 +56,11 @@ class LRScheduler {
   // To the next step, after the optimizer's. ValueError, and nothing changes, where a value is out of its option's
   // range, or the optimizer is gone.
   void step() { step(last_epoch_ + 1); }
-  // To any step, forwards or backwards: the same bits as going there one by one.
-  void step(std::int64_t epoch);
+  // To any step, forwards or backwards: the same bits as going there one by one. Also to one between two, as in
+  // step(epoch + i / batches); step() goes on from there.
+  void step(double epoch);
 
-  std::int64_t last_epoch() const { return last_epoch_; }  // the current step
+  std::int64_t last_epoch() const { return static_cast<std::int64_t>(last_epoch_); }  // the current step, whole
   // What it wrote last, for each group; of "lr", or of the only option that it drives.
   std::vector<double> get_last_lr() const;
 
@@ -89,13 +90,13 @@ class LRScheduler {
   // The groups as they are now, with edits taken into their base values.
   Groups current_groups() const;
   // Moves the groups to a step and writes their options: all, or none.
-  void apply(std::int64_t epoch, Groups groups);
+  void apply(double epoch, Groups groups);
 
   Optimizer* optimizer_;
   std::weak_ptr<const void> alive_;
   std::vector<Track> tracks_;
   Groups groups_;
-  std::int64_t last_epoch_ = 0;
+  double last_epoch_ = 0;
 };
 
 namespace detail {
