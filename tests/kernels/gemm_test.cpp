@@ -231,5 +231,16 @@ TEST(GemmInteger, IsExactAndWrapsAround) {
   EXPECT_EQ(c, static_cast<std::int32_t>(6'000'000'000LL));
 }
 
+// Our own loops take over, and have added the bias already.
+TYPED_TEST(Gemm, AProductThatTheLibraryRefusesHasItsBiasOnce) {
+  using T = TypeParam;
+  const int64_t n = 300, k = 100, beyond = int64_t{1} << 40;  // of a row that is alone: never taken
+  const auto a = numbers<T>(k, 1), b = numbers<T>(k * n, 2), bias = numbers<T>(n, 3);
+  std::vector<T> c(static_cast<std::size_t>(n)), want = bias;
+  reference::gemm(false, false, 1, n, k, T(1), a.data(), k, b.data(), n, T(1), want.data(), n);
+  cpu::gemm_finished<T>(false, false, 1, n, k, a.data(), beyond, b.data(), n, {.bias = bias.data()}, c.data(), beyond);
+  for (std::size_t i = 0; i < c.size(); ++i) EXPECT_NEAR(c[i], want[i], 1e-3);
+}
+
 }  // namespace
 }  // namespace gradus

@@ -79,17 +79,17 @@ int64_t multiplications(int64_t m, int64_t n, int64_t k) {
   return product;
 }
 
+// Adds the bias too.
 template <class T>
 void direct(const Operands<T>& x) {
   direct_gemm(x.m, x.n, x.k, x.alpha, x.a, x.trans_a ? 1 : x.lda, x.trans_a ? x.lda : 1, x.b, x.trans_b ? 1 : x.ldb,
               x.trans_b ? x.ldb : 1, x.beta, x.c, x.ldc, x.finish.bias);
 }
 
-void library(const Operands<float>& x) {
+// False, and nothing done, where the library does not take such a product.
+bool library(const Operands<float>& x) {
   const OneThread guard;
-  if (!onednn::gemm(x.trans_a, x.trans_b, x.m, x.n, x.k, x.alpha, x.a, x.lda, x.b, x.ldb, x.beta, x.c, x.ldc)) {
-    direct(x);
-  }
+  return onednn::gemm(x.trans_a, x.trans_b, x.m, x.n, x.k, x.alpha, x.a, x.lda, x.b, x.ldb, x.beta, x.c, x.ldc);
 }
 
 // We share out the work: the library's own switch, which OpenMP's does not turn everywhere.
@@ -101,9 +101,9 @@ void use_one_thread() {
 #endif
 }
 
-void library(const Operands<double>& x) {
+bool library(const Operands<double>& x) {
   const auto fits = [](auto... sizes) { return ((sizes <= std::numeric_limits<int>::max()) && ...); };
-  if (!fits(x.m, x.n, x.k, x.lda, x.ldb, x.ldc)) return direct(x);
+  if (!fits(x.m, x.n, x.k, x.lda, x.ldb, x.ldc)) return false;
   static const bool once = (use_one_thread(), true);
   static_cast<void>(once);
   const OneThread guard;
@@ -119,10 +119,11 @@ void library(const Operands<double>& x) {
                 narrow(trans ? length : x.k), x.alpha, tall ? x.a : x.b, narrow(tall ? x.lda : x.ldb), tall ? x.b : x.a,
                 narrow(tall ? (x.trans_b ? 1 : x.ldb) : (x.trans_a ? x.lda : 1)), x.beta, x.c,
                 narrow(tall ? x.ldc : 1));
-    return;
+    return true;
   }
   cblas_dgemm(CblasRowMajor, x.trans_a ? CblasTrans : CblasNoTrans, x.trans_b ? CblasTrans : CblasNoTrans, narrow(x.m),
               narrow(x.n), narrow(x.k), x.alpha, x.a, narrow(x.lda), x.b, narrow(x.ldb), x.beta, x.c, narrow(x.ldc));
+  return true;
 }
 
 template <class T>
@@ -164,9 +165,9 @@ template <class T>
 void one_thread(Operands<T> x) {
   const Finish<T> after = x.finish;
   if constexpr (std::is_floating_point_v<T>) {
-    const bool adds = is_direct(x);
-    adds ? direct(x) : library(x);
-    const T* bias = adds ? nullptr : after.bias;
+    const bool by_library = !is_direct(x) && library(x);
+    if (!by_library) direct(x);
+    const T* bias = by_library ? after.bias : nullptr;
     if (after.run != nullptr) {
       after.run(after.formula, x.m, x.n, x.c, x.ldc, bias);
     } else if (bias != nullptr) {
