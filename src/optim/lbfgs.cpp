@@ -37,7 +37,8 @@ double dot(const Vector& a, const Vector& b) {
 }
 double largest(const Vector& a) {
   double size = 0;
-  for (const Tensor& x : a) size = std::max(size, norm(x, std::numeric_limits<double>::infinity()).item());
+  for (const Tensor& x : a)
+    if (x.numel() > 0) size = std::max(size, norm(x, std::numeric_limits<double>::infinity()).item());
   return size;
 }
 

@@ -1,11 +1,14 @@
 #include <gradus/optim/rmsprop.h>
 
+#include <limits>
+
 #include "optim/engine.h"
 
 namespace gradus::optim {
 
 // g' = g + weight_decay p;  s = alpha s + (1 - alpha) g'^2;  p -= lr g' / (sqrt(s) + eps).
-// Centred, s - a^2 stands for s in the last, with a = alpha a + (1 - alpha) g'. With momentum
+// Centred, s - a^2 stands for s in the last, with a = alpha a + (1 - alpha) g'. Where no more of the difference is left
+// than rounding (it may be below zero then), the rounding error of s stands for it. With momentum
 // b = momentum b + g' / (sqrt(s) + eps);  p -= lr b.
 template <>
 struct RuleOf<RMSpropOptions> {
@@ -69,7 +72,8 @@ struct RuleOf<RMSpropOptions> {
   template <class T>
   GRADUS_INLINE T deviation(T g, T s, T& mean) const {
     mean += T(1 - alpha) * (g - mean);
-    return std::sqrt(s - mean * mean) + T(eps);
+    const T variance = s - mean * mean, least = std::numeric_limits<T>::epsilon() * s;
+    return std::sqrt(variance > least ? variance : least) + T(eps);
   }
 };
 

@@ -206,5 +206,23 @@ TEST(OptimizerReference, MuonFallback) {
                 {{"fallback_lr", 0.003}, {"fallback_weight_decay", decay == 0 ? 0.02 : 0.0}}, muon_fallback);
 }
 
+// With gradients that do not change, the centred square is a difference of equals.
+TEST(OptimizerReference, CentredRMSpropStaysFinite) {
+  const Tensor g = tensor({5.9, 3.14, 1.57, 1e-30, 1e-20, 1e19, 1e30, 0.0, -7.7});
+  for (const double momentum : {0.0, 0.9}) {
+    Tensor p = zeros({g.numel()}).requires_grad_();
+    optim::RMSprop opt({p}, {.lr = 1e-3, .momentum = momentum, .centered = true});
+    p.set_grad(g);
+    double largest = 0;
+    for (int i = 0; i < 3000; ++i) {
+      const Tensor before = p.detach().clone();
+      opt.step();
+      largest = std::max(largest, max(abs(p.detach() - before)).item());
+    }
+    EXPECT_TRUE(isfinite(p).all().item<bool>()) << p;
+    EXPECT_LT(largest, momentum > 0 ? 40 : 4);  // lr / sqrt(epsilon), not lr g / eps
+  }
+}
+
 }  // namespace
 }  // namespace gradus

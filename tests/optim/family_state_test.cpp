@@ -115,5 +115,21 @@ TEST(OptimizerFamily, TheSameBitsForAnyNumberOfThreads) {
   }
 }
 
+TEST(OptimizerFamily, AnEmptyParameterIsNoObstacle) {
+  for (const OptimizerKind& kind : test::all_optimizers()) {
+    if (kind.name == "LBFGS") continue;  // needs a closure: lbfgs_test.cpp
+    SCOPED_TRACE(kind.name);
+    Tensor empty = zeros({0, 3}).requires_grad_(), full = ones({2, 3}).requires_grad_();
+    const auto opt = kind.make({{.params = {empty, full}}});
+    for (int i = 0; i < 2; ++i) {
+      empty.set_grad(zeros({0, 3}));
+      full.set_grad(ones({2, 3}));
+      opt->step();
+    }
+    EXPECT_TRUE(isfinite(full).all().item<bool>());
+    EXPECT_EQ(empty.numel(), 0);
+  }
+}
+
 }  // namespace
 }  // namespace gradus

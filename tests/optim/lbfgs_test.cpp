@@ -92,5 +92,19 @@ TEST(LBFGS, PartsOfAStateAreRefused) {
   EXPECT_EQ(other.point(), before);
 }
 
+TEST(LBFGS, AnEmptyParameterIsNoObstacle) {
+  Tensor empty = zeros({0, 3}).requires_grad_(), full = ones({2, 3}).requires_grad_();
+  optim::LBFGS opt({empty, full}, {.line_search_fn = "strong_wolfe"});
+  for (int i = 0; i < 2; ++i) {
+    opt.step([&] {
+      opt.zero_grad();
+      const Tensor loss = sum(square(full)) + sum(empty);
+      loss.backward();
+      return loss;
+    });
+  }
+  EXPECT_LT(max(abs(full.detach())).item(), 1e-5);
+}
+
 }  // namespace
 }  // namespace gradus
