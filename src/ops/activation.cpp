@@ -26,7 +26,7 @@ GRADUS_INLINE T negative_part(T x) {
   return x > 0 ? T(0) : x;
 }
 
-// The result says as well as the input whether that lay between the bounds.
+// The result says as well as the input whether that lay between the bounds, which are of x's type.
 struct Hardtanh {
   static constexpr const char* name = "hardtanh";
   static constexpr bool from_output = true;
@@ -42,11 +42,13 @@ struct Hardtanh {
   }
 };
 
-Hardtanh make_hardtanh(double min, double max) {
+Hardtanh make_hardtanh(Dtype dtype, double min, double max) {
   if (!(min <= max)) {
     throw ValueError("hardtanh: min_val must be at most max_val, got " + std::to_string(min) + " and " +
                      std::to_string(max));
   }
+  const auto rounded = [&](double bound) { return Tensor::scalar(bound, kFloat64).to(dtype).item<double>(); };
+  if (compute_type(dtype) != dtype) return {rounded(min), rounded(max)};
   return {min, max};
 }
 
@@ -188,8 +190,12 @@ Tensor relu(const Tensor& x) { return unary(Relu{}, x); }
 Tensor& Tensor::relu_() { return unary_(Relu{}, *this); }
 Tensor leaky_relu(const Tensor& x, double negative_slope) { return unary(LeakyRelu{negative_slope}, x); }
 Tensor& leaky_relu_(Tensor& x, double negative_slope) { return unary_(LeakyRelu{negative_slope}, x); }
-Tensor hardtanh(const Tensor& x, double min_val, double max_val) { return unary(make_hardtanh(min_val, max_val), x); }
-Tensor& hardtanh_(Tensor& x, double min_val, double max_val) { return unary_(make_hardtanh(min_val, max_val), x); }
+Tensor hardtanh(const Tensor& x, double min_val, double max_val) {
+  return unary(make_hardtanh(x.dtype(), min_val, max_val), x);
+}
+Tensor& hardtanh_(Tensor& x, double min_val, double max_val) {
+  return unary_(make_hardtanh(x.dtype(), min_val, max_val), x);
+}
 Tensor relu6(const Tensor& x) { return hardtanh(x, 0, 6); }
 Tensor elu(const Tensor& x, double alpha) { return unary(Elu{alpha}, x); }
 Tensor silu(const Tensor& x) { return unary(Silu{}, x); }

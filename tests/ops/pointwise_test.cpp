@@ -377,5 +377,16 @@ TEST(Comparison, EqualAndAllclose) {
   EXPECT_TRUE(allclose(tensor({nan}), tensor({nan}), 1e-5, 1e-8, true));
 }
 
+// A bound that the type does not hold is the nearest number that it does, for values and slopes alike.
+TEST(Hardtanh, HasTheBoundsOfItsType) {
+  for (const Dtype dtype : {kFloat64, kFloat32, kBFloat16}) {
+    const Tensor x = tensor({-2.0, -0.25, 0.25, 2.0, 5.0}, {.dtype = dtype}).requires_grad_();
+    Tensor y = x * 1.0;
+    hardtanh_(y, -0.3, 0.7);
+    sum(y + hardtanh(x, -0.3, 0.7)).backward();
+    EXPECT_EQ(x.grad().to_vector<double>(), (std::vector<double>{0, 2, 2, 0, 0})) << to_string(dtype);
+  }
+}
+
 }  // namespace
 }  // namespace gradus
