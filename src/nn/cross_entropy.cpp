@@ -185,6 +185,7 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const CrossEntro
   const bool plain = !options.weight.defined() && smoothing == 0 && options.reduction != Reduction::None;
   if (plain && input.dim() <= 2) {
     const Tensor rows = input.dim() == 1 ? unsqueeze(input, 0) : input;
+    targets.index = reshape(targets.index, {-1});
     const bool average = options.reduction == Reduction::Mean;
     return apply(CrossEntropy(std::move(targets), average), rows.to(ops::compute_type(input.dtype())))
         .to(input.dtype());

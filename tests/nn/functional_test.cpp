@@ -326,5 +326,37 @@ TEST(Cosine, ZeroVectorsAndBroadcasting) {
   EXPECT_TRUE(allclose(F::normalize(a), tensor({{0.6, 0.8}, {0.0, 0.0}})));
 }
 
+// A sample without a batch is a batch of one, to every order.
+TEST(CrossEntropy, ASampleAloneHasTheSecondDerivativesOfABatchOfOne) {
+  using nn::Reduction;
+  namespace F = nn::functional;
+  const auto second = [](const std::function<Tensor(const Tensor&)>& loss) {
+    const Tensor x = tensor({0.5, -1.0, 2.0}, {.dtype = kFloat64}).requires_grad_();
+    const Tensor g = autograd::grad({sum(loss(x))}, {x}, {}, {.create_graph = true})[0];
+    return autograd::grad({sum(g.pow(2))}, {x})[0].to_vector<double>();
+  };
+  const Tensor w = tensor({0.5, 2.0, 1.0}, {.dtype = kFloat64}), shares = tensor({0.2, 0.5, 0.3}, {.dtype = kFloat64});
+  for (const Reduction reduction : {Reduction::Mean, Reduction::Sum, Reduction::None}) {
+    for (const double smoothing : {0.0, 0.1}) {
+      for (const Tensor& weight : {Tensor(), w}) {
+        for (const int target : {1, -100}) {
+          if (target < 0 && reduction == Reduction::Mean) continue;  // of nothing
+          const nn::CrossEntropyOptions o{.weight = weight, .reduction = reduction, .label_smoothing = smoothing};
+          const nn::NllOptions n{.weight = weight, .reduction = reduction};
+          EXPECT_EQ(second([&](const Tensor& x) { return F::cross_entropy(x, tensor(target), o); }),
+                    second([&](const Tensor& x) { return F::cross_entropy(x.unsqueeze(0), tensor({target}), o); }));
+          EXPECT_EQ(second([&](const Tensor& x) { return F::nll_loss(log_softmax(x, 0), tensor(target), n); }),
+                    second([&](const Tensor& x) {
+                      return F::nll_loss(log_softmax(x, 0).unsqueeze(0), tensor({target}), n);
+                    }));
+        }
+        const nn::CrossEntropyOptions o{.weight = weight, .reduction = reduction, .label_smoothing = smoothing};
+        EXPECT_EQ(second([&](const Tensor& x) { return F::cross_entropy(x, shares, o); }),
+                  second([&](const Tensor& x) { return F::cross_entropy(x.unsqueeze(0), shares.unsqueeze(0), o); }));
+      }
+    }
+  }
+}
+
 }  // namespace
 }  // namespace gradus
