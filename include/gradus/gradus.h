@@ -1,6 +1,10 @@
 // Everything.
 #pragma once
 
+// As torch/torch.h brings them: what a program that prints tensors and numbers needs.
+#include <cmath>
+#include <iostream>
+
 #include <gradus/autocast.h>
 #include <gradus/autograd.h>
 #include <gradus/data.h>
