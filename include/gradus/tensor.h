@@ -20,6 +20,7 @@ namespace gradus {
 class Generator;
 class Tensor;
 class Indexed;
+struct BackwardOptions;
 
 // Options of the functions that create tensors: `zeros({2, 3}, {.dtype = kFloat64, .requires_grad = true})`.
 struct TensorOptions {
@@ -52,13 +53,6 @@ inline constexpr NewAxisType None{};       // a new dimension of size 1
 // (uint8 tensors are refused; PyTorch takes them for masks).
 using Index = std::variant<std::int64_t, Slice, EllipsisType, NewAxisType, Tensor>;
 struct IndexArg;
-
-struct BackwardOptions {
-  std::optional<bool> retain_graph = {};  // unset: as create_graph
-  bool create_graph = false;
-  // When given, gradients are computed for and stored in these tensors only. Empty: all leaves.
-  std::vector<Tensor> inputs = {};
-};
 
 class Tensor {
  public:
@@ -116,8 +110,9 @@ class Tensor {
   void zero_grad(bool set_to_none = true);
   Ref<Node> grad_fn() const;  // null for a leaf
   void retain_grad();         // keep .grad of a non-leaf too
-  void backward(const BackwardOptions& options) const { backward(Tensor(), options); }
-  void backward(const Tensor& gradient = Tensor(), const BackwardOptions& options = {}) const;
+  void backward(const Tensor& gradient = Tensor()) const;
+  void backward(const BackwardOptions& options) const;
+  void backward(const Tensor& gradient, const BackwardOptions& options) const;
   // Called with the gradient when it is complete; a defined result replaces it. Returns a handle for remove_hook.
   std::size_t register_hook(std::function<Tensor(const Tensor&)> hook);
   void remove_hook(std::size_t handle);
@@ -231,6 +226,16 @@ class Tensor {
 
   Ref<detail::TensorImpl> impl_;
 };
+
+struct BackwardOptions {
+  std::optional<bool> retain_graph = {};  // unset: as create_graph
+  bool create_graph = false;
+  // When given, gradients are computed for and stored in these tensors only. Empty: all leaves.
+  std::vector<Tensor> inputs = {};
+};
+
+inline void Tensor::backward(const Tensor& gradient) const { backward(gradient, BackwardOptions()); }
+inline void Tensor::backward(const BackwardOptions& options) const { backward(Tensor(), options); }
 
 std::ostream& operator<<(std::ostream& out, const Tensor& x);
 

@@ -9,6 +9,17 @@ namespace gradus::optim::lr_scheduler {
 
 using Function = std::function<double(double step)>;  // one that takes an integer sees whole steps
 
+namespace detail {
+
+template <class Options>
+std::vector<Options> options_of(std::initializer_list<Function> lr_lambdas) {
+  std::vector<Options> all;
+  for (const Function& lr_lambda : lr_lambdas) all.push_back(Options{lr_lambda});
+  return all;
+}
+
+}  // namespace detail
+
 struct LambdaLROptions {
   Function lr_lambda = {};
   std::string option = "lr";
@@ -21,7 +32,7 @@ class LambdaLR : public SchedulerOf<LambdaLROptions> {
   LambdaLR(Optimizer& optimizer, const Function& lr_lambda) : SchedulerOf(optimizer, LambdaLROptions{lr_lambda}) {}
   // One for each group.
   LambdaLR(Optimizer& optimizer, std::initializer_list<Function> lr_lambda)
-      : SchedulerOf(optimizer, std::vector<LambdaLROptions>(lr_lambda.begin(), lr_lambda.end())) {}
+      : SchedulerOf(optimizer, detail::options_of<LambdaLROptions>(lr_lambda)) {}
 };
 
 struct MultiplicativeLROptions {
@@ -36,7 +47,7 @@ class MultiplicativeLR : public SchedulerOf<MultiplicativeLROptions> {
   MultiplicativeLR(Optimizer& optimizer, const Function& lr_lambda)
       : SchedulerOf(optimizer, MultiplicativeLROptions{lr_lambda}) {}
   MultiplicativeLR(Optimizer& optimizer, std::initializer_list<Function> lr_lambda)
-      : SchedulerOf(optimizer, std::vector<MultiplicativeLROptions>(lr_lambda.begin(), lr_lambda.end())) {}
+      : SchedulerOf(optimizer, detail::options_of<MultiplicativeLROptions>(lr_lambda)) {}
 };
 
 struct StepLROptions {
