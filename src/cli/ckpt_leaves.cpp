@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <set>
 
+#include "io/utf8.h"
+
 namespace gradus::cli {
 
 namespace {
@@ -15,42 +17,69 @@ bool is_sequence(const Value& value) { return value.is(Value::Kind::List) || val
 
 bool holds_more(const Value& value) {
   if (value.is(Value::Kind::Tensor) || value.is(Value::Kind::Dict)) return true;
+  if (value.is(Value::Kind::Object)) {
+    // An array of another type is its type and size.
+    return value.type_name() != "torch.Tensor" && value.type_name() != "numpy.ndarray" && holds_more(value.content());
+  }
   if (!is_sequence(value)) return false;
   const auto items = value.items();
   return std::any_of(items.begin(), items.end(), holds_more);
 }
 
-void collect(const Value& value, const std::string& name, std::vector<Leaf>& leaves) {
-  const std::string prefix = name.empty() ? "" : name + ".";
-  if (value.is(Value::Kind::Dict) && value.size() > 0) {
-    for (const auto& [key, item] : value.entries()) collect(item, prefix + key.to_string(), leaves);
-  } else if (is_sequence(value) && holds_more(value)) {
-    std::size_t i = 0;
-    for (const Value& item : value.items()) collect(item, prefix + std::to_string(i++), leaves);
-  } else {
-    leaves.push_back({name, value});
+class Collector {
+ public:
+  std::vector<Leaf> leaves;
+
+  void collect(const Value& value, const std::string& name) {
+    const std::string prefix = name.empty() ? "" : name + ".";
+    if (value.is(Value::Kind::Dict) && value.size() > 0) {
+      for (const auto& [key, item] : value.entries()) collect_at(key, item, prefix + key.to_string());
+    } else if (is_sequence(value) && holds_more(value)) {
+      std::int64_t i = 0;
+      for (const Value& item : value.items()) {
+        collect_at(i, item, prefix + std::to_string(i));
+        ++i;
+      }
+    } else if (value.is(Value::Kind::Object) && holds_more(value)) {
+      leaves.push_back({name, path_, Value::object(value.type_name())});
+      collect(value.content(), name);
+    } else {
+      leaves.push_back({name, path_, value});
+    }
   }
-}
+
+ private:
+  void collect_at(const io::Key& key, const Value& value, const std::string& name) {
+    path_.push_back(key);
+    collect(value, name);
+    path_.pop_back();
+  }
+
+  io::Path path_;
+};
 
 }  // namespace
 
 std::vector<Leaf> leaves_of(const Value& value) {
-  std::vector<Leaf> leaves;
-  collect(value, "", leaves);
-  return leaves;
+  Collector collector;
+  collector.collect(value, "");
+  return std::move(collector.leaves);
 }
 
 std::string printable(const std::string& text, std::size_t width) {
   std::string out;
-  for (const char c : text.substr(0, width)) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\x{:02x}", byte);
+  std::size_t i = 0, shown = 0;
+  for (; i < text.size() && shown < width; ++shown) {
+    const auto [code, length] = io::character_at(text, i);
+    const bool surrogate = code >= 0xd800 && code <= 0xdfff;
+    if (length == 0 || surrogate || code < 0x20 || (code >= 0x7f && code < 0xa0)) {
+      out += fmt::format("\\x{:02x}", static_cast<unsigned char>(text[i++]));
     } else {
-      out += c;
+      out += text.substr(i, length);
+      i += length;
     }
   }
-  return text.size() > width ? out + "..." : out;
+  return i < text.size() ? out + "..." : out;
 }
 
 Contents contents_of(const std::vector<Leaf>& leaves) {

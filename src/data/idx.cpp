@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
+#include <sys/stat.h>
 #include <zlib.h>
 
 #include <algorithm>
@@ -19,13 +19,29 @@ namespace {
 
 constexpr std::string_view kSuffix = ".gz";
 
-std::string existing_name(const std::string& path) {
-  const std::string other =
-      path.ends_with(kSuffix) ? path.substr(0, path.size() - kSuffix.size()) : path + std::string(kSuffix);
-  for (const std::string& name : {path, other}) {
-    if (::access(name.c_str(), F_OK) == 0) return name;
+// The names under which the file may lie: compressed or not, with ".idx" for "-idx" (Kaggle's), and in a folder of its
+// own name.
+std::vector<std::string> other_names(const std::string& path) {
+  const std::string plain = path.ends_with(kSuffix) ? path.substr(0, path.size() - kSuffix.size()) : path;
+  const std::size_t slash = plain.rfind('/') + 1, idx = plain.find("idx", slash);
+  std::vector<std::string> names{path, plain, plain + std::string(kSuffix)};
+  if (idx != plain.npos && idx > slash && (plain[idx - 1] == '-' || plain[idx - 1] == '.')) {
+    std::string dotted = plain;
+    dotted[idx - 1] = plain[idx - 1] == '-' ? '.' : '-';
+    names.insert(names.end(), {dotted, dotted + std::string(kSuffix)});
   }
-  throw IoError(fmt::format("read_idx: no file {} nor {}", path, other));
+  for (std::size_t i = 0, count = names.size(); i < count; ++i)
+    names.push_back(names[i] + "/" + names[i].substr(names[i].rfind('/') + 1));
+  return names;
+}
+
+std::string existing_name(const std::string& path) {
+  const auto names = other_names(path);
+  for (const std::string& name : names) {
+    struct stat status {};
+    if (::stat(name.c_str(), &status) == 0 && !S_ISDIR(status.st_mode)) return name;
+  }
+  throw IoError(fmt::format("read_idx: no file {} nor {}", path, path == names[1] ? names[2] : names[1]));
 }
 
 // A plain or gzipped file as a stream of bytes.

@@ -14,8 +14,9 @@ struct IdxArray {
 };
 
 // Reads an IDX file of unsigned bytes (type 0x08), plain or gzipped, whatever its name. If there is no file `path`, the
-// same name with ".gz" added, or taken off, is read. The file must hold exactly what its header says. Memory is taken
-// as the values arrive, so a damaged header costs none. IoError names the file and what is wrong with it.
+// same name with ".gz" added or taken off, with ".idx" for "-idx", or within a folder of that name is read. The file
+// must hold exactly what its header says. Memory is taken as the values arrive, so a damaged header costs none. IoError
+// names the file and what is wrong with it.
 IdxArray read_idx(const std::string& path);
 
 }  // namespace gradus::data

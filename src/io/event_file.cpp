@@ -6,6 +6,8 @@
 #include <cmath>
 #include <cstring>
 
+#include "io/utf8.h"
+
 namespace gradus::io {
 
 namespace {
@@ -46,7 +48,7 @@ const std::vector<double>& bucket_limits() {
   return limits;
 }
 
-Message tagged(const std::string& tag) { return Message().bytes(1, tag); }
+Message tagged(const std::string& tag) { return Message().bytes(1, as_utf8(tag)); }
 
 }  // namespace
 
@@ -147,7 +149,7 @@ Message text_summary(const std::string& tag, const std::string& text) {
   const Message metadata = Message().message(1, plugin);
   constexpr int kString = 7;
   const Message shape = Message().message(2, Message().integer(1, 1));
-  const Message tensor = Message().integer(1, kString).message(2, shape).set_bytes(8, text);
+  const Message tensor = Message().integer(1, kString).message(2, shape).set_bytes(8, as_utf8(text));
   return Message().message(1, tagged(tag + "/text_summary").message(8, tensor).message(9, metadata));
 }
 

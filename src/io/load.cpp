@@ -28,7 +28,7 @@ bool is_state_dict(const Value& value) {
   if (!value.is(Value::Kind::Dict)) return false;
   const auto entries = value.entries();
   return std::all_of(entries.begin(), entries.end(),
-                     [](const Value::Entry& e) { return !e.first.is_int() && e.second.is(Value::Kind::Tensor); });
+                     [](const Value::Entry& e) { return e.first.is_string() && e.second.is(Value::Kind::Tensor); });
 }
 
 }  // namespace
@@ -106,7 +106,7 @@ nn::StateDict load_state_dict(const std::string& path, const LoadStateDictOption
 nn::StateDict to_state_dict(const Value& value) {
   nn::StateDict dict;
   for (const auto& [key, item] : value.entries()) {
-    if (key.is_int()) throw ValueError(fmt::format("to_state_dict: names are strings, got {}", key.as_int()));
+    if (!key.is_string()) throw ValueError("to_state_dict: names are strings, got " + key.to_string());
     dict.set(key.to_string(), value.as_tensor({key}));
   }
   return dict;

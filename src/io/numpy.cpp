@@ -8,6 +8,8 @@
 #include "io/atomic_file.h"
 #include "io/cursor.h"
 #include "io/storage.h"
+#include "io/utf8.h"
+#include "io/value_boxes.h"
 #include "io/zip_writer.h"
 
 namespace gradus::io {
@@ -248,7 +250,11 @@ void save_npy(const std::string& path, const Tensor& tensor) {
 void save_npz(const std::string& path, const Value& tensors) {
   std::vector<std::pair<std::string, std::string>> headers;
   for (const auto& [key, value] : tensors.entries()) {
-    if (key.is_int()) throw ValueError(fmt::format("save_npz: arrays have names, got {}", key.as_int()));
+    if (!key.is_string()) throw ValueError("save_npz: arrays have names, got " + key.to_string());
+    // Python's zipfile reads other names as others, or not at all.
+    if (!is_utf8(key.text()) || key.text().find('\0') != std::string_view::npos) {
+      throw ValueError("save_npz: the name of an array must be UTF-8 without zeros, got " + detail::quoted(key.text()));
+    }
     headers.emplace_back(std::string(key.text()).append(kSuffix), header_of(value.as_tensor()));
   }
   AtomicFile file(path);

@@ -7,6 +7,7 @@
 
 #include "io/pickle_building.h"
 #include "io/pickle_text.h"
+#include "io/utf8.h"
 
 namespace gradus::io {
 

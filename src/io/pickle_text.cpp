@@ -5,48 +5,13 @@
 #include <cstdint>
 #include <vector>
 
+#include "io/utf8.h"
+
 namespace gradus::io {
 
 namespace {
 
 unsigned byte_at(std::string_view text, std::size_t i) { return static_cast<unsigned char>(text[i]); }
-
-void add_character(std::string& out, std::uint32_t c) {
-  if (c < 0x80) {
-    out += static_cast<char>(c);
-  } else if (c < 0x800) {
-    out.append({static_cast<char>(0xc0 | c >> 6), static_cast<char>(0x80 | (c & 0x3f))});
-  } else if (c < 0x10000) {
-    out.append({static_cast<char>(0xe0 | c >> 12), static_cast<char>(0x80 | (c >> 6 & 0x3f)),
-                static_cast<char>(0x80 | (c & 0x3f))});
-  } else {
-    out.append({static_cast<char>(0xf0 | c >> 18), static_cast<char>(0x80 | (c >> 12 & 0x3f)),
-                static_cast<char>(0x80 | (c >> 6 & 0x3f)), static_cast<char>(0x80 | (c & 0x3f))});
-  }
-}
-
-constexpr std::uint32_t kFirstSurrogate = 0xd800, kLastSurrogate = 0xdfff;
-
-// The character that begins at `i`, and its length; length 0 for a byte that begins none. Surrogates count as
-// characters here.
-struct Character {
-  std::uint32_t code = 0;
-  std::size_t length = 0;
-};
-Character character_at(std::string_view text, std::size_t i) {
-  const unsigned first = byte_at(text, i);
-  if (first < 0x80) return {first, 1};
-  const std::size_t length = first >= 0xf0 && first < 0xf8 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 0;
-  if (length == 0 || first >= 0xf8 || text.size() - i < length) return {};
-  std::uint32_t code = first & (0x7fu >> length);
-  for (std::size_t k = 1; k < length; ++k) {
-    if ((byte_at(text, i + k) & 0xc0) != 0x80) return {};
-    code = code << 6 | (byte_at(text, i + k) & 0x3f);
-  }
-  constexpr std::uint32_t kLeast[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (code < kLeast[length] || code > 0x10ffff) return {};
-  return {code, length};
-}
 
 bool is_escaped_byte(std::uint32_t code) { return code >= 0xdc80 && code <= 0xdcff; }
 
@@ -108,15 +73,6 @@ std::string digits_of(std::string_view bytes) {
 }
 
 }  // namespace
-
-bool is_utf8(std::string_view text) {
-  for (std::size_t i = 0; i < text.size();) {
-    const auto [code, length] = character_at(text, i);
-    if (length == 0 || (code >= kFirstSurrogate && code <= kLastSurrogate)) return false;
-    i += length;
-  }
-  return true;
-}
 
 std::string pickled_text(std::string_view text) {
   std::string out;

@@ -9,8 +9,6 @@
 
 namespace gradus::io {
 
-bool is_utf8(std::string_view text);
-
 // Python's texts are characters, ours are bytes. A byte that is not of UTF-8 stands as Python's file names have it
 // (os.fsdecode): byte b as the character U+DC00 + b, which pickles write in three bytes.
 std::string pickled_text(std::string_view text);

@@ -199,6 +199,11 @@ class Pickler {
 
 }  // namespace
 
+bool is_written(const Value& object) {
+  const std::string type = object.type_name();
+  return type == "int" || type == "builtins.set" || type == "builtins.complex";
+}
+
 WrittenPickle write_pickle(const Value& value) { return Pickler().run(value); }
 
 }  // namespace gradus::io

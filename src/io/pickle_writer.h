@@ -17,6 +17,7 @@ struct WrittenPickle {
 
 // Protocol 2, with the opcodes and globals that torch.load(weights_only=True) knows. ValueError for tensors that share
 // memory but not the type, and for objects other than sets, complex numbers and large integers.
+bool is_written(const Value& object);
 WrittenPickle write_pickle(const Value& value);
 
 }  // namespace gradus::io

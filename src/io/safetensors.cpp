@@ -204,7 +204,7 @@ void save_safetensors(const std::string& path, const Value& tensors,
     throw ValueError("save_safetensors: need a dict of tensors, got " + tensors.to_string().substr(0, 100));
   std::vector<std::pair<std::string, Tensor>> order;
   for (const auto& [key, value] : tensors.entries()) {
-    if (key.is_int() || key.text() == kMetadata || !value.is(Value::Kind::Tensor)) {
+    if (!key.is_string() || key.text() == kMetadata || !value.is(Value::Kind::Tensor)) {
       throw ValueError(fmt::format("save_safetensors: the format holds tensors by name, got {} named {}",
                                    to_string(value.kind()), key.to_string()));
     }

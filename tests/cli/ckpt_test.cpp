@@ -67,6 +67,53 @@ TEST(Ckpt, FindsDifferences) {
   EXPECT_THAT(gradus_ckpt("diff " + c + " " + a).text, HasSubstr("y: only in " + a + "\n"));
 }
 
+TEST(Ckpt, ShowsWhatIsNotRebuiltOrOfAnotherType) {
+  const TempFolder folder;
+  test::put_file(folder / "a.pth", test::file_bytes(fixture("objects.pth")) + "\n");
+  const std::string objects = gradus_ckpt("show " + folder / "a.pth").text;
+  EXPECT_THAT(objects, HasSubstr("  note: 1 byte after its end not read\n"));
+  EXPECT_THAT(objects, HasSubstr("  args             <argparse.Namespace>\n  args.lr          0.1\n"));
+  EXPECT_THAT(objects, HasSubstr("  tree.weight      [2] float32  8 B\n"));
+  EXPECT_THAT(objects, HasSubstr("  names            <numpy.ndarray {'dtype': 'U1', 'shape': (2,)}>\n"));
+  EXPECT_THAT(gradus_ckpt("show " + fixture("other_types.pth")).text,
+              HasSubstr("  uint16         [4] int32  16 B  (uint16 in the file)\n"));
+}
+
+TEST(Ckpt, ComparesIntegersExactlyAndPlacesByTheirKeys) {
+  const TempFolder folder;
+  const std::int64_t large = std::int64_t{1} << 53;
+  const auto written = [&](const char* name, const Value& value) {
+    io::save(folder / name, value);
+    return folder / name;
+  };
+  const auto text = [](const std::string& a, const std::string& b) { return gradus_ckpt("diff " + a + " " + b).text; };
+  EXPECT_EQ(text(written("a.pth", Value::dict({{"x", tensor({large, INT64_MIN})}})),
+                 written("b.pth", Value::dict({{"x", tensor({large + 1, INT64_MAX})}}))),
+            "x: 2 of 2 elements differ, by up to 1.84e+19\n0 the same, 1 different\n");
+  const Value nested = Value::dict({{"b", zeros({1})}});
+  const std::string both = written("a.pth", Value::dict({{"a.b", ones({1})}, {"a", nested}, {1, 2}, {"1", 3}}));
+  EXPECT_EQ(text(both, both), "4 the same, 0 different\n");
+  EXPECT_EQ(text(both, written("b.pth", Value::dict({{"a", nested}, {"1", 2}}))),
+            "a.b: only in " + folder / "a.pth" + "\n1: only in " + folder / "a.pth" +
+                "\n1: 3 and 2\n1 the same, 3 different\n");
+  EXPECT_EQ(text(written("a.pth", Value::dict({{"x", 3}})), written("b.pth", Value::dict({{"x", 3.0}}))),
+            "x: 3 and 3.0\n0 the same, 1 different\n");
+  EXPECT_EQ(gradus_ckpt("diff " + fixture("objects.pth") + " " + fixture("objects_legacy.pth")).status, 0);
+}
+
+TEST(Ckpt, ConvertsWithoutWhatIsNotRebuilt) {
+  const TempFolder folder;
+  const Result result = gradus_ckpt("convert " + fixture("objects.pth") + " " + folder / "a.pth");
+  EXPECT_EQ(result.status, 0) << result.text;
+  EXPECT_THAT(result.text, HasSubstr("left out, not rebuilt: args (argparse.Namespace)\n"));
+  EXPECT_THAT(result.text, HasSubstr("left out, not rebuilt: loop.1 (list)\n"));
+  const Value back = io::load(folder / "a.pth");
+  EXPECT_FALSE(back.contains({"args"}));
+  EXPECT_EQ(back.at({"loop"}).to_string(), "[1, None]");
+  EXPECT_EQ(back.at({"set"}).to_string(), "<builtins.set [1]>");
+  EXPECT_EQ(back.as_tensor({"state_dict", "w"}).numel(), 6);
+}
+
 TEST(Ckpt, Converts) {
   const TempFolder folder;
   const std::string out = folder / "net.safetensors";
@@ -94,7 +141,14 @@ TEST(Ckpt, Verifies) {
   EXPECT_THAT(gradus_ckpt("verify " + fixture("dtypes.pth")).text,
               HasSubstr("whole: PyTorch checkpoint, 7 tensors, 336 B, checksums agree\n"));
   EXPECT_THAT(gradus_ckpt("verify " + fixture("dtypes.safetensors")).text, HasSubstr("the format has no checksums\n"));
-  std::string bytes = test::file_bytes(fixture("dtypes.pth"));
+  EXPECT_THAT(gradus_ckpt("verify " + fixture("no_crc.pth")).text, HasSubstr("; it has no checksums\n"));
+  // One checksum of 0 among others is wrong.
+  std::string bytes = test::file_bytes(fixture("arrays.npz"));
+  for (const auto& [record, crc] : {std::pair("PK\3\4", 14), {"PK\1\2", 16}})
+    bytes.replace(bytes.find(record) + static_cast<std::size_t>(crc), 4, std::string(4, '\0'));
+  test::put_file(folder / "a.npz", bytes);
+  EXPECT_THAT(gradus_ckpt("verify " + folder / "a.npz").text, HasSubstr("recorded 00000000"));
+  bytes = test::file_bytes(fixture("dtypes.pth"));
   io::save(folder / "a.pth", Value::dict({{"x", arange(100)}}));
   bytes = test::file_bytes(folder / "a.pth");
   bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 1);
@@ -123,6 +177,12 @@ TEST(Ckpt, ErrorsAreOneLine) {
     EXPECT_EQ(std::count(result.text.begin(), result.text.end(), '\n'), 1) << result.text;
   }
   EXPECT_EQ(folder.entries(), 0u);
+}
+
+TEST(Printable, ShowsEveryByte) {
+  EXPECT_EQ(printable("\u00e4\x1b\xc2\x9b\xe9"), "\u00e4\\x1b\\xc2\\x9b\\xe9");
+  EXPECT_EQ(printable("abc", 2), "ab...");
+  EXPECT_EQ(printable("\u00e4\u00e4", 2), "\u00e4\u00e4");
 }
 
 TEST(ByteCount, PicksAUnit) {

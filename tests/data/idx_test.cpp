@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
+#include <filesystem>
 #include <numeric>
 
 #include "gradus/error.h"
@@ -50,6 +51,16 @@ TEST(Idx, ReadsPlainAndGzipped) {
     const IdxArray array = read_idx(folder / name);
     EXPECT_THAT(array.shape, ElementsAre(2, 1, 3)) << name;
     EXPECT_THAT(array.bytes, ElementsAre(0, 1, 127, 128, 254, 255)) << name;
+  }
+}
+
+TEST(Idx, FindsTheNamesThatItHasElsewhere) {
+  for (const char* name : {"t-images.idx3-ubyte", "t-images.idx3-ubyte.gz", "t-images-idx3-ubyte.gz",
+                           "t-images-idx3-ubyte/t-images-idx3-ubyte", "t-images.idx3-ubyte/t-images.idx3-ubyte"}) {
+    const TempFolder folder;
+    std::filesystem::create_directories(std::filesystem::path(folder / name).parent_path());
+    put_file(folder / name, idx({1}, "p"));
+    EXPECT_THAT(read_idx(folder / "t-images-idx3-ubyte").bytes, ElementsAre('p')) << name;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "io/expected.h"
+#include "io/read_any.h"
 #include "support/temp_folder.h"
 
 namespace gradus::io {
@@ -118,6 +119,27 @@ TEST(Rename, FollowsPatterns) {
   EXPECT_EQ(name("a", "a*a", "-"), "a");
   EXPECT_EQ(renamed("module.fc.gamma", {{"module.*", "*"}, {"*.gamma", "*.weight"}}), "fc.weight");
   EXPECT_THAT(message_of<ValueError>([&] { name("x", "x", "*"); }), HasSubstr("more stars"));
+}
+
+TEST(Load, RemarksOnBytesAfterTheEnd) {
+  for (const char* name : {"dtypes.pth", "dtypes_legacy.pth", "arrays.npz", "row.npy"}) {
+    const std::string bytes = test::file_bytes(test::fixture(name)) + "\n\n";
+    const LoadedFile file = read_any(Source::from_bytes("file", bytes));
+    EXPECT_EQ(file.remarks.notes, std::vector<std::string>{"2 bytes after its end not read"}) << name;
+  }
+}
+
+TEST(Load, OrdinaryFilesAreWithinTheBudget) {
+  const TempFolder folder;
+  Value losses = Value::list(), tensors = Value::dict();
+  for (int i = 0; i < 300'000; ++i) losses.push_back(Value::dict({{"step", i}, {"loss", 1.0 / (i + 1)}}));
+  for (int i = 0; i < 20'000; ++i) tensors.set("layer" + std::to_string(i), tensor({1.0f}));
+  save(folder / "a.pth", Value::dict({{"losses", losses}, {"tensors", tensors}}));
+  EXPECT_EQ(load(folder / "a.pth").size({"losses"}), 300'000u);
+  save(folder / "a.safetensors", tensors);
+  EXPECT_EQ(load(folder / "a.safetensors").size(), 20'000u);
+  save(folder / "a.npz", tensors);
+  EXPECT_EQ(load(folder / "a.npz").size(), 20'000u);
 }
 
 }  // namespace

@@ -114,5 +114,46 @@ TEST(NumPy, RefusesToInflateWithoutBounds) {
   EXPECT_EQ(arrays.as_tensor({"zeros"}).sum().item(), 0.0);
 }
 
+TEST(NumPy, ReadsOldHeaders) {
+  const auto read = [](const std::string& header) {
+    const TempFolder folder;
+    put_file(folder / "a.npy", npy(header, "123456"));
+    return load_npy(folder / "a.npy").sizes();
+  };
+  EXPECT_EQ(read("{'descr': '|u1', 'fortran_order': False, 'shape': (2L, 3L), }"), Shape({2, 3}));
+  EXPECT_EQ(read("{'descr': '|u1', 'fortran_order': False, 'shape': (6L,), }"), Shape({6}));
+  EXPECT_EQ(read("{'descr': u'|u1',\t'fortran_order': False, 'shape': (2,\t3), }  \t"), Shape({2, 3}));
+  EXPECT_EQ(read("{'descr': 'u1', 'fortran_order': False, 'shape': (6,)}"), Shape({6}));
+}
+
+TEST(NumPy, WritesEmptyArraysWithTheirChecksums) {
+  const TempFolder folder;
+  save_npz(folder / "a.npz", Value::dict({{"a", ones({2})}, {"e", zeros({0, 3})}}));
+  EXPECT_EQ(load_npz(folder / "a.npz", {.verify = true}).as_tensor({"e"}).sizes(), Shape({0, 3}));
+}
+
+TEST(NumPy, RefusesNamesThatPythonReadsAsOthers) {
+  const TempFolder folder;
+  for (const std::string& name : {std::string("\xff"), std::string("a\0b", 3)}) {
+    EXPECT_THAT(message_of<ValueError>([&] {
+                  save_npz(folder / "a.npz", Value::dict({{name, ones({1})}}));
+                }),
+                HasSubstr("must be UTF-8 without zeros"));
+  }
+  EXPECT_EQ(folder.entries(), 0u);
+}
+
+TEST(NumPy, ReadsWhatIsAskedForOnly) {
+  const TempFolder folder;
+  save_npz(folder / "a.npz", Value::dict({{"x", ones({2})}, {"y", arange(2)}}));
+  std::string bytes = test::file_bytes(folder / "a.npz");
+  bytes.replace(bytes.find("{'descr': '<i8'"), 1, "[");
+  put_file(folder / "a.npz", bytes);
+  EXPECT_EQ(load_npz(folder / "a.npz", {}, {"x"}).size(), 1u);
+  EXPECT_THAT(message_of<IoError>([&] { load_npz(folder / "a.npz", {}, {"y"}); }), HasSubstr("damaged header"));
+  EXPECT_THAT(message_of<ValueError>([&] { load_npz(folder / "a.npz", {}, {"z"}); }),
+              HasSubstr("there is no array 'z'; it holds x, y"));
+}
+
 }  // namespace
 }  // namespace gradus::io

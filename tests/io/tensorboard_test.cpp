@@ -75,6 +75,16 @@ TEST(EventFile, AWriterWritesWhatTensorBoardsWould) {
   EXPECT_EQ(test::file_bytes(writer.path()), golden());
 }
 
+TEST(SummaryWriter, WritesTextsThatTensorBoardReads) {
+  const TempFolder folder;
+  SummaryWriter writer(folder.path());
+  writer.add_scalar("caf\xe9", 1, 0);
+  writer.add_text("text", "\xff", 0);
+  const auto all = records(test::file_bytes(writer.path()));
+  EXPECT_NE(all.at(1).find("caf\xef\xbf\xbd"), std::string::npos);
+  EXPECT_NE(all.at(2).find("\xef\xbf\xbd"), std::string::npos);
+}
+
 TEST(SummaryWriter, EncodesImages) {
   const TempFolder folder;
   SummaryWriter writer(folder.path());
