@@ -5,15 +5,15 @@ import zipfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 FIXTURES = os.path.join(HERE, "..", "tests", "fixtures")
 SEEDS = {
-    "pytorch_zip": ["dtypes.pth", "views.pth", "zip64.pth", "big_endian.pth", "no_crc.pth", "float16.pth", "script.pt"],
-    "pytorch_stream": ["dtypes_legacy.pth", "views_legacy.pth"],
+    "pytorch_zip": ["dtypes.pth", "views.pth", "zip64.pth", "big_endian.pth", "no_crc.pth", "float16.pth", "script.pt", "other_types.pth"],
+    "pytorch_stream": ["dtypes_legacy.pth", "views_legacy.pth", "objects_legacy.pth", "other_types_legacy.pth"],
     "pytorch_tar": ["tar2017.pth"],
-    "safetensors": ["dtypes.safetensors"],
+    "safetensors": ["dtypes.safetensors", "other_types.safetensors"],
     "npy": ["row.npy"],
-    "npz": ["arrays.npz", "arrays_compressed.npz", "dtypes.npz"],
+    "npz": ["arrays.npz", "arrays_compressed.npz", "dtypes.npz", "other_types.npz"],
     "any": ["no_crc.pth", "dtypes_legacy.pth", "tar2017.pth", "dtypes.safetensors", "row.npy", "arrays.npz"],
 }
-PICKLES = ["dtypes.pth", "views.pth", "checkpoint.pth", "protocol4.pth", "protocol5.pth", "module.pth", "uint16.pth", "conj.pth"]
+PICKLES = ["dtypes.pth", "views.pth", "checkpoint.pth", "protocol4.pth", "protocol5.pth", "module.pth", "uint16.pth", "conj.pth", "objects.pth", "objects_protocol5.pth"]
 IMAGES = {"jpeg": [".jpg"], "png": [".png"]}
 TABLES = {"plain": b"a,b,label\n1,2.5,x\n-3e4,,y\n", "quoted": b'"a ""b""","c\nd"\r\n"1",2\r\n'}
 
@@ -33,9 +33,13 @@ def main():
     for name in PICKLES:
         with zipfile.ZipFile(os.path.join(FIXTURES, name)) as archive:
             put("pickle", name + ".pkl", archive.read(name.removesuffix(".pth") + "/data.pkl"))
-    with zipfile.ZipFile(os.path.join(FIXTURES, "arrays.npz")) as archive:
-        for name in archive.namelist():
-            put("npy", name, archive.read(name))
+    for protocol in range(6):
+        with open(os.path.join(FIXTURES, f"protocol{protocol}.pkl"), "rb") as file:
+            put("pickle", f"protocol{protocol}.pkl", file.read())
+    for arrays in ("arrays.npz", "other_types.npz"):
+        with zipfile.ZipFile(os.path.join(FIXTURES, arrays)) as archive:
+            for name in archive.namelist():
+                put("npy", name, archive.read(name))
     for parser, ends in IMAGES.items():
         for name in sorted(os.listdir(os.path.join(FIXTURES, "images"))):
             if name.endswith(tuple(ends)):

@@ -46,7 +46,7 @@ class Unpickler {
     if (stack_.size() != 1) fail("ends with other than one object");
     Value result = take(pop());
     // An object that stands in many places costs nothing here, but everyone who walks the tree.
-    if (result.count() > 16'000'000 + 16 * static_cast<std::uint64_t>(at_.position() - start)) {
+    if (result.count() > 4'000'000 + 16 * static_cast<std::uint64_t>(at_.position() - start)) {
       fail("repeats its objects too often");
     }
     return result;
@@ -539,7 +539,7 @@ void Unpickler::build() {
 
 std::string Unpickler::name_of(const Value& callee) {
   if (const std::string_view name = global_name(callee); !name.empty()) return std::string(name);
-  if (callee.is(Value::Kind::Object)) return callee.type_name() + "()";
+  if (callee.is(Value::Kind::Object)) return callee.type_name().substr(0, 200) + "()";
   // Names of PyTorch's types stand as texts.
   if (callee.is(Value::Kind::String) && callee.size() <= 200 && callee.as_string().starts_with("torch.")) {
     return callee.as_string();

@@ -34,7 +34,7 @@ std::optional<std::uint32_t> hex_at(std::string_view text, std::size_t i, std::s
 }
 
 // Decimal digits take time with the square of the length.
-constexpr std::size_t kMostDecimalBytes = 1024;
+constexpr std::size_t kMostDecimalBytes = 256;
 
 std::string digits_of(std::string_view bytes) {
   const bool negative = (byte_at(bytes, bytes.size() - 1) & 0x80) != 0;

@@ -33,7 +33,9 @@ class LegacyHost : public PickleHost {
     const StorageId wanted = parse_storage_id(*source_, id, 6);
     auto found = storages_.find(wanted.key);
     if (found == storages_.end()) {
-      source_->budget().charge(sizeof(gradus::detail::Storage) + sizeof(Pending) + 2 * wanted.key.size() + 100);
+      const std::uint64_t bytes = sizeof(gradus::detail::Storage) + sizeof(Pending) + 2 * wanted.key.size() + 100;
+      source_->budget().charge(bytes);
+      charged_ += bytes;
       Pending pending{wanted, {}, false};
       if (wanted.type->dtype) pending.memory = make_ref<gradus::detail::Storage>();
       if (pending.memory) pending.memory->nbytes = static_cast<std::size_t>(wanted.nbytes);
@@ -47,6 +49,9 @@ class LegacyHost : public PickleHost {
     if (!wanted.view.is_none()) restrict_to(storage, wanted.view);
     return storage;
   }
+
+  // Of the budget, by the storages.
+  std::uint64_t charged() const { return charged_; }
 
   void read_storages(Cursor& at, const Value& keys) {
     if (!keys.is(Value::Kind::List)) at.fail("has no list of storages");
@@ -90,6 +95,7 @@ class LegacyHost : public PickleHost {
 
   std::shared_ptr<Source> source_;
   std::map<std::string, Pending> storages_;
+  std::uint64_t charged_ = 0;
 };
 
 }  // namespace
@@ -106,7 +112,7 @@ Value read_pytorch_legacy(const std::shared_ptr<Source>& source) {
   const std::size_t object = at.position();
   const std::uint64_t used = source->budget().used();
   read_pickle(*source, at, &host);
-  source->budget().refund(source->budget().used() - used);
+  source->budget().refund(source->budget().used() - used - host.charged());
   host.read_storages(at, read_pickle(*source, at, nullptr));
   if (at.left() != 0) source->remark_rest(at.left());
   at.seek(object);

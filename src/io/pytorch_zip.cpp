@@ -83,6 +83,8 @@ class Verification {
       for (const auto& [key, item] : value.entries()) below(key, item);
     } else if (value.is(Value::Kind::List) || value.is(Value::Kind::Tuple)) {
       for (std::size_t i = 0; i < value.size(); ++i) below(i, value.items()[i]);
+    } else if (value.is(Value::Kind::Object)) {
+      visit(value.content());
     }
   }
 

@@ -58,6 +58,7 @@ const Value* Table::find(const Key& key) const {
 
 void Table::set(const Key& key, Value value) {
   take_in(value);
+  if (!key.is_int() && !key.is_string()) take_in(key.value());
   const std::size_t i = position(key);
   if (i < entries.size()) {
     entries[i].second = std::move(value);

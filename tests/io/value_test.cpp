@@ -97,6 +97,39 @@ TEST(Value, RefusesTreesThatAreTooDeep) {
   EXPECT_EQ(error([&] { Value::list({v}); }), "value: nested more than 200 deep");
   Value dict = Value::dict();
   EXPECT_EQ(error([&] { dict.set("x", v); }), "value: nested more than 200 deep");
+  Value key = 1;
+  for (std::uint32_t i = 1; i < Value::kMaxDepth; ++i) key = Value::tuple({key});
+  EXPECT_EQ(error([&] { dict.set(Key::of(key), 1); }), "value: nested more than 200 deep");
+  EXPECT_EQ(error([&] { Value::object("a", v); }), "value: nested more than 200 deep");
+}
+
+TEST(Key, MayBeWhateverPythonTakes) {
+  Value v = Value::dict({{1, "int"}, {"1", "text"}});
+  v.set(Key::of(Value::tuple({1, "a"})), "tuple");
+  v.set(Key::of(Value(1.0)), "number");
+  v.set(Key::of(Value()), "None");
+  v.set(Key::of(Value::tuple({1, "a"})), "the same tuple");
+  EXPECT_EQ(v.to_string(), "{1: 'int', '1': 'text', (1, 'a'): 'the same tuple', 1.0: 'number', None: 'None'}");
+  EXPECT_EQ(v.as_string({Key::of(Value())}), "None");
+  EXPECT_TRUE(Key::of(Value(1)) == Key(1));
+  EXPECT_TRUE(Key::of(Value("a")) == Key("a"));
+  EXPECT_FALSE(Key::of(Value(true)) == Key(1));
+  EXPECT_EQ(to_string(Path{"a", Key::of(Value::tuple({1, 2})), 3}), "a[(1, 2)][3]");
+  EXPECT_EQ(error([] { Key::of(Value::list()); }), "value: a key cannot hold a list, dict, tensor or object");
+  EXPECT_EQ(error([&] { v.at({Key::of(Value(false))}); }), "value: there is no key False");
+}
+
+TEST(Object, IsReachedThroughItsContent) {
+  const Value v = Value::dict({{"args", Value::object("argparse.Namespace", Value::dict({{"lr", 0.5}}))}});
+  EXPECT_EQ(v.as_double({"args", "lr"}), 0.5);
+  EXPECT_EQ(v.type_name({"args"}), "argparse.Namespace");
+  EXPECT_EQ(v.content({"args"}).size(), 1u);
+  EXPECT_EQ(v.depth(), 4u);
+  EXPECT_EQ(
+      error([&] { v.entries({"args"}); }),
+      "value: args: need a dict, got <argparse.Namespace {'lr': 0.5}>, which is not rebuilt; its parts are found by "
+      "path and by content()");
+  EXPECT_EQ(error([&] { v.content({"args", "lr"}); }), "value: args.lr: need an object, got a number");
 }
 
 }  // namespace
