@@ -63,7 +63,15 @@ struct Restride final : Op {
 void AsStrided::backward(const Tensor& g, Grads gx) {
   Tensor zero = make_strided(place.base_sizes, place.base_strides, g.dtype());
   zero.fill_(0);
-  gx[0] = apply(ReplaceAt(place), zero, g);
+  // Elements of an expanded view share a place, where their gradients add up.
+  Place once = place;
+  Dims shared;
+  for (int i = 0; i < place.sizes.rank(); ++i) {
+    if (place.sizes[i] < 2 || place.strides[i] != 0) continue;
+    shared.push_back(i);
+    once.sizes[i] = 1;
+  }
+  gx[0] = apply(ReplaceAt(once), zero, shared.empty() ? g : sum(g, shared, true));
 }
 
 void ReplaceAt::backward(const Tensor& g, Grads gx) {
@@ -73,6 +81,7 @@ void ReplaceAt::backward(const Tensor& g, Grads gx) {
 }
 
 bool overlaps_itself(const TensorImpl& x) {
+  if (x.numel == 0) return false;
   for (int i = 0; i < x.sizes.rank(); ++i)
     if (x.sizes[i] > 1 && x.strides[i] == 0) return true;
   return false;
