@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "ops/elementwise.h"
@@ -29,6 +30,7 @@ GRADUS_INLINE T negative_part(T x) {
 // The result says as well as the input whether that lay between the bounds, which are of x's type.
 struct Hardtanh {
   static constexpr const char* name = "hardtanh";
+  static constexpr Types types = Types::numeric;
   static constexpr bool from_output = true;
   double min, max;
   template <class T>
@@ -47,9 +49,18 @@ Hardtanh make_hardtanh(Dtype dtype, double min, double max) {
     throw ValueError("hardtanh: min_val must be at most max_val, got " + std::to_string(min) + " and " +
                      std::to_string(max));
   }
+  if (dtype == kFloat32 || dtype == kFloat64) return {min, max};
+  if (is_integral(dtype)) {
+    const double least = dtype == kUInt8 ? 0 : std::numeric_limits<std::int32_t>::min();
+    const double most = dtype == kUInt8 ? 255 : std::numeric_limits<std::int32_t>::max();
+    if (std::trunc(min) < least || max > most) {
+      throw ValueError("hardtanh: min_val and max_val must be numbers that " + std::string(to_string(dtype)) +
+                       " holds, got " + std::to_string(min) + " and " + std::to_string(max));
+    }
+    return {std::trunc(min), std::trunc(max)};
+  }
   const auto rounded = [&](double bound) { return Tensor::scalar(bound, kFloat64).to(dtype).item<double>(); };
-  if (compute_type(dtype) != dtype) return {rounded(min), rounded(max)};
-  return {min, max};
+  return {rounded(min), rounded(max)};
 }
 
 struct Elu {
@@ -64,7 +75,7 @@ struct Elu {
     const T e = static_cast<T>(alpha) * std::exp(negative_part(x));
     return x <= 0 ? e : T(1);
   }
-  Tensor d2(const Tensor& x) const { return where(x > 0, number(0.0, x), exp(clamp(x, {}, 0)) * alpha); }
+  Tensor d2(const Tensor& x) const { return where(x >= 0, number(0.0, x), exp(clamp(x, {}, 0)) * alpha); }
 };
 
 struct Sigmoid {

@@ -386,6 +386,21 @@ TEST(Hardtanh, HasTheBoundsOfItsType) {
     sum(y + hardtanh(x, -0.3, 0.7)).backward();
     EXPECT_EQ(x.grad().to_vector<double>(), (std::vector<double>{0, 2, 2, 0, 0})) << to_string(dtype);
   }
+  const Tensor whole = hardtanh(tensor({-5, -1, 3, 9}), -2.7, 4);
+  EXPECT_EQ(whole.dtype(), kInt64);
+  EXPECT_EQ(whole.to_vector<std::int64_t>(), (std::vector<std::int64_t>{-2, -1, 3, 4}));
+  EXPECT_EQ(relu6(tensor({0, 6, 200}, {.dtype = kUInt8})).dtype(), kUInt8);
+  EXPECT_THROW(hardtanh(tensor({1}, {.dtype = kUInt8}), -1, 1), ValueError);
+}
+
+// The slope has a step at 0, whose own slope counts as 0 there, as in PyTorch.
+TEST(Elu, HasNoSecondSlopeAtZero) {
+  const Tensor x = tensor({-0.0, 0.0, -1.0}, {.dtype = kFloat64}).requires_grad_();
+  const Tensor g = autograd::grad({sum(elu(x, 0.5))}, {x}, {}, {.create_graph = true})[0];
+  const auto second = autograd::grad({sum(g)}, {x})[0].to_vector<double>();
+  EXPECT_EQ(second[0], 0);
+  EXPECT_EQ(second[1], 0);
+  EXPECT_NEAR(second[2], 0.5 * std::exp(-1.0), 1e-12);
 }
 
 }  // namespace

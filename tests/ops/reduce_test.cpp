@@ -181,6 +181,8 @@ TEST(Std, OfEqualHugeAndTinyValues) {
   // The square itself is beyond float32, or a number of it that is infinite.
   EXPECT_EQ(var(tensor({1e30, -1e30})).item(), kInf);
   EXPECT_TRUE(std::isnan(std(tensor({1.0, kInf})).item()));
+  const Tensor infinite = tensor({kInf, 1.0}).requires_grad_();
+  EXPECT_EQ(autograd::grad({var(infinite)}, {infinite})[0][1].item(), -kInf);
   EXPECT_EQ(norm(tensor({1.0, -kInf})).item(), kInf);
   EXPECT_TRUE(std::isnan(norm(tensor({1.0, kNan})).item()));
 }

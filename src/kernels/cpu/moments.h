@@ -15,7 +15,7 @@ namespace gradus::cpu {
 template <class T, class W = T>
 struct RowMomentsBody {
   GRADUS_INLINE static void run(const T* x, std::int64_t n, double* mean, double* square) {
-    const W first = x[0];
+    const W first = std::isfinite(x[0]) ? x[0] : 0;  // where one is infinite, so is the mean
     const W shift =
         reduce_row<SumOf<W>, W>(n, [=](std::int64_t i) GRADUS_LAMBDA { return x[i] - first; }) / static_cast<W>(n);
     const W rounded = first + shift;
