@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <thread>
 
 #include "support/temp_folder.h"
@@ -24,7 +25,7 @@ namespace {
 using test::expect_same;
 using test::TempFolder;
 
-constexpr std::int64_t kSteps = 150;
+constexpr std::int64_t kSteps = 150, kEvery = 7;
 constexpr const char* kFolder = "GRADUS_TEST_IMAGE_RUN";
 
 // Lines across and lines down, shifted and mirrored at random.
@@ -42,8 +43,9 @@ class Images final : public data::Dataset {
   }
 };
 
-// Goes on from what lies in the folder. Stops as a killed process does, without saving, after `stop` steps.
-void run(const std::string& folder, std::int64_t stop = kSteps, int workers = 2) {
+// Goes on from what lies in the folder, and says where from. Stops as a killed process does, without saving, after
+// `stop` steps.
+std::int64_t run(const std::string& folder, std::int64_t stop = kSteps, int workers = 2) {
   manual_seed(1);
   nn::Sequential net(nn::Conv2d(1, 4, 3), nn::BatchNorm2d(4), nn::ReLU(), nn::MaxPool2d(2), nn::Dropout(0.2),
                      nn::Flatten(), nn::Linear(64, 2));
@@ -61,8 +63,10 @@ void run(const std::string& folder, std::int64_t stop = kSteps, int workers = 2)
   state.add("loader", loader);
   state.add("step", step);
   state.add("loss", loss);
-  CheckpointManager manager(folder, state, {.every_steps = 7, .keep = 2});
-  manager.load_latest();
+  CheckpointManager manager(folder, state, {.every_steps = kEvery, .keep = 2});
+  const auto loaded = manager.load_latest();
+  const std::int64_t start = step;
+  EXPECT_EQ(loaded ? loaded->step : 0, start);
   while (step < kSteps) {
     for (auto& [x, y] : loader) {
       const Tensor l = nn::functional::cross_entropy(net(x), y);
@@ -73,10 +77,11 @@ void run(const std::string& folder, std::int64_t stop = kSteps, int workers = 2)
       manager.step(++step, loss);
       if (step == stop || step == kSteps) break;
     }
-    if (step == stop && stop < kSteps) return;
+    if (step == stop && stop < kSteps) return start;
   }
   manager.wait();
   state.save(folder + "/final.pth");
+  return start;
 }
 
 void expect_same_end(const std::string& a, const std::string& b) {
@@ -85,15 +90,19 @@ void expect_same_end(const std::string& a, const std::string& b) {
 
 TEST(ImageRun, StoppedAndResumed) {
   const TempFolder folder;
-  run(folder / "whole");
+  EXPECT_EQ(run(folder / "whole"), 0);
   const double loss = io::load(folder / "whole/final.pth").as_double({"parts", "loss", "state"});
   EXPECT_LT(loss, 0.6);  // it learns
   // Also where an epoch ends (7 batches), at a checkpoint and behind it, and with other numbers of workers.
   for (const auto& stops : {std::vector<std::int64_t>{7}, {6, 20}, {13, 14, 15, 28, 140}, {149}}) {
     const std::string name = folder / ("stopped" + std::to_string(stops.size()) + "-" + std::to_string(stops[0]));
     int workers = 0;
-    for (const std::int64_t stop : stops) run(name, stop, workers++ % 4);
-    run(name, kSteps, 3);
+    std::int64_t saved = 0;  // the last step that was
+    for (const std::int64_t stop : stops) {
+      EXPECT_EQ(run(name, stop, workers++ % 4), saved);
+      saved = stop / kEvery * kEvery;
+    }
+    EXPECT_EQ(run(name, kSteps, 3), saved);
     expect_same_end(folder / "whole", name);
   }
 }
@@ -102,7 +111,8 @@ TEST(ImageRun, StoppedAndResumed) {
 TEST(ImageRun, DISABLED_Child) {
   const char* folder = std::getenv(kFolder);
   ASSERT_NE(folder, nullptr);
-  run(folder);
+  const std::int64_t start = run(folder);
+  std::ofstream(std::string(folder) + ".start") << start;
 }
 
 TEST(ImageRun, KilledAtAnyMoment) {
@@ -127,6 +137,9 @@ TEST(ImageRun, KilledAtAnyMoment) {
   }
   ASSERT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
   EXPECT_GT(kills, 0);
+  std::int64_t start = 0;
+  std::ifstream(folder / "killed.start") >> start;
+  EXPECT_GT(start, 0);  // the last one went on from another
   expect_same_end(folder / "whole", folder / "killed");
 }
 
