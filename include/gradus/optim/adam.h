@@ -30,7 +30,8 @@ struct AdamWOptions {
   std::string name = {};
 };
 
-// Adam with decoupled weight decay (Loshchilov and Hutter, 2019), as torch.optim.AdamW.
+// Adam with decoupled weight decay (Loshchilov and Hutter, 2019), as torch.optim.AdamW. As there, a decay below
+// rounding does nothing: 1 - lr weight_decay is 1 in float32 where lr weight_decay is below 3e-8 (in float64: 5e-17).
 using AdamW = OptimizerOf<AdamWOptions>;
 
 }  // namespace gradus::optim
