@@ -1,5 +1,5 @@
 # Finds BLIS, or else OpenBLAS, with its C interface and defines CBLAS::CBLAS, and GRADUS_BLIS for what uses BLIS.
-# The OpenMP build of a library comes first: it shares its threads with everything else in the process.
+# The OpenMP build of a library comes first: its number of threads can be held at one for a thread that calls.
 find_library(CBLAS_LIBRARY NAMES blis openblas PATH_SUFFIXES blis-openmp openblas-openmp blis openblas)
 set(cblas_is_blis OFF)
 if(CBLAS_LIBRARY MATCHES "blis[^/]*$")

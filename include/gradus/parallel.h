@@ -6,7 +6,7 @@ namespace gradus {
 /// For the whole process, whichever thread calls. Throws ValueError below 1.
 void set_num_threads(int count);
 
-/// At first OMP_NUM_THREADS, where the environment has it, else the number of cores the process may use.
+/// At first OMP_NUM_THREADS, where the environment has it, else the cores the process may use, by affinity and quota.
 int get_num_threads();
 
 /// Whether denormal numbers (below 1.2e-38 in float32) count as zero, which is faster by far where they occur. Holds

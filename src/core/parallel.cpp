@@ -1,19 +1,18 @@
 #include "core/parallel.h"
 
-#include <omp.h>
-
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
 #include <exception>
 #include <string>
+#include <utility>
 
+#include "core/cpu_count.h"
+#include "core/pool.h"
 #include "gradus/error.h"
 
 #if defined(__x86_64__)
 #include <xmmintrin.h>
-#endif
-#if defined(__SANITIZE_THREAD__)
-#include <sanitizer/tsan_interface.h>
 #endif
 
 namespace gradus {
@@ -34,62 +33,40 @@ unsigned flush_mode() { return 0; }
 void set_flush_mode(unsigned) {}
 #endif
 
-// ThreadSanitizer sees neither the fork nor the join of OpenMP's regions; these say what they order. Each has a token
-// of its own: with one for both, a thread that starts late would count as ordered behind one that is done already.
-#if defined(__SANITIZE_THREAD__)
-void say_released(void* token) { __tsan_release(token); }
-void say_acquired(void* token) { __tsan_acquire(token); }
-#else
-void say_released(void*) {}
-void say_acquired(void*) {}
-#endif
+// More pieces than threads: one that gets its core late leaves the rest of its share to the others.
+constexpr std::int64_t kPiecesEach = 4;
 
 struct Ranges {
-  std::int64_t n, step, count;
+  std::int64_t n, step;
   core::detail::RangeFunction function;
   void* body;
   unsigned flush;
   std::atomic<bool> failed{false};
   std::exception_ptr error{};
 
-  void run(std::int64_t first, std::int64_t stride) {
+  void run(std::int64_t i) {
     if (flush_mode() != flush) set_flush_mode(flush);
+    const bool before = std::exchange(serial, true);
     try {
-      for (std::int64_t i = first; i < count; i += stride) function(body, i * step, std::min(n, (i + 1) * step));
+      // Not (i + 1) * step, which may be too large a number.
+      function(body, i * step, i * step + std::min(step, n - i * step));
     } catch (...) {
       if (!failed.exchange(true)) error = std::current_exception();
     }
+    serial = before;
   }
 };
-
-// The one parallel region of the library. What the region itself shares is hidden from ThreadSanitizer, as it comes
-// before the threads can say that they are ordered.
-#if defined(__SANITIZE_THREAD__)
-[[gnu::noinline, gnu::no_sanitize("thread")]]
-#endif
-void fork_and_join(Ranges* ranges, int threads) {
-  say_released(ranges);
-#pragma omp parallel num_threads(threads) firstprivate(ranges)
-  {
-    say_acquired(ranges);
-    ranges->run(omp_get_thread_num(), omp_get_num_threads());
-    say_released(&ranges->error);
-  }
-  say_acquired(&ranges->error);
-}
 
 }  // namespace
 
 int get_num_threads() {
   const int count = thread_count.load(std::memory_order_relaxed);
   if (count > 0) return count;
-  // Asked once, in a plain thread: code around a library call may set OpenMP's own number for that moment.
-  static const int at_start = std::max(1, omp_get_max_threads());
+  static const int at_start = [] {
+    const int asked = core::openmp_thread_count(std::getenv("OMP_NUM_THREADS"));
+    return asked > 0 ? asked : core::cpu_count();
+  }();
   return at_start;
-}
-
-namespace {
-[[maybe_unused]] const int asked_when_loaded = get_num_threads();
 }
 
 void set_num_threads(int count) {
@@ -100,36 +77,27 @@ void set_num_threads(int count) {
 bool set_flush_denormal(bool flush) {
   if (kFlushBits == 0) return false;
   set_flush_mode(flush ? kFlushBits : 0);
-  // Also for regions that other libraries start on the same threads.
-  if (get_num_threads() > 1 && !serial && !omp_in_parallel()) {
-    Ranges none{.n = 0, .step = 1, .count = 0, .function = nullptr, .body = nullptr, .flush = flush_mode()};
-    fork_and_join(&none, get_num_threads());
-  }
   return true;
 }
 
-core::SerialScope::SerialScope() : before_(serial), openmp_before_(omp_get_max_threads()) {
-  serial = true;
-  omp_set_num_threads(1);  // this thread's own; for the libraries that it calls
-}
+core::SerialScope::SerialScope() : before_(std::exchange(serial, true)) {}
 
-core::SerialScope::~SerialScope() {
-  serial = before_;
-  omp_set_num_threads(openmp_before_);
-}
+core::SerialScope::~SerialScope() { serial = before_; }
 
 namespace core::detail {
 
 void run_ranges(std::int64_t n, std::int64_t grain, std::int64_t align, RangeFunction function, void* body) {
-  const std::int64_t worth = n / std::max<std::int64_t>(grain, 1) + 1;
-  const std::int64_t threads = std::min<std::int64_t>(get_num_threads(), worth);
-  if (threads < 2 || serial || omp_in_parallel()) return function(body, 0, n);
+  const std::int64_t each = std::max<std::int64_t>(grain, 1);
+  const std::int64_t threads = std::min<std::int64_t>(get_num_threads(), n / each + 1);
+  if (threads < 2 || serial || in_openmp_region()) return function(body, 0, n);
+  const std::int64_t wanted = std::min(std::clamp(n / each, threads, threads * kPiecesEach), kMostPieces);
   const std::int64_t units = (n - 1) / align + 1;
-  const std::int64_t step = ((units - 1) / threads + 1) * align;
+  const std::int64_t step = ((units - 1) / wanted + 1) * align;
   const std::int64_t count = (n - 1) / step + 1;
   if (count < 2) return function(body, 0, n);
-  Ranges ranges{.n = n, .step = step, .count = count, .function = function, .body = body, .flush = flush_mode()};
-  fork_and_join(&ranges, static_cast<int>(count));
+  Ranges ranges{.n = n, .step = step, .function = function, .body = body, .flush = flush_mode()};
+  const auto run = [](void* all, std::int64_t i) { static_cast<Ranges*>(all)->run(i); };
+  run_pieces(count, static_cast<int>(std::min(threads, count)), run, &ranges);
   if (ranges.error) std::rethrow_exception(ranges.error);
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <type_traits>
 
+#include "core/openmp.h"
 #include "gradus/parallel.h"
 
 namespace gradus::core {
@@ -15,9 +16,10 @@ using RangeFunction = void (*)(void* body, std::int64_t begin, std::int64_t end)
 void run_ranges(std::int64_t n, std::int64_t grain, std::int64_t align, RangeFunction function, void* body);
 }  // namespace detail
 
-/// Calls body(begin, end) for contiguous ranges that together are [0, n): one per thread, each of at least about
-/// `grain`, with bounds at multiples of `align`. Up to `grain`, and within another parallel_for, it is one call in
-/// this thread. Returns when all are done; then one exception of a body, if any, goes to the caller.
+/// Calls body(begin, end) for contiguous ranges that together are [0, n): one or a few per thread, each of at least
+/// about `grain`, with bounds at multiples of `align`. The threads that are free take them one after the other. Up to
+/// `grain`, and within another parallel_for, it is one call in this thread. Returns when all are done; then one
+/// exception of a body, if any, goes to the caller.
 template <class F>
 void parallel_for(std::int64_t n, std::int64_t grain, F&& body, std::int64_t align = 1) {
   if (n <= grain) {
@@ -37,7 +39,7 @@ inline std::int64_t piece_count(std::int64_t work, std::int64_t each, std::int64
 }
 
 /// While one of these lives, this thread spreads nothing over others: parallel_for is one call in it. For threads that
-/// work beside the one that trains, each of which would otherwise start a pool of its own.
+/// work beside the one that trains.
 class SerialScope {
  public:
   SerialScope();
@@ -47,7 +49,7 @@ class SerialScope {
 
  private:
   bool before_;
-  int openmp_before_;
+  OneOpenMPThread libraries_;
 };
 
 }  // namespace gradus::core

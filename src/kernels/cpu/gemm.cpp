@@ -13,7 +13,6 @@
 #include "kernels/cpu/direct_gemm.h"
 #include "kernels/cpu/finish.h"
 #include "kernels/cpu/simd.h"
-#include "kernels/one_thread.h"
 #include "kernels/onednn/gemm.h"
 
 #ifdef GRADUS_BLIS
@@ -88,7 +87,7 @@ void direct(const Operands<T>& x) {
 
 // False, and nothing done, where the library does not take such a product.
 bool library(const Operands<float>& x) {
-  const OneThread guard;
+  const core::OneOpenMPThread guard;
   return onednn::gemm(x.trans_a, x.trans_b, x.m, x.n, x.k, x.alpha, x.a, x.lda, x.b, x.ldb, x.beta, x.c, x.ldc);
 }
 
@@ -106,7 +105,7 @@ bool library(const Operands<double>& x) {
   if (!fits(x.m, x.n, x.k, x.lda, x.ldb, x.ldc)) return false;
   static const bool once = (use_one_thread(), true);
   static_cast<void>(once);
-  const OneThread guard;
+  const core::OneOpenMPThread guard;
   const auto narrow = [](int64_t size) { return static_cast<int>(size); };
   // As a product of matrices, the library takes several times as long for these.
   if (x.n == 1 || x.m == 1) {

@@ -9,7 +9,6 @@
 #include "core/parallel.h"
 #include "kernels/cpu/bfloat16.h"
 #include "kernels/gemm.h"
-#include "kernels/one_thread.h"
 #include "kernels/onednn/plan.h"
 
 namespace gradus::onednn {
@@ -18,7 +17,6 @@ namespace {
 
 using cpu::ConvEpilogue;
 using cpu::Convolution;
-using cpu::OneThread;
 using cpu::Scratch;
 using dnnl::memory;
 using std::int64_t;
@@ -52,7 +50,6 @@ struct Packed final : cpu::PackedWeights {
   memory::desc desc;
   Scratch<std::byte> bytes;
 
-  // The reorder itself may run on all threads: it computes nothing.
   Packed(const Reorder& reorder, const void* w) : desc(reorder.inner), bytes(reorder.bytes()) {
     if (reorder.is_none()) {
       std::memcpy(bytes.get(), w, static_cast<std::size_t>(reorder.bytes()));
@@ -103,7 +100,7 @@ PlanKey key_of(Kind kind, Dtype dtype, Dtype w_dtype, const Convolution& c, cons
 template <class F>
 void for_pieces(const Pieces& pieces, F&& work) {
   core::parallel_for(pieces.count, 1, [&](int64_t first, int64_t last) {
-    const OneThread guard;
+    const core::OneOpenMPThread guard;
     for (int64_t i = first; i < last; ++i) work(i);
   });
 }

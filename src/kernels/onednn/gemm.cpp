@@ -6,7 +6,7 @@
 #include <map>
 #include <mutex>
 
-#include "kernels/one_thread.h"
+#include "core/openmp.h"
 #include "kernels/onednn/describe.h"
 #include "kernels/onednn/plan.h"
 
@@ -67,7 +67,7 @@ bool gemm(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, float alp
 
 bool gemm_bfloat16(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const void* a, int64_t lda,
                    const void* b, int64_t ldb, Dtype c_dtype, void* c, int64_t ldc) {
-  const cpu::OneThread guard;
+  const core::OneOpenMPThread guard;
   const auto product = product_of({m, n, k, lda, ldb, ldc, trans_a, trans_b, c_dtype == kFloat32});
   if (!product) return false;
   const cpu::Scratch<std::byte> scratch(static_cast<int64_t>(product->scratchpad.get_size()));

@@ -6,7 +6,7 @@
 
 namespace gradus::onednn {
 
-// As gradus::cpu::gemm, on as many threads as OpenMP would give the caller. False if oneDNN refuses.
+// As gradus::cpu::gemm, on as many threads as OpenMP has for the caller. False if oneDNN refuses.
 bool gemm(bool trans_a, bool trans_b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha, const float* a,
           std::int64_t lda, const float* b, std::int64_t ldb, float beta, float* c, std::int64_t ldc);
 

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "kernels/one_thread.h"
+#include "core/openmp.h"
 #include "kernels/onednn/describe.h"
 
 namespace gradus::onednn {
@@ -13,7 +13,6 @@ namespace gradus::onednn {
 namespace {
 
 using cpu::Convolution;
-using cpu::OneThread;
 using cpu::Scratch;
 using dnnl::memory;
 using std::int64_t;
@@ -148,6 +147,7 @@ Reorder::Reorder(const memory::desc& ours, const memory::desc& theirs) : plain(o
 }
 
 void Reorder::run(const dnnl::reorder& primitive, memory from, memory to) const {
+  const core::OneOpenMPThread guard;
   const Scratch<std::byte> scratch(scratch_);
   primitive.execute(stream(), {{DNNL_ARG_FROM, from},
                                {DNNL_ARG_TO, to},
@@ -163,7 +163,7 @@ std::shared_ptr<const Plan> plan_of(const PlanKey& key) {
   }
   std::shared_ptr<const Plan> plan;
   {
-    const OneThread guard;
+    const core::OneOpenMPThread guard;
     plan = make_plan(key);
   }
   const std::lock_guard lock(mutex);
