@@ -7,6 +7,7 @@
 #include <gradus/gradus.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <vector>

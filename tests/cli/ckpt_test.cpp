@@ -3,6 +3,8 @@
 #include <gradus/nn.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "cli/ckpt_leaves.h"
 #include "core/units.h"
 #include "support/command.h"

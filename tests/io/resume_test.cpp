@@ -3,6 +3,8 @@
 #include <gradus/gradus.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "io/expected.h"
 #include "support/temp_folder.h"
 

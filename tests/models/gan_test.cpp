@@ -7,6 +7,8 @@
 #include <gradus/random.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace gradus {
 namespace {
 

@@ -1,6 +1,7 @@
 // What every row of the table of operations is put to: values, first and second gradients, instruction sets.
 #include <gradus/autograd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <fstream>
 #include <limits>

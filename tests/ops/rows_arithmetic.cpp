@@ -1,4 +1,5 @@
 // Rows: arithmetic, comparison and selection, with two or three inputs.
+#include <algorithm>
 #include <cmath>
 
 #include "ops/op_table.h"

@@ -1,4 +1,5 @@
 // Rows: functions of one element, activations, softmax.
+#include <algorithm>
 #include <cmath>
 #include <numeric>
 

@@ -1,4 +1,5 @@
 // Rows: views, joining and rearranging.
+#include <algorithm>
 #include <numeric>
 
 #include "ops/op_table.h"

@@ -5,6 +5,9 @@
 #include <gradus/random.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
+
 namespace gradus {
 namespace {
 

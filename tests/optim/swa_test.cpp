@@ -6,6 +6,7 @@
 #include <gradus/random.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 namespace gradus {

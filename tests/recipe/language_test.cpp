@@ -4,6 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+
 #include "recipe/language.h"
 #include "recipe/support.h"
 
