@@ -6,11 +6,14 @@
 #include <gradus/training/checkpoint.h>
 #include <gradus/version.h>
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <bit>
 #include <map>
 
 #include "core/tensor_access.h"
+#include "io/damage.h"
 #include "training/document.h"
 
 namespace gradus::training {
@@ -338,6 +341,14 @@ auto name_file(const std::string& path, Call&& call) {
   }
 }
 
+// What a run keeps (a history, say) may be small in a file and large in memory. The limit is the machine's memory.
+Value load_document(const std::string& path, bool verify) {
+  if (verify) io::read_through(path);
+  const auto memory =
+      static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) * static_cast<std::uint64_t>(::sysconf(_SC_PAGE_SIZE));
+  return io::load_pytorch(path, {.verify = verify, .memory = memory});
+}
+
 CheckpointInfo info_of(const Value& document) {
   CheckpointInfo info;
   info.format_version = document.as_int({"format_version"});
@@ -352,12 +363,12 @@ CheckpointInfo info_of(const Value& document) {
 }  // namespace
 
 LoadReport Checkpoint::load(const std::string& path, const LoadOptions& options) {
-  const Value document = io::load_pytorch(path, {.verify = options.verify});
+  const Value document = load_document(path, options.verify);
   return name_file(path, [&] { return load_state_dict(document, options); });
 }
 
 CheckpointInfo read_info(const std::string& path) {
-  const Value document = io::load_pytorch(path);
+  const Value document = load_document(path, false);
   return name_file(path, [&] { return info_of(checked_document(document)); });
 }
 

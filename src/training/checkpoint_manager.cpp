@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "io/atomic_file.h"
+#include "io/damage.h"
 
 namespace gradus::training {
 
@@ -65,7 +66,21 @@ void remove_temporaries(const std::string& folder) {
   for_each_name(folder, [&](const std::string& name) {
     if (io::is_temporary_name(name)) left.push_back(folder + "/" + name);
   });
-  for (const std::string& path : left) remove(path);
+  std::error_code ignored;  // of a folder that may only be read
+  for (const std::string& path : left) fs::remove(path, ignored);
+}
+
+// Calls read(). What went wrong if the file is damaged; all else is thrown: no permission, no memory, a disk that
+// cannot be read, a checkpoint of a later version say nothing about the file, and may pass.
+template <class Read>
+std::optional<std::string> read_unless_damaged(const std::string& path, Read&& read) {
+  try {
+    read();
+    return {};
+  } catch (const IoError& e) {
+    if (!io::is_damaged(path)) throw;
+    return e.what();
+  }
 }
 
 CheckpointManagerOptions checked(const CheckpointManagerOptions& o) {
@@ -98,12 +113,8 @@ CheckpointManager::CheckpointManager(std::string folder, Checkpoint& state, cons
   if (error) fail("make the folder", folder_, error);
   if (!fs::is_directory(folder_, error)) throw IoError("CheckpointManager: '" + folder_ + "' is not a folder");
   remove_temporaries(folder_);
-  if (!fs::exists(best_path(folder_), error)) return;
-  try {
-    best_ = read_info(best_path(folder_)).metric;
-  } catch (const Error&) {
-    // The next metric takes its place.
-  }
+  if (const std::string best = best_path(folder_); fs::exists(fs::symlink_status(best, error)))
+    read_unless_damaged(best, [&] { best_ = read_info(best).metric; });  // the next metric takes a damaged one's place
 }
 
 CheckpointManager::~CheckpointManager() {
@@ -183,8 +194,9 @@ void CheckpointManager::write(const io::Value& document, std::int64_t step, bool
   if (best) io::link_file(path, best_path(folder_));
   if (options_.keep == 0) return;
   const auto all = list_checkpoints(folder_);
+  std::error_code error;
   for (std::size_t i = 0; i + static_cast<std::size_t>(options_.keep) < all.size(); ++i)
-    if (all[i].path != path) remove(all[i].path);
+    if (all[i].path != path && !fs::is_directory(fs::symlink_status(all[i].path, error))) remove(all[i].path);
 }
 
 std::optional<CheckpointManager::Loaded> CheckpointManager::load_latest() {
@@ -194,19 +206,17 @@ std::optional<CheckpointManager::Loaded> CheckpointManager::load_latest() {
   Loaded loaded;
   std::vector<std::string> damaged;
   for (; !all.empty(); all.pop_back()) {
-    try {
-      state_.load(all.back().path);
-      break;
-    } catch (const IoError& e) {
-      loaded.damaged.push_back(e.what());
-      damaged.push_back(all.back().path);
-    }
+    const std::string& path = all.back().path;
+    const auto why = read_unless_damaged(path, [&] { state_.load(path); });
+    if (!why) break;
+    loaded.damaged.push_back(*why);
+    damaged.push_back(path);
   }
   if (all.empty()) throw IoError("CheckpointManager: no checkpoint is whole: " + loaded.damaged.front());
-  for (const std::string& path : damaged) {
+  for (std::size_t i = 0; i < damaged.size(); ++i) {
     std::error_code error;
-    fs::rename(path, path + ".damaged", error);
-    if (error) fail("rename", path, error);
+    fs::rename(damaged[i], damaged[i] + ".damaged", error);
+    if (error) loaded.damaged[i] += "; it keeps its name: " + error.message();
   }
   loaded.path = all.back().path;
   loaded.step = last_step_ = all.back().step;

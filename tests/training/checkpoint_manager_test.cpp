@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gradus/gradus.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <filesystem>
@@ -196,6 +197,99 @@ TEST(CheckpointManager, GoesBackToAWholeOneWhereTheLatestIsDamaged) {
   put_file(folder / "checkpoint-00000001.pth", "x");
   EXPECT_THAT(message_of<IoError>([&] { manager.load_latest(); }), HasSubstr("no checkpoint is whole"));
   EXPECT_TRUE(names(folder.path()).count("checkpoint-00000001.pth"));
+}
+
+// Saves steps 1 to 3.
+void save_three(const std::string& folder) {
+  Training run;
+  CheckpointManager manager(folder, run.state, {.every_steps = 1});
+  for (int i = 0; i < 3; ++i) {
+    run.train();
+    manager.step(run.step);
+  }
+  manager.wait();
+}
+
+// Loading says `part` of the error, loads nothing, and leaves all files as they are.
+void expect_not_taken_for_damage(const std::string& folder, const std::string& part) {
+  const auto before = names(folder);
+  Training other;
+  CheckpointManager manager(folder, other.state);
+  EXPECT_THAT(message_of<IoError>([&] { manager.load_latest(); }), HasSubstr(part));
+  EXPECT_EQ(other.step, 0);
+  EXPECT_EQ(names(folder), before);
+}
+
+TEST(CheckpointManager, WhatCannotBeReadIsNoDamage) {
+  namespace fs = std::filesystem;
+  const TempFolder folder;
+  const std::string newest = folder / "checkpoint-00000003.pth";
+  save_three(folder.path());
+  fs::rename(newest, folder / "kept");
+  fs::create_directory(newest);
+  expect_not_taken_for_damage(folder.path(), newest + ": Is a directory");
+  fs::remove(newest);
+  fs::create_symlink("nowhere", newest);
+  expect_not_taken_for_damage(folder.path(), newest + ": No such file");
+  fs::remove(newest);
+  // After a torn one, too, which keeps its name.
+  fs::create_symlink("checkpoint-00000003.pth", newest);  // a link to itself
+  put_file(folder / "checkpoint-00000004.pth", file_bytes(folder / "kept").substr(0, 1500));
+  expect_not_taken_for_damage(folder.path(), newest + ": Too many levels");
+  fs::remove(newest);
+  fs::remove(folder / "checkpoint-00000004.pth");
+  // A link to a whole one is as good as that.
+  fs::create_symlink("kept", newest);
+  Training other;
+  EXPECT_EQ(CheckpointManager(folder.path(), other.state).load_latest()->step, 3);
+}
+
+TEST(CheckpointManager, AFileWithoutPermissionIsNoDamage) {
+  if (::geteuid() == 0) GTEST_SKIP() << "root may read everything";
+  const TempFolder folder;
+  save_three(folder.path());
+  std::filesystem::permissions(folder / "checkpoint-00000003.pth", std::filesystem::perms::none);
+  expect_not_taken_for_damage(folder.path(), "checkpoint-00000003.pth: Permission denied");
+}
+
+// What a run keeps takes more memory than its file, by whatever factor.
+TEST(CheckpointManager, ALongHistoryComesBack) {
+  const TempFolder folder;
+  io::Value history = io::Value::list();
+  for (int i = 0; i < 300'000; ++i) history.push_back(io::Value::list());
+  Checkpoint state;
+  state.add("history", history);
+  CheckpointManager manager(folder.path(), state);
+  manager.save(1);
+  history = io::Value::list();
+  EXPECT_EQ(manager.load_latest()->damaged.size(), 0U);
+  EXPECT_EQ(history.size(), 300'000U);
+  EXPECT_EQ(read_info(folder / "checkpoint-00000001.pth").step, 1);
+}
+
+TEST(CheckpointManager, ABestOneThatCannotBeReadIsNotReplaced) {
+  const TempFolder folder;
+  Training run;
+  std::filesystem::create_directory(folder / "best.pth");
+  EXPECT_THAT(message_of<IoError>([&] { CheckpointManager(folder.path(), run.state); }), HasSubstr("best.pth"));
+  std::filesystem::remove(folder / "best.pth");
+  put_file(folder / "best.pth", "torn");
+  CheckpointManager manager(folder.path(), run.state);
+  EXPECT_TRUE(manager.step(1, 2.0));
+  manager.wait();
+  EXPECT_EQ(read_info(folder / "best.pth").metric, 2.0);
+}
+
+// A folder with the name of a checkpoint is none of ours: it stays, and saving goes on.
+TEST(CheckpointManager, LeavesFoldersAlone) {
+  const TempFolder folder;
+  std::filesystem::create_directories(folder / "checkpoint-00000001.pth/inner");
+  Training run;
+  CheckpointManager manager(folder.path(), run.state, {.keep = 1});
+  manager.save(2);
+  manager.save(3);
+  manager.wait();
+  EXPECT_THAT(names(folder.path()), ElementsAre("checkpoint-00000001.pth", "checkpoint-00000003.pth"));
 }
 
 TEST(CheckpointManager, OneThatDoesNotFitIsNoDamage) {

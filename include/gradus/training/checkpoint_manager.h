@@ -64,11 +64,12 @@ class CheckpointManager {
   struct Loaded {
     std::string path;
     std::int64_t step = 0;
-    std::vector<std::string> damaged;  // newer ones that could not be read, and why
+    std::vector<std::string> damaged;  // newer ones that are damaged, and why
   };
-  // Loads the newest that is whole. Damaged ones are renamed to NAME.damaged when an older one has been loaded, so that
-  // they are not taken for the latest again. Empty if there is none; IoError if all are damaged; ValueError, and
-  // nothing has changed, if the newest does not fit the state.
+  // Loads the newest that is whole. Those that are proven damaged (cut short, or with a wrong checksum) are renamed to
+  // NAME.damaged when an older one has been loaded, so that they are not taken for the latest again. Empty if there is
+  // none. If it throws, nothing has changed: IoError if all are damaged, or where one cannot be read for another reason
+  // (no permission, a folder, a link to nowhere); ValueError if it does not fit the state, or is of a later version.
   std::optional<Loaded> load_latest();
 
   const std::string& folder() const { return folder_; }
