@@ -17,6 +17,7 @@
 
 #include "cli/classifier.h"
 #include "cli/interrupt.h"
+#include "cli/output.h"
 
 namespace gradus::cli {
 
@@ -85,9 +86,9 @@ void print_report(const std::string& file, const nn::LoadReport& report) {
     if (names.empty()) return;
     const std::vector<std::string> first(names.begin(),
                                          names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), kShown)));
-    fmt::print("  {} {}: {}{}\n", names.size(), what, fmt::join(first, ", "), names.size() > kShown ? ", ..." : "");
+    say("  {} {}: {}{}\n", names.size(), what, fmt::join(first, ", "), names.size() > kShown ? ", ..." : "");
   };
-  fmt::print("{}: {} tensors loaded\n", file, report.loaded.size());
+  say("{}: {} tensors loaded\n", file, report.loaded.size());
   line("of other sizes, left as they are", report.mismatched);
   line("not in the file, left as they are", report.missing);
   line("only in the file, left out", report.unexpected);
@@ -187,9 +188,8 @@ int finetune(const FinetuneOptions& options) {
   run.state().add("net", *net);
   run.state().add("optimizer", optimizer);
   run.state().add("scheduler", scheduler);
-  fmt::print("{}: {} pictures to train on, {} to test, {} classes\n{}: {} parameters are trained, {} are not\n",
-             images.about, train_set->size(), test_set->size(), classes, options.model, count_of(*net, true),
-             count_of(*net, false));
+  say("{}: {} pictures to train on, {} to test, {} classes\n{}: {} parameters are trained, {} are not\n", images.about,
+      train_set->size(), test_set->size(), classes, options.model, count_of(*net, true), count_of(*net, false));
 
   const Score score = train_classifier(run, {.label = options.model,
                                              .forward =
@@ -204,7 +204,7 @@ int finetune(const FinetuneOptions& options) {
                                              .test = &test,
                                              .classes = images.classes.size(),
                                              .epochs = options.epochs});
-  for (const auto& skipped : train.skipped()) fmt::print("left out: {}: {}\n", skipped.name, skipped.error);
+  for (const auto& skipped : train.skipped()) say("left out: {}: {}\n", skipped.name, skipped.error);
   run.check_finite(options.model, *net);
   Classifier{options.model, images.classes, preprocess, net}.save(options.run.out);
   run.write_summary({{"command", "finetune"},
@@ -221,8 +221,8 @@ int finetune(const FinetuneOptions& options) {
                      {"interrupted", run.interrupted()},
                      {"training_seconds", run.seconds()},
                      {"accuracy", score.accuracy()}});
-  fmt::print("accuracy {:.2f} % on {} pictures\nnetwork: {}\nsummary: {}\n", 100 * score.accuracy(), test_set->size(),
-             run.path("model.pth"), run.path("summary.json"));
+  say("accuracy {:.2f} % on {} pictures\nnetwork: {}\nsummary: {}\n", 100 * score.accuracy(), test_set->size(),
+      run.path("model.pth"), run.path("summary.json"));
   return run.status();
 }
 

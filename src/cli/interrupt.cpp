@@ -5,14 +5,18 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
+#include <ctime>
 
 namespace gradus::cli {
 namespace {
 
-constexpr std::array kSignals{SIGINT, SIGTERM};
+constexpr std::array kSignals{SIGINT, SIGTERM, SIGHUP};
 
 std::atomic<int> caught{0};
-static_assert(std::atomic<int>::is_always_lock_free, "a signal handler must not take a lock");
+std::atomic<std::int64_t> caught_at{0};  // nanoseconds
+static_assert(std::atomic<int>::is_always_lock_free && std::atomic<std::int64_t>::is_always_lock_free,
+              "a signal handler must not take a lock");
 
 std::array<struct sigaction, kSignals.size()> previous;
 
@@ -21,11 +25,23 @@ std::array<struct sigaction, kSignals.size()> previous;
 std::array<std::byte, 1 << 16> handler_stack;
 stack_t previous_stack;
 
+std::int64_t nanoseconds_now() {
+  timespec now{};
+  ::clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
 extern "C" void on_signal(int signal) {
   const int error = errno;
-  caught.store(signal, std::memory_order_relaxed);
-  // From here on either signal kills, whichever came first.
-  for (const int each : kSignals) std::signal(each, SIG_DFL);
+  const std::int64_t now = nanoseconds_now();
+  if (caught.load(std::memory_order_relaxed) == 0) {
+    caught_at.store(now, std::memory_order_relaxed);
+    caught.store(signal, std::memory_order_relaxed);
+  } else if (signal != SIGHUP && static_cast<double>(now - caught_at.load(std::memory_order_relaxed)) >
+                                     kSameRequest * 1e9) {  // a lost terminal sends SIGHUP more than once
+    std::signal(signal, SIG_DFL);
+    std::raise(signal);  // comes when this handler returns
+  }
   errno = error;
 }
 

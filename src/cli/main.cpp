@@ -6,12 +6,14 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 
 #include "cli/ckpt.h"
 #include "cli/completion.h"
 #include "cli/finetune.h"
 #include "cli/flops.h"
 #include "cli/manual.h"
+#include "cli/output.h"
 #include "cli/plot_runs.h"
 #include "cli/train_autoencoder.h"
 #include "cli/train_gan.h"
@@ -295,15 +297,26 @@ void add_resume(CLI::App& app, ResumeOptions& o) {
 
 std::string option_name(const std::string& argument) { return argument.substr(0, argument.find('=')); }
 
-// The recorded command line with the changes.
+// The recorded command line with the changes. Its relative paths begin where the run was started, if that folder still
+// exists: it becomes the working directory. Paths in the changes begin here.
 std::vector<std::string> resumed_arguments(const ResumeOptions& o) {
-  std::vector<std::string> arguments = recorded_arguments(o.folder);
-  for (const std::string& change : o.changes) {
-    if (!change.starts_with("--")) continue;
-    std::erase_if(arguments, [&](const std::string& known) { return option_name(known) == option_name(change); });
+  namespace fs = std::filesystem;
+  const RecordedStart start = recorded_start(o.folder);
+  std::vector<std::string> arguments = start.arguments;
+  const auto is_path = [](const std::string& option) { return option == "--data" || option == "--weights"; };
+  std::string before;
+  for (std::string change : o.changes) {
+    const std::string name = option_name(change);
+    if (change.starts_with("--"))
+      std::erase_if(arguments, [&](const std::string& known) { return option_name(known) == name; });
+    if (is_path(before)) change = fs::absolute(change).string();
+    if (is_path(name) && name != change) change = name + "=" + fs::absolute(change.substr(name.size() + 1)).string();
+    before = change;
+    arguments.push_back(std::move(change));
   }
-  arguments.insert(arguments.end(), o.changes.begin(), o.changes.end());
-  arguments.push_back("--out=" + o.folder);
+  arguments.push_back("--out=" + fs::absolute(o.folder).string());
+  std::error_code gone;
+  if (!start.folder.empty()) fs::current_path(start.folder, gone);
   return arguments;
 }
 
@@ -354,11 +367,11 @@ int run(std::vector<std::string> arguments, bool resumed) {
     // Of a misspelt command CLI11 says only that one is missing.
     const auto rest = app.remaining(true);
     const bool unknown = e.get_name() == "RequiredError" && !rest.empty();
-    fmt::print(stderr, "gradus: {} (see --help)\n", unknown ? "there is no command '" + rest.front() + "'" : e.what());
+    complain(fmt::format("gradus: {} (see --help)", unknown ? "there is no command '" + rest.front() + "'" : e.what()));
   } catch (const recipe::RecipeError& e) {
-    fmt::print(stderr, "{}\n", e.what());  // as editors want them: FILE:LINE:COLUMN: ...
+    complain(e.what());  // as editors want them: FILE:LINE:COLUMN: ...
   } catch (const std::exception& e) {
-    fmt::print(stderr, "gradus: {}\n", e.what());
+    complain(fmt::format("gradus: {}", e.what()));
   }
   return 2;
 }
@@ -366,4 +379,7 @@ int run(std::vector<std::string> arguments, bool resumed) {
 }  // namespace
 }  // namespace gradus::cli
 
-int main(int argc, char** argv) { return gradus::cli::run({argv + 1, argv + argc}, false); }
+int main(int argc, char** argv) {
+  gradus::cli::reserve_standard_streams();
+  return gradus::cli::finish_output(gradus::cli::run({argv + 1, argv + argc}, false));
+}

@@ -11,10 +11,15 @@
 #include <cerrno>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "cli/interrupt.h"
+#include "cli/output.h"
+#include "core/utf8.h"
+#include "io/atomic_file.h"
+#include "io/damage.h"
 
 namespace gradus::cli {
 
@@ -39,11 +44,27 @@ void lock_folder(io::Fd& lock, const std::string& out) {
     throw IoError("--out: another run is writing to '" + out + "'");
 }
 
-void drop_checkpoints(const std::string& out) {
-  const std::string folder = checkpoint_folder(out);
+bool holds_run(const std::string& out) {
   std::error_code error;
-  for (const auto& saved : training::list_checkpoints(folder)) fs::remove(saved.path, error);
-  fs::remove(folder + "/best.pth", error);
+  return !training::list_checkpoints(checkpoint_folder(out)).empty() || fs::exists(out + "/summary.json", error);
+}
+
+void drop_run(const std::string& out) {
+  const std::string folder = checkpoint_folder(out);
+  const auto drop = [](const std::string& path) {
+    std::error_code error;
+    fs::remove(path, error);
+    if (error) throw IoError("--overwrite: cannot remove " + path + ": " + error.message());
+  };
+  for (const auto& saved : training::list_checkpoints(folder)) drop(saved.path);
+  drop(folder + "/best.pth");
+  drop(out + "/summary.json");
+}
+
+// Paths may have bytes that are not UTF-8, which strings of PyTorch's files must be.
+io::Value path_value(const std::string& text) { return core::is_utf8(text) ? io::Value(text) : io::Value::bytes(text); }
+std::string path_of(const io::Value& value) {
+  return value.is(io::Value::Kind::Bytes) ? value.as_bytes() : value.as_string();
 }
 
 }  // namespace
@@ -51,24 +72,23 @@ void drop_checkpoints(const std::string& out) {
 Run::Run(const RunOptions& options) : options_(options), views_(options.views, options.out) {
   make_folder(options_.out);
   lock_folder(lock_, options_.out);
-  if (options_.overwrite && !options_.resume) drop_checkpoints(options_.out);
-  if (!options_.resume) {
-    if (!training::list_checkpoints(checkpoint_folder(options_.out)).empty()) {
-      throw ValueError(
-          fmt::format("--out: '{0}' holds the checkpoints of an earlier run: go on with `gradus resume {0}`, "
-                      "give another folder, or drop them with --overwrite",
-                      options_.out));
-    }
-    metrics_.emplace(path("metrics.jsonl"), io::JsonlWriter::Existing::kReplace);
+  if (!options_.resume && !options_.overwrite && holds_run(options_.out)) {
+    throw ValueError(
+        fmt::format("--out: '{0}' holds an earlier run: go on with `gradus resume {0}`, "
+                    "give another folder, or drop it with --overwrite",
+                    options_.out));
   }
+  std::signal(SIGPIPE, SIG_IGN);  // a log that nobody reads any more must not end the run
   if (options_.threads > 0) set_num_threads(options_.threads);
   manual_seed(options_.seed);
   // Networks that have converged are full of numbers too small to matter and slow to multiply.
   set_flush_denormal(true);
 
   io::Value arguments = io::Value::list();
-  for (const std::string& argument : options_.arguments) arguments.push_back(argument);
+  for (const std::string& argument : options_.arguments) arguments.push_back(path_value(argument));
   state_.options.set("arguments", arguments);
+  std::error_code error;
+  state_.options.set("folder", path_value(fs::current_path(error).string()));
   state_.add("step", step_);
   state_.add("seconds", seconds_);
   state_.add(
@@ -76,6 +96,11 @@ Run::Run(const RunOptions& options) : options_(options), views_(options.views, o
 }
 
 void Run::begin() {
+  if (!options_.resume) {
+    drop_run(options_.out);
+    metrics_.emplace(path("metrics.jsonl"), io::JsonlWriter::Existing::kReplace);
+    for (const auto& [file, text] : files_) io::write_file(path(file), text);
+  }
   manager_.emplace(checkpoint_folder(options_.out), state_,
                    training::CheckpointManagerOptions{.every_steps = options_.save_every,
                                                       .every_minutes = options_.save_minutes,
@@ -87,6 +112,8 @@ void Run::begin() {
     if (!loaded) throw ValueError("resume: there is no checkpoint in '" + manager_->folder() + "'");
     for (const std::string& why : loaded->damaged) warn(why + "; going on from " + loaded->path);
     saved_step_ = step_;
+  } else {
+    save();  // from here on it can go on after a kill at any moment
   }
   views_.begin(step_, options_.arguments);
   start_ = seconds_now() - seconds_;
@@ -208,10 +235,18 @@ void Run::save() {
   });
 }
 
+void Run::rate(double metric) {
+  warn_on_failure([&] { manager_->step(step_, metric); });
+}
+
+void Run::end_phase() {
+  if (saved_step_ == step_) return;
+  warn_on_failure([&] { manager_->save(step_); });
+}
+
 void Run::end() {
-  views_.end();
-  warn_on_failure([&] { manager_->wait(); });
-  if (interrupted() || !training::list_checkpoints(manager_->folder()).empty()) save();
+  save();
+  warn_on_failure([&] { views_.end(); });
 }
 
 void Run::write_summary(const nlohmann::ordered_json& summary) {
@@ -224,18 +259,19 @@ void Run::write_summary(const nlohmann::ordered_json& summary) {
     warn(fmt::format("{} of {} steps had a loss that is not finite", nonfinite_steps_, step_));
 }
 
-std::vector<std::string> recorded_arguments(const std::string& folder) {
+RecordedStart recorded_start(const std::string& folder) {
   const auto all = training::list_checkpoints(checkpoint_folder(folder));
   if (all.empty()) throw ValueError("resume: there is no checkpoint in '" + checkpoint_folder(folder) + "'");
   std::string why;
   for (auto it = all.rbegin(); it != all.rend(); ++it) {
     try {
       const io::Value options = training::read_info(it->path).options;
-      std::vector<std::string> arguments;
-      for (std::size_t i = 0; i < options.size({"arguments"}); ++i)
-        arguments.push_back(options.as_string({"arguments", i}));
-      return arguments;
+      RecordedStart start;
+      for (const io::Value& argument : options.items({"arguments"})) start.arguments.push_back(path_of(argument));
+      if (options.contains({"folder"})) start.folder = path_of(options.at({"folder"}));
+      return start;
     } catch (const IoError& e) {
+      if (!io::is_damaged(it->path)) throw;
       why = e.what();
     }
   }
@@ -243,7 +279,7 @@ std::vector<std::string> recorded_arguments(const std::string& folder) {
 }
 
 void warn(const std::string& message) {
-  fmt::print(stderr, "{}gradus: {}\n", ::isatty(STDERR_FILENO) ? "\n" : "", message);
+  complain(fmt::format("{}gradus: {}", ::isatty(STDERR_FILENO) ? "\n" : "", message));
 }
 
 double seconds_now() {

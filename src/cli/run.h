@@ -37,7 +37,7 @@ struct RunOptions {
 //   optim::Adam optimizer(net, ...);
 //   run.state().add("net", net);        // everything that training changes
 //   run.state().add("optimizer", optimizer);
-//   run.begin();                        // a resumed run is now where its checkpoint left it
+//   run.begin();                        // the start is saved; a resumed run is now where its checkpoint left it
 //   while (run.step() < total && !run.interrupted()) {
 //     if (run.accept("loss", loss.item())) optimizer.minimize(loss);
 //     run.log({{"step", run.step() + 1}, ...});
@@ -50,13 +50,15 @@ struct RunOptions {
 // What a step writes (lines, images) comes before its advance(), which may save.
 class Run {
  public:
-  // Sets threads and seed, makes the folder, shows early that it can be written, and takes it for this process alone.
-  // IoError; ValueError where it holds checkpoints of another run.
+  // Sets threads and seed, makes the folder, and takes it for this process alone. IoError; ValueError where it holds an
+  // earlier run. That run is left as it is until begin(): a mistake in another option must not cost it.
   explicit Run(const RunOptions& options);
 
   std::string path(const std::string& file) const { return options_.out + "/" + file; }
   training::Checkpoint& state() { return state_; }
 
+  // A file that belongs to the run: put into its folder when it begins, not when it goes on.
+  void keep(const std::string& file, std::string text) { files_.emplace_back(file, std::move(text)); }
   void begin();
   std::int64_t step() const { return step_; }  // finished steps
   bool interrupted() const;                    // by a signal, or by a loss that is not finite
@@ -72,7 +74,11 @@ class Run {
   void log_histograms(const std::string& name, const nn::Module& net);
   // Prints a warning, once per failure, when saving fails; training goes on.
   void advance(std::optional<double> metric = {});
-  // After the last step: saves where the run was interrupted or has checkpoints, and waits until all is on the disk.
+  // For a metric that is known only after a step was counted: saves if it is the best.
+  void rate(double metric);
+  // A part of the run is done: saves.
+  void end_phase();
+  // After the last step: saves, and waits until all is on the disk.
   void end();
   double seconds() const { return seconds_; }  // from begin() to the last advance(), over all parts of the run
 
@@ -96,6 +102,7 @@ class Run {
   std::optional<training::CheckpointManager> manager_;
   std::optional<io::JsonlWriter> metrics_;
   std::vector<nlohmann::ordered_json> waiting_;  // lines that could not be written
+  std::vector<std::pair<std::string, std::string>> files_;
   bool warned_ = false;
   std::int64_t step_ = 0, saved_step_ = -1;
   std::int64_t nonfinite_steps_ = 0, last_nonfinite_ = -1;
@@ -109,8 +116,12 @@ class Run {
   double seconds_ = 0, start_ = 0;
 };
 
-// The command line of the run whose checkpoints are in `folder`: what to parse to go on. ValueError if there are none.
-std::vector<std::string> recorded_arguments(const std::string& folder);
+// How the run was started whose checkpoints are in `folder`. ValueError if there are none.
+struct RecordedStart {
+  std::vector<std::string> arguments;  // the command line: what to parse to go on
+  std::string folder;                  // where relative paths in it begin; empty: not known
+};
+RecordedStart recorded_start(const std::string& folder);
 
 // On standard error; an open progress line on a terminal stays as it is.
 void warn(const std::string& message);

@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "cli/output.h"
+
 namespace gradus::cli {
 
 namespace {
@@ -73,16 +75,16 @@ void RunViews::end() {
   anomalies_.reset();
   if (options_.profile == 0) return;
   if (!profiler_) {
-    fmt::print("no profile: there were only {} steps\n", steps_);
+    say("no profile: there were only {} steps\n", steps_);
     return;
   }
   profiler_->stop();
   const std::string trace = folder_ + "/trace.json";
   profiler_->export_chrome_trace(trace);
   const auto profiled = std::min(steps_ - kWarmUp, options_.profile);
-  fmt::print("\n{} steps, {:.2f} ms each\n\n{}\n{}\ntrace: {} (for ui.perfetto.dev)\n", profiled,
-             1000 * profiler_->seconds() / static_cast<double>(std::max<std::int64_t>(profiled, 1)),
-             profiler_->table(20), profiler_->layer_table(15), trace);
+  say("\n{} steps, {:.2f} ms each\n\n{}\n{}\ntrace: {} (for ui.perfetto.dev)\n", profiled,
+      1000 * profiler_->seconds() / static_cast<double>(std::max<std::int64_t>(profiled, 1)), profiler_->table(20),
+      profiler_->layer_table(15), trace);
 }
 
 }  // namespace gradus::cli

@@ -15,6 +15,7 @@
 #include <numbers>
 
 #include "cli/interrupt.h"
+#include "cli/output.h"
 #include "cli/plot.h"
 #include "cli/progress.h"
 
@@ -110,12 +111,12 @@ ordered_json to_json(const BlerPoint& point) {
 }
 
 void print_table(const std::vector<BlerPoint>& points) {
-  fmt::print("\n  Eb/N0   joint      receiver   own ML     Hamming ML uncoded    receiver / Hamming\n");
+  say("\n  Eb/N0   joint      receiver   own ML     Hamming ML uncoded    receiver / Hamming\n");
   for (const BlerPoint& p : points) {
     const std::string ratio =
         p.hamming_ml.errors ? fmt::format("{:.3f}", p.receiver.rate() / p.hamming_ml.rate()) : "-";
-    fmt::print("  {:4.0f} dB {:10.2e} {:10.2e} {:10.2e} {:10.2e} {:10.2e} {:>8}\n", p.ebn0_db, p.joint.rate(),
-               p.receiver.rate(), p.own_ml.rate(), p.hamming_ml.rate(), p.uncoded, ratio);
+    say("  {:4.0f} dB {:10.2e} {:10.2e} {:10.2e} {:10.2e} {:10.2e} {:>8}\n", p.ebn0_db, p.joint.rate(),
+        p.receiver.rate(), p.own_ml.rate(), p.hamming_ml.rate(), p.uncoded, ratio);
   }
 }
 
@@ -161,6 +162,7 @@ int train_autoencoder(const AutoencoderOptions& options) {
   run.begin();
 
   train_phase(joint, net, optimizer, options, run);
+  run.end_phase();
   if (receiver.done == 0) after_joint.load_state_dict(net.state_dict());
   // The second phase: an optimizer that owns the decoder alone.
   train_phase(receiver, net, decoder_optimizer, options, run);
@@ -197,11 +199,11 @@ int train_autoencoder(const AutoencoderOptions& options) {
   if (!points.empty()) {
     print_table(points);
     plot(run.path("bler.png"), points, options);
-    fmt::print("\ntrained in {:.1f} s; the encoder is unchanged by the second phase, bit for bit\n",
-               joint.seconds + receiver.seconds);
-    fmt::print("plot: {}\n", run.path("bler.png"));
+    say("\ntrained in {:.1f} s; the encoder is unchanged by the second phase, bit for bit\n",
+        joint.seconds + receiver.seconds);
+    say("plot: {}\n", run.path("bler.png"));
   }
-  fmt::print("summary: {}\n", run.path("summary.json"));
+  say("summary: {}\n", run.path("summary.json"));
   return run.status();
 }
 

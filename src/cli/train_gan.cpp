@@ -11,6 +11,7 @@
 #include <gradus/random.h>
 
 #include "cli/interrupt.h"
+#include "cli/output.h"
 #include "cli/progress.h"
 #include "data/idx.h"
 #include "io/png.h"
@@ -126,8 +127,8 @@ int train_gan(const GanOptions& options) {
                      {"d_loss", d_loss_value},
                      {"g_loss", g_loss_value},
                      {"samples", samples(run.step())}});
-  fmt::print("trained in {:.1f} s\nsamples: {}\nsummary: {}\n", run.seconds(), run.path(samples(run.step())),
-             run.path("summary.json"));
+  say("trained in {:.1f} s\nsamples: {}\nsummary: {}\n", run.seconds(), run.path(samples(run.step())),
+      run.path("summary.json"));
   return run.status();
 }
 

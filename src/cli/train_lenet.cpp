@@ -9,6 +9,7 @@
 
 #include "cli/classifier.h"
 #include "cli/interrupt.h"
+#include "cli/output.h"
 
 namespace gradus::cli {
 
@@ -30,8 +31,8 @@ int train_lenet(const LenetOptions& options) {
   run.state().add("net", *net);
   run.state().add("optimizer", optimizer);
   run.state().add("scheduler", scheduler);
-  fmt::print("{}: {} pictures to train on, {} to test, {} classes\n", images.about, images.train->size(),
-             images.test->size(), classes);
+  say("{}: {} pictures to train on, {} to test, {} classes\n", images.about, images.train->size(), images.test->size(),
+      classes);
 
   const Score score = train_classifier(run, {.label = "lenet",
                                              .forward = [&](const Tensor& x) { return (*net)(preprocess(x)); },
@@ -53,8 +54,8 @@ int train_lenet(const LenetOptions& options) {
                      {"interrupted", run.interrupted()},
                      {"training_seconds", run.seconds()},
                      {"accuracy", score.accuracy()}});
-  fmt::print("accuracy {:.2f} % on {} pictures\nnetwork: {}\nsummary: {}\n", 100 * score.accuracy(),
-             images.test->size(), run.path("model.pth"), run.path("summary.json"));
+  say("accuracy {:.2f} % on {} pictures\nnetwork: {}\nsummary: {}\n", 100 * score.accuracy(), images.test->size(),
+      run.path("model.pth"), run.path("summary.json"));
   return run.status();
 }
 

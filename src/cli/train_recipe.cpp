@@ -13,6 +13,7 @@
 #include <set>
 
 #include "cli/interrupt.h"
+#include "cli/output.h"
 #include "cli/progress.h"
 #include "core/table.h"
 #include "io/atomic_file.h"
@@ -107,6 +108,7 @@ class RecipeRun {
         progress.reset();
       }
       run_.advance(best);
+      if (report.phase_ended) run_.end_phase();
     }
     if (progress) progress->finish();
     run_.end();
@@ -140,8 +142,8 @@ class RecipeRun {
                         {"training_seconds", run_.seconds()},
                         {"losses", to_json(training_.losses())},
                         {"metrics", to_json(metrics_)}});
-    for (const auto& [name, value] : metrics_) fmt::print("{}: {:.4g}\n", name, value);
-    fmt::print("trained in {:.1f} s\nsummary: {}\n", run_.seconds(), run_.path("summary.json"));
+    for (const auto& [name, value] : metrics_) say("{}: {:.4g}\n", name, value);
+    say("trained in {:.1f} s\nsummary: {}\n", run_.seconds(), run_.path("summary.json"));
   }
 
   io::Value save_metrics() const {
@@ -197,7 +199,7 @@ int train_recipe(const RecipeOptions& given) {
   const gradus::Generator drawn = default_generator();
   Run run(options.run);
   default_generator() = drawn;
-  if (!options.run.resume) io::write_file(kept_recipe(options.run.out), recipe.text);
+  run.keep("recipe.yaml", recipe.text);
   return RecipeRun(run, training, options).train();
 }
 

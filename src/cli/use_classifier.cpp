@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/classifier.h"
+#include "cli/output.h"
 
 namespace gradus::cli {
 
@@ -72,7 +73,7 @@ int predict(const PredictOptions& options) {
       line.pop_back();
       fmt::print("{}\n", line);
     } catch (const Error& e) {
-      fmt::print(stderr, "gradus: {}\n", e.what());
+      complain(fmt::format("gradus: {}", e.what()));
       status = 2;
     }
   }

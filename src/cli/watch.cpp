@@ -138,6 +138,15 @@ std::vector<std::string> watch_screen(const Metrics& metrics, const WatchOptions
   return lines;
 }
 
+namespace {
+
+void print(const std::string& text) {
+  if (const int error = io::write_all(STDOUT_FILENO, text))
+    io::throw_io_error("write", "write", "standard output", error);
+}
+
+}  // namespace
+
 int watch_run(const WatchOptions& options) {
   const InterruptScope interrupts;
   std::error_code ignored;
@@ -153,7 +162,7 @@ int watch_run(const WatchOptions& options) {
 
   if (!terminal) {
     while (true) {
-      if (metrics.read()) io::write_all(STDOUT_FILENO, watch_line(metrics, options) + "\n");
+      if (metrics.read()) print(watch_line(metrics, options) + "\n");
       if (interrupt_signal() != 0 || !(in_use || options.follow)) break;
       wait(options.interval);
       in_use = is_in_use(options.folder);  // before reading: what came before the end is read then
@@ -185,7 +194,7 @@ int watch_run(const WatchOptions& options) {
   std::string text;
   const auto lines = watch_screen(metrics, options, state(), size.columns, std::min(size.rows - 1, 40), color);
   for (const std::string& line : lines) text += line + "\n";
-  io::write_all(STDOUT_FILENO, text);
+  print(text);
   return 0;  // Ctrl-C is the way out
 }
 

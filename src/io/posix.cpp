@@ -34,7 +34,12 @@ int open_file(const std::string& path, int flags, unsigned mode) {
   do {
     fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
   } while (fd < 0 && errno == EINTR);
-  return fd;
+  if (fd < 0 || fd > STDERR_FILENO) return fd;
+  // A standard stream was closed. What is printed must not land in this file.
+  const int higher = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1), error = errno;
+  ::close(fd);
+  errno = error;
+  return higher;
 }
 
 int write_all(int fd, std::string_view bytes) {

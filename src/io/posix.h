@@ -29,7 +29,7 @@ class Fd {
 };
 
 // open(2) without leaking the descriptor to child processes, repeated when a signal interrupts it; -1 and errno on
-// error.
+// error. Never the number of a standard stream.
 int open_file(const std::string& path, int flags, unsigned mode = 0666);
 
 // Writes all bytes, through interruptions and short writes. Returns 0 or the error number.

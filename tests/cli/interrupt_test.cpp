@@ -4,12 +4,13 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <thread>
 
 namespace gradus::cli {
 namespace {
 
 TEST(Interrupt, TheFirstSignalSetsTheFlag) {
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     const InterruptScope scope;
     EXPECT_EQ(interrupt_signal(), 0);
     std::raise(signal);
@@ -19,19 +20,21 @@ TEST(Interrupt, TheFirstSignalSetsTheFlag) {
 
 using InterruptDeathTest = testing::Test;
 
-TEST(InterruptDeathTest, TheSecondSignalKills) {
+// One request may come as several signals at once. One that comes later means it.
+TEST(InterruptDeathTest, TheSecondRequestKills) {
   testing::GTEST_FLAG(death_test_style) = "threadsafe";
-  for (const int first : {SIGINT, SIGTERM}) {
-    for (const int second : {SIGINT, SIGTERM}) {
-      EXPECT_EXIT(
-          {
-            const InterruptScope scope;
-            std::raise(first);
-            std::raise(second);
-            std::exit(1);
-          },
-          testing::KilledBySignal(second), "");
-    }
+  for (const auto& [first, second] : {std::pair(SIGINT, SIGINT), {SIGINT, SIGTERM}, {SIGHUP, SIGTERM}}) {
+    EXPECT_EXIT(
+        {
+          const InterruptScope scope;
+          for (const int signal : {first, SIGINT, SIGTERM, SIGHUP}) std::raise(signal);
+          if (interrupt_signal() != first) std::exit(1);
+          std::this_thread::sleep_for(std::chrono::duration<double>(1.2 * kSameRequest));
+          std::raise(SIGHUP);
+          std::raise(second);
+          std::exit(1);
+        },
+        testing::KilledBySignal(second), "");
   }
 }
 

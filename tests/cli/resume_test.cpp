@@ -155,6 +155,67 @@ TEST(Resume, AFolderWithCheckpointsIsNotOverwritten) {
   EXPECT_EQ(file_bytes(folder / "run/metrics.jsonl"), metrics);
   ASSERT_EQ(run_gradus(command + " --seed 2 --overwrite").status, 0);
   EXPECT_NE(file_bytes(folder / "run/metrics.jsonl"), metrics);
+  // What it made is a run too where it has no checkpoints.
+  std::filesystem::remove_all(folder / "run/checkpoints");
+  EXPECT_EQ(run_gradus(command).status, 2);
+}
+
+// A mistake in another option must not cost the run that is to be overwritten.
+TEST(Resume, OverwritingBeginsWithTheRun) {
+  const TempFolder folder;
+  put_file(folder / "r.yaml",
+           "networks: {net: [\"Linear(2, 2)\"]}\nlosses: {loss: \"net(randn(4, 2)).mean()\"}\n"
+           "optimizers: {sgd: {type: SGD, lr: 0.1}}\nphases: [{steps: 3, minimize: loss}]\n");
+  const std::string recipe = "train " + folder / "r.yaml" + " --overwrite --out " + folder / "run";
+  ASSERT_EQ(run_gradus(recipe).status, 0);
+  const auto contents = [&] {
+    std::string all;
+    for (const char* file : {"checkpoints/checkpoint-00000003.pth", "metrics.jsonl", "recipe.yaml", "summary.json"})
+      all += file_bytes(folder / "run/" + file);
+    return all;
+  };
+  const std::string before = contents();
+  EXPECT_EQ(run_gradus(recipe + " --set optimizers.sgd.lr=no").status, 2);
+  EXPECT_EQ(run_gradus("train gan --overwrite --data " + folder / "none" + " --out " + folder / "run").status, 2);
+  EXPECT_EQ(run_gradus("train lenet --overwrite --data " + folder / "none" + " --out " + folder / "run").status, 2);
+  EXPECT_EQ(contents(), before);
+  EXPECT_EQ(run_gradus(recipe).status, 0);
+  EXPECT_NE(contents(), before);
+}
+
+// Also before the first step, and after the last.
+TEST(Resume, ARunThatBeganCanGoOn) {
+  const TempFolder folder;
+  ASSERT_EQ(run_gradus(autoencoder() + " --save-every 0 --out " + folder / "whole").status, 0);
+  const std::string out = folder / "run";
+  const CommandResult killed = run_shell("'" + test::command_path() + "' " + autoencoder() + " --save-every 0 --out " +
+                                         out + " & pid=$!; while [ ! -e " + out +
+                                         "/checkpoints/checkpoint-00000000.pth ]; do kill -0 $pid || exit 99; "
+                                         "sleep 0.01; done; kill -KILL $pid; wait $pid");
+  ASSERT_EQ(killed.status, 128 + SIGKILL) << killed.err;
+  ASSERT_EQ(run_gradus("resume " + out).status, 0);
+  expect_same_run(folder / "whole", out, kAutoencoderFiles);
+  // Training is over, its results are not written.
+  for (const char* file : {"summary.json", "autoencoder.pth", "bler.png"}) std::filesystem::remove(out + "/" + file);
+  EXPECT_EQ(training::list_checkpoints(out + "/checkpoints").back().step, 900);
+  ASSERT_EQ(run_gradus("resume " + out).status, 0);
+  expect_same_run(folder / "whole", out, kAutoencoderFiles);
+}
+
+TEST_F(TrainGanResumed, GoesOnFromAnotherFolder) {
+  ASSERT_EQ(run_gradus(command() + " --out " + folder / "whole").status, 0);
+  std::filesystem::create_directories(folder / "elsewhere");
+  const std::string gradus = "'" + test::command_path() + "' ";
+  const CommandResult first = run_shell("cd " + folder.path() + "; timeout -s KILL 0.4 " + gradus +
+                                        "train gan --threads 1 --batch 8 --epochs 20 --data data --out run");
+  ASSERT_NE(first.status, 0);
+  const CommandResult second = run_shell("cd " + folder / "elsewhere" + "; " + gradus + "resume ../run");
+  ASSERT_EQ(second.status, 0) << second.err;
+  expect_same_run(folder / "whole", folder / "run", {"metrics.jsonl", "generator.pth"});
+  // A change is a path from here.
+  std::filesystem::rename(folder / "data", folder / "elsewhere/moved");
+  for (const char* change : {"--data moved", "--data=moved"})
+    EXPECT_EQ(run_shell("cd " + folder / "elsewhere" + "; " + gradus + "resume ../run " + change).status, 0) << change;
 }
 
 TEST(Resume, OneRunPerFolder) {

@@ -73,7 +73,7 @@ TEST(TrainAutoencoder, WritesItsResults) {
 TEST(TrainAutoencoder, TheSeedDecidesEveryBit) {
   const TempFolder folder;
   const auto weights = [&](const std::string& flags) {
-    EXPECT_EQ(run_gradus(kShort + " --out " + folder / "run" + flags).status, 0);
+    EXPECT_EQ(run_gradus(kShort + " --overwrite --out " + folder / "run" + flags).status, 0);
     return io::load_state_dict(folder / "run/autoencoder.pth").at("decoder.0.weight").to_vector<float>();
   };
   const auto first = weights(" --seed 7 --threads 1");
