@@ -6,7 +6,17 @@ namespace gradus::data::transforms {
 
 Tensor Compose::apply(const Tensor& image) const {
   Tensor x = image;
-  for (const AnyTransform& transform : transforms_) x = transform(x);
+  for (std::size_t i = 0; i < transforms_.size(); ++i) {
+    const auto* resize = dynamic_cast<const Resize*>(transforms_[i].operator->());
+    const auto* crop =
+        i + 1 < transforms_.size() ? dynamic_cast<const CenterCrop*>(transforms_[i + 1].operator->()) : nullptr;
+    if (resize != nullptr && crop != nullptr) {
+      x = resize->apply(x, *crop);
+      ++i;
+    } else {
+      x = transforms_[i](x);
+    }
+  }
   return x;
 }
 

@@ -6,6 +6,7 @@
 
 #include "data/loader_run.h"
 #include "gradus/error.h"
+#include "io/utf8.h"
 
 namespace gradus::data {
 
@@ -17,6 +18,23 @@ std::int64_t checked_int(const io::Value& state, const char* key) {
   } catch (const ValueError& error) {
     throw ValueError(fmt::format("DataLoader::load_state_dict: not the state of a loader: {}", error.what()));
   }
+}
+
+io::Value skipped_value(const std::vector<SkippedSample>& skipped) {
+  io::Value errors = io::Value::dict();
+  for (const SkippedSample& sample : skipped) errors.set(sample.index, io::escaped_utf8(sample.error));
+  return errors;
+}
+
+std::vector<SkippedSample> skipped_of(const io::Value& errors, const Dataset& dataset) {
+  std::vector<SkippedSample> skipped;
+  for (const auto& [index, error] : errors.entries()) {
+    const std::int64_t i = index.as_int();
+    if (i < 0 || i >= dataset.size())
+      throw ValueError(fmt::format("DataLoader::load_state_dict: there is no sample {} to leave out", i));
+    skipped.push_back({i, dataset.name(i), error.as_string()});
+  }
+  return skipped;
 }
 
 }  // namespace
@@ -76,7 +94,8 @@ io::Value DataLoader::state_dict() const {
                           {"epoch", core_->epoch},
                           {"position", core_->position},
                           {"num_samples", core_->options.sampler->size()},
-                          {"dataset_size", core_->dataset->size()}});
+                          {"dataset_size", core_->dataset->size()},
+                          {"skipped", skipped_value(core_->skipped)}});
 }
 
 void DataLoader::load_state_dict(const io::Value& state) {
@@ -93,6 +112,11 @@ void DataLoader::load_state_dict(const io::Value& state) {
         "DataLoader::load_state_dict: need an epoch of 0 or more and a position from 0 to {}, got {} and {}",
         num_samples, epoch, position));
   }
+  std::vector<SkippedSample> skipped;
+  if (state.contains({"skipped"})) skipped = skipped_of(state.at({"skipped"}), *core_->dataset);
+  core_->known_skipped.clear();
+  for (const SkippedSample& sample : skipped) core_->known_skipped.insert(sample.index);
+  core_->skipped = std::move(skipped);
   core_->seed = seed;
   core_->go_to(epoch, position);
 }

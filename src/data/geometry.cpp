@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "data/image.h"
+#include "data/resize.h"
 #include "gradus/data/functional.h"
 #include "gradus/error.h"
 #include "gradus/ops.h"
@@ -53,14 +54,15 @@ Tensor crop(const Tensor& image, std::int64_t top, std::int64_t left, std::int64
   return result;
 }
 
+// torchvision rounds halves to even where it cuts, and puts the odd pixel of a border after the image.
+std::int64_t center_offset(std::int64_t have, std::int64_t want) {
+  return have < want ? -((want - have) / 2)
+                     : static_cast<std::int64_t>(std::nearbyint(static_cast<double>(have - want) / 2));
+}
+
 Tensor center_crop(const Tensor& image, std::int64_t height, std::int64_t width) {
   check_image("center_crop", image);
-  // torchvision rounds halves to even where it cuts, and puts the odd pixel of a border behind.
-  const auto offset = [](std::int64_t have, std::int64_t want) {
-    return have < want ? -((want - have) / 2)
-                       : static_cast<std::int64_t>(std::nearbyint(static_cast<double>(have - want) / 2));
-  };
-  return crop(image, offset(image.size(1), height), offset(image.size(2), width), height, width);
+  return crop(image, center_offset(image.size(1), height), center_offset(image.size(2), width), height, width);
 }
 
 Tensor pad(const Tensor& image, const Padding& padding, const std::vector<double>& fill, std::string_view mode) {

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
+#include <iterator>
 #include <system_error>
 
 #include "data/hash.h"
@@ -19,6 +20,7 @@ struct __attribute__((visibility("hidden"))) ImageFolder::Contents {
   std::vector<File> files;
   std::vector<std::string> classes;
   std::map<std::string, std::int64_t> class_to_idx;
+  std::vector<LeftOut> left_out;
 };
 
 namespace {
@@ -30,40 +32,96 @@ std::string lower(std::string text) {
   return text;
 }
 
-// The names in a folder, sorted, with whether each is a folder itself (links are followed).
-std::vector<std::pair<std::string, bool>> entries_of(const std::string& folder) {
-  std::vector<std::pair<std::string, bool>> entries;
+// What systems and tools put into folders for themselves.
+bool is_of_the_system(const std::string& name) {
+  constexpr std::string_view kNames[] = {"__macosx",   "@eadir",      "#recycle",    "$recycle.bin",
+                                         "thumbs.db",  "ehthumbs.db", "desktop.ini", "system volume information",
+                                         "lost+found", "__pycache__", "icon\r"};
+  return name.starts_with('.') || std::find(std::begin(kNames), std::end(kNames), lower(name)) != std::end(kNames);
+}
+
+struct Entry {
+  std::string name;
+  fs::file_type type;  // links are followed
+};
+
+// What lies in a folder, sorted by name, without what is the system's.
+std::vector<Entry> entries_of(const std::string& folder) {
+  std::vector<Entry> entries;
   try {
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-      std::error_code dangling;
-      entries.emplace_back(entry.path().filename().string(), entry.is_directory(dangling));
+      std::string name = entry.path().filename().string();
+      std::error_code unknown;
+      if (!is_of_the_system(name)) entries.push_back({std::move(name), entry.status(unknown).type()});
     }
   } catch (const fs::filesystem_error& error) {
     throw IoError(fmt::format("ImageFolder: cannot read {}: {}", folder, error.code().message()));
   }
-  std::sort(entries.begin(), entries.end());
+  std::sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) { return a.name < b.name; });
   return entries;
 }
 
-constexpr int kMaxDepth = 32;  // a link may lead back to where it lies
+// Looks through the folders of classes.
+class Collector {
+ public:
+  Collector(const std::string& root, const std::vector<std::string>& extensions,
+            std::vector<ImageFolder::LeftOut>& left_out)
+      : extensions_(extensions), left_out_(left_out) {
+    enter(root);
+  }
 
-// All files below, those of a folder before those of its sub-folders, as torchvision's os.walk gives them.
-void collect(const std::string& folder, const std::vector<std::string>& extensions, int depth,
-             std::vector<std::string>& paths) {
-  if (depth > kMaxDepth) throw IoError(fmt::format("ImageFolder: {} lies too deep; is it a link to above?", folder));
-  const auto entries = entries_of(folder);
-  for (const auto& [name, is_folder] : entries) {
-    const std::string lowered = lower(name);
-    if (is_folder || std::none_of(extensions.begin(), extensions.end(),
-                                  [&](const std::string& end) { return lowered.ends_with(end); })) {
-      continue;
+  // All pictures below, those of a folder before those of its sub-folders, as torchvision's os.walk gives them.
+  void collect(const std::string& folder, std::vector<std::string>& paths) {
+    if (!enter(folder)) return leave_out("links to above", folder);
+    const auto entries = entries_of(folder);
+    for (const auto& [name, type] : entries) {
+      if (type != fs::file_type::directory) take(folder + "/" + name, type, paths);
     }
-    paths.push_back(folder + "/" + name);
+    for (const auto& [name, type] : entries) {
+      if (type == fs::file_type::directory) collect(folder + "/" + name, paths);
+    }
+    above_.pop_back();
   }
-  for (const auto& [name, is_folder] : entries) {
-    if (is_folder) collect(folder + "/" + name, extensions, depth + 1, paths);
+
+ private:
+  // False for a folder that this one lies in.
+  bool enter(const std::string& folder) {
+    struct stat status {};
+    if (::stat(folder.c_str(), &status) != 0) {
+      throw IoError(fmt::format("ImageFolder: cannot read {}: {}", folder, std::generic_category().message(errno)));
+    }
+    const std::pair id(status.st_dev, status.st_ino);
+    if (std::find(above_.begin(), above_.end(), id) != above_.end()) return false;
+    above_.push_back(id);
+    return true;
   }
-}
+
+  void leave_out(const std::string& what, const std::string& path) {
+    const auto known =
+        std::find_if(left_out_.begin(), left_out_.end(), [&](const auto& other) { return other.what == what; });
+    if (known != left_out_.end()) {
+      ++known->count;
+    } else {
+      left_out_.push_back({what, 1, path});
+    }
+  }
+
+  void take(const std::string& path, fs::file_type type, std::vector<std::string>& paths) {
+    if (type == fs::file_type::not_found) return leave_out("links to nowhere", path);
+    // Reading a pipe would wait for ever.
+    if (type != fs::file_type::regular) return leave_out("special files", path);
+    const std::string lowered = lower(path);
+    const bool known = std::any_of(extensions_.begin(), extensions_.end(),
+                                   [&](const std::string& end) { return lowered.ends_with(end); });
+    if (known) return paths.push_back(path);
+    const std::string extension = fs::path(lowered).extension().string();
+    leave_out(extension.empty() ? "files without an extension" : extension + " files", path);
+  }
+
+  const std::vector<std::string>& extensions_;
+  std::vector<ImageFolder::LeftOut>& left_out_;
+  std::vector<std::pair<dev_t, ino_t>> above_;  // the folders that this one lies in
+};
 
 }  // namespace
 
@@ -71,11 +129,12 @@ ImageFolder::ImageFolder(const std::string& root, ImageFolderOptions options) : 
   for (std::string& extension : options_.extensions) extension = lower(std::move(extension));
   auto contents = std::make_shared<Contents>();
   contents->root = root;
-  for (const auto& [name, is_folder] : entries_of(root)) {
-    if (!is_folder) continue;
+  Collector collector(root, options_.extensions, contents->left_out);
+  for (const auto& [name, type] : entries_of(root)) {
+    if (type != fs::file_type::directory) continue;
     const std::int64_t target = std::ssize(contents->classes);
     std::vector<std::string> paths;
-    collect(root + "/" + name, options_.extensions, 0, paths);
+    collector.collect(root + "/" + name, paths);
     if (paths.empty() && !options_.allow_empty) {
       throw IoError(fmt::format("ImageFolder: no picture in {}/{}; allow_empty lets that pass", root, name));
     }
@@ -107,6 +166,7 @@ bool ImageFolder::is_random() const { return options_.transform.is_random() || o
 std::string ImageFolder::identity() const {
   Hash hash;
   hash.add(static_cast<int>(options_.read.mode)).add(options_.read.min_size);
+  hash.add(static_cast<int>(options_.read.apply_exif_orientation));
   for (const File& file : contents_->files) {
     struct stat status {};
     if (::stat(file.path.c_str(), &status) != 0) {
@@ -119,6 +179,7 @@ std::string ImageFolder::identity() const {
 }
 
 const std::vector<ImageFolder::File>& ImageFolder::samples() const { return contents_->files; }
+const std::vector<ImageFolder::LeftOut>& ImageFolder::left_out() const { return contents_->left_out; }
 const std::vector<std::string>& ImageFolder::classes() const { return contents_->classes; }
 const std::map<std::string, std::int64_t>& ImageFolder::class_to_idx() const { return contents_->class_to_idx; }
 

@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <new>
 #include <system_error>
 
 #include "core/parallel.h"
 #include "data/rethrow.h"
 #include "gradus/autograd.h"
 #include "gradus/error.h"
+#include "gradus/memory.h"
 
 namespace gradus::data {
 
@@ -70,8 +72,8 @@ std::unique_ptr<Batch> DataLoader::Run::next() {
     const std::int64_t number = next_to_give_;
     Made made = workers_.empty() ? make(number) : take();
     for (SkippedSample& sample : made.skipped) {
-      core_->skipped.push_back(std::move(sample));
-      if (core_->options.on_skip) core_->options.on_skip(core_->skipped.back());
+      if (core_->options.on_skip) core_->options.on_skip(sample);
+      if (core_->known_skipped.insert(sample.index).second) core_->skipped.push_back(std::move(sample));
     }
     if (made.error) std::rethrow_exception(made.error);
     if (workers_.empty()) ++next_to_give_;
@@ -158,7 +160,9 @@ void DataLoader::Run::fill(std::span<const std::int64_t> indices, std::int64_t f
       samples.push_back(dataset.get(indices[i]));
       kept.push_back(indices[i]);
     } catch (const std::exception& error) {
-      if (options.skip_damaged && dynamic_cast<const IoError*>(&error)) {
+      const bool damaged = dynamic_cast<const IoError*>(&error) || dynamic_cast<const OutOfMemory*>(&error) ||
+                           dynamic_cast<const std::bad_alloc*>(&error);
+      if (options.skip_damaged && damaged) {
         made.skipped.push_back({indices[i], dataset.name(indices[i]), error.what()});
         continue;
       }

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <mutex>
 #include <thread>
+#include <unordered_set>
 
 #include "gradus/data/data_loader.h"
 
@@ -25,7 +26,8 @@ struct __attribute__((visibility("hidden"))) DataLoader::Core {
   std::int64_t epoch = 0, position = 0;
   bool resumes = false;  // the next begin() goes on at position
   std::vector<SkippedSample> skipped = {};
-  const Run* current = nullptr;  // the run that moves epoch and position
+  std::unordered_set<std::int64_t> known_skipped = {};  // their indices
+  const Run* current = nullptr;                         // the run that moves epoch and position
 
   Core(AnyDataset d, DataLoaderOptions o, std::uint64_t s) : dataset(std::move(d)), options(std::move(o)), seed(s) {}
   void go_to(std::int64_t e, std::int64_t p) {

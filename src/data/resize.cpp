@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "data/image.h"
+#include "data/resize.h"
 #include "gradus/data/functional.h"
 #include "gradus/error.h"
 #include "gradus/ops.h"
@@ -26,6 +27,13 @@ double cubic(double x) {
   return 0;
 }
 
+constexpr std::int64_t kLongest = 1 << 24;
+
+// Which outputs along a side are wanted.
+struct Part {
+  std::int64_t first, count;
+};
+
 struct Windows {
   std::int64_t taps = 0;
   std::vector<std::int32_t> first;
@@ -33,19 +41,23 @@ struct Windows {
   double largest = 0;
 };
 
-Windows windows_of(std::int64_t in, std::int64_t out, bool bicubic) {
+// Those of a part of the outputs. `largest` is of all, which decides how integers are rounded.
+Windows windows_of(std::int64_t in, std::int64_t out, Part part, bool bicubic) {
   const double scale = static_cast<double>(in) / static_cast<double>(out);
   const double stretch = std::max(scale, 1.0), support = (bicubic ? 2 : 1) * stretch;
   Windows w;
   w.taps = std::min(in, 2 * static_cast<std::int64_t>(std::ceil(support)) + 1);
-  w.weights.assign(static_cast<std::size_t>(out * w.taps), 0);
-  for (std::int64_t i = 0; i < out; ++i) {
+  w.weights.assign(static_cast<std::size_t>(part.count * w.taps), 0);
+  std::vector<double> unwanted(static_cast<std::size_t>(w.taps));
+  const bool all = out <= kLongest;
+  for (std::int64_t i = all ? 0 : part.first; i < (all ? out : part.first + part.count); ++i) {
     const double center = scale * (static_cast<double>(i) + 0.5);
     const std::int64_t begin = std::max(std::int64_t{0}, static_cast<std::int64_t>(center - support + 0.5));
     const std::int64_t end = std::min({in, static_cast<std::int64_t>(center + support + 0.5), begin + w.taps});
     // At the far edge the window starts earlier, with weights of 0, so that all are equally long.
     const std::int64_t first = std::min(begin, in - w.taps);
-    double* weights = w.weights.data() + i * w.taps + (begin - first);
+    const bool wanted = i >= part.first && i < part.first + part.count;
+    double* weights = (wanted ? w.weights.data() + (i - part.first) * w.taps : unwanted.data()) + (begin - first);
     double sum = 0;
     for (std::int64_t j = 0; j < end - begin; ++j) {
       const double x = (static_cast<double>(j + begin) - center + 0.5) / stretch;
@@ -55,7 +67,7 @@ Windows windows_of(std::int64_t in, std::int64_t out, bool bicubic) {
       weights[j] /= sum;
       w.largest = std::max(w.largest, weights[j]);
     }
-    w.first.push_back(static_cast<std::int32_t>(first));
+    if (wanted) w.first.push_back(static_cast<std::int32_t>(first));
   }
   return w;
 }
@@ -76,54 +88,81 @@ IntegerWeights to_integers(const Windows& windows) {
   return result;
 }
 
-Tensor resize_bytes(const Tensor& image, std::int64_t height, std::int64_t width, bool bicubic) {
-  Interleaved from = interleaved(image);
-  const std::int64_t channels = from.channels;
-  if (width != from.width) {
-    const Windows w = windows_of(from.width, width, bicubic);
-    const IntegerWeights integers = to_integers(w);
-    const Tensor rows = empty_interleaved(channels, from.height, width);
-    cpu::resize_rows(from.data, from.stride, from.height, from.width, width, channels,
-                     {w.taps, w.first.data(), integers.weights.data()}, integers.precision,
-                     rows.data_ptr<std::uint8_t>());
-    from = interleaved(rows);
+// How long each side becomes, and which part of that is wanted.
+struct Target {
+  std::int64_t height, width;
+  Part rows, columns;
+};
+
+// The rows of the image that the wanted rows of the result are made of. `windows` begin at the first of them then.
+Tensor rows_needed(const Tensor& image, Windows& windows) {
+  const auto [low, high] = std::minmax_element(windows.first.begin(), windows.first.end());
+  const std::int32_t begin = *low;
+  const std::int64_t count = *high + windows.taps - begin;
+  for (std::int32_t& first : windows.first) first -= begin;
+  return image.narrow(1, begin, count);
+}
+
+Tensor resize_bytes(Tensor x, const Target& to, bool bicubic) {
+  const std::int64_t channels = x.size(0), height = x.size(1), width = x.size(2);
+  Windows down;
+  if (to.height == height) {
+    x = x.narrow(1, to.rows.first, to.rows.count);
+  } else {
+    down = windows_of(height, to.height, to.rows, bicubic);
+    x = rows_needed(x, down);
   }
-  if (height == from.height) return from.owner;
-  const Windows w = windows_of(from.height, height, bicubic);
-  const IntegerWeights integers = to_integers(w);
-  Tensor result = empty_interleaved(channels, height, width);
-  cpu::resize_columns(from.data, from.stride, height, width * channels,
-                      {w.taps, w.first.data(), integers.weights.data()}, integers.precision,
+  if (to.width == width) {
+    x = x.narrow(2, to.columns.first, to.columns.count);
+  } else {
+    const Interleaved from = interleaved(x);
+    const Windows across = windows_of(width, to.width, to.columns, bicubic);
+    const IntegerWeights integers = to_integers(across);
+    x = empty_interleaved(channels, from.height, to.columns.count);
+    cpu::resize_rows(from.data, from.stride, from.height, width, to.columns.count, channels,
+                     {across.taps, across.first.data(), integers.weights.data()}, integers.precision,
+                     x.data_ptr<std::uint8_t>());
+  }
+  const Interleaved from = interleaved(x);
+  if (to.height == height) return from.owner;
+  const IntegerWeights integers = to_integers(down);
+  Tensor result = empty_interleaved(channels, to.rows.count, to.columns.count);
+  cpu::resize_columns(from.data, from.stride, to.rows.count, to.columns.count * channels,
+                      {down.taps, down.first.data(), integers.weights.data()}, integers.precision,
                       result.data_ptr<std::uint8_t>());
   return result;
 }
 
-Tensor resize_floats(const Tensor& image, std::int64_t height, std::int64_t width, bool bicubic) {
-  Tensor x = image.contiguous();
-  const std::int64_t channels = x.size(0);
-  const auto along = [&](std::int64_t in, std::int64_t out, const auto& run) {
-    const Windows w = windows_of(in, out, bicubic);
-    const std::vector<float> weights(w.weights.begin(), w.weights.end());
-    run(cpu::ResizeWindows<float>{w.taps, w.first.data(), weights.data()});
-  };
-  if (width != x.size(2)) {
-    const Tensor y = empty({channels, x.size(1), width});
-    along(x.size(2), width, [&](const auto& w) {
-      cpu::resize_rows(x.data_ptr<float>(), channels * x.size(1), x.size(2), width, w, y.data_ptr<float>());
-    });
+Tensor resize_floats(Tensor x, const Target& to, bool bicubic) {
+  const std::int64_t channels = x.size(0), height = x.size(1), width = x.size(2);
+  const std::int64_t rows = to.rows.count, columns = to.columns.count;
+  const auto floats = [](const Windows& w) { return std::vector<float>(w.weights.begin(), w.weights.end()); };
+  Windows down;
+  if (to.height == height) {
+    x = x.narrow(1, to.rows.first, rows);
+  } else {
+    down = windows_of(height, to.height, to.rows, bicubic);
+    x = rows_needed(x, down);
+  }
+  if (to.width == width) {
+    x = x.narrow(2, to.columns.first, columns).contiguous();
+  } else {
+    x = x.contiguous();
+    const Windows across = windows_of(width, to.width, to.columns, bicubic);
+    const std::vector<float> weights = floats(across);
+    const Tensor y = empty({channels, x.size(1), columns});
+    cpu::resize_rows(x.data_ptr<float>(), channels * x.size(1), width, columns,
+                     {across.taps, across.first.data(), weights.data()}, y.data_ptr<float>());
     x = y;
   }
-  if (height != x.size(1)) {
-    const Tensor y = empty({channels, height, width});
-    along(x.size(1), height, [&](const auto& w) {
-      for (std::int64_t c = 0; c < channels; ++c) {
-        cpu::resize_columns(x.data_ptr<float>() + c * x.size(1) * width, height, width, w,
-                            y.data_ptr<float>() + c * height * width);
-      }
-    });
-    x = y;
+  if (to.height == height) return x;
+  const std::vector<float> weights = floats(down);
+  const Tensor y = empty({channels, rows, columns});
+  for (std::int64_t c = 0; c < channels; ++c) {
+    cpu::resize_columns(x.data_ptr<float>() + c * x.size(1) * columns, rows, columns,
+                        {down.taps, down.first.data(), weights.data()}, y.data_ptr<float>() + c * rows * columns);
   }
-  return x;
+  return y;
 }
 
 Tensor interpolated(const Tensor& image, std::int64_t height, std::int64_t width, InterpolationMode mode) {
@@ -140,26 +179,44 @@ Tensor interpolated(const Tensor& image, std::int64_t height, std::int64_t width
   return (nearest ? y : gradus::round(y).clamp(0, 255)).to(kUInt8);
 }
 
-}  // namespace
-
-Tensor resize(const Tensor& image, std::int64_t height, std::int64_t width, InterpolationMode interpolation,
-              bool antialias) {
+void check_target(const Tensor& image, std::int64_t height, std::int64_t width, std::int64_t longest) {
   check_image("resize", image);
-  constexpr std::int64_t kLongest = 1 << 24;
-  if (height < 1 || width < 1 || height > kLongest || width > kLongest) {
+  if (height < 1 || width < 1 || height > longest || width > longest) {
     throw ValueError(
-        fmt::format("resize: need a height and a width from 1 to {}, got {} and {}", kLongest, height, width));
+        fmt::format("resize: need a height and a width from 1 to {}, got {} and {}", longest, height, width));
   }
   if (image.dtype() != kUInt8 && image.dtype() != kFloat32) {
     throw DtypeError(fmt::format("resize: need uint8 or float32, got {}", to_string(image.dtype())));
   }
-  if (height == image.size(1) && width == image.size(2)) return image;
+}
+
+bool has_windows(InterpolationMode interpolation, bool antialias) {
+  return antialias && (interpolation == InterpolationMode::Bicubic || interpolation == InterpolationMode::Bilinear);
+}
+
+Tensor resize_part(const Tensor& image, const Target& to, InterpolationMode interpolation) {
   const bool bicubic = interpolation == InterpolationMode::Bicubic;
-  if (!antialias || !(bicubic || interpolation == InterpolationMode::Bilinear)) {
-    return interpolated(image, height, width, interpolation);
-  }
-  return image.dtype() == kUInt8 ? resize_bytes(image, height, width, bicubic)
-                                 : resize_floats(image, height, width, bicubic);
+  return image.dtype() == kUInt8 ? resize_bytes(image, to, bicubic) : resize_floats(image, to, bicubic);
+}
+
+}  // namespace
+
+Tensor resize(const Tensor& image, std::int64_t height, std::int64_t width, InterpolationMode interpolation,
+              bool antialias) {
+  check_target(image, height, width, kLongest);
+  if (height == image.size(1) && width == image.size(2)) return image;
+  if (!has_windows(interpolation, antialias)) return interpolated(image, height, width, interpolation);
+  return resize_part(image, {height, width, {0, height}, {0, width}}, interpolation);
+}
+
+Tensor resize_and_center_crop(const Tensor& image, std::int64_t height, std::int64_t width, std::int64_t crop_height,
+                              std::int64_t crop_width, InterpolationMode interpolation, bool antialias) {
+  if (!has_windows(interpolation, antialias) || crop_height > height || crop_width > width)
+    return center_crop(resize(image, height, width, interpolation, antialias), crop_height, crop_width);
+  check_target(image, height, width, std::int64_t{1} << 40);
+  const Part rows{center_offset(height, crop_height), crop_height};
+  const Part columns{center_offset(width, crop_width), crop_width};
+  return resize_part(image, {height, width, rows, columns}, interpolation);
 }
 
 }  // namespace gradus::data::functional

@@ -4,6 +4,7 @@
 
 #include "data/image.h"
 #include "data/repr.h"
+#include "data/resize.h"
 #include "gradus/data/random.h"
 #include "gradus/error.h"
 
@@ -55,7 +56,7 @@ Resize::Resize(Size size, ResizeOptions options) : size_(size), options_(options
   }
 }
 
-Tensor Resize::apply(const Tensor& image) const {
+std::pair<std::int64_t, std::int64_t> Resize::target(const Tensor& image) const {
   check_image("Resize", image);
   std::int64_t height = size_.height, width = size_.width.value_or(0);
   if (!size_.width) {
@@ -72,7 +73,19 @@ Tensor Resize::apply(const Tensor& image) const {
     height = h <= w ? shorter : longer;
     width = h <= w ? longer : shorter;
   }
+  return {height, width};
+}
+
+Tensor Resize::apply(const Tensor& image) const {
+  const auto [height, width] = target(image);
   return functional::resize(image, height, width, options_.interpolation, options_.antialias);
+}
+
+Tensor Resize::apply(const Tensor& image, const CenterCrop& crop) const {
+  const auto [height, width] = target(image);
+  return functional::resize_and_center_crop(image, height, width, crop.size_.height,
+                                            crop.size_.width.value_or(crop.size_.height), options_.interpolation,
+                                            options_.antialias);
 }
 
 std::string Resize::to_string() const {

@@ -8,6 +8,7 @@
 #include "gradus/ops.h"
 #include "io/atomic_file.h"
 #include "io/codecs.h"
+#include "io/exif.h"
 #include "io/png.h"
 
 namespace gradus::io {
@@ -24,6 +25,15 @@ Tensor to_rows(const char* call, const std::string& path, const Tensor& image) {
         fmt::format("{}: need [1 or 3, height, width], got {} for {}", call, to_string(image.sizes()), path));
   }
   return image.detach().permute({1, 2, 0}).contiguous();
+}
+
+// Rows of pixels [height, width, channels] as an EXIF orientation from 1 to 8 wants them shown.
+Tensor oriented(const Tensor& rows, int orientation) {
+  if (orientation == 1) return rows;
+  Tensor x = orientation >= 5 ? rows.transpose(0, 1) : rows;
+  if (orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8) x = flip(x, {0});
+  if (orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7) x = flip(x, {1});
+  return x.contiguous();
 }
 
 }  // namespace
@@ -43,8 +53,11 @@ void check_claim(const char* call, const std::string& name, std::uint64_t height
 }
 
 Tensor decode_image(std::string_view bytes, const ReadImageOptions& options, const std::string& name) {
-  if (is_jpeg(bytes)) return decode_jpeg(bytes, options, name).permute({2, 0, 1}).detach();
-  if (is_png(bytes)) return decode_png(bytes, options, name).permute({2, 0, 1}).detach();
+  if (is_jpeg(bytes) || is_png(bytes)) {
+    Tensor rows = is_jpeg(bytes) ? decode_jpeg(bytes, options, name) : decode_png(bytes, options, name);
+    if (options.apply_exif_orientation) rows = oriented(rows, exif_orientation(bytes));
+    return rows.permute({2, 0, 1}).detach();
+  }
   if (bytes.empty()) throw IoError(fmt::format("decode_image: {} is empty", name));
   throw IoError(fmt::format("decode_image: {} is neither a JPEG nor a PNG file", name));
 }

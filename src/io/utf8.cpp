@@ -1,5 +1,7 @@
 #include "io/utf8.h"
 
+#include <fmt/format.h>
+
 namespace gradus::io {
 
 namespace {
@@ -61,6 +63,20 @@ std::string as_utf8(std::string_view text) {
       add_character(out, kReplacement);
       ++i;
     }
+  }
+  return out;
+}
+
+std::string escaped_utf8(std::string_view text) {
+  std::string out;
+  for (std::size_t i = 0; i < text.size();) {
+    const Character c = character_at(text, i);
+    if (is_whole(c)) {
+      out += text.substr(i, c.length);
+    } else {
+      out += fmt::format("\\x{:02x}", byte_at(text, i));
+    }
+    i += is_whole(c) ? c.length : 1;
   }
   return out;
 }

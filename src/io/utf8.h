@@ -23,4 +23,7 @@ bool is_utf8(std::string_view text);
 // With U+FFFD in the place of every byte that is not of UTF-8, for files that hold nothing else.
 std::string as_utf8(std::string_view text);
 
+// With \xe9 in its place: for names, since different ones stay different.
+std::string escaped_utf8(std::string_view text);
+
 }  // namespace gradus::io

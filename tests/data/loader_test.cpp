@@ -11,6 +11,7 @@
 #include "core/parallel.h"
 #include "gradus/data.h"
 #include "gradus/error.h"
+#include "gradus/memory.h"
 #include "gradus/ops.h"
 #include "support/temp_folder.h"
 
@@ -317,6 +318,28 @@ TEST(DataLoader, RefusesOptionsThatMakeNoSense) {
   EXPECT_THROW(DataLoader(dataset, {.shuffle = true, .sampler = SequentialSampler(3)}), ValueError);
   DataLoader outside(dataset, {.sampler = SequentialSampler(4)});
   EXPECT_THAT(message_of<IndexError>([&] { run(outside); }), HasSubstr("the sampler gave 3"));
+}
+
+// A sample that there is no memory for is one that cannot be had.
+TEST(DataLoader, SkipsWhatThereIsNoMemoryFor) {
+  const FunctionDataset samples(4, [](std::int64_t i) {
+    if (i == 1) throw OutOfMemory(1, 0, 0);
+    if (i == 2) throw std::bad_alloc();
+    return Sample(tensor(i), i);
+  });
+  for (const int workers : {0, 2}) {
+    DataLoader lenient(samples, {.num_workers = workers, .skip_damaged = true});
+    std::int64_t count = 0;
+    for (const Batch& batch : lenient) count += batch.size();
+    EXPECT_EQ(count, 2);
+    EXPECT_EQ(lenient.skipped().size(), 2U);
+    DataLoader strict(samples, {.num_workers = workers});
+    const auto run = [&strict] {
+      for ([[maybe_unused]] const Batch& batch : strict) {
+      }
+    };
+    EXPECT_THROW(run(), OutOfMemory);
+  }
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "gradus/data/data_loader.h"
 #include "gradus/data/random.h"
 #include "gradus/error.h"
+#include "gradus/memory.h"
 #include "gradus/ops.h"
 #include "support/paths.h"
 #include "support/temp_folder.h"
@@ -268,6 +269,49 @@ TEST(Transforms, RefuseOptionsAndImagesThatMakeNoSense) {
   EXPECT_THROW(F::pad(picture(), {60, 0, 0, 0}, {0}, "reflect"), ValueError);
   EXPECT_THROW(F::pad(picture(), {1, 1, 1, 1}, {0}, "mirror"), ValueError);
   EXPECT_THROW(F::adjust_hue(picture(), 0.7), ValueError);
+}
+
+// Together they compute what the crop keeps, to the bit.
+TEST(Transforms, ResizeAndCropAreWhatTheyAreOneByOne) {
+  Generator generator(5);
+  const std::pair<std::int64_t, std::int64_t> sides[] = {{40, 40}, {17, 90}, {300, 31}, {64, 48}, {1, 50}, {50, 1}};
+  for (const auto& [height, width] : sides) {
+    const Tensor bytes = randint(0, 256, {3, height, width}, {}, &generator).to(kUInt8);
+    for (const Tensor& image : {bytes, bytes.permute({1, 2, 0}).contiguous().permute({2, 0, 1}), bytes.to(kFloat32)}) {
+      for (const auto mode : {InterpolationMode::Bilinear, InterpolationMode::Bicubic, InterpolationMode::Nearest}) {
+        for (const bool antialias : {true, false}) {
+          for (const auto& [size, part] : {std::pair<T::Size, T::Size>{32, 28},
+                                           {32, 32},
+                                           {40, 33},
+                                           {20, 24},
+                                           {{30, 37}, {29, 10}},
+                                           {{height, 20}, {height, 3}},
+                                           {{20, width}, {5, 1}}}) {
+            const T::Resize resize(size, {.interpolation = mode, .antialias = antialias});
+            const T::CenterCrop crop(part);
+            EXPECT_TRUE(equal(T::Compose({resize, crop})(image), crop(resize(image))))
+                << height << " x " << width << " " << resize.to_string() << crop.to_string();
+          }
+        }
+      }
+    }
+  }
+}
+
+// 1 x 60000 pixels would become 256 x 15,360,000, and with one more channel of them nobody has the memory.
+TEST(Transforms, ALongNarrowPictureTakesNoMoreMemoryThanItsCrop) {
+  const T::Compose fit({T::Resize(256), T::CenterCrop(224)});
+  for (const std::int64_t length : {60'000, 10'000'000}) {
+    reset_peak_memory();
+    const std::int64_t before = memory_stats().peak_bytes;
+    for (const Shape& sizes : {Shape{3, 1, length}, Shape{3, length, 1}}) {
+      const Tensor image = full(sizes, 7, {.dtype = kUInt8});
+      const Tensor cropped = fit(image);
+      EXPECT_EQ(cropped.sizes(), (Shape{3, 224, 224}));
+      EXPECT_TRUE(equal(cropped, full({3, 224, 224}, 7, {.dtype = kUInt8})));
+    }
+    EXPECT_LT(memory_stats().peak_bytes - before, 8 * length + 20'000'000);
+  }
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <zlib.h>
 
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -45,6 +46,90 @@ TEST(Images, AreThosePillowDecodes) {
     const Tensor gray = read_image(fixture(name), {.mode = ImageReadMode::Gray});
     EXPECT_EQ(gray.size(0), 1);
     EXPECT_EQ(pixels(gray), expected["gray"].get<std::vector<int>>()) << name;
+  }
+}
+
+// A TIFF directory with the orientation, after another entry.
+std::string exif(int orientation, bool big_endian, int type = 3, int count = 1) {
+  const auto number = [&](std::uint32_t value, int size) {
+    std::string bytes;
+    for (int i = 0; i < size; ++i) bytes += static_cast<char>(value >> 8 * (big_endian ? size - 1 - i : i));
+    return bytes;
+  };
+  return (big_endian ? "MM" : "II") + number(42, 2) + number(8, 4) + number(2, 2) + number(0x010f, 2) + number(2, 2) +
+         number(1, 4) + number('x', 4) + number(0x0112, 2) + number(static_cast<std::uint32_t>(type), 2) +
+         number(static_cast<std::uint32_t>(count), 4) + number(static_cast<std::uint32_t>(orientation), 2) +
+         number(0, 2) + number(0, 4);
+}
+
+std::string in_jpeg(const std::string& jpeg, const std::string& tiff) {
+  const std::size_t size = 2 + 6 + tiff.size();
+  return jpeg.substr(0, 2) + "\xff\xe1" + static_cast<char>(size >> 8) + static_cast<char>(size) +
+         std::string("Exif\0\0", 6) + tiff + jpeg.substr(2);
+}
+
+std::string in_png(const std::string& png, const std::string& tiff) {
+  constexpr std::size_t kAfterHeader = 8 + 12 + 13;
+  const std::string content = "eXIf" + tiff;
+  const auto crc = ::crc32(0, reinterpret_cast<const Bytef*>(content.data()), static_cast<uInt>(content.size()));
+  std::string chunk{'\0', '\0', static_cast<char>(tiff.size() >> 8), static_cast<char>(tiff.size())};
+  chunk += content;
+  for (int shift = 24; shift >= 0; shift -= 8) chunk += static_cast<char>(crc >> shift);
+  return png.substr(0, kAfterHeader) + chunk + png.substr(kAfterHeader);
+}
+
+// As Pillow's ImageOps.exif_transpose turns a picture of two rows, 0 1 2 and 3 4 5.
+const std::vector<std::vector<int>> kTurned{{0, 1, 2, 3, 4, 5}, {2, 1, 0, 5, 4, 3}, {5, 4, 3, 2, 1, 0},
+                                            {3, 4, 5, 0, 1, 2}, {0, 3, 1, 4, 2, 5}, {3, 0, 4, 1, 5, 2},
+                                            {5, 2, 4, 1, 3, 0}, {2, 5, 1, 4, 0, 3}};
+
+TEST(Images, StandAsTheirExifDataSay) {
+  const TempFolder folder;
+  const Tensor picture = tensor(std::vector<int>{0, 1, 2, 3, 4, 5}, {1, 2, 3}).to(kUInt8);
+  // JPEG in blocks of 8 x 8, of one shade each.
+  std::vector<int> shades;
+  for (int i = 0; i < 16 * 24; ++i) shades.push_back(40 * (i / 24 / 8 * 3 + i % 24 / 8));
+  const Tensor blocks = tensor(shades, {1, 16, 24}).to(kUInt8);
+  write_png(folder / "a.png", picture);
+  write_jpeg(folder / "a.jpg", blocks, 100);
+  const std::string png = file_bytes(folder / "a.png"), jpeg = file_bytes(folder / "a.jpg");
+  for (int orientation = 1; orientation <= 8; ++orientation) {
+    const std::vector<int>& turned = kTurned[static_cast<std::size_t>(orientation - 1)];
+    for (const bool big_endian : {false, true}) {
+      const std::string tiff = exif(orientation, big_endian);
+      const Tensor from_png = decode_image(in_png(png, tiff), {.apply_exif_orientation = true});
+      EXPECT_EQ(pixels(from_png), turned) << orientation;
+      EXPECT_EQ(from_png.size(1), orientation < 5 ? 2 : 3);
+      const Tensor from_jpeg = decode_image(in_jpeg(jpeg, tiff), {.apply_exif_orientation = true});
+      EXPECT_EQ(from_jpeg.size(1), orientation < 5 ? 16 : 24);
+      std::vector<int> corners;
+      for (std::int64_t y = 4; y < from_jpeg.size(1); y += 8)
+        for (std::int64_t x = 4; x < from_jpeg.size(2); x += 8)
+          corners.push_back((from_jpeg[{0, y, x}].item<int>() + 20) / 40);
+      EXPECT_EQ(corners, turned) << orientation;
+      EXPECT_EQ(pixels(decode_image(in_png(png, tiff))), kTurned[0]);
+    }
+  }
+  // The pixels lie as of any other picture.
+  EXPECT_EQ(decode_image(in_png(png, exif(6, true)), {.apply_exif_orientation = true}).stride(0), 1);
+}
+
+TEST(Images, WrongExifDataChangeNothing) {
+  const TempFolder folder;
+  write_png(folder / "a.png", tensor(std::vector<int>{0, 1, 2, 3, 4, 5}, {1, 2, 3}).to(kUInt8));
+  write_jpeg(folder / "a.jpg", zeros({1, 8, 16}, {.dtype = kUInt8}));
+  const std::string png = file_bytes(folder / "a.png"), jpeg = file_bytes(folder / "a.jpg");
+  std::vector<std::string> wrong{exif(0, true), exif(9, false), exif(6, true, 4), exif(6, true, 3, 2), "", "MM", "II*"};
+  const std::string right = exif(6, false);
+  for (std::size_t size = 0; size < 8 + 2 + 2 * 12; ++size) wrong.push_back(right.substr(0, size));
+  for (std::size_t at = 0; at < 8; ++at) {  // the header, where the directory lies
+    wrong.push_back(right);
+    wrong.back()[at] = '\xff';
+  }
+  for (const std::string& tiff : wrong) {
+    const Tensor from_png = decode_image(in_png(png, tiff), {.apply_exif_orientation = true});
+    EXPECT_EQ(from_png.size(1), 2);
+    EXPECT_EQ(decode_image(in_jpeg(jpeg, tiff), {.apply_exif_orientation = true}).size(1), 8);
   }
 }
 

@@ -46,9 +46,9 @@ struct DataLoaderOptions {
   bool drop_last = false;                  // leave out the last batch if it is smaller
   int prefetch_factor = 2;                 // batches that each worker prepares ahead
   std::optional<std::uint64_t> seed = {};  // unset: drawn from default_generator()
-  // Leave out samples whose get() throws IoError (files that are damaged or cannot be read). Their batch is smaller by
-  // them, and is left out when it has none left. The loader counts them (skipped()) and calls on_skip for each, in
-  // order and in the thread that iterates.
+  // Leave out samples whose get() throws IoError (files that are damaged or cannot be read), or for which there is no
+  // memory. Their batch is smaller by them, and is left out when it has none left. The loader lists them (skipped())
+  // and calls on_skip each time, in order and in the thread that iterates.
   bool skip_damaged = false;
   std::function<void(const SkippedSample&)> on_skip = {};
 };
@@ -82,14 +82,14 @@ class DataLoader {
   // Samples of this epoch that were given out so far; the batch in the loop's hands counts.
   std::int64_t position() const;
 
-  // Where it is: {"seed", "epoch", "position", "num_samples", "dataset_size"}. Taken in a loop's body it means that the
-  // batch in hand is done; a loader that loads it goes on with the next one, and gives the same batches as if it had
-  // never stopped, whatever the number of workers. Batches that workers had prepared are made again.
+  // Where it is: {"seed", "epoch", "position", "num_samples", "dataset_size", "skipped"}. Taken in a loop's body it
+  // means that the batch in hand is done; a loader that loads it goes on with the next one, and gives the same batches
+  // as if it had never stopped, whatever the number of workers. Batches that workers had prepared are made again.
   io::Value state_dict() const;
   // ValueError, and nothing changes, for what is no such state or is one of a dataset or sampler of another size.
   void load_state_dict(const io::Value& state);
 
-  // The samples that skip_damaged left out, of all epochs that this loader ran.
+  // The samples that skip_damaged left out, each once, of all epochs that this loader or one whose state it loaded ran.
   const std::vector<SkippedSample>& skipped() const;
 
  private:

@@ -106,11 +106,12 @@ struct ImageFolderOptions {
   AnyTransform transform = {};
   AnyTransform target_transform = {};
   io::ReadImageOptions read = {.mode = io::ImageReadMode::RGB};
-  std::vector<std::string> extensions = {".jpg", ".jpeg", ".png"};  // in any case; other files are passed over
+  std::vector<std::string> extensions = {".jpg", ".jpeg", ".png"};  // in any case
   bool allow_empty = false;                                         // classes without a picture
 };
 // root/CLASS/ANY/PATH.jpg: a class is a sub-folder, and they are numbered in sorted order; so are the files of one.
-// Links are followed. IoError if there is no class, or one without a picture.
+// Links are followed. Hidden entries and what systems keep for themselves (__MACOSX, @eaDir, Thumbs.db, ...) are passed
+// over; what else is no picture is listed in left_out(). IoError if there is no class, or one without a picture.
 class ImageFolder final : public Dataset {
  public:
   explicit ImageFolder(const std::string& root, ImageFolderOptions options = {});
@@ -125,6 +126,13 @@ class ImageFolder final : public Dataset {
     std::int64_t target;
   };
   const std::vector<File>& samples() const;
+  // Files of other formats, links to nowhere and to folders above, pipes and devices, by kind.
+  struct LeftOut {
+    std::string what;  // ".webp files", "links to nowhere"
+    std::int64_t count;
+    std::string first;  // the path of one
+  };
+  const std::vector<LeftOut>& left_out() const;
   const std::vector<std::string>& classes() const;
   const std::map<std::string, std::int64_t>& class_to_idx() const;
 

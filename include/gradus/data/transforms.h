@@ -51,13 +51,17 @@ struct ResizeOptions {
   std::optional<std::int64_t> max_size = {};  // of the longer side, where the size is one number
   bool antialias = true;
 };
+class CenterCrop;
 class Resize final : public Transform {
  public:
   Resize(Size size, ResizeOptions options = {});
   Tensor apply(const Tensor& image) const override;
+  // What `crop` makes of apply(image), without computing what it leaves out. Compose calls it.
+  Tensor apply(const Tensor& image, const CenterCrop& crop) const;
   std::string to_string() const override;
 
  private:
+  std::pair<std::int64_t, std::int64_t> target(const Tensor& image) const;
   Size size_;
   ResizeOptions options_;
 };
@@ -70,6 +74,7 @@ class CenterCrop final : public Transform {
   std::string to_string() const override;
 
  private:
+  friend class Resize;
   Size size_;
 };
 

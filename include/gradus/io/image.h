@@ -23,13 +23,17 @@ struct ReadImageOptions {
   // pictures differ slightly from ones decoded in full. 0: always in full.
   std::int64_t min_size = 0;
 
+  // Turns and mirrors the picture as its EXIF data say (of JPEG files, and the eXIf chunk of PNG files), so that it
+  // stands as cameras and phones show it. What cannot be understood there changes nothing.
+  bool apply_exif_orientation = false;
+
   // More pixels than these are refused, so that a small file cannot claim a large memory.
   std::int64_t max_pixels = 178'956'970;  // where Pillow refuses too
 };
 
 // The format is told by the content. IoError naming the file for anything damaged: a JPEG whose data ends early or
 // whose codes are wrong is an error, where libjpeg would make up the rest. 16-bit PNG files lose their low bytes,
-// palettes become colours, interlaced files are read; EXIF orientation is not applied (torchvision's default).
+// palettes become colours, interlaced files are read.
 // The result lies in memory pixel by pixel (channels last), as decoders give it; contiguous() rearranges it.
 Tensor read_image(const std::string& path, const ReadImageOptions& options = {});
 
