@@ -5,6 +5,7 @@
 #include <gradus/io/load.h>
 #include <gradus/models/registry.h>
 #include <gradus/nn/functional.h>
+#include <gradus/nn/normalization.h>
 #include <gradus/ops.h>
 
 #include <algorithm>
@@ -13,8 +14,9 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
+#include "cli/output.h"
 #include "cli/progress.h"
-#include "io/atomic_file.h"
+#include "io/jsonl.h"
 
 namespace gradus::cli {
 
@@ -25,12 +27,24 @@ namespace {
 std::string weights_path(const std::string& folder) { return folder + "/model.pth"; }
 std::string description_path(const std::string& folder) { return folder + "/classifier.json"; }
 
+// An epoch had no step, and neither would the next ones.
+Error nothing_to_train_on(const data::DataLoader& train) {
+  const auto& skipped = train.skipped();
+  if (std::ssize(skipped) == train.dataset().size()) {
+    return IoError(fmt::format("--data: none of the {} pictures to train on can be read: {}: {}", skipped.size(),
+                               skipped[0].name, skipped[0].error));
+  }
+  return ValueError(
+      fmt::format("--data: no two of the {} pictures to train on can be read in one batch; batch normalization needs "
+                  "two",
+                  train.dataset().size()));
+}
+
 }  // namespace
 
 void Classifier::save(const std::string& folder) const {
   io::save(weights_path(folder), net->state_dict());
-  const ordered_json description{{"model", model}, {"classes", classes}, {"preprocess", preprocess}};
-  io::write_file(description_path(folder), description.dump(2) + "\n");
+  io::write_json_file(description_path(folder), {{"model", model}, {"classes", classes}, {"preprocess", preprocess}});
 }
 
 Classifier Classifier::load(const std::string& folder) {
@@ -55,8 +69,10 @@ Classifier Classifier::load(const std::string& folder) {
 
 double Score::accuracy() const {
   const auto sum = [](const std::vector<std::int64_t>& of) { return std::accumulate(of.begin(), of.end(), 0.0); };
-  return sum(count) == 0 ? 0 : sum(right) / sum(count);
+  return sum(right) / sum(count);
 }
+
+std::int64_t Score::pictures() const { return std::accumulate(count.begin(), count.end(), std::int64_t{0}); }
 
 Score test_classifier(const Forward& forward, data::DataLoader& loader, std::size_t classes) {
   const NoGrad guard;
@@ -78,14 +94,16 @@ Score test_classifier(const Forward& forward, data::DataLoader& loader, std::siz
 }
 
 Score train_classifier(Run& run, const ClassifierTraining& t) {
-  double loss_sum = 0;  // of this epoch
-  std::int64_t loss_steps = 0;
+  std::int64_t epoch = 0, epoch_steps = 0;  // finished epochs; steps of this one
+  double loss_sum = 0;                      // of this epoch
+  std::int64_t loss_steps = 0;              // those with a finite loss
   run.state().add("loader", *t.train);
+  run.state().add("epoch", epoch);
+  run.state().add("epoch_steps", epoch_steps);
   run.state().add("loss_sum", loss_sum);
   run.state().add("loss_steps", loss_steps);
   run.begin();
 
-  const std::int64_t per_epoch = t.train->size(), total = t.epochs * per_epoch;
   const auto test = [&] {
     t.set_training(false);
     Score score = test_classifier(t.forward, *t.test, t.classes);
@@ -93,12 +111,14 @@ Score train_classifier(Run& run, const ClassifierTraining& t) {
     return score;
   };
   Score score;
-  Progress progress(t.label, total);
+  bool tested = false;                                     // since the last step
+  Progress progress(t.label, t.epochs * t.train->size());  // fewer where pictures are left out
   progress.start_at(run.step());
   t.set_training(true);
   std::string shown;
-  while (run.step() < total && !run.interrupted()) {
+  while (epoch < t.epochs && !run.interrupted()) {
     for (auto& [x, y] : *t.train) {
+      if (t.skip_single && y.size(0) == 1) continue;
       const Tensor loss = nn::functional::cross_entropy(t.forward(x), y);
       const double value = loss.item();
       if (run.accept("loss", value)) {
@@ -107,28 +127,46 @@ Score train_classifier(Run& run, const ClassifierTraining& t) {
         ++loss_steps;
       }
       if (t.scheduler != nullptr) t.scheduler->step();
-      const std::int64_t step = run.step() + 1;
-      std::optional<double> accuracy;
-      if (step % per_epoch == 0) {
-        score = test();
-        accuracy = score.accuracy();
-        shown = fmt::format("accuracy {:.2f}%", 100 * *accuracy);
-        run.log({{"epoch", step / per_epoch},
-                 {"step", step},
-                 {"loss", loss_sum / static_cast<double>(loss_steps)},
-                 {"accuracy", *accuracy}});
-        loss_sum = 0;
-        loss_steps = 0;
-      }
-      progress.update(step, value, shown);
-      run.advance(accuracy);
-      if (run.interrupted() || run.step() >= total) break;
+      ++epoch_steps;
+      tested = false;
+      progress.update(run.step() + 1, value, shown);
+      run.advance();
+      if (run.interrupted()) break;
     }
+    if (run.interrupted()) break;
+    if (epoch_steps == 0) throw nothing_to_train_on(*t.train);
+    score = test();
+    tested = true;
+    ++epoch;
+    shown = fmt::format("accuracy {:.2f}%", 100 * score.accuracy());
+    run.log({{"epoch", epoch},
+             {"step", run.step()},
+             {"loss", loss_sum / static_cast<double>(loss_steps)},
+             {"accuracy", score.accuracy()}},
+            run.step());
+    loss_sum = 0;
+    epoch_steps = loss_steps = 0;
+    run.rate(score.accuracy());
   }
   progress.finish();
   run.end();
   t.set_training(false);
-  return score.count.empty() || run.step() % per_epoch != 0 ? test() : score;
+  return tested ? score : test();
+}
+
+std::size_t say_skipped(std::initializer_list<const data::DataLoader*> loaders) {
+  std::size_t count = 0;
+  for (const data::DataLoader* loader : loaders) {
+    for (const auto& skipped : loader->skipped()) say("left out: {}: {}\n", skipped.name, skipped.error);
+    count += loader->skipped().size();
+  }
+  return count;
+}
+
+bool has_batch_norm(nn::Module& net) {
+  for (const auto& [name, module] : net.named_modules())
+    if (module->as<nn::BatchNorm>() != nullptr && module->is_training()) return true;
+  return false;
 }
 
 }  // namespace gradus::cli

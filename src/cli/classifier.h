@@ -7,6 +7,7 @@
 #include <gradus/optim/optimizer.h>
 
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,11 +29,12 @@ struct Classifier {
   static Classifier load(const std::string& folder);
 };
 
-// Right answers of each class, and how many there are.
+// Right answers of each class, and how many there are. Without any the accuracy is NaN.
 struct Score {
   std::vector<std::int64_t> right, count;
 
   double accuracy() const;
+  std::int64_t pictures() const;
 };
 using Forward = std::function<Tensor(const Tensor& data)>;  // a batch as it comes from the loader -> scores
 Score test_classifier(const Forward& forward, data::DataLoader& loader, std::size_t classes);
@@ -47,10 +49,18 @@ struct ClassifierTraining {
   data::DataLoader* test = nullptr;
   std::size_t classes = 0;
   std::int64_t epochs = 1;
+  bool skip_single = false;  // leave out batches of one picture
 };
 // Trains by cross entropy until the epochs are run or Ctrl-C ends it, and gives the score of the last test. After each
 // epoch it tests, prints a line and logs {"epoch", "step", "loss", "accuracy"}; the best checkpoint is the one with the
 // highest accuracy. The run's state must hold all of it but the loader, which is added here.
+// IoError where not one picture can be read.
 Score train_classifier(Run& run, const ClassifierTraining& training);
+
+// Says which pictures were left out, each once, and returns how many.
+std::size_t say_skipped(std::initializer_list<const data::DataLoader*> loaders);
+
+// Whether a batch of one picture may fail: batch normalization in training has no variance of one value.
+bool has_batch_norm(nn::Module& net);
 
 }  // namespace gradus::cli

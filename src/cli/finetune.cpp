@@ -94,6 +94,15 @@ void print_report(const std::string& file, const nn::LoadReport& report) {
   line("only in the file, left out", report.unexpected);
 }
 
+// Takes the samples out that cannot be read, says which, and returns how many.
+std::size_t keep_readable(data::AnyDataset& dataset, int workers) {
+  data::DataLoader loader(dataset, {.batch_size = 32, .num_workers = workers, .seed = 0, .skip_damaged = true});
+  std::vector<std::int64_t> kept;
+  for (const data::Batch& batch : loader) kept.insert(kept.end(), batch.indices.begin(), batch.indices.end());
+  if (!loader.skipped().empty()) dataset = data::Subset(dataset, kept);
+  return say_skipped({&loader});
+}
+
 // The head alone trains; so the rest is computed once for each picture.
 struct CachedFeatures {
   data::FeatureCache train, test;
@@ -140,17 +149,19 @@ int finetune(const FinetuneOptions& options) {
     throw ValueError("--cache-features: each picture is seen once, so it needs --augment none");
   }
   const Preprocess preprocess{.size = options.size > 0 ? options.size : model.input[1]};
-  const Images images = read_images({.folder = options.data,
-                                     .classes = options.classes,
-                                     .held_out = options.held_out,
-                                     .seed = options.run.seed,
-                                     .augment = options.augment},
-                                    preprocess);
+  Images images = read_images({.folder = options.data,
+                               .classes = options.classes,
+                               .held_out = options.held_out,
+                               .seed = options.run.seed,
+                               .augment = options.augment},
+                              preprocess);
   const auto classes = static_cast<std::int64_t>(images.classes.size());
   std::optional<nn::StateDict> weights;
   if (!options.weights.empty()) weights = io::load_state_dict(options.weights);
 
   Run run(options.run);
+  run.use_data("data", *images.train, images.classes);
+  run.use_data("test_data", *images.test);
   const auto net = models::make(options.model, {{"num_classes", classes}});
   if (weights) {
     const nn::LoadReport report = net->load_state_dict(*weights, {.strict = false, .skip_mismatched = true});
@@ -161,6 +172,7 @@ int finetune(const FinetuneOptions& options) {
   freeze(*net, head, options.freeze);
   optim::SGD optimizer = make_optimizer(*net, options);
 
+  std::size_t unreadable = 0;
   std::optional<CachedFeatures> features;
   if (options.cache_features) {
     for (const auto& [name, p] : net->named_parameters()) {
@@ -171,6 +183,10 @@ int finetune(const FinetuneOptions& options) {
     }
     net->eval();
     nn::freeze(*head.second);  // the whole network is at rest while it makes the features
+    if (options.skip_damaged) {
+      unreadable += keep_readable(images.train, options.workers);
+      unreadable += keep_readable(images.test, options.workers);
+    }
     features.emplace(images, *net, head, preprocess, options);
     nn::unfreeze(*head.second);
   }
@@ -188,6 +204,7 @@ int finetune(const FinetuneOptions& options) {
   run.state().add("net", *net);
   run.state().add("optimizer", optimizer);
   run.state().add("scheduler", scheduler);
+  for (const std::string& what : images.left_out) say("left out: {}\n", what);
   say("{}: {} pictures to train on, {} to test, {} classes\n{}: {} parameters are trained, {} are not\n", images.about,
       train_set->size(), test_set->size(), classes, options.model, count_of(*net, true), count_of(*net, false));
 
@@ -203,8 +220,9 @@ int finetune(const FinetuneOptions& options) {
                                              .train = &train,
                                              .test = &test,
                                              .classes = images.classes.size(),
-                                             .epochs = options.epochs});
-  for (const auto& skipped : train.skipped()) say("left out: {}: {}\n", skipped.name, skipped.error);
+                                             .epochs = options.epochs,
+                                             .skip_single = options.batch > 1 && !features && has_batch_norm(*net)});
+  const std::size_t skipped = unreadable + say_skipped({&train, &test});
   run.check_finite(options.model, *net);
   Classifier{options.model, images.classes, preprocess, net}.save(options.run.out);
   run.write_summary({{"command", "finetune"},
@@ -217,11 +235,11 @@ int finetune(const FinetuneOptions& options) {
                      {"bf16", options.bf16},
                      {"epochs", options.epochs},
                      {"steps", run.step()},
-                     {"skipped", train.skipped().size()},
+                     {"skipped", skipped},
                      {"interrupted", run.interrupted()},
                      {"training_seconds", run.seconds()},
                      {"accuracy", score.accuracy()}});
-  say("accuracy {:.2f} % on {} pictures\nnetwork: {}\nsummary: {}\n", 100 * score.accuracy(), test_set->size(),
+  say("accuracy {:.2f} % on {} pictures\nnetwork: {}\nsummary: {}\n", 100 * score.accuracy(), score.pictures(),
       run.path("model.pth"), run.path("summary.json"));
   return run.status();
 }

@@ -13,6 +13,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "io/utf8.h"
+
 namespace gradus::cli {
 
 namespace fs = std::filesystem;
@@ -27,42 +29,63 @@ bool needs_only_a_border(std::int64_t height, std::int64_t width, std::int64_t s
   return std::max(height, width) <= size && std::min(height, width) + kMostBorder >= size;
 }
 
-// "0-4,7,sneaker" as the numbers of classes, each once, in the order of the classes.
+std::optional<std::int64_t> number_of(std::string_view digits) {
+  std::int64_t value = 0;
+  const auto end = digits.data() + digits.size();
+  const auto [stop, error] = std::from_chars(digits.data(), end, value);
+  if (digits.empty() || error != std::errc() || stop != end) return {};
+  return value;
+}
+
+std::string_view trimmed(std::string_view text) {
+  const std::size_t begin = text.find_first_not_of(" \t"), end = text.find_last_not_of(" \t");
+  return begin == text.npos ? std::string_view() : text.substr(begin, end - begin + 1);
+}
+
+// "0-4,7,sneaker" as the positions of classes, each once, in the order of the classes. Where classes have numbers for
+// names (folders 1 to 12), numbers mean these names, alone and in ranges; else positions.
 std::vector<std::int64_t> select_classes(const std::string& text, const std::vector<std::string>& classes) {
   const auto count = static_cast<std::int64_t>(classes.size());
   std::vector<bool> chosen(classes.size(), text.empty());
-  const auto number = [](std::string_view digits) -> std::optional<std::int64_t> {
-    std::int64_t value = 0;
-    const auto end = digits.data() + digits.size();
-    const auto [stop, error] = std::from_chars(digits.data(), end, value);
-    if (digits.empty() || error != std::errc() || stop != end) return {};
-    return value;
-  };
-  const auto choose = [&](const std::string& part) {
+  std::vector<std::optional<std::int64_t>> numbers;  // the number that means a class
+  for (const std::string& name : classes) numbers.push_back(number_of(name));
+  const bool named = std::any_of(numbers.begin(), numbers.end(), [](const auto& n) { return n.has_value(); });
+  for (std::int64_t i = 0; i < count && !named; ++i) numbers[static_cast<std::size_t>(i)] = i;
+  const auto choose_equal = [&](const auto& list, const auto& wanted) {
+    bool found = false;
     for (std::size_t i = 0; i < classes.size(); ++i) {
-      if (classes[i] == part) {
-        chosen[i] = true;
-        return;
-      }
+      if (list[i] != wanted) continue;
+      chosen[i] = found = true;
     }
-    const std::size_t dash = part.find('-');
-    const auto first = number(std::string_view(part).substr(0, dash));
-    const auto last = dash == std::string::npos ? first : number(std::string_view(part).substr(dash + 1));
-    if (!first || !last || *first < 0 || *first > *last || *last >= count) {
-      throw ValueError(fmt::format("--classes: there is no class '{}'; they are {} and have the numbers 0 to {}", part,
-                                   fmt::join(classes, ", "), count - 1));
+    return found;
+  };
+  const auto choose = [&](std::string_view part) {
+    if (choose_equal(classes, part)) return;
+    part = trimmed(part);
+    if (choose_equal(classes, part)) return;
+    const std::size_t dash = part.find('-', 1);  // one at the start is a sign
+    const auto first = number_of(trimmed(part.substr(0, dash)));
+    const auto last = dash == part.npos ? first : number_of(trimmed(part.substr(dash + 1)));
+    if (first && last && *first > *last)
+      throw ValueError(fmt::format("--classes: the range '{}' ends before it begins", part));
+    // Both ends must be there: a range that reaches further is a mistake.
+    if (!first || !last || !choose_equal(numbers, first) || !choose_equal(numbers, last)) {
+      const std::string rule = named ? "" : fmt::format(" and have the numbers 0 to {}", count - 1);
+      throw ValueError(
+          fmt::format("--classes: there is no class '{}'; they are {}{}", part, fmt::join(classes, ", "), rule));
     }
-    std::fill(chosen.begin() + *first, chosen.begin() + *last + 1, true);
+    for (std::size_t i = 0; i < classes.size(); ++i)
+      if (numbers[i] && *numbers[i] >= *first && *numbers[i] <= *last) chosen[i] = true;
   };
   for (std::size_t begin = 0; begin < text.size();) {
     const std::size_t end = std::min(text.find(',', begin), text.size());
-    choose(text.substr(begin, end - begin));
+    choose(std::string_view(text).substr(begin, end - begin));
     begin = end + 1;
   }
-  std::vector<std::int64_t> numbers;
+  std::vector<std::int64_t> positions;
   for (std::int64_t i = 0; i < count; ++i)
-    if (chosen[static_cast<std::size_t>(i)]) numbers.push_back(i);
-  return numbers;
+    if (chosen[static_cast<std::size_t>(i)]) positions.push_back(i);
+  return positions;
 }
 
 // The new number of each class, or -1 where it is not chosen.
@@ -109,7 +132,8 @@ Images read_arrays(const ImageOptions& options, const Preprocess& preprocess, co
   Images images{array_part(train, numbers, preprocess, options.augment),
                 array_part(test, numbers, preprocess, Augment::none),
                 {},
-                about};
+                about,
+                {}};
   for (std::int64_t i : chosen) images.classes.push_back(train.classes()[static_cast<std::size_t>(i)]);
   return images;
 }
@@ -142,26 +166,93 @@ std::vector<std::int64_t> targets_of(const data::ImageFolder& folder) {
   return targets;
 }
 
-Images read_folder(const ImageOptions& options, const Preprocess& preprocess) {
-  const auto part = [&](const char* name) { return (fs::path(options.folder) / name).string(); };
-  const bool parted = fs::is_directory(part("train"));
-  const data::ImageFolder train(parted ? part("train") : options.folder);
-  const auto chosen = select_classes(options.classes, train.classes());
-  const auto numbers = renumbered(chosen, train.classes().size());
+data::ImageFolder open_folder(const std::string& path) {
+  return data::ImageFolder(
+      path, {.read = {.mode = io::ImageReadMode::RGB, .apply_exif_orientation = true}, .allow_empty = true});
+}
+
+// The folder's classes as they are shown and kept: JSON must be UTF-8.
+std::vector<std::string> names_of(const data::ImageFolder& folder) {
   std::vector<std::string> names;
-  for (std::int64_t i : chosen) names.push_back(train.classes()[static_cast<std::size_t>(i)]);
+  for (const std::string& name : folder.classes()) names.push_back(io::escaped_utf8(name));
+  return names;
+}
+
+// Positions of the classes that have a picture.
+std::vector<std::int64_t> classes_with_pictures(const data::ImageFolder& folder) {
+  std::vector<std::int64_t> found;
+  for (const auto& file : folder.samples())
+    if (found.empty() || found.back() != file.target) found.push_back(file.target);
+  return found;
+}
+
+bool has_folders(const fs::path& folder) {
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(folder, error)) {
+    std::error_code unknown;
+    if (entry.is_directory(unknown) && !entry.path().filename().string().starts_with('.')) return true;
+  }
+  return false;
+}
+
+// The folder of the test part beside train/, if there is one.
+std::optional<std::string> test_folder(const fs::path& root) {
+  for (const char* name : {"val", "valid", "validation", "test"})
+    if (fs::is_directory(root / name)) return (root / name).string();
+  return {};
+}
+
+void add_left_out(const data::ImageFolder& folder, std::vector<std::string>& notes) {
+  for (const auto& kind : folder.left_out())
+    notes.push_back(fmt::format("{} {} ({})", kind.count, kind.what, io::escaped_utf8(kind.first)));
+}
+
+Images read_folder(const ImageOptions& options, const Preprocess& preprocess) {
+  const fs::path root = options.folder;
+  const bool parted = has_folders(root / "train");  // else it may be a class
+  const std::optional<std::string> held_out = parted ? test_folder(root) : std::nullopt;
+  const std::string train_path = parted ? (root / "train").string() : options.folder;
+  const data::ImageFolder train = open_folder(train_path);
+  std::vector<std::string> left_out;
+  add_left_out(train, left_out);
+
+  // A folder without a picture is no class.
+  const std::vector<std::int64_t> filled = classes_with_pictures(train);
+  if (filled.empty()) throw IoError(fmt::format("--data: no picture in '{}'", train_path));
+  const std::vector<std::string> all = names_of(train);
+  if (filled.size() < all.size()) {
+    for (std::size_t i = 0; i < all.size(); ++i)
+      if (std::find(filled.begin(), filled.end(), static_cast<std::int64_t>(i)) == filled.end())
+        left_out.push_back(fmt::format("the folder '{}', which has no picture", all[i]));
+  }
+  std::vector<std::string> classes;
+  for (const std::int64_t i : filled) classes.push_back(all[static_cast<std::size_t>(i)]);
+  std::vector<std::int64_t> numbers(all.size(), -1);  // the new number of each folder, or -1
+  std::vector<std::string> names;
+  for (const std::int64_t i : select_classes(io::escaped_utf8(options.classes), classes)) {
+    numbers[static_cast<std::size_t>(filled[static_cast<std::size_t>(i)])] = std::ssize(names);
+    names.push_back(classes[static_cast<std::size_t>(i)]);
+  }
   const auto positions = positions_of(targets_of(train), numbers);
 
-  if (parted) {
-    const std::string held_out = fs::is_directory(part("val")) ? part("val") : part("test");
-    const data::ImageFolder test(held_out);
-    if (test.classes() != train.classes()) {
-      throw ValueError(fmt::format("the classes in '{}' and '{}' must be the same, got {} and {}", part("train"),
-                                   held_out, fmt::join(train.classes(), ", "), fmt::join(test.classes(), ", ")));
+  if (held_out) {
+    const data::ImageFolder test = open_folder(*held_out);
+    add_left_out(test, left_out);
+    const std::vector<std::string> others = names_of(test);
+    std::vector<std::int64_t> test_numbers(others.size(), -1);
+    for (const std::int64_t i : classes_with_pictures(test)) {
+      const auto at = static_cast<std::size_t>(i);
+      const auto known = std::find(all.begin(), all.end(), others[at]);
+      if (known == all.end() || std::find(classes.begin(), classes.end(), others[at]) == classes.end()) {
+        throw ValueError(fmt::format("--data: the class '{}' in '{}' has no picture in '{}', which has {}", others[at],
+                                     *held_out, train_path, fmt::join(classes, ", ")));
+      }
+      test_numbers[at] = numbers[static_cast<std::size_t>(known - all.begin())];
     }
+    const auto test_positions = positions_of(targets_of(test), test_numbers);
+    if (test_positions.empty()) throw IoError(fmt::format("--data: no picture of the classes in '{}'", *held_out));
     return {folder_part(train, positions, numbers, preprocess, options.augment),
-            folder_part(test, positions_of(targets_of(test), numbers), numbers, preprocess, Augment::none), names,
-            "pictures"};
+            folder_part(test, test_positions, test_numbers, preprocess, Augment::none), names, "pictures", left_out};
   }
 
   Generator generator(options.seed);
@@ -178,7 +269,7 @@ Images read_folder(const ImageOptions& options, const Preprocess& preprocess) {
     (i < held ? test_positions : train_positions).push_back(position);
   }
   return {folder_part(train, train_positions, numbers, preprocess, options.augment),
-          folder_part(train, test_positions, numbers, preprocess, Augment::none), names, "pictures"};
+          folder_part(train, test_positions, numbers, preprocess, Augment::none), names, "pictures", left_out};
 }
 
 bool has_file(const std::string& folder, std::initializer_list<const char*> names) {

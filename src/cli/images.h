@@ -42,12 +42,14 @@ struct ImageOptions {
 struct Images {
   data::AnyDataset train, test;
   std::vector<std::string> classes;
-  std::string about;  // "Fashion-MNIST"
+  std::string about;                  // "Fashion-MNIST"
+  std::vector<std::string> left_out;  // "3 .webp files (p/cat/a.webp)"
 };
 
 // MNIST's and Fashion-MNIST's IDX files, CIFAR-10 and CIFAR-100 (binary), folders of pictures (class = sub-folder) in
-// train/ and val/ or test/, or together: then `held_out` of them are for the test. IoError where there is nothing of
-// the kind; ValueError for classes that are not there.
+// train/ and val/ (valid/, validation/, test/), or together: then `held_out` of them are for the test. Pictures stand
+// as their EXIF data say; folders without one are no classes. IoError where there is nothing of the kind; ValueError
+// for classes that are not there.
 Images read_images(const ImageOptions& options, const Preprocess& preprocess);
 
 }  // namespace gradus::cli

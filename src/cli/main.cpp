@@ -192,6 +192,7 @@ void add_eval(CLI::App& parent, EvalOptions& o, int& status) {
   app.add_option("--workers", o.workers, "Threads that read pictures")
       ->check(CLI::Range(0, 256))
       ->capture_default_str();
+  app.add_flag("--skip-damaged", o.skip_damaged, "Leave pictures out that cannot be read, and say which");
   app.add_flag("--json", o.json, "Print JSON");
   app.callback([&] { status = eval_classifier(o); });
 }

@@ -17,9 +17,10 @@
 
 #include "cli/interrupt.h"
 #include "cli/output.h"
-#include "core/utf8.h"
+#include "data/fingerprint.h"
 #include "io/atomic_file.h"
 #include "io/damage.h"
+#include "io/utf8.h"
 
 namespace gradus::cli {
 
@@ -62,7 +63,7 @@ void drop_run(const std::string& out) {
 }
 
 // Paths may have bytes that are not UTF-8, which strings of PyTorch's files must be.
-io::Value path_value(const std::string& text) { return core::is_utf8(text) ? io::Value(text) : io::Value::bytes(text); }
+io::Value path_value(const std::string& text) { return io::is_utf8(text) ? io::Value(text) : io::Value::bytes(text); }
 std::string path_of(const io::Value& value) {
   return value.is(io::Value::Kind::Bytes) ? value.as_bytes() : value.as_string();
 }
@@ -95,6 +96,21 @@ Run::Run(const RunOptions& options) : options_(options), views_(options.views, o
       "metrics", [this] { return save_metrics(); }, [this](const io::Value& value) { load_metrics(value); });
 }
 
+void Run::use_data(const std::string& name, const data::Dataset& dataset, const std::vector<std::string>& classes) {
+  io::Value now = data::fingerprint(dataset);
+  io::Value names = io::Value::list();
+  for (const std::string& one : classes) names.push_back(io::escaped_utf8(one));
+  now.set("classes", names);
+  state_.add(
+      name, [now] { return now; },
+      [now](const io::Value& saved) {
+        const std::string before = saved.at({"classes"}).to_string(), here = now.at({"classes"}).to_string();
+        if (before != here)
+          throw ValueError("the run was started with other classes: " + before + " then, " + here + " now");
+        data::check_fingerprint(saved, now);
+      });
+}
+
 void Run::begin() {
   if (!options_.resume) {
     drop_run(options_.out);
@@ -110,6 +126,8 @@ void Run::begin() {
   if (options_.resume) {
     const auto loaded = manager_->load_latest();
     if (!loaded) throw ValueError("resume: there is no checkpoint in '" + manager_->folder() + "'");
+    // Cut off only now: another part may have refused what it should load.
+    metrics_.emplace(path("metrics.jsonl"), metrics_bytes_);
     for (const std::string& why : loaded->damaged) warn(why + "; going on from " + loaded->path);
     saved_step_ = step_;
   } else {
@@ -158,16 +176,17 @@ int Run::status() const {
 // Where metrics.jsonl ended at the checkpoint. Lines that a resumed run will write again are cut off.
 io::Value Run::save_metrics() {
   io::Value waiting = io::Value::list();
-  for (const auto& record : waiting_) waiting.push_back(record.dump());
-  return io::Value::dict(
-      {{"bytes", metrics_ ? metrics_->size() : 0}, {"waiting", waiting}, {"nonfinite_steps", nonfinite_steps_}});
+  for (const auto& record : waiting_) waiting.push_back(io::to_text(record));
+  return io::Value::dict({{"bytes", metrics_ ? metrics_->size() : metrics_bytes_},
+                          {"waiting", waiting},
+                          {"nonfinite_steps", nonfinite_steps_}});
 }
 
 void Run::load_metrics(const io::Value& value) {
   std::vector<nlohmann::ordered_json> waiting;
   for (std::size_t i = 0; i < value.size({"waiting"}); ++i)
     waiting.push_back(nlohmann::ordered_json::parse(value.as_string({"waiting", i})));
-  metrics_.emplace(path("metrics.jsonl"), value.as_int({"bytes"}));
+  metrics_bytes_ = value.as_int({"bytes"});
   waiting_ = std::move(waiting);
   nonfinite_steps_ = value.contains({"nonfinite_steps"}) ? value.as_int({"nonfinite_steps"}) : 0;
 }
@@ -202,10 +221,10 @@ bool Run::flush() {
   }
 }
 
-void Run::log(const nlohmann::ordered_json& record) {
+void Run::log(const nlohmann::ordered_json& record, std::optional<std::int64_t> step) {
   waiting_.push_back(io::finite(record));
   flush();
-  warn_on_failure([&] { views_.log(record, step_ + 1); });
+  warn_on_failure([&] { views_.log(record, step.value_or(step_ + 1)); });
 }
 
 void Run::log_images(const std::string& tag, const Tensor& batch) {

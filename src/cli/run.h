@@ -1,6 +1,7 @@
 // What the training commands share: common options, the run's folder, its checkpoints, and where it stands.
 #pragma once
 
+#include <gradus/data/dataset.h>
 #include <gradus/training/checkpoint_manager.h>
 
 #include <cstdint>
@@ -59,6 +60,8 @@ class Run {
 
   // A file that belongs to the run: put into its folder when it begins, not when it goes on.
   void keep(const std::string& file, std::string text) { files_.emplace_back(file, std::move(text)); }
+  // A run goes on with these data only. Before what depends on them is added to the state.
+  void use_data(const std::string& name, const data::Dataset& dataset, const std::vector<std::string>& classes = {});
   void begin();
   std::int64_t step() const { return step_; }  // finished steps
   bool interrupted() const;                    // by a signal, or by a loss that is not finite
@@ -67,8 +70,9 @@ class Run {
   bool accept(const std::string& loss, double value);
   // At the end: says which parameters are not finite.
   void check_finite(const std::string& name, const nn::Module& net);
-  // A line of metrics.jsonl. On a full disk lines wait in memory, and a warning is printed.
-  void log(const nlohmann::ordered_json& record);
+  // A line of metrics.jsonl, for the step that is under way or for `step`. On a full disk lines wait in memory, and a
+  // warning is printed.
+  void log(const nlohmann::ordered_json& record, std::optional<std::int64_t> step = {});
   // For TensorBoard, where it is asked for: images [batch, channels, height, width], and the parameters of a network.
   void log_images(const std::string& tag, const Tensor& batch);
   void log_histograms(const std::string& name, const nn::Module& net);
@@ -101,6 +105,7 @@ class Run {
   RunViews views_;
   std::optional<training::CheckpointManager> manager_;
   std::optional<io::JsonlWriter> metrics_;
+  std::int64_t metrics_bytes_ = 0;               // where it ended at the checkpoint
   std::vector<nlohmann::ordered_json> waiting_;  // lines that could not be written
   std::vector<std::pair<std::string, std::string>> files_;
   bool warned_ = false;

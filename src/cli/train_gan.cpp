@@ -52,6 +52,7 @@ int train_gan(const GanOptions& options) {
   const InterruptScope interrupts;
   const Tensor images = read_images(options.data);
   Run run(options.run);
+  run.use_data("data", data::TensorDataset(images));
 
   models::Discriminator D;
   models::Generator G;

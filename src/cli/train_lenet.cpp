@@ -19,6 +19,8 @@ int train_lenet(const LenetOptions& options) {
   const Preprocess preprocess{.size = 32, .mean = {0.5, 0.5, 0.5}, .std = {0.5, 0.5, 0.5}};
   const Images images = read_images({.folder = options.data, .classes = options.classes}, preprocess);
   Run run(options.run);
+  run.use_data("data", *images.train, images.classes);
+  run.use_data("test_data", *images.test);
 
   const auto classes = static_cast<std::int64_t>(images.classes.size());
   const auto net = std::make_shared<models::LeNet>(classes);
@@ -31,6 +33,7 @@ int train_lenet(const LenetOptions& options) {
   run.state().add("net", *net);
   run.state().add("optimizer", optimizer);
   run.state().add("scheduler", scheduler);
+  for (const std::string& what : images.left_out) say("left out: {}\n", what);
   say("{}: {} pictures to train on, {} to test, {} classes\n", images.about, images.train->size(), images.test->size(),
       classes);
 
@@ -54,7 +57,7 @@ int train_lenet(const LenetOptions& options) {
                      {"interrupted", run.interrupted()},
                      {"training_seconds", run.seconds()},
                      {"accuracy", score.accuracy()}});
-  say("accuracy {:.2f} % on {} pictures\nnetwork: {}\nsummary: {}\n", 100 * score.accuracy(), images.test->size(),
+  say("accuracy {:.2f} % on {} pictures\nnetwork: {}\nsummary: {}\n", 100 * score.accuracy(), score.pictures(),
       run.path("model.pth"), run.path("summary.json"));
   return run.status();
 }

@@ -10,6 +10,7 @@
 
 #include "cli/classifier.h"
 #include "cli/output.h"
+#include "io/jsonl.h"
 
 namespace gradus::cli {
 
@@ -24,14 +25,21 @@ int eval_classifier(const EvalOptions& options) {
     throw ValueError(fmt::format("the data's classes are {}, the network's {}; --classes chooses some",
                                  fmt::join(images.classes, ", "), fmt::join(classifier.classes, ", ")));
   }
-  data::DataLoader loader(images.test, {.batch_size = options.batch, .num_workers = options.workers, .seed = 0});
+  data::DataLoader loader(
+      images.test,
+      {.batch_size = options.batch, .num_workers = options.workers, .seed = 0, .skip_damaged = options.skip_damaged});
   const Score score = test_classifier([&](const Tensor& x) { return (*classifier.net)(classifier.preprocess(x)); },
                                       loader, images.classes.size());
+  if (score.pictures() == 0) {
+    throw IoError(fmt::format("--data: none of the {} pictures can be read: {}", loader.skipped().size(),
+                              loader.skipped()[0].error));
+  }
   if (options.json) {
-    ordered_json result{{"accuracy", score.accuracy()}, {"pictures", images.test->size()}};
+    ordered_json result{
+        {"accuracy", score.accuracy()}, {"pictures", score.pictures()}, {"skipped", loader.skipped().size()}};
     for (std::size_t i = 0; i < images.classes.size(); ++i)
       result["classes"][images.classes[i]] = {{"right", score.right[i]}, {"pictures", score.count[i]}};
-    fmt::print("{}\n", result.dump(2));
+    fmt::print("{}", io::to_text(result, 2));
     return 0;
   }
   std::size_t width = 5;
@@ -41,7 +49,8 @@ int eval_classifier(const EvalOptions& options) {
     const double share = score.count[i] == 0 ? 0 : 100.0 * score.right[i] / static_cast<double>(score.count[i]);
     fmt::print("{:<{}}  {:>5} / {:<5}  {:6.2f} %\n", images.classes[i], width, score.right[i], score.count[i], share);
   }
-  fmt::print("accuracy {:.2f} % on {} pictures\n", 100 * score.accuracy(), images.test->size());
+  say_skipped({&loader});
+  fmt::print("accuracy {:.2f} % on {} pictures\n", 100 * score.accuracy(), score.pictures());
   return 0;
 }
 
@@ -55,7 +64,8 @@ int predict(const PredictOptions& options) {
   ordered_json results = ordered_json::array();
   for (const std::string& path : options.images) {
     try {
-      const Tensor image = prepare(io::read_image(path, {.mode = io::ImageReadMode::RGB}));
+      const Tensor image =
+          prepare(io::read_image(path, {.mode = io::ImageReadMode::RGB, .apply_exif_orientation = true}));
       const Tensor scores = (*classifier.net)(classifier.preprocess(image.unsqueeze(0)));
       const auto [values, classes] = topk(softmax(scores, 1)[0], count);
       ordered_json likeliest = ordered_json::array();
@@ -72,12 +82,12 @@ int predict(const PredictOptions& options) {
       }
       line.pop_back();
       fmt::print("{}\n", line);
-    } catch (const Error& e) {
+    } catch (const std::exception& e) {
       complain(fmt::format("gradus: {}", e.what()));
       status = 2;
     }
   }
-  if (options.json) fmt::print("{}\n", results.dump(2));
+  if (options.json) fmt::print("{}", io::to_text(results, 2));
   return status;
 }
 

@@ -13,6 +13,7 @@ struct EvalOptions {
   std::uint64_t seed = 1;
   std::int64_t batch = 64;
   int workers = 1;
+  bool skip_damaged = false;
   bool json = false;
 };
 // `gradus eval`: the accuracy on the test part of some data, in all and for each class.

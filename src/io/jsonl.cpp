@@ -11,6 +11,7 @@
 #include "io/atomic_file.h"
 
 namespace gradus::io {
+
 namespace {
 
 void take_out(nlohmann::ordered_json& value, const std::string& path, nlohmann::ordered_json& found) {
@@ -23,11 +24,6 @@ void take_out(nlohmann::ordered_json& value, const std::string& path, nlohmann::
   for (const auto& [key, child] : value.items()) take_out(child, path.empty() ? key : path + "." + key, found);
 }
 
-// Bytes that are not UTF-8 (file names) must not throw.
-std::string to_text(const nlohmann::ordered_json& value, int indent) {
-  return finite(value).dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
-}
-
 }  // namespace
 
 nlohmann::ordered_json finite(const nlohmann::ordered_json& record) {
@@ -35,6 +31,11 @@ nlohmann::ordered_json finite(const nlohmann::ordered_json& record) {
   take_out(result, "", found);
   if (result.is_object() && !found.empty()) result["nonfinite"] = found;
   return result;
+}
+
+// Bytes that are not UTF-8 (file names) must not throw.
+std::string to_text(const nlohmann::ordered_json& value, int indent) {
+  return finite(value).dump(indent, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }
 
 JsonlWriter::JsonlWriter(const std::string& path, Existing existing) : path_(path) {

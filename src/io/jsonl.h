@@ -12,6 +12,8 @@ namespace gradus::io {
 // JSON has no NaN and no infinity. In their place stands null, and an object says in "nonfinite" what they were, by
 // their paths: {"loss": null, "nonfinite": {"loss": "nan"}}, or "losses.d_loss": "-inf" within another.
 nlohmann::ordered_json finite(const nlohmann::ordered_json& record);
+// With a newline at the end. The value is made finite(); bytes that are not UTF-8 become U+FFFD.
+std::string to_text(const nlohmann::ordered_json& value, int indent = -1);
 
 // Appends one line per record, each with a single write to the end of the file: what was written survives the end of
 // the process, and a reader beside it sees whole lines. Keys keep their order; the record is made finite().

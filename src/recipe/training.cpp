@@ -1,5 +1,6 @@
 #include "recipe/training.h"
 
+#include <fmt/format.h>
 #include <gradus/autograd.h>
 #include <gradus/data/random.h>
 #include <gradus/nn/freeze.h>
@@ -8,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "data/fingerprint.h"
 #include "recipe/builder.h"
 
 namespace gradus::recipe {
@@ -344,7 +346,44 @@ void Training::check() {
     for (const Image& image : images_) attempt([&] { draw(image); });
     return 0;
   });
+  if (mistakes.empty()) attempt([&] { check_last_batch(); });
   mistakes.raise();
+}
+
+// Of one sample batch normalization has no variance: training would end with the first epoch.
+void Training::check_last_batch() {
+  if (!loader_) return;
+  const std::int64_t samples = loader_->dataset().size(), batch = recipe_.data.fields.integer("batch_size");
+  if (samples % batch != 1 || batch == 1 || loader_->size() == samples / batch) return;
+  const nn::StateDict shared = networks_->state_dict();
+  nn::StateDict before;
+  for (const auto& [name, tensor] : shared) before.set(name, tensor.detach().clone());
+  before.frozen = shared.frozen;
+  with_own_random_numbers([&] {
+    networks_->train();
+    const NoGrad guard;
+    Frame frame = new_frame();
+    set_batch(frame, first_samples(loader_->dataset(), 1, recipe_.seed));
+    try {
+      for (const Phase& phase : recipe_.phases) {
+        for (const Node& pattern : phase.freeze) nn::freeze(*networks_, pattern.text);
+        for (const Node& pattern : phase.unfreeze) nn::unfreeze(*networks_, pattern.text);
+        for (const Update& one : phase.updates) {
+          frame.forget();
+          losses_[one.loss].scalar(frame);
+        }
+      }
+    } catch (const Error& e) {
+      networks_->load_state_dict(before, {.freezing = true});
+      const auto* located = dynamic_cast<const RecipeError*>(&e);
+      throw RecipeError({{recipe_.data.fields.place,
+                          fmt::format("the last of {} samples is a batch of its own, which cannot be trained on: {}; "
+                                      "drop_last: true leaves it out",
+                                      samples, located != nullptr ? located->mistakes()[0].what : e.what())}});
+    }
+    networks_->load_state_dict(before, {.freezing = true});
+    return 0;
+  });
 }
 
 std::vector<std::pair<std::string, optim::Plan>> Training::plan() {
@@ -386,6 +425,11 @@ std::vector<std::pair<std::string, optim::Plan>> Training::plan() {
 }
 
 void Training::add_to(training::Checkpoint& state) {
+  if (loader_) {
+    state.add(
+        "data", [now = data::fingerprint(loader_->dataset())] { return now; },
+        [this](const io::Value& saved) { data::check_fingerprint(saved, data::fingerprint(loader_->dataset())); });
+  }
   state.add("networks", static_cast<nn::Module&>(*networks_));
   for (std::size_t i = 0; i < trainers_.size(); ++i) {
     const std::string& name = recipe_.optimizers[i].name;

@@ -109,6 +109,7 @@ class Training {
   };
 
   void start_phase();
+  void check_last_batch();
   data::Batch next_batch();
   void set_batch(Frame& frame, const data::Batch& batch) const;
   Frame new_frame() const;

@@ -3,6 +3,7 @@
 #include <gradus/data.h>
 #include <gradus/gradus.h>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <filesystem>
@@ -137,6 +138,188 @@ TEST_F(ClassifierTest, ADamagedPictureIsAnErrorOrLeftOut) {
   ASSERT_EQ(skipped.status, 0) << skipped.err;
   EXPECT_THAT(skipped.out, HasSubstr("torn.jpg"));
   EXPECT_EQ(summary("skipped")["skipped"], 1);
+}
+
+const std::string kTorn = "\xff\xd8\xff not a picture";
+
+// Pictures of 3 classes in train/ and val/.
+void write_parts(const std::string& folder, int count) {
+  write_pictures(folder + "/train", count);
+  write_pictures(folder + "/val", count);
+}
+
+// Each is listed and counted once, whichever part it is of; those of the test, too.
+TEST_F(ClassifierTest, DamagedPicturesAreCountedOnce) {
+  write_parts(in("parts"), 4);
+  test::put_file(in("parts/train/red/torn.jpg"), kTorn);
+  test::put_file(in("parts/val/red/bad.jpg"), kTorn);
+  const std::string run =
+      "finetune --model lenet --batch 4 --epochs 3 --skip-damaged --data " + in("parts") + " --out ";
+  const auto trained = run_gradus(run + in("counted"));
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  const auto times = [](const std::string& text, const std::string& what) {
+    int count = 0;
+    for (std::size_t at = text.find(what); at != text.npos; at = text.find(what, at + 1)) ++count;
+    return count;
+  };
+  EXPECT_EQ(times(trained.out, "left out: "), 2) << trained.out;
+  EXPECT_THAT(trained.out, HasSubstr("train/red/torn.jpg: decode_jpeg"));
+  EXPECT_THAT(trained.out, HasSubstr("val/red/bad.jpg: decode_jpeg"));
+  EXPECT_THAT(trained.out, HasSubstr("% on 12 pictures"));
+  EXPECT_EQ(summary("counted")["skipped"], 2);
+  // A run that goes on still knows those that it met before.
+  std::filesystem::remove(in("counted/checkpoints/checkpoint-00000012.pth"));
+  const auto resumed = run_gradus("resume " + in("counted"));
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_EQ(summary("counted")["skipped"], 2);
+
+  expect_refused("eval " + in("counted") + " --data " + in("parts"), "bad.jpg");
+  const auto eval = run_gradus("eval --skip-damaged " + in("counted") + " --data " + in("parts") + " --json");
+  ASSERT_EQ(eval.status, 0) << eval.err;
+  EXPECT_EQ(json::parse(eval.out)["pictures"], 12);
+  EXPECT_EQ(json::parse(eval.out)["skipped"], 1);
+  const auto cached = run_gradus(run + in("cached-damaged") + " --freeze backbone --augment none --cache-features");
+  ASSERT_EQ(cached.status, 0) << cached.err;
+  EXPECT_EQ(summary("cached-damaged")["skipped"], 2);
+}
+
+// Epochs are counted, however few batches one has; without any there is nothing to wait for.
+TEST_F(ClassifierTest, ARunEndsWhateverCannotBeRead) {
+  for (const char* name : {"a", "b"}) {
+    std::filesystem::create_directories(in("torn-pictures/") + name);
+    for (int i = 0; i < 6; ++i) test::put_file(in("torn-pictures/") + name + "/" + std::to_string(i) + ".jpg", kTorn);
+  }
+  const std::string run = "--model lenet --batch 2 --epochs 2 --skip-damaged --data " + in("torn-pictures");
+  expect_refused("finetune " + run + " --out " + in("nothing"), "none of the 10 pictures to train on can be read");
+  for (int i = 0; i < 6; ++i)
+    io::write_png(in("torn-pictures/a/") + std::to_string(i) + ".png", full({3, 32, 32}, 9, {.dtype = kUInt8}));
+  const auto some = run_gradus("finetune " + run + " --held-out 0.4 --out " + in("half-read"));
+  ASSERT_EQ(some.status, 0) << some.err;
+  EXPECT_THAT(test::file_bytes(in("half-read/metrics.jsonl")), HasSubstr("\"epoch\":2"));
+  EXPECT_THAT(test::file_bytes(in("half-read/metrics.jsonl")), Not(HasSubstr("\"epoch\":3")));
+}
+
+TEST_F(ClassifierTest, ALastBatchOfOneEndsNoRun) {
+  write_parts(in("thirteen"), 3);
+  const auto run = run_gradus("finetune --model resnet18 --size 32 --batch 8 --epochs 1 --threads 1 --data " +
+                              in("thirteen") + " --out " + in("one-left"));
+  ASSERT_EQ(run.status, 0) << run.err;  // 9 pictures
+  EXPECT_EQ(summary("one-left")["steps"], 1);
+}
+
+// Names are bytes; what is written is UTF-8.
+TEST_F(ClassifierTest, NamesNeedNotBeUtf8) {
+  write_pictures(in("latin"), 4);
+  std::filesystem::rename(in("latin/red"), in("latin/caf\xe9"));
+  std::filesystem::rename(in("latin/blue"), in("latin/caf\xe8"));
+  const auto run =
+      run_gradus("finetune --model lenet --epochs 1 --batch 4 --data " + in("latin") + " --out " + in("latin-run\xe9"));
+  ASSERT_EQ(run.status, 0) << run.err;
+  const json classes{"caf\\xe8", "caf\\xe9", "green"};
+  EXPECT_EQ(summary("latin-run\xe9")["classes"], classes);
+  EXPECT_EQ(json::parse(test::file_bytes(in("latin-run\xe9/classifier.json")))["classes"], classes);
+  const std::string data = " --data " + in("latin");
+  EXPECT_EQ(run_gradus("eval " + in("latin-run\xe9") + data + " --json").status, 0);
+  EXPECT_EQ(run_gradus("eval " + in("latin-run\xe9") + data).status, 0);
+  EXPECT_EQ(run_gradus("resume " + in("latin-run\xe9")).status, 0);
+  std::filesystem::copy(in("latin/green/1.png"), in("latin/\xe9.png"));
+  const auto predicted = run_gradus("predict " + in("latin-run\xe9") + " --json " + in("latin/\xe9.png"));
+  ASSERT_EQ(predicted.status, 0) << predicted.err;
+  EXPECT_TRUE(json::parse(predicted.out)[0].contains("classes"));
+  const auto chosen = run_gradus("finetune --model lenet --epochs 1 --batch 4 --classes 'caf\xe9,green' --data " +
+                                 in("latin") + " --out " + in("latin-two"));
+  ASSERT_EQ(chosen.status, 0) << chosen.err;
+  EXPECT_EQ(summary("latin-two")["classes"], (json{"caf\\xe9", "green"}));
+}
+
+// Where folders are numbered, numbers are their names, alone and in ranges.
+TEST_F(ClassifierTest, NumbersMeanTheClassesOfThatName) {
+  for (int i = 1; i <= 12; ++i) {
+    std::filesystem::create_directories(in("numbered/") + std::to_string(i));
+    for (int k = 0; k < 2; ++k)
+      io::write_png(in("numbered/") + std::to_string(i) + "/" + std::to_string(k) + ".png",
+                    full({3, 8, 8}, 10 * i, {.dtype = kUInt8}));
+  }
+  const std::string run = "finetune --model lenet --epochs 1 --held-out 0.4 --overwrite --data " + in("numbered") +
+                          " --out " + in("chosen") + " --classes ";
+  for (const auto& [text, names] : {std::pair<std::string, json>{"1,2,3", {"1", "2", "3"}},
+                                    {"1-3", {"1", "2", "3"}},
+                                    {"' 1 , 2 - 3 ,2'", {"1", "2", "3"}},
+                                    {"9-11", {"10", "11", "9"}},
+                                    {"12,2", {"12", "2"}}}) {
+    ASSERT_EQ(run_gradus(run + text).status, 0) << text;
+    EXPECT_EQ(summary("chosen")["classes"], names) << text;
+  }
+  expect_refused(run + "0", "there is no class '0'");
+  expect_refused(run + "0-3", "there is no class '0-3'");
+  expect_refused(run + "10-13", "there is no class '10-13'");
+  expect_refused(run + "3-1", "ends before it begins");
+  expect_refused(run + "1,,2", "there is no class ''");
+}
+
+// Hidden and foreign entries, empty folders, train/ without val/.
+TEST_F(ClassifierTest, FoldersAreTakenAsSystemsLeaveThem) {
+  namespace fs = std::filesystem;
+  write_parts(in("real"), 4);
+  for (const char* name : {"train/.ipynb_checkpoints", "__MACOSX/train", "train/@eaDir", "train/empty", "val/empty"})
+    fs::create_directories(in("real/") + name);
+  test::put_file(in("real/train/red/._1.jpg"), "Mac OS X");
+  test::put_file(in("real/train/red/a.webp"), "RIFF");
+  fs::create_symlink("nowhere.png", in("real/train/red/x.png"));
+  ASSERT_EQ(::mkfifo(in("real/train/red/y.png").c_str(), 0600), 0);
+  fs::remove_all(in("real/val/green"));
+  const std::string run = "finetune --model lenet --epochs 1 --batch 4 --overwrite --out " + in("real-run");
+  const auto trained = run_gradus(run + " --data " + in("real"));
+  ASSERT_EQ(trained.status, 0) << trained.err;
+  EXPECT_THAT(trained.out, HasSubstr("12 pictures to train on, 8 to test, 3 classes"));
+  for (const char* what : {"1 .webp files (", "1 links to nowhere (", "1 special files (", "the folder 'empty'"})
+    EXPECT_THAT(trained.out, HasSubstr(std::string("left out: ") + what));
+  EXPECT_EQ(summary("real-run")["classes"], (json{"blue", "green", "red"}));
+  fs::rename(in("real/val"), in("real/other"));
+  const auto alone = run_gradus(run + " --data " + in("real"));
+  ASSERT_EQ(alone.status, 0) << alone.err;
+  EXPECT_THAT(alone.out, HasSubstr("10 pictures to train on, 2 to test, 3 classes"));
+  write_pictures(in("real/valid/more"), 1);
+  expect_refused(run + " --data " + in("real"), "the class 'more'");
+}
+
+// A picture is shown turned as its EXIF data say, in training and in use.
+TEST_F(ClassifierTest, PicturesStandAsTheirExifDataSay) {
+  const auto picture = [&](const std::string& name, const Tensor& pixels, bool turned) {
+    io::write_jpeg(in(name), pixels, 100);
+    if (!turned) return;
+    const std::string bytes = test::file_bytes(in(name));
+    const std::string exif(
+        "\xff\xe1\0\x22"
+        "Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x03\0\0\0\0\0\0",
+        36);
+    test::put_file(in(name), bytes.substr(0, 2) + exif + bytes.substr(2));
+  };
+  Tensor pixels = zeros({3, 32, 32}, {.dtype = kUInt8});
+  pixels.narrow(1, 0, 16).fill_(200);
+  picture("upright.jpg", pixels, false);
+  picture("turned.jpg", flip(pixels, {1, 2}), true);  // by half a turn
+  const auto result = run_gradus("predict --json " + in("first") + " " + in("upright.jpg") + " " + in("turned.jpg"));
+  ASSERT_EQ(result.status, 0) << result.err;
+  const json both = json::parse(result.out);
+  EXPECT_EQ(both[0]["classes"], both[1]["classes"]);
+}
+
+TEST_F(ClassifierTest, GoesOnWithTheSameDataOnly) {
+  write_pictures(in("mine"), 6);
+  const std::string run = in("same-data");
+  ASSERT_EQ(run_gradus("finetune --model lenet --epochs 1 --batch 4 --data " + in("mine") + " --out " + run).status, 0);
+  EXPECT_EQ(run_gradus("resume " + run).status, 0);
+  write_pictures(in("copied"), 6);
+  EXPECT_EQ(run_gradus("resume " + run + " --data " + in("copied")).status, 0);
+  for (int i = 0; i < 6; ++i)
+    std::filesystem::copy(in("mine/red/1.png"), in("copied/blue/" + std::to_string(i) + ".png"),
+                          std::filesystem::copy_options::overwrite_existing);
+  expect_refused("resume " + run + " --data " + in("copied"), "the run was started with other data");
+  std::filesystem::remove(in("copied/blue/2.png"));
+  expect_refused("resume " + run + " --data " + in("copied"), "samples then,");
+  std::filesystem::rename(in("copied/blue"), in("copied/violet"));
+  expect_refused("resume " + run + " --data " + in("copied"), "other classes");
 }
 
 TEST_F(ClassifierTest, RefusesWhatMakesNoSense) {

@@ -186,12 +186,12 @@ TEST(Resume, OverwritingBeginsWithTheRun) {
 // Also before the first step, and after the last.
 TEST(Resume, ARunThatBeganCanGoOn) {
   const TempFolder folder;
-  ASSERT_EQ(run_gradus(autoencoder() + " --save-every 0 --out " + folder / "whole").status, 0);
+  ASSERT_EQ(run_gradus(autoencoder() + " --out " + folder / "whole").status, 0);
   const std::string out = folder / "run";
-  const CommandResult killed = run_shell("'" + test::command_path() + "' " + autoencoder() + " --save-every 0 --out " +
-                                         out + " & pid=$!; while [ ! -e " + out +
-                                         "/checkpoints/checkpoint-00000000.pth ]; do kill -0 $pid || exit 99; "
-                                         "sleep 0.01; done; kill -KILL $pid; wait $pid");
+  const CommandResult killed =
+      run_shell("'" + test::command_path() + "' " + autoencoder() + " --out " + out + " & pid=$!; while [ ! -e " + out +
+                "/checkpoints/checkpoint-00000000.pth ]; do kill -0 $pid || exit 99; "
+                "sleep 0.01; done; kill -KILL $pid; wait $pid");
   ASSERT_EQ(killed.status, 128 + SIGKILL) << killed.err;
   ASSERT_EQ(run_gradus("resume " + out).status, 0);
   expect_same_run(folder / "whole", out, kAutoencoderFiles);
@@ -206,8 +206,11 @@ TEST_F(TrainGanResumed, GoesOnFromAnotherFolder) {
   ASSERT_EQ(run_gradus(command() + " --out " + folder / "whole").status, 0);
   std::filesystem::create_directories(folder / "elsewhere");
   const std::string gradus = "'" + test::command_path() + "' ";
-  const CommandResult first = run_shell("cd " + folder.path() + "; timeout -s KILL 0.4 " + gradus +
-                                        "train gan --threads 1 --batch 8 --epochs 20 --data data --out run");
+  const CommandResult first =
+      run_shell("cd " + folder.path() + "; " + gradus +
+                "train gan --threads 1 --batch 8 --epochs 20 --data data --out run & pid=$!; while [ ! -e "
+                "run/checkpoints/checkpoint-00000000.pth ]; do kill -0 $pid || exit 99; sleep 0.01; done; "
+                "kill -KILL $pid; wait $pid");
   ASSERT_NE(first.status, 0);
   const CommandResult second = run_shell("cd " + folder / "elsewhere" + "; " + gradus + "resume ../run");
   ASSERT_EQ(second.status, 0) << second.err;

@@ -121,6 +121,20 @@ TEST_F(RecipeCommand, WhatOnlyRunningShowsIsFoundBeforeTraining) {
   EXPECT_FALSE(fs::exists(folder / "run"));
 }
 
+// Of one sample there is no variance: the last of 41, in batches of 8.
+TEST_F(RecipeCommand, ALastBatchOfOneIsFoundBeforeTraining) {
+  put_fashion(folder, 41);
+  own("\"Linear(784, 16)\"", "\"Linear(784, 16)\", BatchNorm1d(16)");
+  const CommandResult found = run_gradus("check " + folder / "own.yaml");
+  EXPECT_EQ(found.status, 2);
+  EXPECT_THAT(found.err, HasSubstr("the last of 41 samples is a batch of its own"));
+  EXPECT_THAT(found.err, HasSubstr("drop_last: true"));
+  for (const char* change : {"data.drop_last=true", "data.batch_size=7"})
+    EXPECT_EQ(run_gradus("check " + folder / "own.yaml" + " --set " + change).status, 0) << change;
+  own();
+  EXPECT_EQ(run_gradus("check " + folder / "own.yaml").status, 0);
+}
+
 TEST_F(RecipeCommand, AWrongSetIsNamedAsItWasGiven) {
   put_fashion(folder);
   const std::string path = own();
