@@ -6,6 +6,7 @@
 #include "autograd/engine.h"
 #include "autograd/inplace.h"
 #include "autograd/node_access.h"
+#include "core/freezing.h"
 #include "core/tensor_access.h"
 
 namespace gradus {
@@ -22,6 +23,14 @@ std::string described(const Tensor& x) {
   return (x.name().empty() ? "a tensor" : "'" + x.name() + "'") + " of sizes " + to_string(x.sizes());
 }
 
+// Why nothing was recorded, as far as it can be known.
+std::string cause_of_no_graph() {
+  if (is_inference_mode()) return "; an InferenceMode scope is alive here, in which nothing is recorded";
+  if (!is_grad_enabled()) return "; a NoGrad scope is alive here, in which nothing is recorded";
+  return std::string("; was it computed in a NoGrad scope, detached, or from parameters ") +
+         (detail::freezing_used ? "that nn::freeze holds or " : "") + "whose requires_grad is off?";
+}
+
 std::vector<Tensor> root_gradients(const char* call, const std::vector<Tensor>& roots, std::vector<Tensor> gradients) {
   if (gradients.empty()) gradients.resize(roots.size());
   if (gradients.size() != roots.size()) {
@@ -32,7 +41,7 @@ std::vector<Tensor> root_gradients(const char* call, const std::vector<Tensor>& 
     const Tensor& root = roots[i];
     if (!root.requires_grad()) {
       throw AutogradError(std::string(call) + ": " + described(root) +
-                          " does not require a gradient: nothing that requires one led to it");
+                          " does not require a gradient: nothing that requires one led to it" + cause_of_no_graph());
     }
     Tensor& g = gradients[i];
     if (!g.defined()) {

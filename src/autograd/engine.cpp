@@ -220,6 +220,7 @@ std::vector<Tensor> Engine::run(const Request& request) {
   Engine engine(request);
   const GradMode mode(request.create_graph);
   const detail::BackwardPass pass;
+  detail::begin_pass(request.roots, request.capture);
 
   for (std::size_t i = 0; i < request.inputs.size(); ++i) {
     const Tensor& input = request.inputs[i];

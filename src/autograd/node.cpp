@@ -128,8 +128,10 @@ Tensor Node::output() const {
 
 void Node::check_not_released() const {
   if (!released_) return;
-  throw AutogradError("backward of " + std::string(name()) +
-                      ": its saved tensors are already freed; pass retain_graph to go through a graph twice");
+  throw AutogradError(
+      "backward of " + std::string(name()) +
+      ": its saved tensors are already freed; pass retain_graph to go through a graph twice, or detach() what is "
+      "carried from one step to the next, such as a recurrent state");
 }
 
 void Node::release() {

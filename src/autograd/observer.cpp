@@ -237,6 +237,13 @@ void end_layer(const Tensor* result) {
   end_all([&](Observer& o) { o.end_layer(*layer, result); });
 }
 
+void begin_pass_slow(std::span<const Tensor> roots, bool captures) {
+  begin_all([&](Observer& o) { o.begin_pass(roots, captures); });
+}
+void begin_loss_slow(const char* name, const Tensor& input, const Tensor& target) {
+  begin_all([&](Observer& o) { o.begin_loss(name, input, target); });
+}
+
 void Span::begin(const char* name) {
   begin_all([&](Observer& o) { o.begin_span(name); });
 }

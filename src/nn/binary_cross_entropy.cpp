@@ -48,6 +48,7 @@ Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const Bce
     return binary_cross_entropy(autocast_loss(input), autocast_loss(target), options);
   const char* call = "binary_cross_entropy";
   require_same_sizes(call, input, target);
+  gradus::detail::begin_loss(call, input, target);
   if (input.numel() > 0) {
     const NoGrad guard;
     const double low = amin(input).item(), high = amax(input).item();
@@ -65,6 +66,7 @@ Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& targe
     return binary_cross_entropy_with_logits(autocast_loss(input), autocast_loss(target), options);
   const char* call = "binary_cross_entropy_with_logits";
   require_same_sizes(call, input, target);
+  gradus::detail::begin_loss(call, input, target);
   Tensor losses;
   if (!options.pos_weight.defined()) {
     losses = binary(BceWithLogits{}, input, target);

@@ -100,6 +100,10 @@ int class_dim(const char* call, const Tensor& input, const Tensor& target, const
   if (input.dim() == 0) throw ShapeError(std::string(call) + ": input must be [C] or [N, C, ...], got a 0-d tensor");
   const int dim = input.dim() == 1 ? 0 : 1;
   const Shape wanted = same_sizes ? input.sizes() : without_classes(input, dim);
+  if (same_sizes && target.sizes() == without_classes(input, dim)) {
+    throw DtypeError(std::string(call) + ": class indices must be integers, got " + to_string(target.dtype()) + " " +
+                     to_string(target.sizes()) + "; use to(kInt64), or probabilities of sizes " + to_string(wanted));
+  }
   if (!(target.sizes() == wanted)) {
     throw ShapeError(std::string(call) + ": for input " + to_string(input.sizes()) + " the target must be " +
                      to_string(wanted) + (same_sizes ? "" : " class indices") + ", got " + to_string(target.sizes()));
@@ -177,6 +181,7 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const CrossEntro
     throw ValueError("cross_entropy: label_smoothing must be in [0, 1], got " + std::to_string(smoothing));
   }
   check_reduction(call, options.reduction);
+  gradus::detail::begin_loss(call, input, target);
   const bool probabilities = target.is_floating_point();
   const int dim = class_dim(call, input, target, options.weight, probabilities);
   if (probabilities) return from_probabilities(input, target, dim, options);
@@ -198,6 +203,7 @@ Tensor nll_loss(const Tensor& input, const Tensor& target, const NllOptions& opt
   const char* call = "nll_loss";
   check_reduction(call, options.reduction);
   check_indices(call, target);
+  gradus::detail::begin_loss(call, input, target);
   const int dim = class_dim(call, input, target, options.weight, false);
   const Targets targets(call, target, options.ignore_index, input.size(dim));
   return from_logs(call, input, targets, dim, {options.weight, options.reduction, 0});

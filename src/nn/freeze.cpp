@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <unordered_set>
 
+#include "core/freezing.h"
 #include "core/weight_view.h"
 
 namespace gradus {
@@ -17,6 +18,7 @@ void freeze(const Tensor& parameter) {
   }
   detail::TensorImpl& impl = *parameter.impl();
   if (detail::is_frozen(impl)) return;
+  detail::freezing_used = true;
   detail::TensorExtras& extras = detail::extras(impl);
   extras.frozen = true;
   extras.wants_grad = impl.requires_grad;

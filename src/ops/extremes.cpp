@@ -120,7 +120,8 @@ std::pair<Tensor, Tensor> min(const Tensor& x, std::int64_t dim, bool keepdim) {
 }
 
 Tensor argmax(const Tensor& x, std::optional<std::int64_t> dim, bool keepdim) {
-  return place("argmax", x, dim, keepdim, true);
+  return detail::observed(
+      "argmax", [&] { return place("argmax", x, dim, keepdim, true); }, x);
 }
 Tensor argmin(const Tensor& x, std::optional<std::int64_t> dim, bool keepdim) {
   return place("argmin", x, dim, keepdim, false);

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "optim/gradients.h"
+#include "optim/watch.h"
 
 namespace gradus {
 
@@ -19,6 +20,14 @@ Gradients gradients_of(const std::string& call, const optim::Params& parameters)
 }
 
 std::string number(double x) { return optim::to_string(optim::OptionValue(x)); }
+
+void tell(const optim::Params& parameters) {
+  optim::tell_watchers([&](optim::Watcher& watcher) {
+    std::vector<Tensor> tensors;
+    for (const auto& [name, tensor] : parameters) tensors.push_back(tensor);
+    watcher.clipped(tensors);
+  });
+}
 
 void check_limit(const std::string& call, const char* argument, double limit) {
   if (!(limit >= 0)) throw ValueError(call + ": " + argument + " must be at least 0, got " + number(limit));
@@ -56,6 +65,7 @@ Tensor get_total_norm(const optim::Params& tensors, double norm_type, bool error
 void clip_grads_with_norm_(const optim::Params& parameters, double max_norm, const Tensor& total_norm) {
   check_limit("clip_grads_with_norm_", "max_norm", max_norm);
   gradients_of("clip_grads_with_norm_", parameters).scale(optim::clip_factor(max_norm, total_norm.item()));
+  tell(parameters);
 }
 
 Tensor clip_grad_norm_(const optim::Params& parameters, double max_norm, double norm_type, bool error_if_nonfinite) {
@@ -64,12 +74,14 @@ Tensor clip_grad_norm_(const optim::Params& parameters, double max_norm, double 
   const Gradients all = gradients_of(call, parameters);
   const double norm = total_norm(call, all, norm_type, error_if_nonfinite);
   all.scale(optim::clip_factor(max_norm, norm));
+  if (std::isfinite(max_norm)) tell(parameters);
   return as_tensor(norm, all);
 }
 
 void clip_grad_value_(const optim::Params& parameters, double clip_value) {
   check_limit("clip_grad_value_", "clip_value", clip_value);
   gradients_of("clip_grad_value_", parameters).clamp(clip_value);
+  tell(parameters);
 }
 
 }  // namespace nn::utils

@@ -98,8 +98,9 @@ std::string module_of(const std::string& parameter) {
 
 using Key = std::tuple<std::vector<Owner>, Status>;
 
-std::vector<PlanRow> rows_of(const std::string& model, const nn::Module& net, const AuditedOptimizers& optimizers,
+std::vector<PlanRow> rows_of(const AuditedModels::Model& net, const AuditedOptimizers& optimizers,
                              const PlanOptions& options) {
+  const std::string& model = net.name;
   std::vector<PlanRow> rows;
   std::vector<Key> keys;
   std::vector<std::vector<std::string>> names;
@@ -240,16 +241,18 @@ Plan plan(const AuditedModels& models, const AuditedOptimizers& optimizers, cons
   if (options.samples < 1) throw ValueError(fmt::format("plan: samples must be positive, got {}", options.samples));
   Plan result;
   std::vector<std::string> names;
-  for (const auto& [name, model] : models) {
-    names.push_back(name);
-    auto rows = rows_of(name, model, optimizers, options);
+  for (const auto& model : models) {
+    names.push_back(model.name);
+    auto rows = rows_of(model, optimizers, options);
     result.rows.insert(result.rows.end(), rows.begin(), rows.end());
   }
   for (const auto& [name, summary] : options.costs)
     if (std::find(names.begin(), names.end(), name) == names.end())
       throw ValueError("plan: costs: there is no network '" + name + "'" + did_you_mean(name, names));
   result.has_costs = !options.costs.empty();
-  result.findings = audit(models, optimizers).findings;
+  AuditedOptimizers all = optimizers;
+  all.insert(all.end(), options.others.begin(), options.others.end());
+  result.findings = audit(models, all).findings;
   return result;
 }
 

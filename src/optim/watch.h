@@ -1,9 +1,10 @@
-// Who wants to know what optimizers and schedules do: audits. Costs one look at a counter while nobody does.
+// Who wants to know what optimizers, schedules and clipping do: audits. Costs one look at a counter while nobody does.
 #pragma once
 
 #include <gradus/optim/optimizer.h>
 
 #include <atomic>
+#include <span>
 
 namespace gradus::optim {
 
@@ -16,7 +17,10 @@ class Watcher {
   virtual void before_step(Optimizer& optimizer) = 0;
   virtual void after_step(Optimizer& optimizer) = 0;
   virtual void after_schedule(const void* schedule, const std::string& name, Optimizer& optimizer) = 0;
-  virtual void gone(const Optimizer& optimizer) = 0;  // only its address is left
+  // A plateau's step; `reduced` where it changed a rate.
+  virtual void after_metric(const void* plateau, Optimizer& optimizer, double metric, bool falls, bool reduced) = 0;
+  virtual void clipped(std::span<const Tensor> parameters) = 0;  // by a function, not by the optimizer's policy
+  virtual void gone(const Optimizer& optimizer) = 0;             // only its address is left
 };
 
 void add_watcher(Watcher& watcher);
@@ -30,5 +34,18 @@ void tell_watchers(Fn&& fn) {
   if (watcher_count.load(std::memory_order_relaxed) != 0) [[unlikely]]
     tell_watchers_slow(fn);
 }
+
+// A schedule while one of its copies lives; for audits that begin later.
+struct ScheduleTicket {
+  std::weak_ptr<const void> optimizer;  // Optimizer::alive()
+  const Optimizer* address = nullptr;
+  std::string name;
+  std::atomic<std::int64_t> steps{0};   // calls of step()
+  std::atomic<double> epoch{0};         // where it is
+  std::function<double(double)> scale;  // of the first option that it drives, in its first group
+};
+std::shared_ptr<ScheduleTicket> register_schedule(const Optimizer& optimizer, std::string name,
+                                                  std::function<double(double)> scale);
+std::vector<std::shared_ptr<const ScheduleTicket>> schedules_of(const Optimizer& optimizer);
 
 }  // namespace gradus::optim

@@ -408,6 +408,12 @@ std::vector<std::pair<std::string, optim::Plan>> Training::plan() {
       if (trainer.schedule) options.schedules.emplace_back(*trainer.schedule);
       if (trainer.plateau) options.plateaus.emplace_back(*trainer.plateau);
     }
+    for (const Trainer& trainer : trainers_) {
+      const bool here = std::any_of(optimizers.begin(), optimizers.end(), [&](const optim::Optimizer& optimizer) {
+        return &optimizer == trainer.optimizer.get();
+      });
+      if (!here && trainer.optimizer) options.others.emplace_back(*trainer.optimizer);
+    }
     const auto forward = [&] {
       Tensor sum;
       for (const std::size_t loss : losses) {

@@ -99,14 +99,14 @@ TEST_F(AuditTest, TwoOwners) {
   EXPECT_EQ(only(audit.report(), "two-owners"), kDecoder);
 }
 
-TEST_F(AuditTest, TwoOwnersInTurns) {
+TEST_F(AuditTest, TwoOwnersInTurnsWithGradientsOfTheirOwnAreMeant) {
   optim::SGD a(net.parameters()), b(net.decoder.parameters());
   Audit audit(net, {a, b});
   for (int i = 0; i < 2; ++i) {
     a.minimize(loss(net));
     b.minimize(loss(net));
   }
-  EXPECT_EQ(only(audit.report(), "two-owners"), kDecoder);
+  EXPECT_TRUE(audit.report().findings.empty()) << audit.report().to_string();
 }
 
 TEST_F(AuditTest, Detached) {
@@ -177,7 +177,7 @@ TEST_F(AuditTest, ForeignGradientThatStaysBehind) {
     critic(net(x)).sum().backward();  // reaches the critic, too
     g.step();
   }
-  EXPECT_EQ(only(audit.report(), "foreign-gradient"), (Names{"D.fc.weight", "D.fc.bias"}));
+  EXPECT_EQ(only(audit.report(), "wasted-gradient"), (Names{"D.fc.weight", "D.fc.bias"}));
 }
 
 TEST_F(AuditTest, ForeignGradientThatIsSteppedOn) {
@@ -325,7 +325,8 @@ TEST_F(AuditTest, HalfTied) {
 TEST_F(AuditTest, NamesWhatItFindsInItsText) {
   optim::SGD opt(net.encoder.parameters());
   const std::string text = optim::audit({{"G", net}}, {opt}).to_string();
-  EXPECT_NE(text.find("unowned: trainable, but in no optimizer\n  G.decoder.weight, G.decoder.bias"), std::string::npos)
+  EXPECT_NE(text.find("unowned (wrong): trainable, but in no optimizer\n  G.decoder.weight, G.decoder.bias"),
+            std::string::npos)
       << text;
   EXPECT_NE(text.find("SGD[0]"), std::string::npos);
 }

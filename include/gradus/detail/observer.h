@@ -51,6 +51,10 @@ struct Observer {
   // Around a module's call. `result` is null where it threw or does not give one tensor.
   virtual void begin_layer(const Layer&) {}
   virtual void end_layer(const Layer&, const Tensor* /*result*/) {}
+  // A pass backward from these is about to begin. `captures`: its gradients are given back instead of stored.
+  virtual void begin_pass(std::span<const Tensor> /*roots*/, bool /*captures*/) {}
+  // A loss of these is about to be computed, under the name of its function.
+  virtual void begin_loss(const char* /*name*/, const Tensor& /*input*/, const Tensor& /*target*/) {}
   // Around anything else that takes time: a step of an optimizer, a scope of the user's.
   virtual void begin_span(const char* /*name*/) {}
   virtual void end_span() {}
@@ -111,6 +115,17 @@ class RunningBackward {
 // The call of a module that is watched.
 void begin_layer(LayerRef layer);
 void end_layer(const Tensor* result);
+
+void begin_pass_slow(std::span<const Tensor> roots, bool captures);
+inline void begin_pass(std::span<const Tensor> roots, bool captures) {
+  if (is_watched()) [[unlikely]]
+    begin_pass_slow(roots, captures);
+}
+void begin_loss_slow(const char* name, const Tensor& input, const Tensor& target);
+inline void begin_loss(const char* name, const Tensor& input, const Tensor& target) {
+  if (is_watched()) [[unlikely]]
+    begin_loss_slow(name, input, target);
+}
 
 // A named piece of work. The name must live as long.
 class Span {

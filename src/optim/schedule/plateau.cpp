@@ -63,13 +63,17 @@ void ReduceLROnPlateau::step(double metric) {
     --next.cooldown_counter_;
     next.num_bad_epochs_ = 0;
   }
-  if (next.num_bad_epochs_ > options_.patience) {
+  const bool reduces = next.num_bad_epochs_ > options_.patience;
+  if (reduces) {
     reduce();
     next.cooldown_counter_ = options_.cooldown;
     next.num_bad_epochs_ = 0;
   }
   *this = std::move(next);
-  tell_watchers([&](Watcher& watcher) { watcher.after_schedule(this, "ReduceLROnPlateau", optimizer()); });
+  tell_watchers([&](Watcher& watcher) {
+    watcher.after_schedule(this, "ReduceLROnPlateau", optimizer());
+    watcher.after_metric(this, optimizer(), metric, options_.mode == "min", reduces);
+  });
 }
 
 void ReduceLROnPlateau::reduce() {

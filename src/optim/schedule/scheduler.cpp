@@ -40,6 +40,9 @@ LRScheduler::LRScheduler(Optimizer& optimizer, const std::vector<Track>& tracks)
     }
   }
   apply(0, current_groups());
+  ticket_ = register_schedule(optimizer, name(), [schedule = tracks_[0].schedules[0]](double epoch) {
+    return schedule.at(epoch).scale + schedule.at(epoch).offset;
+  });
 }
 
 Optimizer& LRScheduler::optimizer() const {
@@ -103,11 +106,13 @@ void LRScheduler::apply(double epoch, Groups groups) {
   }
   groups_ = std::move(groups);
   last_epoch_ = epoch;
+  if (ticket_) ticket_->epoch = epoch;
 }
 
 void LRScheduler::step(double epoch) {
   if (!is_step(epoch)) throw ValueError(name() + ".step: the step must be in [0, 2^53), got " + to_string(epoch));
   apply(epoch, current_groups());
+  ++ticket_->steps;
   tell_watchers([&](Watcher& watcher) { watcher.after_schedule(this, name(), optimizer()); });
 }
 
@@ -164,6 +169,7 @@ std::vector<Track> LRScheduler::combined(Optimizer& optimizer, const std::vector
       throw ValueError(scheduler.name() + ": is bound to another optimizer (" + scheduler.optimizer().name() +
                        ") than the scheduler it is to be part of");
     }
+    scheduler.ticket_->address = nullptr;  // from here on it is part of another
     for (const Track& track : scheduler.tracks_) {
       if (counts.count(track.option) == 0) tracks.push_back({track.option, {}});
       counts[track.option] = std::max(counts[track.option], track.schedules.size());

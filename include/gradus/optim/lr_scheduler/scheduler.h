@@ -8,6 +8,10 @@
 #include <gradus/optim/lr_scheduler/schedule.h>
 #include <gradus/optim/optimizer.h>
 
+namespace gradus::optim {
+struct ScheduleTicket;
+}
+
 namespace gradus::optim::lr_scheduler {
 
 // What a scheduler needs to go on: "last_epoch", and the base values, "base.lr.0" for group 0. The first alone will do
@@ -97,6 +101,7 @@ class LRScheduler {
   std::vector<Track> tracks_;
   Groups groups_;
   double last_epoch_ = 0;
+  std::shared_ptr<ScheduleTicket> ticket_;  // what audits know of it; copies share it
 };
 
 namespace detail {

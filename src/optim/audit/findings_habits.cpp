@@ -1,0 +1,76 @@
+// What often costs quality and is never an error.
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "optim/audit/watch.h"
+
+namespace gradus::optim {
+
+namespace {
+
+using Watch = Audit::Watch;
+using Names = std::vector<std::string>;
+
+double number_of(const Optimizer& optimizer, std::size_t group, const std::string& option) {
+  for (const std::string& name : optimizer.option_names()) {
+    if (name != option) continue;
+    const OptionValue value = optimizer.option(group, name);
+    if (const double* number = std::get_if<double>(&value)) return *number;
+  }
+  return std::nan("");
+}
+
+// A double that is exactly a float, and not a short decimal.
+bool went_through_float(double x) {
+  if (!(x > 0) || static_cast<double>(static_cast<float>(x)) != x) return false;
+  return fmt::format("{}", x).size() > 9;
+}
+
+void bias_before_norm(const nn::detail::ModuleState& state, const std::string& path, Names& names) {
+  for (std::size_t i = 0; i + 1 < state.children.size(); ++i) {
+    const auto& layer = *state.children[i].module->state();
+    const std::string& next = state.children[i + 1].module->state()->type;
+    const bool sums = layer.type == "Linear" || layer.type.rfind("Conv", 0) == 0;
+    if (state.type != "Sequential" || !sums || next.rfind("BatchNorm", 0) != 0) continue;
+    for (const auto& [name, tensor] : layer.parameters)
+      if (name == "bias" && tensor.defined())
+        names.push_back((path.empty() ? "" : path + ".") + state.children[i].name + ".bias");
+  }
+}
+
+}  // namespace
+
+void conclude_habits(const Conclusions& c) {
+  Names decayed, coupled, rates;
+  for (const Watch::Known& k : c.watch.optimizers) {
+    if (k.optimizer == nullptr) continue;
+    for (std::size_t g = 0; g < k.optimizer->group_count(); ++g) {
+      const double decay = number_of(*k.optimizer, g, "weight_decay"), rate = number_of(*k.optimizer, g, "lr");
+      const std::string place = fmt::format("{}[{}]", k.name, g);
+      if (decay > 0.3) c.add("huge-decay", {place}, fmt::format("weight_decay is {}", decay));
+      if (decay > 0 && k.name == "Adam") coupled.push_back(place);
+      if (went_through_float(rate))
+        c.add("float-rate", {place}, fmt::format("lr is {}, which was {} as a float", rate, static_cast<float>(rate)));
+      if (!(decay > 0)) continue;
+      for (const auto& [name, tensor] : k.optimizer->group_params(g)) {
+        const auto found = c.watch.parameters.find(tensor.impl());
+        if (found != c.watch.parameters.end() && tensor.dim() < 2) decayed.push_back(found->second.name);
+      }
+    }
+  }
+  c.add("decayed-norms", decayed);
+  c.add("coupled-decay", coupled);
+  Names biases;
+  for (const auto& model : c.watch.models)
+    visit_states(*model.state, model.name, [&](const nn::detail::ModuleState& state, const std::string& path) {
+      bias_before_norm(state, path, biases);
+    });
+  c.add("bias-before-norm", biases);
+  if (!c.watch.input_scales.empty())
+    c.add("input-scale", {"the input"},
+          fmt::format("the standard deviations of its columns go from {:.3g} to {:.3g}", c.watch.input_scales.front(),
+                      c.watch.input_scales.back()));
+}
+
+}  // namespace gradus::optim

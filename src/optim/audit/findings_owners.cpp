@@ -1,0 +1,170 @@
+// Who owns what: conclusions about parameters, networks and optimizers.
+#include <fmt/format.h>
+#include <gradus/nn/freeze.h>
+
+#include <algorithm>
+
+#include "optim/audit/watch.h"
+
+namespace gradus::optim {
+
+namespace {
+
+using Watch = Audit::Watch;
+using Names = std::vector<std::string>;
+
+std::int64_t bytes_of(const Tensor& x) { return x.numel() * element_size(x.dtype()); }
+
+// Whether two different tensors lie on the same memory.
+bool overlap(const Tensor& a, const Tensor& b) {
+  const auto begin = [](const Tensor& x) { return static_cast<const std::byte*>(x.data_ptr()); };
+  return begin(a) < begin(b) + bytes_of(b) && begin(b) < begin(a) + bytes_of(a);
+}
+
+Names half_tied(const Watch& watch, const std::vector<nn::NamedTensor>& names) {
+  Names tied;
+  const auto pair = [&](const std::string& a, const std::string& b) { tied.insert(tied.end(), {a, b}); };
+  for (std::size_t i = 0; i < names.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      if (!names[i].second.is_same(names[j].second) && overlap(names[i].second, names[j].second))
+        pair(names[j].first, names[i].first);
+  const auto now = [&](const std::string& name) {
+    const auto it = std::find_if(names.begin(), names.end(), [&](const auto& entry) { return entry.first == name; });
+    return it == names.end() ? Tensor() : it->second;
+  };
+  for (std::size_t i = 0; i < watch.names_at_start.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const auto& [a_name, a] = watch.names_at_start[j];
+      const auto& [b_name, b] = watch.names_at_start[i];
+      if (!a.is_same(b)) continue;
+      const Tensor a_now = now(a_name), b_now = now(b_name);
+      if (a_now.defined() && b_now.defined() && !a_now.is_same(b_now)) pair(a_name, b_name);
+    }
+  }
+  return tied;
+}
+
+// Networks that share all of their parameters.
+Names same_networks(const Watch& watch) {
+  std::vector<std::pair<std::string, std::set<const void*>>> sets;
+  for (const auto& model : watch.models) {
+    std::set<const void*> own;
+    visit_states(*model.state, "", [&](const nn::detail::ModuleState& state, const std::string&) {
+      for (const auto& [name, tensor] : state.parameters)
+        if (tensor.defined()) own.insert(tensor.impl());
+    });
+    sets.emplace_back(model.name, std::move(own));
+  }
+  Names same;
+  for (std::size_t i = 0; i < sets.size(); ++i)
+    for (std::size_t j = 0; j < i; ++j)
+      if (!sets[i].second.empty() && sets[i].second == sets[j].second)
+        same.insert(same.end(), {sets[j].first, sets[i].first});
+  return same;
+}
+
+void buffers(const Conclusions& c, std::unordered_set<const void*>& known) {
+  Names trained, averages;
+  for (const auto& model : c.watch.models) {
+    visit_states(*model.state, model.name, [&](const nn::detail::ModuleState& state, const std::string& path) {
+      for (const auto& buffer : state.buffers) {
+        if (!buffer.tensor.defined()) continue;
+        known.insert(buffer.tensor.impl());
+        const std::string name = path.empty() ? buffer.name : path + "." + buffer.name;
+        bool bad = buffer.tensor.requires_grad();
+        for (const Watch::Known& k : c.watch.optimizers)
+          bad = bad || (k.optimizer != nullptr && owns(*k.optimizer, buffer.tensor));
+        if (bad) trained.push_back(name);
+        const bool never = state.type == "AveragedModel" && buffer.name == "n_averaged" && buffer.tensor.item() == 0;
+        if (never && c.watch.total_steps >= 10) averages.push_back(path.empty() ? "the average" : path);
+      }
+    });
+  }
+  c.add("buffer-trained", trained);
+  c.add("average-unused", averages, fmt::format("its average was not updated in {} steps", c.watch.total_steps));
+}
+
+}  // namespace
+
+void conclude_owners(const Conclusions& c, const std::vector<AuditRow>& rows) {
+  const Watch& watch = c.watch;
+  const auto names = watch.all_names();
+  c.add("elsewhere", watch.elsewhere);
+  c.add("same-network", same_networks(watch));
+  std::unordered_set<const void*> known_buffers;
+  buffers(c, known_buffers);
+
+  // A network of which nothing is owned lags behind another or teaches it: a target, an average. It is a mistake where
+  // gradients reach it, or where there is no other network.
+  std::map<std::string, bool> any_owned;
+  bool somewhere = false;
+  std::set<std::string> owned_names;
+  for (const AuditRow& row : rows)
+    if (!row.owners.empty()) owned_names.insert(row.name);
+  for (const void* impl : watch.order) {
+    const auto& p = watch.parameters.at(impl);
+    const bool owned = owned_names.count(p.name) != 0;
+    any_owned[p.model] = any_owned[p.model] || owned;
+    somewhere = somewhere || owned;
+  }
+  Names unowned;
+  bool reached = false;
+  for (const AuditRow& row : rows) {
+    if (row.status != AuditRow::Status::trainable || !row.owners.empty()) continue;
+    const auto found = std::find_if(watch.order.begin(), watch.order.end(),
+                                    [&](const void* impl) { return watch.parameters.at(impl).name == row.name; });
+    const bool arrived = found != watch.order.end() && watch.parameters.at(*found).reached > 0;
+    const std::string model = found == watch.order.end() ? std::string() : watch.parameters.at(*found).model;
+    const bool expected_there = any_owned[model] || !somewhere || watch.models.size() == 1;
+    if (!arrived && !expected_there) continue;
+    reached = reached || arrived;
+    unowned.push_back(row.name);
+  }
+  if (watch.elsewhere.empty() || somewhere || reached)
+    c.add("unowned", unowned, reached ? "trainable and reached by backward, but in no optimizer" : "");
+
+  Names detached;
+  for (const Watch::Known& k : watch.optimizers) {
+    if (k.optimizer == nullptr) continue;
+    for (const Tensor& own : k.optimizer->parameters()) {
+      const bool present =
+          std::any_of(names.begin(), names.end(), [&](const auto& entry) { return entry.second.is_same(own); });
+      // It was in a network when the audit began, or carries the path of what stands in its place.
+      const auto was = std::find_if(watch.names_at_start.begin(), watch.names_at_start.end(),
+                                    [&](const auto& entry) { return entry.second.is_same(own); });
+      const auto path = std::find_if(names.begin(), names.end(), [&](const auto& entry) {
+        return !own.name().empty() && own.name().find('.') != std::string::npos && entry.second.name() == own.name();
+      });
+      if (present) continue;
+      if (was != watch.names_at_start.end())
+        detached.push_back(was->first);
+      else if (path != names.end())
+        detached.push_back(path->first);
+    }
+  }
+  c.add("detached", detached);
+  c.add("two-owners", c.named(watch.shared));
+  c.add("half-tied", half_tied(watch, names));
+
+  Names alike;
+  for (const auto& [a, b] : watch.alike_at_start) alike.insert(alike.end(), {a, b});
+  c.add("equal-start", alike);
+
+  Names strange;
+  for (const auto& [impl, stranger] : watch.strangers) {
+    if (stranger.changed || stranger.passes.size() < 3 || known_buffers.count(impl) != 0) continue;
+    if (watch.owned_elsewhere.count(impl) != 0 || watch.parameters.count(impl) != 0) continue;
+    bool owned = false;
+    for (const Watch::Known& k : watch.optimizers)
+      owned = owned || (k.optimizer != nullptr && stranger.tensor.defined() && owns(*k.optimizer, stranger.tensor));
+    if (owned || !stranger.tensor.defined()) continue;
+    std::string name = stranger.tensor.name().empty() ? "a tensor" : stranger.tensor.name();
+    name += " " + gradus::to_string(stranger.tensor.sizes());
+    if (!stranger.place.empty()) name += " used in " + stranger.place;
+    strange.push_back(name);
+  }
+  std::sort(strange.begin(), strange.end());
+  c.add("unregistered", strange);
+}
+
+}  // namespace gradus::optim

@@ -1,0 +1,108 @@
+// Rates, and what drives them.
+#include <fmt/format.h>
+#include <gradus/nn/freeze.h>
+
+#include <cmath>
+
+#include "optim/audit/watch.h"
+
+namespace gradus::optim {
+
+namespace {
+
+using Watch = Audit::Watch;
+using Names = std::vector<std::string>;
+
+bool has_rate(const Optimizer& optimizer) {
+  for (const std::string& name : optimizer.option_names())
+    if (name == "lr") return true;
+  return false;
+}
+
+double rate_of(const Optimizer& optimizer, std::size_t group) {
+  const OptionValue value = optimizer.option(group, "lr");
+  const double* rate = std::get_if<double>(&value);
+  return rate == nullptr ? 1 : *rate;
+}
+
+// Whether a schedule that is bound to it will lift a rate of zero.
+bool will_rise(const Optimizer& optimizer) {
+  for (const auto& ticket : schedules_of(optimizer))
+    for (const double ahead : {1, 2, 10, 100})
+      if (ticket->scale(ticket->epoch + ahead) != 0) return true;
+  return false;
+}
+
+void about_one(const Conclusions& c, const Watch::Known& k, const ScheduleTicket& s) {
+  const std::string name = s.name + " of " + k.name;
+  const std::int64_t steps = s.steps;
+  const double epoch = s.epoch;
+  if (steps == 0 && k.steps >= 10)
+    c.add("schedule-unused", {name},
+          fmt::format("its step() has not been called in {} steps of its optimizer", k.steps));
+  if (steps < 3 || epoch < 2) return;
+  const double first = s.scale(0), now = s.scale(epoch);
+  if (s.name == "CosineAnnealingLR") {
+    double lowest = 0;
+    for (double t = 1; t <= epoch && t < 1e6; ++t)
+      if (s.scale(t) < s.scale(lowest)) lowest = t;
+    if (lowest < epoch && now > s.scale(lowest) + 0.01 * std::abs(first - s.scale(lowest)))
+      c.add("schedule-over", {name},
+            fmt::format("it is at step {}, and rates have risen again since step {}, where its course ended", epoch,
+                        lowest));
+  }
+  if (now != 0 && std::abs(now) < 1e-6 * std::abs(first))
+    c.add("schedule-over", {name},
+          fmt::format("after {} steps it has cut rates to {:.1e} of the first", epoch, now / first));
+}
+
+}  // namespace
+
+void conclude_schedules(const Conclusions& c) {
+  const Watch& watch = c.watch;
+  Names idle, early;
+  for (const Watch::Known& k : watch.optimizers) {
+    for (const auto& [key, schedule] : k.schedules) {
+      const bool idle_since = schedule.at == k.steps && schedule.count > 1;
+      if (k.steps == 0 || idle_since)
+        idle.push_back(schedule.name + " of " + k.name);
+      else if (schedule.first)
+        early.push_back(schedule.name + " of " + k.name);
+    }
+    if (k.optimizer == nullptr) continue;
+    if (watch.watching)
+      for (const auto& ticket : schedules_of(*k.optimizer)) about_one(c, k, *ticket);
+    for (const auto& [key, m] : k.metrics) {
+      const bool against = m.count >= 4 && m.worse >= 3 * std::max<std::int64_t>(m.better, 1) &&
+                           ((m.last > m.first) == m.falls) && m.last != m.first;
+      if (against && m.reductions > 0 && std::isfinite(m.last))
+        c.add("wrong-mode", {"ReduceLROnPlateau of " + k.name},
+              fmt::format(
+                  "mode \"{}\", while the metric went from {:.4g} to {:.4g} in {} steps and the rate was cut {} time{}",
+                  m.falls ? "min" : "max", m.first, m.last, m.count, m.reductions, m.reductions == 1 ? "" : "s"));
+    }
+  }
+  c.add("idle-schedule", idle);
+  c.add("schedule-first", early);
+
+  Names zero;
+  for (const void* impl : watch.order) {
+    const Watch::Watched& p = watch.parameters.at(impl);
+    if (!p.tensor.requires_grad()) continue;
+    bool now = false, rising = false;
+    for (const Watch::Known& k : watch.optimizers) {
+      if (k.optimizer == nullptr || !has_rate(*k.optimizer)) continue;
+      for (std::size_t g = 0; g < k.optimizer->group_count(); ++g)
+        for (const auto& [name, own] : k.optimizer->group_params(g))
+          if (own.is_same(p.tensor) && rate_of(*k.optimizer, g) == 0) {
+            now = true;
+            rising = rising || will_rise(*k.optimizer);
+          }
+    }
+    const bool always = p.zero_rate_steps > 0 && p.rated_steps == 0 && (!rising || p.zero_rate_steps >= 3);
+    if (watch.watching ? (now && always) || p.zero_rate_run >= 3 : now && !rising) zero.push_back(p.name);
+  }
+  c.add("zero-rate", zero);
+}
+
+}  // namespace gradus::optim

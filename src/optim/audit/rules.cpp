@@ -1,0 +1,180 @@
+#include "optim/audit/rules.h"
+
+#include <algorithm>
+
+#include "core/table.h"
+
+namespace gradus::optim {
+
+namespace {
+
+constexpr Severity kWrong = Severity::wrong, kWasteful = Severity::wasteful, kAdvice = Severity::advice;
+
+constexpr AuditRule kRules[] = {
+    // Values.
+    {"not-finite", kWrong, "", "nothing that follows a NaN or an infinity can be trusted",
+     "DetectAnomaly guard; names the operation; then lower lr, clip with optimizer.set_clipping({.max_norm = 1}), or "
+     "keep the arguments of log, sqrt and divisions away from 0"},
+    {"zero-gradient", kWrong, "the gradient was exactly zero every time",
+     "nothing moves: the layers after it are dead, saturated, or multiply by zero",
+     "initialise anew (nn::init::kaiming_normal_), lower the rate that killed it, or use a LeakyReLU"},
+    {"lost-update", kWrong, "no step changed a single element, though gradient and rate are not zero",
+     "the update is below the rounding of the values it is added to",
+     "raise lr; or keep the parameters in float32 or float64"},
+    {"constant-initialisation", kWrong, "all elements started with one value",
+     "units that start alike get the same gradient and stay alike", "nn::init::kaiming_uniform_(weight)"},
+    // Ownership.
+    {"elsewhere", kWrong, "owns no parameter of the audited networks",
+     "its steps do not train them: it holds those of a copy, or of layers that were replaced",
+     "make the optimizer from the network that is trained: optim::SGD opt(net, {...})"},
+    {"same-network", kWrong, "these are one network under two names",
+     "`Net target = net` is another handle of the same parameters, so one cannot lag behind the other",
+     "Net target = nn::clone(net)"},
+    {"unregistered", kWrong, "backward reaches it, but it belongs to no network and no optimizer",
+     "it is neither trained, nor saved, nor moved with its network",
+     "register it: nn::Linear h = add(\"h\", nn::Linear(...)), an nn::ModuleList, or nn::Parameter w = add(\"w\", "
+     "...)"},
+    {"buffer-trained", kWrong, "a buffer requires a gradient or is in an optimizer",
+     "parameters() does not list buffers, so groups, freezing and clipping pass over it",
+     "register it as a parameter: add(\"name\", nn::Parameter(x))"},
+    {"unowned", kWrong, "trainable, but in no optimizer", "it keeps its initial values",
+     "give it to an optimizer (add_param_group), or nn::freeze it"},
+    {"detached", kWrong, "in an optimizer, but another tensor has its name in the network now",
+     "the layer was replaced after the optimizer was made, so what stands there now is not stepped",
+     "make the optimizer anew from the network; fresh.load_state_dict(old.state_dict(), {.strict = false}) keeps the "
+     "state of what stayed"},
+    {"two-owners", kWrong, "two optimizers stepped on the same gradient", "it moves twice as far, by two momenta",
+     "leave it to one of them, or give each a gradient of its own with minimize(loss)"},
+    {"unreached", kWrong, "owned and trainable, but no backward has reached it",
+     "it keeps its initial values, but for decay",
+     "use it in the forward pass, or freeze it; look for a detach() or a NoGrad scope"},
+    {"half-tied", kWrong,
+     "its memory is another parameter's, or it was the same parameter once: tied in one place only",
+     "the two take different steps", "register one Parameter in both places: b.weight = a.weight"},
+    // Steps and gradients.
+    {"never-stepped", kWrong, "", "what it owns keeps its initial values",
+     "call its step() after backward, or minimize(loss)"},
+    {"steps-skipped", kWrong, "", "nothing is trained",
+     "find where the gradients stop being finite: DetectAnomaly guard"},
+    {"cleared-too-early", kWrong, "its gradient was cleared between backward and step", "the step has nothing to use",
+     "zero_grad() before backward: opt.zero_grad(); loss.backward(); opt.step()"},
+    {"no-gradients", kWrong, "", "a step without gradients changes nothing",
+     "call backward before step, on a loss that these parameters lead to"},
+    {"nothing-to-train", kWrong, "", "an optimizer passes over parameters that require no gradient",
+     "requires_grad_(true), or nn::unfreeze, before the phase in which it trains"},
+    {"stale-gradient", kWrong, "a step used a gradient that an earlier step had used already",
+     "each step then repeats all the earlier ones", "call zero_grad() before each backward, or minimize(loss)"},
+    {"foreign-gradient", kWrong, "", "the loss of one network moves the other, often against its own",
+     "compute only what is needed: optimizer.minimize(loss) or loss.backward({.inputs = optimizer.parameters()}); or "
+     "detach() what the other network made"},
+    {"backward-twice", kWrong, "", "the second backward adds the same gradients again",
+     "one backward per loss; retain_graph only for several losses over one graph"},
+    {"accumulation-cleared", kWrong, "", "only the last micro-batch counts",
+     "zero_grad() once per step, before the first micro-batch"},
+    {"closure-adds", kWrong, "the closure of an optimizer adds to the gradient of its last call",
+     "LBFGS then works with sums of gradients of different points", "zero_grad() at the beginning of the closure"},
+    {"moved-while-off", kWrong, "requires_grad is off, but momentum or decay moved it",
+     "what was meant to stay drifts away", "nn::freeze it, or zero_grad() when requires_grad is switched off"},
+    {"momentum-lost", kWrong, "its optimizer was rebuilt, and its state is lost",
+     "the first steps without it are erratic",
+     "edit param_groups() instead, or carry the state over with state_dict() and load_state_dict()"},
+    {"clip-too-early", kWrong, "", "there is nothing to clip before backward, so nothing is clipped",
+     "loss.backward(); nn::utils::clip_grad_norm_(net.parameters(), 1.0); opt.step()"},
+    {"clip-too-late", kWrong, "", "the step has used the gradients as they were",
+     "loss.backward(); nn::utils::clip_grad_norm_(net.parameters(), 1.0); opt.step()"},
+    {"inner-stepped", kWrong, "", "the slow weights of Lookahead never follow",
+     "step the Lookahead, and not what it wraps"},
+    // Rates.
+    {"zero-rate", kWrong, "its rate is 0: steps leave it as it is", "it is not trained",
+     "set lr, give the schedule a longer course, or freeze it"},
+    {"idle-schedule", kWrong, "its optimizer has not stepped between its steps",
+     "the rates of the optimizer that trains do not change",
+     "bind the schedule to the optimizer that trains, and step that first"},
+    {"schedule-first", kWrong, "stepped before its optimizer was", "the first value of the schedule is never used",
+     "opt.step(); schedule.step();"},
+    {"schedule-over", kWrong, "", "rates rise again, or are too small to train: the course was set for other steps",
+     "count in the unit in which step() is called: epochs times batches where it is called after each batch"},
+    {"wrong-mode", kWrong, "", "the rate is cut because the metric gets better",
+     "ReduceLROnPlateau(opt, {.mode = \"max\"}) for a metric that should rise, \"min\" for one that should fall"},
+    // Losses and modes.
+    {"normalised-twice", kWrong, "",
+     "the loss normalises by itself: gradients get small, and the best loss is out of reach",
+     "give the loss the network's scores as they are, or take the loss that fits what they are"},
+    {"wrong-dimension", kWrong, "", "samples compete with each other instead of classes",
+     "softmax and log_softmax over dimension 1"},
+    {"not-normalised", kWrong, "",
+     "nll_loss takes log-probabilities: what it returns for anything else is not a likelihood",
+     "cross_entropy(scores, target), or nll_loss(log_softmax(scores, 1), target)"},
+    {"broadcast-loss", kWrong, "", "every prediction is compared with every target, so the network learns their mean",
+     "pred.squeeze(1) - y, or mse_loss, which refuses different sizes"},
+    {"trained-in-evaluation", kWrong, "", "dropout is off, and batch normalisation does not follow the data",
+     "net.train() before training, also after each validation"},
+    {"validated-in-training", kWrong, "",
+     "dropout falsifies the result, and batch statistics move with validation data",
+     "net.eval() before validation, net.train() after it"},
+    {"drifting-statistics", kWrong, "its running statistics change though its parameters are not trained",
+     "the frozen part does not stay what it was", "nn::freeze the module, which stops them through any later train()"},
+    {"average-unused", kWrong, "its average has never been updated", "it still holds the initial weights",
+     "ema.update_parameters(net) after each step"},
+    // Waste.
+    {"wasted-gradient", kWasteful, "gradients were computed for it that nobody used",
+     "backward through a network costs as much again for its own parameters",
+     "optimizer.minimize(loss), or loss.backward({.inputs = optimizer.parameters()})"},
+    {"off-yet-owned", kAdvice, "owned by an optimizer that steps, and never on",
+     "it is not trained, and may have been forgotten",
+     "nn::freeze it, which says that it is meant; or requires_grad_(true) in the phase that trains it"},
+    // Advice.
+    {"left-off", kAdvice, "on at first, and off since", "a later phase may count on it",
+     "requires_grad_(true) at the end of the phase that switched it off"},
+    {"schedule-unused", kAdvice, "its step() has not been called yet", "rates stay where they are",
+     "schedule.step() after each epoch, or after each step if it counts those"},
+    {"kept-handle", kAdvice, "somebody keeps tensors that share the memory of all its parameters",
+     "a state_dict() kept as the best so far changes with every step",
+     "clone its tensors: for (auto& [name, tensor] : net.state_dict()) best.set(name, tensor.clone())"},
+    {"accumulation-not-divided", kAdvice, "", "the step is as many times larger as there are micro-batches",
+     "(loss / micro_batches).backward()"},
+    {"clip-part", kAdvice, "a clipping left out these parameters of the optimizer that it clipped for",
+     "the norm is not that of the step", "nn::utils::clip_grad_norm_(optimizer.parameters(), 1.0)"},
+    {"equal-start", kAdvice, "two parameters of one network had the same values when the audit began",
+     "they were tied, perhaps, and no longer are", "b.weight = a.weight ties them"},
+    {"vanishing-gradient", kAdvice, "", "the first layers hardly learn",
+     "normalise between layers, initialise for the activation, add skip connections"},
+    {"exploding-gradient", kAdvice, "", "single steps undo what many have learnt",
+     "optimizer.set_clipping({.max_norm = 1}), or a lower lr"},
+    {"large-updates", kAdvice, "steps moved it by more than its own norm", "training starts over with each",
+     "lower lr"},
+    {"dead-units", kAdvice, "", "a unit that is zero for every sample gets no gradient",
+     "lower lr, initialise anew, or use a LeakyReLU"},
+    {"saturated-units", kAdvice, "", "where an activation is flat, hardly any gradient passes",
+     "scale inputs and initial weights down, or normalise before it"},
+    // Habits.
+    {"decayed-norms", kAdvice, "weight decay on biases and normalisations", "decay is meant for matrices",
+     "groups by pattern: {\"*.bias\", {.weight_decay = 0.0}}"},
+    {"huge-decay", kAdvice, "", "it pulls weights to zero faster than most losses can hold them",
+     "1e-4 to 1e-2 are usual"},
+    {"bias-before-norm", kAdvice, "a bias that the batch normalisation after it subtracts again", "it does nothing",
+     "{.bias = false}"},
+    {"coupled-decay", kAdvice, "Adam with weight_decay adds an L2 penalty to the gradient",
+     "the penalty is divided by the size of the gradients; decoupled decay is not", "optim::AdamW"},
+    {"input-scale", kAdvice, "", "the largest column decides alone", "standardise the columns"},
+    {"float-rate", kAdvice, "", "0.1f is 0.10000000149 as a double", "write the rate as a double"},
+};
+
+}  // namespace
+
+std::span<const AuditRule> rules_of_audit() { return kRules; }
+
+const AuditRule& rule_of_audit(const std::string& name) {
+  const auto found =
+      std::find_if(std::begin(kRules), std::end(kRules), [&](const AuditRule& r) { return r.name == name; });
+  if (found != std::end(kRules)) return *found;
+  throw ValueError("audit: there is no rule '" + name + "'" + did_you_mean(name, audit_rules()));
+}
+
+std::vector<std::string> audit_rules() {
+  std::vector<std::string> names;
+  for (const AuditRule& rule : kRules) names.emplace_back(rule.name);
+  return names;
+}
+
+}  // namespace gradus::optim

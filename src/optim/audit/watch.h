@@ -1,0 +1,241 @@
+// What an audit knows. watch.cpp and seen.cpp gather it; findings_*.cpp draw the conclusions.
+#pragma once
+
+#include <gradus/detail/observer.h>
+#include <gradus/optim/audit.h>
+
+#include <limits>
+#include <map>
+#include <mutex>
+#include <set>
+#include <thread>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "optim/watch.h"
+
+namespace gradus::optim {
+
+// What an audit computes while this lives is not looked at.
+struct Busy {
+  std::atomic<int>& count;
+  explicit Busy(std::atomic<int>& busy) : count(busy) { ++count; }
+  ~Busy() { --count; }
+};
+
+struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::detail::Observer {
+  using Id = std::size_t;  // of an optimizer: its place in `optimizers`
+  static constexpr Id kNone = std::numeric_limits<Id>::max();
+  using Pass = std::int64_t;  // backward passes, numbered
+  static constexpr std::int64_t kFirstSteps = 32, kWindow = 8, kPeriod = 1024;
+
+  // A parameter, and the story of its gradient since that was last cleared.
+  struct Watched {
+    Tensor tensor;
+    std::string name, model;
+    std::size_t hook = 0;
+
+    std::vector<Pass> held;      // the passes that .grad holds now
+    std::vector<Pass> consumed;  // those of them that a step has used, and by whom
+    std::vector<Id> consumed_by;
+    Tensor used;  // the gradient that was used last, and its version then
+    std::uint32_t used_version = 0;
+    std::uint32_t version_at_arrival = 0;
+    bool arrived_nonzero = false;  // since it was cleared
+
+    std::int64_t reached = 0, reached_nonzero = 0;  // gradients that arrived
+    std::int64_t chances = 0;                       // steps of its optimizers at which one could have
+    std::int64_t off_steps = 0, off_run = 0;        // steps of its optimizers while requires_grad was off
+    std::int64_t still = 0, moved = 0;              // steps with a gradient and a rate that left it or changed it
+    std::int64_t zero_rate_steps = 0, zero_rate_run = 0, rated_steps = 0;
+    std::int64_t cleared_unused = 0;             // gradients that were cleared with nobody having stepped
+    std::int64_t unused_by_step = 0;             // steps that found a gradient cleared that had arrived for them
+    std::int64_t large_updates = 0;              // steps that moved it by more than its norm
+    bool wasted = false;                         // holds or held gradients of a pass that was for another optimizer
+    bool mixed = false;                          // was stepped with such a gradient in it
+    bool has_state = false, lost_state = false;  // of the optimizer that stepped it last
+    Id stepped_by = kNone;
+    double largest_gradient = 0, first_gradient = -1;
+    double start_norm = 0;
+    std::optional<double> gradient_norm, update_norm;
+  };
+
+  struct Schedule {
+    std::string name;
+    std::int64_t at = 0;     // the optimizer's steps when it was last stepped
+    std::int64_t count = 0;  // its steps since then
+    bool first = false;      // stepped before the optimizer ever was
+  };
+  struct Metric {
+    bool falls;
+    std::int64_t count = 0, better = 0, worse = 0, reductions = 0;
+    double first = 0, last = 0;
+  };
+
+  struct Known {
+    Optimizer* optimizer = nullptr;  // null: gone
+    std::string name = {};
+    bool given = false;
+    std::int64_t steps = 0, looked = 0;
+    std::int64_t without_gradients = 0;  // steps at which no parameter had one, in a row
+    std::int64_t nothing_on = 0;         // steps at which every parameter was off or frozen, in a row
+    std::int64_t skipped_at_start = 0;
+    std::int64_t micro_steps = 0;          // steps over the same number, at least 3, of unscaled passes
+    bool started = false;                  // had stepped before the audit began
+    std::int64_t closure_adds = 0;         // passes of a closure on top of the one before
+    std::set<std::string> unclipped = {};  // parameters with gradients that a clipping of the others left out
+    std::map<const void*, Schedule> schedules = {};
+    std::map<const void*, Metric> metrics = {};
+    std::vector<std::pair<Watched*, Tensor>> before = {};  // while it steps: the values before
+  };
+
+  struct Mode {  // of a network
+    bool evaluates = false, known = false;
+    std::int64_t run = 0;          // steps in a row that followed a forward in evaluation
+    std::uint64_t unrecorded = 0;  // the interval of a forward in training mode that nobody recorded
+  };
+  struct Units {  // of one activation of a layer
+    std::int64_t seen = 0, dead = 0, saturated = 0;
+    double share = 0;
+  };
+  struct Stranger {  // a leaf that requires a gradient and belongs to no network
+    Tensor tensor;
+    std::string place;
+    std::set<Pass> passes;
+    std::uint32_t version = 0;
+    bool changed = false;
+  };
+  struct PassInfo {
+    std::vector<Id> steppers;  // who stepped before the next one
+    bool strangers = false;
+    bool scaled = false;  // its root was divided
+  };
+  struct Candidate {  // p was stepped with `pass` as the latest, and holds an earlier one that `other` stepped on
+    const void* parameter;
+    Id other;
+    Pass pass;
+  };
+  struct Note {  // of a loss or an operation: what was seen, the first time and how often
+    std::string text;
+    std::int64_t count = 0, first_step = 0;
+  };
+  struct NotFinite {
+    std::string what;  // "the loss", "the gradient of a.weight"
+    std::int64_t step = 0;
+  };
+
+  Watch(const AuditedModels& audited, const AuditedOptimizers& given, const AuditOptions& options, bool live);
+  ~Watch() override;
+
+  // Of optimizers and schedules.
+  void before_step(Optimizer& optimizer) override;
+  void after_step(Optimizer& optimizer) override;
+  void after_schedule(const void* schedule, const std::string& name, Optimizer& optimizer) override;
+  void after_metric(const void* plateau, Optimizer& optimizer, double metric, bool falls, bool reduced) override;
+  void clipped(std::span<const Tensor> parameters) override;
+  void gone(const Optimizer& optimizer) override;
+
+  // Of what the thread computes, while it looks closely.
+  void begin_pass(std::span<const Tensor> roots, bool captures) override;
+  void begin_loss(const char* name, const Tensor& input, const Tensor& target) override;
+  void begin_layer(const gradus::detail::Layer& layer) override;
+  void end_layer(const gradus::detail::Layer& layer, const Tensor* result) override;
+  void end_operation(const gradus::detail::Operation& operation) override;
+
+  AuditReport report() const;
+  // Whether the other optimizer of a candidate has not stepped on its pass.
+  bool is_mixed(const Candidate& candidate) const;
+
+  // Every parameter under each of its names; tied ones have several.
+  std::vector<nn::NamedTensor> all_names() const;
+  std::int64_t step_number() const { return total_steps + 1; }
+  void note(std::map<std::string, Note>& notes, const std::string& key, const std::string& text);
+
+  AuditedModels models;
+  AuditOptions options;
+  std::vector<std::pair<std::string, std::string>> expectations;  // rule, pattern
+  bool watching, looking = false;
+  mutable std::mutex mutex;
+  std::thread::id thread = std::this_thread::get_id();
+  std::unordered_map<const void*, Watched> parameters;
+  std::vector<const void*> order;
+  std::vector<Known> optimizers;
+  std::vector<std::string> elsewhere;               // given, but owning nothing of the networks
+  std::unordered_set<const void*> owned_elsewhere;  // what other optimizers own
+  std::vector<nn::NamedTensor> names_at_start;
+  std::vector<std::pair<std::string, std::string>> alike_at_start;  // different parameters with the same values
+  std::vector<std::string> constant_at_start;
+  std::unordered_map<const void*, std::pair<Tensor, std::uint32_t>> buffer_versions;
+  std::map<std::string, Mode> modes;
+  std::unordered_map<const void*, Stranger> strangers;
+  std::map<Pass, PassInfo> passes;
+  std::vector<Candidate> candidates;
+  std::set<std::uint64_t> roots_of_interval;  // by the number of the node
+  std::uint64_t interval = 1;                 // between two steps of any optimizer
+  std::int64_t total_steps = 0, looked_steps = 0;
+  Pass pass = 0;
+  Id stepping = kNone;
+  bool any_lost = false, capturing = false;
+  std::map<std::string, Note> losses, broadcasts, validations, clips;
+  std::int64_t twice = 0;  // backwards of a loss that had been differentiated
+  std::map<std::string, Units> units;
+  std::map<std::string, std::int64_t> shared_copies;  // looked steps at which somebody else held all its memory
+  std::map<std::string, std::int64_t> holders;
+  std::vector<double> input_scales;
+  std::optional<NotFinite> not_finite;
+  std::optional<std::string> not_finite_layer;
+
+  // Parameters, and modules, that a finding names.
+  std::set<const void*> stale, moved_off, lost, shared;
+  std::set<std::string> drifting;
+
+ private:
+  bool on_thread() const { return std::this_thread::get_id() == thread; }
+  void look(bool closely);
+  void refresh();
+  Id known(Optimizer& optimizer);
+  void arrive(Watched& p, const Tensor& grad);
+  void forget_gradient(Watched& p, bool count);
+  void close_pass();
+  void walk(const Ref<Node>& root, PassInfo& info);
+  void meet(const Tensor& leaf, const Node& node);
+  void compare_statistics();
+  void compare_modes(Optimizer& optimizer);
+  void compare_holders();
+  void look_at_start();
+  void found_not_finite(const std::string& what);
+
+  mutable std::atomic<int> busy_{0};  // what is computed here is not looked at
+  int layer_depth_ = 0, activation_ = 0;
+  bool layer_records_ = true;
+};
+
+bool owns(const Optimizer& optimizer, const Tensor& parameter);
+// Calls fn(state, path) for a module and all that it holds.
+void visit_states(const nn::detail::ModuleState& state, const std::string& path,
+                  const std::function<void(const nn::detail::ModuleState&, const std::string&)>& fn);
+// Whether training and evaluation differ for what a module holds: it drops out or normalises by batches.
+bool depends_on_mode(const nn::detail::ModuleState& state);
+double norm_of(const Tensor& x);
+
+// The conclusions, family by family.
+struct Conclusions {
+  const Audit::Watch& watch;
+  std::vector<AuditFinding>& findings;
+  void add(const char* rule, std::vector<std::string> names, std::string message = {}) const;
+  std::vector<std::string> named(const std::set<const void*>& found) const;
+  template <class Test>
+  std::vector<std::string> where(const Test& test) const {
+    std::vector<std::string> names;
+    for (const void* impl : watch.order)
+      if (const auto& p = watch.parameters.at(impl); test(p)) names.push_back(p.name);
+    return names;
+  }
+};
+void conclude_owners(const Conclusions& c, const std::vector<AuditRow>& rows);
+void conclude_gradients(const Conclusions& c);
+void conclude_schedules(const Conclusions& c);
+void conclude_values(const Conclusions& c);
+void conclude_habits(const Conclusions& c);
+
+}  // namespace gradus::optim
