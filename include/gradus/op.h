@@ -30,13 +30,24 @@ namespace gradus {
 struct Edge {
   Ref<Node> node;
   Ref<detail::TensorImpl> leaf;
-  bool needed = false;  // by the graph while recording; by the running backward while that runs
+  bool needed = false;           // by the graph while recording; by the running backward while that runs
+  Dtype dtype = Dtype::Float32;  // of the input, and so of its gradient
 
   bool exists() const { return node || leaf; }
 };
 
 // The gradients of the inputs, in order; fill in those that needs(i).
-using Grads = std::span<Tensor>;
+class Grads : public std::span<Tensor> {
+ public:
+  using std::span<Tensor>::span;
+  Tensor& operator[](std::size_t i) const {
+    if (i >= size()) refuse(i, size());
+    return data()[i];
+  }
+
+ private:
+  [[noreturn]] static void refuse(std::size_t i, std::size_t inputs);
+};
 
 // An operation in the graph.
 class Node : public RefCounted {
@@ -49,11 +60,13 @@ class Node : public RefCounted {
 
   std::span<Edge> edges() { return {edges_, static_cast<std::size_t>(edge_count_)}; }
   std::uint64_t sequence() const { return sequence_; }
+  const Shape& result_sizes() const { return result_sizes_; }
   // The module in which this was recorded; null unless somebody watched.
   const detail::LayerRef& layer() const { return layer_; }
 
   // The library's: used by apply() and the engine.
   void connect(std::span<const Tensor* const> inputs);
+  void set_result_sizes(const Shape& sizes) { result_sizes_ = sizes; }
   void release();  // frees what was saved; a second backward is then an error
   void check_not_released() const;
 
@@ -94,6 +107,7 @@ class Node : public RefCounted {
   Saved output_;
 
   std::uint64_t sequence_ = 0;
+  Shape result_sizes_;  // which a gradient must have
   detail::LayerRef layer_;
   std::vector<std::pair<std::size_t, std::function<Tensor(const Tensor&)>>> hooks_;
   detail::TensorImpl* retain_ = nullptr;  // the tensor that asked to keep its gradient; it clears this when it goes

@@ -85,12 +85,19 @@ class Tensor {
   std::int64_t element_size() const { return gradus::element_size(dtype()); }
   std::string to_string() const;  // as PyTorch prints it; `<<` writes the same
 
-  // The data. T must match dtype() (DtypeError).
+  // The data. T must match dtype() (DtypeError). What is written through data_ptr() is seen by everything that reads
+  // the memory; the price is that nothing computed from it is kept between calls any more (packed weights). Read
+  // through const_data_ptr(), and write with copy_() where you can.
   template <class T>
   T* data_ptr() const {
-    return static_cast<T*>(data_as(DtypeOf<T>::value));
+    return static_cast<T*>(exposed(data_as(DtypeOf<T>::value)));
   }
-  void* data_ptr() const { return checked()->data; }
+  void* data_ptr() const { return exposed(checked()->data); }
+  template <class T>
+  const T* const_data_ptr() const {
+    return static_cast<const T*>(data_as(DtypeOf<T>::value));
+  }
+  const void* const_data_ptr() const { return checked()->data; }
   // The only element, converted to T. ValueError unless numel() == 1.
   template <class T = double>
   T item() const {
@@ -223,6 +230,10 @@ class Tensor {
   }
   [[noreturn]] static void undefined();
   void* data_as(Dtype dtype) const;
+  void* exposed(void* data) const {
+    impl_->storage->exposed.store(true, std::memory_order_relaxed);
+    return data;
+  }
 
   Ref<detail::TensorImpl> impl_;
 };
@@ -319,7 +330,7 @@ Tensor rand_like(const Tensor& x, const TensorOptions& options = {}, Generator* 
 Tensor randn_like(const Tensor& x, const TensorOptions& options = {}, Generator* generator = nullptr);
 
 // From data, copied: `tensor({1.0, 2.0})`, `tensor(3)`, `tensor(values, {2, 3})`. Unset dtype: float32 for floating
-// values, int64 for integers, bool for bools.
+// values, int64 for integers, bool for bools. ValueError for a number that an integer type cannot hold.
 Tensor tensor(const Scalar& value, const TensorOptions& options = {});
 template <class T>
 Tensor tensor(std::span<const T> values, const Shape& sizes, const TensorOptions& options = {});
@@ -331,6 +342,10 @@ template <class T>
 Tensor tensor(const std::vector<T>& values, const Shape& sizes, const TensorOptions& options = {}) {
   return tensor(std::span<const T>(values), sizes, options);
 }
+Tensor tensor(const std::vector<bool>& values, const Shape& sizes, const TensorOptions& options = {});
+inline Tensor tensor(const std::vector<bool>& values, const TensorOptions& options = {}) {
+  return tensor(values, {static_cast<std::int64_t>(values.size())}, options);
+}
 template <class T>
 Tensor tensor(std::initializer_list<T> values, const TensorOptions& options = {}) {
   return tensor(std::span<const T>(values.begin(), values.size()), {static_cast<std::int64_t>(values.size())}, options);
@@ -341,7 +356,7 @@ Tensor tensor(std::initializer_list<std::initializer_list<T>> rows, const Tensor
 // Borrowed: the memory must outlive the tensor, or `deleter` is called with `data` when the last user goes.
 Tensor from_blob(void* data, const Shape& sizes, Dtype dtype, std::function<void(void*)> deleter = {});
 
-// Extremes of the ragged-row check above.
+// For tensor() of rows, below.
 [[noreturn]] void throw_ragged_rows(std::size_t row, std::size_t expected, std::size_t got);
 
 template <class T>
@@ -354,8 +369,7 @@ Tensor tensor(std::initializer_list<std::initializer_list<T>> rows, const Tensor
     values.insert(values.end(), row.begin(), row.end());
     ++i;
   }
-  return tensor(std::span<const T>(values), {static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(width)},
-                options);
+  return tensor(values, {static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(width)}, options);
 }
 
 }  // namespace gradus

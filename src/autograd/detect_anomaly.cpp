@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "core/visit.h"
+
 namespace gradus::autograd {
 
 namespace {
@@ -22,14 +24,16 @@ bool all_finite(const std::byte* data, std::int64_t n, Bits exponent) {
 
 double value_at(const Tensor& x, std::int64_t offset) {
   const std::byte* at = x.impl()->data + offset * x.element_size();
-  switch (x.dtype()) {
-    case Dtype::Float32:
-      return *reinterpret_cast<const float*>(at);
-    case Dtype::Float64:
-      return *reinterpret_cast<const double*>(at);
-    default:  // bfloat16: the upper half of a float
-      return std::bit_cast<float>(static_cast<std::uint32_t>(*reinterpret_cast<const std::uint16_t*>(at)) << 16);
-  }
+  double value = 0;
+  visit<Float16, BFloat16, float, double>("detect_anomaly", x.dtype(), [&]<class T>(T) {
+    const T& element = *reinterpret_cast<const T*>(at);
+    if constexpr (sizeof(T) == 2) {
+      value = static_cast<float>(element);
+    } else {
+      value = element;
+    }
+  });
+  return value;
 }
 
 // Calls fn(value, number) for each element in row-major order, until it gives false.
@@ -63,9 +67,16 @@ Scan scan(const Tensor& x) {
   if (!x.defined() || !is_floating_point(x.dtype()) || x.numel() == 0) return found;
   const std::byte* data = x.impl()->data;
   if (x.is_contiguous()) {
-    const bool fine = x.dtype() == kFloat32   ? all_finite<std::uint32_t>(data, x.numel(), 0x7f800000U)
-                      : x.dtype() == kFloat64 ? all_finite<std::uint64_t>(data, x.numel(), 0x7ff0000000000000U)
-                                              : all_finite<std::uint16_t>(data, x.numel(), 0x7f80U);
+    bool fine = false;
+    visit<Float16, BFloat16, float, double>("detect_anomaly", x.dtype(), [&]<class T>(T) {
+      if constexpr (std::is_same_v<T, double>) {
+        fine = all_finite<std::uint64_t>(data, x.numel(), 0x7ff0000000000000U);
+      } else if constexpr (std::is_same_v<T, float>) {
+        fine = all_finite<std::uint32_t>(data, x.numel(), 0x7f800000U);
+      } else {
+        fine = all_finite<std::uint16_t>(data, x.numel(), std::is_same_v<T, BFloat16> ? 0x7f80 : 0x7c00);
+      }
+    });
     if (fine) return found;
   }
   walk(x, [&](double value, std::int64_t n) {

@@ -22,4 +22,7 @@ Ref<Node> current_grad_fn(TensorImpl& impl);
 // Converts and copies src's elements into dst's, which has the same sizes. Records nothing and counts one change.
 void copy_data(const Tensor& dst, const Tensor& src);
 
+// Writes the number, which fits x's type, into every element. Records and counts nothing.
+void fill_data(const Tensor& x, const Scalar& value);
+
 }  // namespace gradus::detail

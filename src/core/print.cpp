@@ -6,7 +6,10 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <ostream>
+
+#include "core/visit.h"
 
 namespace gradus {
 
@@ -120,22 +123,19 @@ class Printer {
  private:
   Value at(std::int64_t offset) const {
     const std::byte* p = x_.impl()->data + offset * x_.element_size();
-    switch (x_.dtype()) {
-      case Dtype::Bool:
-      case Dtype::UInt8:
-        return {.integer = read<std::uint8_t>(p)};
-      case Dtype::Int32:
-        return {.integer = read<std::int32_t>(p)};
-      case Dtype::Int64:
-        return {.integer = read<std::int64_t>(p)};
-      case Dtype::BFloat16:
-        return {.floating = static_cast<float>(read<BFloat16>(p))};
-      case Dtype::Float32:
-        return {.floating = read<float>(p)};
-      case Dtype::Float64:
-        return {.floating = read<double>(p)};
-    }
-    return {};
+    Value value{};
+    visit_all(x_.dtype(), [&]<class T>(T) {
+      if constexpr (std::is_same_v<T, bool>) {
+        value.integer = read<std::uint8_t>(p);
+      } else if constexpr (std::is_integral_v<T>) {
+        value.integer = read<T>(p);
+      } else if constexpr (std::is_floating_point_v<T>) {
+        value.floating = read<T>(p);
+      } else {
+        value.floating = static_cast<float>(read<T>(p));
+      }
+    });
+    return value;
   }
 
   bool cut(int dim) const { return summarise_ && x_.sizes()[dim] > 2 * kEdge; }

@@ -2,8 +2,11 @@
 #include <gradus/op.h>
 #include <gradus/tensor.h>
 
+#include <cstring>
+
 #include "core/allocator.h"
 #include "core/tensor_access.h"
+#include "core/visit.h"
 
 namespace gradus {
 
@@ -24,12 +27,13 @@ void ref_destroy(TensorImpl* impl) noexcept { delete impl; }
 
 bool strides_contiguous(const Shape& sizes, const Shape& strides) {
   std::int64_t step = 1;
+  bool follow = true;
   for (int i = sizes.rank() - 1; i >= 0; --i) {
-    if (sizes[i] == 0) return true;
-    if (sizes[i] != 1 && strides[i] != step) return false;
+    if (sizes[i] == 0) return true;  // nothing lies anywhere
+    follow = follow && (sizes[i] == 1 || strides[i] == step);
     step *= sizes[i];
   }
-  return true;
+  return follow;
 }
 
 namespace {
@@ -86,12 +90,20 @@ Tensor make_view(const Tensor& x, const Shape& sizes, const Shape& strides, std:
   impl->inference = from.inference;
   impl->base = from.base ? from.base : x.ref();
   impl->base_generation = impl->base->generation;
+  impl->made = from.made;
+  if (!is_grad_enabled()) {
+    // Recording an operation clears this in its result again (set_history).
+    impl->requires_grad = x.requires_grad();
+    if (from.made == Made::recording) impl->made = is_inference_mode() ? Made::inference : Made::no_grad;
+  }
   return Tensor(std::move(impl));
 }
 
 Tensor make_alias(const Tensor& x) {
   Tensor y = make_view(x, x.sizes(), x.strides(), 0);
   y.impl()->base.reset();
+  y.impl()->requires_grad = false;
+  y.impl()->made = Made::recording;
   return y;
 }
 
@@ -150,23 +162,17 @@ Scalar Tensor::item_scalar() const {
     throw ValueError("item: needs a tensor of one element, got sizes " + gradus::to_string(sizes()));
   }
   const std::byte* p = impl_->data;
-  switch (impl_->dtype) {
-    case Dtype::Bool:
-      return read<std::uint8_t>(p) != 0;
-    case Dtype::UInt8:
-      return read<std::uint8_t>(p);
-    case Dtype::Int32:
-      return read<std::int32_t>(p);
-    case Dtype::Int64:
-      return read<std::int64_t>(p);
-    case Dtype::BFloat16:
-      return static_cast<float>(read<BFloat16>(p));
-    case Dtype::Float32:
-      return read<float>(p);
-    case Dtype::Float64:
-      return read<double>(p);
-  }
-  return 0;
+  Scalar value = 0;
+  visit_all(impl_->dtype, [&]<class T>(T) {
+    if constexpr (std::is_same_v<T, bool>) {
+      value = read<std::uint8_t>(p) != 0;
+    } else if constexpr (std::is_arithmetic_v<T>) {
+      value = read<T>(p);
+    } else {
+      value = static_cast<float>(read<T>(p));
+    }
+  });
+  return value;
 }
 
 Tensor::operator bool() const {

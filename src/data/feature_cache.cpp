@@ -99,7 +99,8 @@ void make_room(const std::string& folder, std::uint64_t needed, std::uint64_t li
 }
 
 std::string_view bytes_of(const Tensor& dense) {
-  return {static_cast<const char*>(dense.data_ptr()), static_cast<std::size_t>(dense.numel() * dense.element_size())};
+  return {static_cast<const char*>(dense.const_data_ptr()),
+          static_cast<std::size_t>(dense.numel() * dense.element_size())};
 }
 
 // A .npy file that is written row by row.

@@ -45,7 +45,8 @@ Hash& Hash::add(const Tensor& tensor) {
   if (!tensor.defined()) return add(std::string_view("undefined"));
   add(std::string_view(to_string(tensor.dtype()))).add(to_string(tensor.sizes()));
   const Tensor dense = tensor.detach().contiguous();
-  add_words(static_cast<const char*>(dense.data_ptr()), static_cast<std::size_t>(dense.numel() * dense.element_size()));
+  add_words(static_cast<const char*>(dense.const_data_ptr()),
+            static_cast<std::size_t>(dense.numel() * dense.element_size()));
   return *this;
 }
 

@@ -68,7 +68,7 @@ Tensor read_image(const std::string& path, const ReadImageOptions& options) {
 
 void write_png(const std::string& path, const Tensor& image) {
   const Tensor rows = to_rows("write_png", path, image);
-  write_png(path, ImageView{rows.size(1), rows.size(0), rows.size(2), rows.data_ptr<std::uint8_t>()});
+  write_png(path, ImageView{rows.size(1), rows.size(0), rows.size(2), rows.const_data_ptr<std::uint8_t>()});
 }
 
 void write_jpeg(const std::string& path, const Tensor& image, int quality) {
@@ -81,7 +81,7 @@ void write_jpeg(const std::string& path, const Tensor& image, int quality) {
     throw ShapeError(
         fmt::format("write_jpeg: need sides up to {}, got {} for {}", kLongest, to_string(image.sizes()), path));
   }
-  write_file(path, encode_jpeg(rows.data_ptr<std::uint8_t>(), rows.size(0), rows.size(1), rows.size(2), quality));
+  write_file(path, encode_jpeg(rows.const_data_ptr<std::uint8_t>(), rows.size(0), rows.size(1), rows.size(2), quality));
 }
 
 }  // namespace gradus::io

@@ -130,7 +130,8 @@ class HeaderReader {
 std::string header_of(const Tensor& tensor) { return npy_header(tensor.dtype(), tensor.sizes()); }
 
 std::string_view data_of(const Tensor& dense) {
-  return {static_cast<const char*>(dense.data_ptr()), static_cast<std::size_t>(dense.numel() * dense.element_size())};
+  return {static_cast<const char*>(dense.const_data_ptr()),
+          static_cast<std::size_t>(dense.numel() * dense.element_size())};
 }
 
 }  // namespace

@@ -244,8 +244,8 @@ void save_safetensors(const std::string& path, const Value& tensors,
   file.write(text);
   for (const auto& [name, tensor] : order) {
     const Tensor dense = tensor.detach().contiguous();
-    file.write(
-        {static_cast<const char*>(dense.data_ptr()), static_cast<std::size_t>(dense.numel() * dense.element_size())});
+    file.write({static_cast<const char*>(dense.const_data_ptr()),
+                static_cast<std::size_t>(dense.numel() * dense.element_size())});
   }
   file.commit();
 }

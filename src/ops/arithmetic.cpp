@@ -53,13 +53,15 @@ struct Div {
   Tensor db(const Tensor& g, const auto& a, const auto& b) const { return -g * (a / b / b); }
 };
 
-Add scaled(const Scalar& alpha) { return {alpha.to<double>(), alpha.to<std::int64_t>()}; }
-Add negated(const Scalar& alpha) { return {-alpha.to<double>(), -alpha.to<std::int64_t>()}; }
+std::int64_t integer_of(const Scalar& alpha) { return alpha.kind() == kFloat64 ? 0 : alpha.as<std::int64_t>(); }
+Add scaled(const Scalar& alpha) { return {alpha.to<double>(), integer_of(alpha)}; }
+Add negated(const Scalar& alpha) { return {-alpha.to<double>(), -integer_of(alpha)}; }
 
 void check_alpha(const char* name, Dtype dtype, const Scalar& alpha) {
   if (is_integral(dtype) && alpha.kind() == kFloat64) {
     throw ValueError(std::string(name) + ": integer tensors need an integer alpha");
   }
+  check_fits(name, alpha, dtype);
 }
 
 // What it means to subtract a truth value nobody can say; PyTorch refuses it too.

@@ -74,9 +74,12 @@ struct IsClose {
   template <class T>
   GRADUS_INLINE bool f(T a, T b) const {
     // Infinities are close to themselves only; a difference with one is NaN or infinite, as is its bound.
-    const double x = static_cast<double>(a), y = static_cast<double>(b);
-    const double distance = std::abs(x - y);
-    const bool near = (distance <= atol + rtol * std::abs(y)) & (distance <= std::numeric_limits<double>::max());
+    // In the tensors' own type, as PyTorch: a bound of 0.1 is float32's 0.1 there.
+    using U = std::conditional_t<std::is_floating_point_v<T>, T, double>;
+    const U x = static_cast<U>(a), y = static_cast<U>(b);
+    const U distance = std::abs(x - y);
+    const bool near = (distance <= static_cast<U>(atol) + std::abs(static_cast<U>(rtol) * y)) &
+                      (distance <= std::numeric_limits<U>::max());
     return near | (x == y) | (equal_nan & (x != x) & (y != y));
   }
 };

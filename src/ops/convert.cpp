@@ -17,6 +17,13 @@ void copy_data(const Tensor& dst, const Tensor& src) {
   bump_version(dst);
 }
 
+void fill_data(const Tensor& x, const Scalar& value) {
+  const Tensor one = Tensor::scalar(value, x.dtype());
+  Shape strides;
+  strides.resize(x.sizes().rank());
+  cpu::copy(x.sizes(), {x.impl()->data, x.dtype(), x.strides()}, {one.impl()->data, x.dtype(), strides});
+}
+
 }  // namespace detail
 
 namespace {
@@ -77,15 +84,13 @@ Tensor& Tensor::copy_(const Tensor& source) {
 }
 
 Tensor& Tensor::fill_(const Scalar& value) {
+  check_fits("fill_", value, dtype());
   if (detail::records_inplace(*this, {})) {
     detail::commit_inplace("fill_", *this, apply(Fill(value), *this));
     return *this;
   }
   detail::check_inplace("fill_", *this);
-  const Tensor one = Tensor::scalar(value, dtype());
-  Shape strides;
-  strides.resize(sizes().rank());
-  cpu::copy(sizes(), {impl_->data, dtype(), this->strides()}, {one.impl()->data, dtype(), strides});
+  detail::fill_data(*this, value);
   detail::bump_version(*this);
   return *this;
 }

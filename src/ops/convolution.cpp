@@ -51,7 +51,7 @@ std::shared_ptr<const cpu::PackedWeights> packed(const Geometry& geometry, const
     if (kept && cpu::conv_fits(geometry.dtype, geometry.c, then, *kept->packed)) return kept->packed;
   }
   const Tensor w = weight.contiguous();
-  auto made = cpu::conv_pack(geometry.dtype, geometry.c, then, w.dtype(), w.data_ptr());
+  auto made = cpu::conv_pack(geometry.dtype, geometry.c, then, w.dtype(), w.impl()->data);
   if (keep) keep_weights(weight, {&weight, 1}, {made, Tensor()});
   return made;
 }
@@ -69,14 +69,14 @@ struct Conv final : Op {
     if (geometry.c.channels_last) {
       const Tensor in = to_channels_last(x.to(geometry.dtype));
       const Tensor y = detail::make_channels_last(geometry.y, geometry.dtype);
-      const cpu::ConvEpilogue then{.bias = b.defined() ? b.data_ptr<float>() : nullptr};
-      cpu::conv_forward(geometry.dtype, geometry.c, in.data_ptr(), *packed(geometry, w, then), then, y.data_ptr());
+      const cpu::ConvEpilogue then{.bias = b.defined() ? b.const_data_ptr<float>() : nullptr};
+      cpu::conv_forward(geometry.dtype, geometry.c, in.impl()->data, *packed(geometry, w, then), then, y.impl()->data);
       return y;
     }
     const Tensor in = operand(x), weight = operand(w);
     const Tensor y = detail::make_empty(geometry.y, in.dtype(), x.device());
-    cpu::conv_forward(in.dtype(), geometry.c, in.data_ptr(), weight.data_ptr(), b.defined() ? b.data_ptr() : nullptr,
-                      y.data_ptr());
+    cpu::conv_forward(in.dtype(), geometry.c, in.impl()->data, weight.impl()->data,
+                      b.defined() ? b.impl()->data : nullptr, y.impl()->data);
     return y.to(x.dtype());
   }
   void backward(const Tensor& g, Grads gx) override {
@@ -105,7 +105,7 @@ struct ConvBackwardData final : Op {
       gx = detail::make_empty(geometry.x, grad.dtype(), g.device());
       Convolution c = geometry.c;
       c.channels_last = false;
-      cpu::conv_backward_data(grad.dtype(), c, grad.data_ptr(), weight.data_ptr(), gx.data_ptr());
+      cpu::conv_backward_data(grad.dtype(), c, grad.impl()->data, weight.impl()->data, gx.impl()->data);
     }
     if (bias.defined()) {
       bias_type = bias.dtype();
@@ -129,8 +129,8 @@ struct ConvBackwardData final : Op {
     if (!geometry.c.channels_last) return Tensor();
     const Tensor grad = to_channels_last(g.to(geometry.dtype)), weight = w.contiguous();
     const Tensor gx = detail::make_channels_last(geometry.x, geometry.dtype);
-    const bool done = cpu::conv_backward_data(geometry.dtype, geometry.c, grad.data_ptr(), weight.dtype(),
-                                              weight.data_ptr(), gx.data_ptr());
+    const bool done = cpu::conv_backward_data(geometry.dtype, geometry.c, grad.impl()->data, weight.dtype(),
+                                              weight.impl()->data, gx.impl()->data);
     return done ? gx : Tensor();
   }
 };
@@ -146,10 +146,10 @@ struct ConvBackwardWeight final : Op {
     const Tensor gw = detail::make_empty(geometry.w, compute, g.device());
     if (geometry.c.channels_last) {
       const Tensor grad = to_channels_last(g.to(geometry.dtype)), in = to_channels_last(x.to(geometry.dtype));
-      cpu::conv_backward_weight(geometry.dtype, geometry.c, grad.data_ptr(), in.data_ptr(), gw.data_ptr<float>());
+      cpu::conv_backward_weight(geometry.dtype, geometry.c, grad.impl()->data, in.impl()->data, gw.data_ptr<float>());
     } else {
       const Tensor grad = operand(g), in = operand(x);
-      cpu::conv_backward_weight(compute, geometry.c, grad.data_ptr(), in.data_ptr(), gw.data_ptr());
+      cpu::conv_backward_weight(compute, geometry.c, grad.impl()->data, in.impl()->data, gw.impl()->data);
     }
     return gw.to(geometry.w_dtype);
   }
@@ -170,7 +170,7 @@ Tensor backward_weight(const Geometry& geometry, const Tensor& g, const Tensor& 
 // Whether to work channels-last: where oneDNN does it well, and where there are enough channels to fill vectors.
 bool chooses_channels_last(const Tensor& x, Dtype dtype, Convolution c, std::int64_t outs) {
   constexpr std::int64_t kLeast = 32, kLeastOfChannelsLast = 16;
-  if (x.dim() < 4 || dtype == kFloat64) return false;
+  if (x.dim() < 4 || !has_rows(dtype)) return false;
   if (outs < (prefers_channels_last(x) ? kLeastOfChannelsLast : kLeast)) return false;
   c.channels_last = true;
   return cpu::conv_serves_channels_last(dtype, c);
@@ -361,11 +361,11 @@ Tensor ops::folded_conv2d(const Tensor& x_given, const Tensor& weight, const Ten
   const Tensor& r = after.residual;
   if (!geometry.c.channels_last || (r.defined() && (r.sizes() != geometry.y || r.dtype() != geometry.dtype))) return {};
   const Tensor in = to_channels_last(x), added = r.defined() ? to_channels_last(r) : Tensor();
-  cpu::ConvEpilogue then{.bias = nullptr, .residual = r.defined() ? added.data_ptr() : nullptr, .relu = after.relu};
+  cpu::ConvEpilogue then{.bias = nullptr, .residual = r.defined() ? added.impl()->data : nullptr, .relu = after.relu};
   const Tensor sources[] = {weight, bias, norm.mean, norm.var, norm.weight, norm.bias};
   auto kept = kept_weights(weight, sources);
   const float some = 0;
-  then.bias = kept ? kept->bias.data_ptr<float>() : &some;
+  then.bias = kept ? kept->bias.const_data_ptr<float>() : &some;
   if (!kept || !cpu::conv_fits(geometry.dtype, geometry.c, then, *kept->packed)) {
     Tensor scale = rsqrt(norm.var.to(kFloat32) + norm.eps);
     if (norm.weight.defined()) scale = scale * norm.weight.to(kFloat32);
@@ -374,14 +374,15 @@ Tensor ops::folded_conv2d(const Tensor& x_given, const Tensor& weight, const Ten
     shift = shift * scale;
     if (norm.bias.defined()) shift = shift + norm.bias.to(kFloat32);
     const Tensor folded = (weight.to(kFloat32) * reshape(scale, {-1, 1, 1, 1})).contiguous();
-    KeptWeights made{cpu::conv_pack(geometry.dtype, geometry.c, then, kFloat32, folded.data_ptr()), shift.contiguous()};
+    KeptWeights made{cpu::conv_pack(geometry.dtype, geometry.c, then, kFloat32, folded.impl()->data),
+                     shift.contiguous()};
     kept = std::make_shared<const KeptWeights>(made);
     if (made.packed == nullptr) return {};
     keep_weights(weight, sources, std::move(made));
-    then.bias = kept->bias.data_ptr<float>();
+    then.bias = kept->bias.const_data_ptr<float>();
   }
   const Tensor y = detail::make_channels_last(geometry.y, geometry.dtype);
-  cpu::conv_forward(geometry.dtype, geometry.c, in.data_ptr(), *kept->packed, then, y.data_ptr());
+  cpu::conv_forward(geometry.dtype, geometry.c, in.impl()->data, *kept->packed, then, y.impl()->data);
   return y;
 }
 

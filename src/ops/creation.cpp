@@ -4,9 +4,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <memory>
 
+#include "autograd/inplace.h"
 #include "core/tensor_access.h"
+#include "core/visit.h"
+#include "kernels/cpu/elementwise.h"
 
 namespace gradus {
 
@@ -31,32 +36,19 @@ TensorOptions like(const Tensor& x, TensorOptions options) {
 }  // namespace
 
 Tensor Tensor::scalar(const Scalar& value, Dtype dtype) {
+  if (is_integral(dtype)) check_fits("Tensor::scalar", value, dtype);
   Tensor x = detail::make_empty({}, dtype);
-  std::byte* p = x.impl()->data;
-  const auto put = [p](auto v) { std::memcpy(p, &v, sizeof v); };
-  switch (dtype) {
-    case Dtype::Bool:
-      put(static_cast<std::uint8_t>(value.to<double>() != 0));
-      break;
-    case Dtype::UInt8:
-      put(static_cast<std::uint8_t>(value.to<std::int64_t>()));
-      break;
-    case Dtype::Int32:
-      put(value.to<std::int32_t>());
-      break;
-    case Dtype::Int64:
-      put(value.to<std::int64_t>());
-      break;
-    case Dtype::BFloat16:
-      put(BFloat16(value.to<float>()));
-      break;
-    case Dtype::Float32:
-      put(value.to<float>());
-      break;
-    case Dtype::Float64:
-      put(value.to<double>());
-      break;
-  }
+  visit_all(dtype, [&]<class T>(T) {
+    typename cpu::Stored<T>::type v{};
+    if constexpr (std::is_same_v<T, bool>) {
+      v = value.as<bool>();
+    } else if constexpr (std::is_arithmetic_v<T>) {
+      v = value.as<T>();
+    } else {
+      v = T(value.as<float>());
+    }
+    std::memcpy(x.impl()->data, &v, sizeof v);
+  });
   return x;
 }
 
@@ -66,14 +58,15 @@ Tensor empty(const Shape& sizes, const TensorOptions& options) {
 
 Tensor full(const Shape& sizes, const Scalar& value, const TensorOptions& options) {
   const Dtype fallback = value.kind() == kFloat64 ? kFloat32 : value.kind();
-  Tensor x = created("full", sizes, options, fallback);
-  x.fill_(value);
+  check_fits("full", value, options.dtype.value_or(fallback));
+  const Tensor x = created("full", sizes, options, fallback);
+  detail::fill_data(x, value);
   return with_grad(x, options);
 }
 
 Tensor zeros(const Shape& sizes, const TensorOptions& options) {
   Tensor x = created("zeros", sizes, options);
-  if (x.numel() > 0) std::memset(x.data_ptr(), 0, x.impl()->storage->nbytes);
+  if (x.numel() > 0) std::memset(x.impl()->data, 0, x.impl()->storage->nbytes);
   return with_grad(x, options);
 }
 
@@ -160,7 +153,9 @@ Tensor randn_like(const Tensor& x, const TensorOptions& options, Generator* gene
 Tensor tensor(const Scalar& value, const TensorOptions& options) {
   require_available("tensor", options.device);
   const Dtype fallback = value.kind() == kFloat64 ? kFloat32 : value.kind();
-  return with_grad(Tensor::scalar(value, options.dtype.value_or(fallback)), options);
+  const Dtype dtype = options.dtype.value_or(fallback);
+  if (is_integral(dtype)) check_fits("tensor", value, dtype);
+  return with_grad(Tensor::scalar(value, dtype), options);
 }
 
 template <class T>
@@ -170,8 +165,12 @@ Tensor tensor(std::span<const T> values, const Shape& sizes, const TensorOptions
     throw ShapeError("tensor: " + std::to_string(values.size()) + " values do not fill sizes " + to_string(sizes));
   }
   require_available("tensor", options.device);
+  if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
+    if (options.dtype && is_integral(*options.dtype) && *options.dtype != DtypeOf<T>::value)
+      for (const T& value : values) check_fits("tensor", value, *options.dtype);
+  }
   Tensor x = detail::make_empty(sizes, DtypeOf<T>::value);
-  if (!values.empty()) std::memcpy(x.data_ptr(), values.data(), values.size_bytes());
+  if (!values.empty()) std::memcpy(x.impl()->data, values.data(), values.size_bytes());
   const Dtype fallback = std::is_same_v<T, double> ? kFloat32 : std::is_same_v<T, std::int32_t> ? kInt64 : x.dtype();
   return with_grad(x.to(options.dtype.value_or(fallback)), options);
 }
@@ -185,7 +184,17 @@ template [[gnu::visibility("default")]] Tensor tensor(std::span<const std::int32
 template [[gnu::visibility("default")]] Tensor tensor(std::span<const std::uint8_t>, const Shape&,
                                                       const TensorOptions&);
 template [[gnu::visibility("default")]] Tensor tensor(std::span<const bool>, const Shape&, const TensorOptions&);
+template [[gnu::visibility("default")]] Tensor tensor(std::span<const std::int8_t>, const Shape&, const TensorOptions&);
+template [[gnu::visibility("default")]] Tensor tensor(std::span<const std::int16_t>, const Shape&,
+                                                      const TensorOptions&);
+template [[gnu::visibility("default")]] Tensor tensor(std::span<const Float16>, const Shape&, const TensorOptions&);
 template [[gnu::visibility("default")]] Tensor tensor(std::span<const BFloat16>, const Shape&, const TensorOptions&);
+
+Tensor tensor(const std::vector<bool>& values, const Shape& sizes, const TensorOptions& options) {
+  const auto plain = std::make_unique<bool[]>(values.size());
+  std::copy(values.begin(), values.end(), plain.get());
+  return tensor(std::span<const bool>(plain.get(), values.size()), sizes, options);
+}
 
 Tensor from_blob(void* data, const Shape& sizes, Dtype dtype, std::function<void(void*)> deleter) {
   check_sizes("from_blob", sizes);
@@ -194,6 +203,7 @@ Tensor from_blob(void* data, const Shape& sizes, Dtype dtype, std::function<void
   impl->storage = make_ref<detail::Storage>();
   impl->storage->data = data;
   impl->storage->nbytes = static_cast<std::size_t>(sizes.numel() * element_size(dtype));
+  impl->storage->exposed.store(true, std::memory_order_relaxed);
   impl->storage->deleter = deleter ? std::move(deleter) : [](void*) {};
   impl->data = static_cast<std::byte*>(data);
   impl->sizes = sizes;
@@ -212,7 +222,7 @@ template <class T>
 std::vector<T> Tensor::to_vector() const {
   checked();
   const Tensor x = detail::make_alias(*this).to(DtypeOf<T>::value).contiguous();
-  const T* p = static_cast<const T*>(x.data_ptr());
+  const T* p = static_cast<const T*>(x.const_data_ptr());
   return numel() ? std::vector<T>(p, p + numel()) : std::vector<T>();
 }
 template std::vector<float> Tensor::to_vector() const;
@@ -221,6 +231,9 @@ template std::vector<std::int64_t> Tensor::to_vector() const;
 template std::vector<std::int32_t> Tensor::to_vector() const;
 template std::vector<std::uint8_t> Tensor::to_vector() const;
 template std::vector<bool> Tensor::to_vector() const;
+template std::vector<std::int8_t> Tensor::to_vector() const;
+template std::vector<std::int16_t> Tensor::to_vector() const;
+template std::vector<Float16> Tensor::to_vector() const;
 template std::vector<BFloat16> Tensor::to_vector() const;
 
 }  // namespace gradus

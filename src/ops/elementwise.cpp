@@ -91,10 +91,6 @@ Tensor run_elementwise(const char* name, cpu::Loop loop, const void* formula, st
   return y;
 }
 
-void refuse_type(const char* name, Dtype dtype) {
-  throw DtypeError(std::string(name) + ": not defined for " + to_string(dtype));
-}
-
 void check_inplace_type(const char* name, const Tensor& self, Dtype result) {
   const auto kind = [](Dtype d) { return d == kBool ? 0 : is_integral(d) ? 1 : 2; };
   if (kind(result) <= kind(self.dtype())) return;

@@ -17,6 +17,7 @@
 
 #include "autograd/inplace.h"
 #include "core/tensor_access.h"
+#include "core/visit.h"
 #include "kernels/cpu/elementwise.h"
 
 namespace gradus::ops {
@@ -31,10 +32,11 @@ Tensor run_elementwise(const char* name, cpu::Loop loop, const void* formula, st
 // Whether writing `into` changes elements of x that are read later: their memory overlaps, but not place for place.
 bool disturbs(const Tensor& into, const Tensor& x);
 
-// The type to compute in: bfloat16 is stored only, and computes in float32.
-inline Dtype compute_type(Dtype dtype) { return dtype == kBFloat16 ? kFloat32 : dtype; }
-
-[[noreturn]] void refuse_type(const char* name, Dtype dtype);
+// The type to compute in: 16 bits and int8 are stored only.
+inline Dtype compute_type(Dtype dtype) {
+  if (dtype == kFloat16 || dtype == kBFloat16) return kFloat32;
+  return dtype == kInt8 || dtype == kInt16 ? kInt32 : dtype;
+}
 
 // In place, a result may lose precision but not its kind (float into integer, integer into bool): DtypeError.
 void check_inplace_type(const char* name, const Tensor& self, Dtype result);
@@ -42,28 +44,18 @@ void check_inplace_type(const char* name, const Tensor& self, Dtype result);
 // The loop for formula F with N operands of `compute`; R is bool for predicates, else void: what is computed in.
 template <class F, int N, Types types, class R = void>
 cpu::Loop select_loop(const char* name, Dtype compute) {
-  const auto of = []<class T>() { return cpu::contiguous_loop<F, std::conditional_t<std::is_void_v<R>, T, R>, T, N>; };
-  switch (compute) {
-    case Dtype::Float32:
-      return of.template operator()<float>();
-    case Dtype::Float64:
-      return of.template operator()<double>();
-    case Dtype::Int64:
-      if constexpr (types != Types::floating) return of.template operator()<std::int64_t>();
-      break;
-    case Dtype::Int32:
-      if constexpr (types != Types::floating) return of.template operator()<std::int32_t>();
-      break;
-    case Dtype::UInt8:
-      if constexpr (types != Types::floating) return of.template operator()<std::uint8_t>();
-      break;
-    case Dtype::Bool:
-      if constexpr (types == Types::all) return of.template operator()<bool>();
-      break;
-    case Dtype::BFloat16:
-      break;
+  cpu::Loop loop = nullptr;
+  const auto choose = [&]<class T>(T) {
+    loop = cpu::contiguous_loop<F, std::conditional_t<std::is_void_v<R>, T, R>, T, N>;
+  };
+  if constexpr (types == Types::floating) {
+    visit<float, double>(name, compute, choose);
+  } else if constexpr (types == Types::numeric) {
+    visit<float, double, std::int64_t, std::int32_t, std::uint8_t>(name, compute, choose);
+  } else {
+    visit<float, double, std::int64_t, std::int32_t, std::uint8_t, bool>(name, compute, choose);
   }
-  refuse_type(name, compute);
+  return loop;
 }
 
 template <class F>

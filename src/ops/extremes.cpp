@@ -15,16 +15,8 @@ namespace {
 
 // The types that kernels compare in; every value of the others has its place in one of them.
 Dtype comparison_type(Dtype dtype) {
-  switch (dtype) {
-    case Dtype::Bool:
-      return kUInt8;
-    case Dtype::Int32:
-      return kInt64;
-    case Dtype::BFloat16:
-      return kFloat32;
-    default:
-      return dtype;
-  }
+  const Dtype compute = compute_type(dtype);
+  return compute == kBool ? kUInt8 : compute == kInt32 ? kInt64 : compute;
 }
 
 cpu::Reduce kind(bool largest) { return largest ? cpu::Reduce::max : cpu::Reduce::min; }

@@ -6,6 +6,7 @@
 
 #include "core/tensor_access.h"
 #include "kernels/cpu/scatter.h"
+#include "ops/elementwise.h"
 #include "ops/picking.h"
 
 namespace gradus {
@@ -15,9 +16,6 @@ namespace {
 cpu::Scatter places(const Tensor& index, int dim, const Tensor& x, const Tensor& values) {
   return {index.sizes(), dim, index.data_ptr<std::int64_t>(), x.strides(), values.strides()};
 }
-
-// bfloat16 holds too few digits to sum in.
-Dtype sum_type(Dtype dtype) { return dtype == kBFloat16 ? kFloat32 : dtype; }
 
 // The index is checked, contiguous int64, and of x's rank, in all of these.
 Tensor gather_from(const Tensor& x, int dim, const Tensor& index);
@@ -30,7 +28,7 @@ struct GatherBackward final : Op {
   const char* name() const override { return "gather_backward"; }
   Tensor forward(const Tensor& g, const Tensor& index) {
     save(1, index);
-    const Dtype sum = sum_type(g.dtype());
+    const Dtype sum = ops::compute_type(g.dtype());
     const Tensor values = g.to(sum);
     const Tensor x = zeros(from, {.dtype = sum, .device = g.device()});
     cpu::scatter_add(sum, x.data_ptr(), places(index, dim, x, values), values.data_ptr());
@@ -69,7 +67,7 @@ struct Scatter final : Op {
       cpu::scatter(y.dtype(), y.data_ptr(), places(index, dim, y, src), src.data_ptr());
       return y;
     }
-    const Dtype sum = sum_type(x.dtype());
+    const Dtype sum = ops::compute_type(x.dtype());
     const Tensor y = x.dtype() == sum ? x.clone() : x.to(sum).contiguous(), values = src.to(sum);
     cpu::scatter_add(sum, y.data_ptr(), places(index, dim, y, values), values.data_ptr());
     return y.to(x.dtype());

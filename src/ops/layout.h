@@ -18,4 +18,7 @@ inline Tensor laid_out(const Tensor& x, bool channels_last) {
 // Whether x is channels-last and nothing else.
 inline bool prefers_channels_last(const Tensor& x) { return !x.is_contiguous() && detail::is_channels_last(x); }
 
+// The types of the loops over channels-last images.
+inline bool has_rows(Dtype dtype) { return dtype == kFloat32 || dtype == kBFloat16; }
+
 }  // namespace gradus::ops

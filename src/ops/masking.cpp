@@ -50,6 +50,7 @@ Tensor masked_select(const Tensor& x, const Tensor& mask) {
 
 Tensor masked_fill(const Tensor& x, const Tensor& mask, const Scalar& value) {
   check_mask("masked_fill", mask);
+  check_fits("masked_fill", value, x.dtype());
   return where(mask, Tensor::scalar(value, x.dtype()), x);
 }
 

@@ -51,10 +51,8 @@ struct Bmm final : Op {
     if (needs(0)) save(1, b);
     const std::int64_t batch = a.sizes()[0], m = a.sizes()[1], k = a.sizes()[2], n = b.sizes()[2];
     Tensor y = detail::make_empty({batch, m, n}, a.dtype(), a.device());
-    if (a.dtype() == kFloat32) {
-      run<float>(y, a, b, k);
-    } else if (a.dtype() == kFloat64) {
-      run<double>(y, a, b, k);
+    if (a.dtype() == kFloat32 || a.dtype() == kFloat64) {
+      visit<float, double>("bmm", a.dtype(), [&]<class T>(T) { run<T>(y, a, b, k); });
     } else {
       for (std::int64_t i = 0; i < batch; ++i) multiply_into(select(y, 0, i), select(a, 0, i), select(b, 0, i));
     }

@@ -20,7 +20,7 @@ namespace {
 using cpu::Normalization;
 
 Tensor operand(const Tensor& x) { return x.to(compute_type(x.dtype())).contiguous(); }
-const void* pointer(const Tensor& x) { return x.defined() ? x.data_ptr() : nullptr; }
+const void* pointer(const Tensor& x) { return x.defined() ? x.impl()->data : nullptr; }
 
 // To be taken from x.
 Moments own_moments(const Normalization& n, Dtype dtype) {
@@ -67,11 +67,11 @@ struct Norm final : Op {
     const Tensor w = weight.defined() ? operand(weight) : Tensor(), b = bias.defined() ? operand(bias) : Tensor();
     if (n.numel() > 0) {
       if (!moments.constant) {
-        cpu::moments(x.dtype(), n, eps, x.data_ptr(), moments.mean.data_ptr(), moments.var.data_ptr<double>());
+        cpu::moments(x.dtype(), n, eps, x.impl()->data, moments.mean.impl()->data, moments.var.data_ptr<double>());
         moments.take_rstd(eps);
       }
-      cpu::normalize(x.dtype(), n, x.data_ptr(), moments.mean.data_ptr(), moments.rstd.data_ptr(), pointer(w),
-                     pointer(b), y.data_ptr());
+      cpu::normalize(x.dtype(), n, x.impl()->data, moments.mean.impl()->data, moments.rstd.impl()->data, pointer(w),
+                     pointer(b), y.impl()->data);
     }
     return y.to(x_given.dtype());
   }
@@ -100,9 +100,9 @@ struct Norm final : Op {
     const Tensor gb = sums ? detail::make_empty(w_sizes, g.dtype(), g.device()) : Tensor();
     if (needs(0) || sums) {
       const auto kernel = [&] {
-        cpu::normalize_backward(g.dtype(), n, moments.constant, g.data_ptr(), pointer(in), moments.mean.data_ptr(),
-                                moments.rstd.data_ptr(), pointer(w), to.defined() ? to.data_ptr() : nullptr,
-                                sums ? gw.data_ptr() : nullptr, sums ? gb.data_ptr() : nullptr);
+        cpu::normalize_backward(g.dtype(), n, moments.constant, g.impl()->data, pointer(in), moments.mean.impl()->data,
+                                moments.rstd.impl()->data, pointer(w), to.defined() ? to.impl()->data : nullptr,
+                                sums ? gw.impl()->data : nullptr, sums ? gb.impl()->data : nullptr);
         return to.defined() ? to : gw;
       };
       detail::observed(name(), kernel, g, in, w);
@@ -209,7 +209,7 @@ void move_running(const Normalization& n, const Moments& m, const Tensor& mean, 
 
 Tensor normalized(const char* call, const Normalization& n, double eps, const Moments& moments, const Tensor& x,
                   const Tensor& weight, const Tensor& bias, const After& after) {
-  const bool rows = n.over_batch && n.numel() > 0 && x.dtype() != kFloat64 && prefers_channels_last(x);
+  const bool rows = n.over_batch && n.numel() > 0 && has_rows(x.dtype()) && prefers_channels_last(x);
   const Tensor& r = after.residual;
   if (rows && (!r.defined() || (r.sizes() == x.sizes() && r.dtype() == x.dtype()))) {
     return rows_norm(call, eps, moments, x, weight, bias, after);

@@ -1,5 +1,6 @@
 #include "ops/packed_weights.h"
 
+#include <algorithm>
 #include <mutex>
 #include <unordered_map>
 #include <vector>
@@ -41,9 +42,17 @@ Table& table() {
   return *instance;
 }
 
+// Somebody may write to the memory without the version saying so.
+bool any_exposed(std::span<const Tensor> sources) {
+  return std::any_of(sources.begin(), sources.end(), [](const Tensor& x) {
+    return x.defined() && x.impl()->storage->exposed.load(std::memory_order_relaxed);
+  });
+}
+
 }  // namespace
 
 std::shared_ptr<const KeptWeights> kept_weights(const Tensor& weight, std::span<const Tensor> sources) {
+  if (any_exposed(sources)) return nullptr;
   std::shared_ptr<const Entry> entry;
   {
     const std::lock_guard lock(table().mutex);
@@ -58,6 +67,7 @@ std::shared_ptr<const KeptWeights> kept_weights(const Tensor& weight, std::span<
 }
 
 void keep_weights(const Tensor& weight, std::span<const Tensor> sources, KeptWeights made) {
+  if (any_exposed(sources)) return;
   auto entry = std::make_shared<Entry>();
   for (const Tensor& x : sources) entry->sources.emplace_back(x);
   entry->made = std::move(made);

@@ -14,6 +14,8 @@ struct KeptWeights {
   Tensor bias;  // folded; undefined without one
 };
 
+// Nothing is kept of memory that a pointer to write through has left (Tensor::data_ptr).
+//
 // What was kept for `weight`, the first of the sources, made of them as they are now; else null. It may not fit other
 // sizes.
 std::shared_ptr<const KeptWeights> kept_weights(const Tensor& weight, std::span<const Tensor> sources);

@@ -7,6 +7,7 @@
 
 #include "core/tensor_access.h"
 #include "kernels/cpu/rows.h"
+#include "ops/elementwise.h"
 
 namespace gradus::ops {
 
@@ -98,7 +99,7 @@ struct PickBackward final : Op {
   const char* name() const override { return call; }
   Tensor forward(const Tensor& g, const Tensor& positions) {
     save(1, positions);
-    const Dtype sum = g.dtype() == kBFloat16 ? kFloat32 : g.dtype();
+    const Dtype sum = compute_type(g.dtype());
     const Tensor values = g.to(sum).contiguous();
     Tensor x = zeros(from, {.dtype = sum, .device = g.device()});
     Layout layout(from, x.strides(), where, positions);
@@ -209,10 +210,10 @@ Tensor put(const char* name, const Tensor& x, const Picked& where, const Tensor&
 }
 
 void put_into(const Tensor& y, const Picked& where, const Tensor& positions, const Tensor& values, bool accumulate) {
-  if (accumulate && y.dtype() == kBFloat16) {
-    const Tensor sum = y.to(kFloat32);
-    put_into(sum, where, positions, values.to(kFloat32), true);
-    return put_into(y, where, positions, pick("put", sum, where, positions).to(kBFloat16), false);
+  if (const Dtype compute = compute_type(y.dtype()); accumulate && compute != y.dtype()) {
+    const Tensor sum = y.to(compute);
+    put_into(sum, where, positions, values.to(compute), true);
+    return put_into(y, where, positions, pick("put", sum, where, positions).to(y.dtype()), false);
   }
   const Tensor from = values.contiguous();
   const Layout layout(y.sizes(), y.strides(), where, positions);

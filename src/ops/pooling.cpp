@@ -27,7 +27,7 @@ Tensor operand(const Tensor& x) { return x.to(compute_type(x.dtype())).contiguou
 
 // Whether x is taken with its channels last, as it lies. Without a batch, the second size is none of channels.
 bool by_rows(const Tensor& x, const Pooling& p) {
-  return x.dtype() != kFloat64 && prefers_channels_last(x) && p.planes == x.sizes()[0] * x.sizes()[1] &&
+  return has_rows(x.dtype()) && prefers_channels_last(x) && p.planes == x.sizes()[0] * x.sizes()[1] &&
          p.in_size() <= std::numeric_limits<std::int32_t>::max();
 }
 
@@ -59,14 +59,14 @@ struct Pick final : Op {
   Tensor forward(const Tensor& x_given) {
     if (where.channels > 0) {
       const Tensor x = to_channels_last(x_given), y = where.result(where.out, x.dtype());
-      cpu::pool_pick_rows(x.dtype(), where.planes, where.in_size, where.out_size, where.channels, x.data_ptr(),
-                          where.places.data_ptr<std::int32_t>(), y.data_ptr());
+      cpu::pool_pick_rows(x.dtype(), where.planes, where.in_size, where.out_size, where.channels, x.impl()->data,
+                          where.places.data_ptr<std::int32_t>(), y.impl()->data);
       return y;
     }
     const Tensor x = operand(x_given);
     const Tensor y = detail::make_empty(where.out, x.dtype(), x.device());
-    cpu::pool_pick(x.dtype(), where.planes, where.in_size, where.out_size, x.data_ptr(),
-                   where.places.data_ptr<std::int32_t>(), y.data_ptr());
+    cpu::pool_pick(x.dtype(), where.planes, where.in_size, where.out_size, x.impl()->data,
+                   where.places.data_ptr<std::int32_t>(), y.impl()->data);
     return y.to(x_given.dtype());
   }
   void backward(const Tensor& g, Grads gx) override { gx[0] = put(where, g); }
@@ -79,14 +79,14 @@ struct Put final : Op {
   Tensor forward(const Tensor& g_given) {
     if (where.channels > 0) {
       const Tensor g = to_channels_last(g_given), gx = where.result(where.in, g.dtype());
-      cpu::pool_put_rows(g.dtype(), where.planes, where.in_size, where.out_size, where.channels, g.data_ptr(),
-                         where.places.data_ptr<std::int32_t>(), gx.data_ptr());
+      cpu::pool_put_rows(g.dtype(), where.planes, where.in_size, where.out_size, where.channels, g.impl()->data,
+                         where.places.data_ptr<std::int32_t>(), gx.impl()->data);
       return gx;
     }
     const Tensor g = operand(g_given);
     const Tensor gx = detail::make_empty(where.in, g.dtype(), g.device());
-    cpu::pool_put(g.dtype(), where.planes, where.in_size, where.out_size, g.data_ptr(),
-                  where.places.data_ptr<std::int32_t>(), gx.data_ptr());
+    cpu::pool_put(g.dtype(), where.planes, where.in_size, where.out_size, g.impl()->data,
+                  where.places.data_ptr<std::int32_t>(), gx.impl()->data);
     return gx.to(g_given.dtype());
   }
   void backward(const Tensor& gg, Grads gx) override { gx[0] = apply(Pick(where), gg); }
@@ -119,14 +119,14 @@ struct MaxPool final : Op {
       where.planes /= where.channels;
       const Tensor y = where.result(where.out, x_given.dtype());
       where.places = detail::make_empty({y.numel()}, kInt32);
-      cpu::max_pool_rows(x_given.dtype(), of_samples(pooling, where.channels), where.channels, relu, x_given.data_ptr(),
-                         y.data_ptr(), where.places.data_ptr<std::int32_t>());
+      cpu::max_pool_rows(x_given.dtype(), of_samples(pooling, where.channels), where.channels, relu,
+                         x_given.impl()->data, y.impl()->data, where.places.data_ptr<std::int32_t>());
       return y;
     }
     const Tensor x = operand(x_given);
     const Tensor y = detail::make_empty(where.out, x.dtype(), x.device());
     where.places = detail::make_empty(where.out, kInt32, x.device());
-    cpu::max_pool(x.dtype(), pooling, relu, x.data_ptr(), y.data_ptr(), where.places.data_ptr<std::int32_t>());
+    cpu::max_pool(x.dtype(), pooling, relu, x.impl()->data, y.impl()->data, where.places.data_ptr<std::int32_t>());
     return y.to(x_given.dtype());
   }
   void backward(const Tensor& g, Grads gx) override { gx[0] = put(where, g); }
@@ -147,12 +147,12 @@ struct AvgPool final : Op {
       const Tensor y = detail::make_channels_last(backwards ? in : out, x.dtype());
       const std::int64_t channels = x.sizes()[1];
       (backwards ? cpu::avg_pool_rows_backward : cpu::avg_pool_rows)(x.dtype(), of_samples(pooling, channels), channels,
-                                                                     x.data_ptr(), y.data_ptr());
+                                                                     x.impl()->data, y.impl()->data);
       return y;
     }
     const Tensor x = operand(x_given);
     const Tensor y = detail::make_empty(backwards ? in : out, x.dtype(), x.device());
-    (backwards ? cpu::avg_pool_backward : cpu::avg_pool)(x.dtype(), pooling, x.data_ptr(), y.data_ptr());
+    (backwards ? cpu::avg_pool_backward : cpu::avg_pool)(x.dtype(), pooling, x.impl()->data, y.impl()->data);
     return y.to(x_given.dtype());
   }
   void backward(const Tensor& g, Grads gx) override {

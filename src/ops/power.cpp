@@ -115,6 +115,7 @@ Tensor pow(const Tensor& a, const Scalar& exponent) {
       throw ValueError("pow: integers to a negative integer power are not integers, got exponent " +
                        std::to_string(integer) + " and a tensor of type " + to_string(a.dtype()));
     }
+    check_fits("pow", exponent, dtype);
     // Truth values to a truth value: only false to the power true is false.
     if (dtype == kBool) return integer == 0 ? ones_like(a) : a.clone();
     return unary(PowNumber{static_cast<double>(integer), integer}, a.to(dtype));

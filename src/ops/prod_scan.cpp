@@ -80,7 +80,7 @@ struct Cumsum final : Op {
     const Tensor in = x.to(compute_type(x.dtype())).contiguous();
     const Tensor y = detail::make_empty(x.sizes(), in.dtype(), x.device());
     const cpu::Extent extent = x.dim() == 0 ? cpu::Extent{1, 1, 1} : extent_around(x.sizes(), dim);
-    cpu::cumsum(in.dtype(), reverse, in.data_ptr(), y.data_ptr(), extent);
+    cpu::cumsum(in.dtype(), reverse, in.impl()->data, y.impl()->data, extent);
     return y.to(x.dtype());
   }
   void backward(const Tensor& g, Grads gx) override { gx[0] = apply(Cumsum(dim, !reverse), g); }

@@ -4,6 +4,7 @@
 
 #include "autograd/inplace.h"
 #include "kernels/gemm.h"
+#include "ops/elementwise.h"
 
 namespace gradus::ops {
 
@@ -55,16 +56,17 @@ bool multiply_halves(const Tensor& y, const Tensor& a, const Tensor& b, const Pr
 }  // namespace
 
 void multiply_into(const Tensor& y, const Tensor& a, const Tensor& b, const Product& product) {
-  if (y.dtype() == kBFloat16) {
-    const bool plain = product.alpha == 1 && product.beta == 0, biased = product.bias.defined();
-    if (plain && !biased && multiply_halves(y, a, b, product)) return;
-    Tensor wide = product.beta == 0 ? empty(y.sizes()) : y.to(kFloat32);
+  if (const Dtype compute = compute_type(y.dtype()); compute != y.dtype()) {
+    const bool halves = y.dtype() == kBFloat16 && product.alpha == 1 && product.beta == 0;
+    const bool biased = product.bias.defined();
+    if (halves && !biased && multiply_halves(y, a, b, product)) return;
+    Tensor wide = product.beta == 0 ? empty(y.sizes(), {.dtype = compute}) : y.to(compute);
     Product widened = product;
-    if (biased) widened.bias = widened.bias.to(kFloat32);
-    if (plain && biased && multiply_halves(wide, a, b, product)) {
+    if (biased) widened.bias = widened.bias.to(compute);
+    if (halves && biased && multiply_halves(wide, a, b, product)) {
       wide.add_(widened.bias);
     } else {
-      multiply_into(wide, a.to(kFloat32), b.to(kFloat32), widened);
+      multiply_into(wide, a.to(compute), b.to(compute), widened);
     }
     detail::copy_data(y, wide);
     return;
@@ -88,21 +90,7 @@ void multiply_into(const Tensor& y, const Tensor& a, const Tensor& b, const Prod
                 data(y), n);
     }
   };
-  switch (y.dtype()) {
-    case Dtype::Float32:
-      return run(float{});
-    case Dtype::Float64:
-      return run(double{});
-    case Dtype::Int64:
-      return run(std::int64_t{});
-    case Dtype::Int32:
-      return run(std::int32_t{});
-    case Dtype::UInt8:
-      return run(std::uint8_t{});
-    case Dtype::Bool:
-    case Dtype::BFloat16:
-      break;
-  }
+  visit<float, double, std::int64_t, std::int32_t, std::uint8_t>("matmul", y.dtype(), run);
 }
 
 }  // namespace gradus::ops

@@ -9,7 +9,9 @@
 
 #include "autograd/inplace.h"
 #include "core/tensor_access.h"
+#include "core/visit.h"
 #include "kernels/cpu/random.h"
+#include "ops/elementwise.h"
 
 namespace gradus {
 
@@ -27,14 +29,10 @@ Tensor& filled(const char* call, Tensor& x, const Fill& fill) {
     throw DtypeError(std::string(call) + ": needs a floating-point tensor, got " + to_string(x.dtype()));
   }
   detail::check_inplace(call, x);
-  const bool direct = x.is_contiguous() && x.dtype() != kBFloat16 && !detail::records_inplace(x, {});
-  Tensor y = direct ? x : detail::make_empty(x.sizes(), x.dtype() == kFloat64 ? kFloat64 : kFloat32);
-  const auto write = [&](auto* out) { fill(out, y.numel()); };
-  if (y.dtype() == kFloat64) {
-    write(static_cast<double*>(y.data_ptr()));
-  } else {
-    write(static_cast<float*>(y.data_ptr()));
-  }
+  const Dtype compute = ops::compute_type(x.dtype());
+  const bool direct = x.is_contiguous() && x.dtype() == compute && !detail::records_inplace(x, {});
+  Tensor y = direct ? x : detail::make_empty(x.sizes(), compute);
+  visit<float, double>(call, compute, [&]<class T>(T) { fill(reinterpret_cast<T*>(y.impl()->data), y.numel()); });
   if (direct) {
     detail::bump_version(x);
   } else if (detail::records_inplace(x, {})) {
@@ -61,13 +59,19 @@ struct Numbers {
   // The next one up or down: patterns of bits are ordered as what they stand for, but for the sign.
   static double beside(Dtype dtype, double x, bool up) {
     const double end = up ? std::numeric_limits<double>::infinity() : -std::numeric_limits<double>::infinity();
-    if (dtype == kFloat64) return std::nextafter(x, end);
-    if (dtype == kFloat32) return std::nextafter(static_cast<float>(x), static_cast<float>(end));
-    BFloat16 h(static_cast<float>(x));
-    int place = (h.bits & 0x8000) != 0 ? -(h.bits & 0x7fff) : h.bits;
-    place += up ? 1 : -1;
-    h.bits = static_cast<std::uint16_t>(place < 0 ? 0x8000 | -place : place);
-    return static_cast<double>(static_cast<float>(h));
+    double next = x;
+    visit<Float16, BFloat16, float, double>("uniform_", dtype, [&]<class T>(T) {
+      if constexpr (std::is_floating_point_v<T>) {
+        next = std::nextafter(static_cast<T>(x), static_cast<T>(end));
+      } else {
+        T h(static_cast<float>(x));
+        int place = (h.bits & 0x8000) != 0 ? -(h.bits & 0x7fff) : h.bits;
+        place += up ? 1 : -1;
+        h.bits = static_cast<std::uint16_t>(place < 0 ? 0x8000 | -place : place);
+        next = static_cast<float>(h);
+      }
+    });
+    return next;
   }
 };
 
@@ -82,9 +86,13 @@ TensorOptions floating(const char* call, TensorOptions options) {
 
 // Refuses integer types too small for numbers from `low` to `last`.
 void check_holds(const char* call, Dtype dtype, std::int64_t low, std::int64_t last) {
-  const std::int64_t most = dtype == kBool ? 1 : dtype == kUInt8 ? 255 : std::numeric_limits<std::int32_t>::max();
-  const std::int64_t least = dtype == kInt32 ? std::numeric_limits<std::int32_t>::min() : 0;
-  if (is_floating_point(dtype) || dtype == kInt64 || (low >= least && last <= most)) return;
+  bool holds = true;
+  visit_all(dtype, [&]<class T>(T) {
+    using Limits = std::numeric_limits<T>;
+    if constexpr (std::is_integral_v<T>)
+      holds = low >= std::int64_t{Limits::min()} && last <= std::int64_t{Limits::max()};
+  });
+  if (holds) return;
   throw ValueError(std::string(call) + ": " + to_string(dtype) + " cannot hold the numbers from " +
                    std::to_string(low) + " to " + std::to_string(last));
 }

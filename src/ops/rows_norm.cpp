@@ -12,7 +12,7 @@ namespace gradus::ops {
 namespace {
 
 Tensor channel_operand(const Tensor& x) { return x.defined() ? x.to(kFloat32).contiguous() : x; }
-const float* numbers(const Tensor& x) { return x.defined() ? x.data_ptr<float>() : nullptr; }
+const float* numbers(const Tensor& x) { return x.defined() ? x.const_data_ptr<float>() : nullptr; }
 
 struct RowsNormOp final : Op {
   const char* call;
@@ -46,13 +46,13 @@ struct RowsNormOp final : Op {
     scale = channel_operand(weight);
     shift = channel_operand(bias);
     if (!moments.constant) {
-      cpu::rows_moments(n, eps, x.data_ptr(), moments.mean.data_ptr<float>(), moments.var.data_ptr<double>());
+      cpu::rows_moments(n, eps, x.impl()->data, moments.mean.data_ptr<float>(), moments.var.data_ptr<double>());
       moments.take_rstd(eps);
     }
     const Tensor y = detail::make_channels_last(sizes, x.dtype());
     const Tensor added = adds ? to_channels_last(residual) : Tensor();
-    cpu::rows_normalize(n, x.data_ptr(), numbers(moments.mean), numbers(moments.rstd), numbers(scale), numbers(shift),
-                        adds ? added.data_ptr() : nullptr, y.data_ptr());
+    cpu::rows_normalize(n, x.impl()->data, numbers(moments.mean), numbers(moments.rstd), numbers(scale), numbers(shift),
+                        adds ? added.impl()->data : nullptr, y.impl()->data);
     if (relu && adds) save_output(y);
     if (!needs_any()) scale = shift = Tensor();
     // A copy where the parameter itself was taken: it may change before backward, and what it was is needed.
@@ -79,15 +79,15 @@ struct RowsNormOp final : Op {
     const Tensor to = needs(0) ? detail::make_channels_last(sizes, n.dtype) : Tensor();
     const Tensor y = relu && adds ? output() : Tensor();
     cpu::RowsGradients all;
-    all.g = g.data_ptr();
-    all.x = x.defined() ? x.data_ptr() : nullptr;
-    all.y = y.defined() ? y.data_ptr() : nullptr;
+    all.g = g.impl()->data;
+    all.x = x.defined() ? x.impl()->data : nullptr;
+    all.y = y.defined() ? y.impl()->data : nullptr;
     all.mean = numbers(moments.mean);
     all.rstd = numbers(moments.rstd);
     all.weight = numbers(w);
     all.bias = numbers(shift);
-    all.gx = to.defined() ? to.data_ptr() : nullptr;
-    all.g_residual = through.is_same(g) ? nullptr : through.data_ptr();
+    all.gx = to.defined() ? to.impl()->data : nullptr;
+    all.g_residual = through.is_same(g) ? nullptr : through.impl()->data;
     all.gw = gw.defined() ? gw.data_ptr<float>() : nullptr;
     all.gb = gb.defined() ? gb.data_ptr<float>() : nullptr;
     if (needs(0) || gw.defined() || all.g_residual != nullptr) {

@@ -164,6 +164,7 @@ bool lay_out(const Tensor& x) {
   const NoGrad guard;
   const Tensor y = x.contiguous();
   y.impl()->storage->version.store(x.version(), std::memory_order_relaxed);
+  y.impl()->storage->exposed.store(impl.storage->exposed.load(std::memory_order_relaxed), std::memory_order_relaxed);
   impl.storage = y.impl()->storage;
   impl.data = y.impl()->data;
   impl.strides = y.strides();

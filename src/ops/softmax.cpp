@@ -30,7 +30,7 @@ struct SoftmaxBackward final : Op {
     const Dtype compute = compute_type(g.dtype());
     const Tensor grad = g.to(compute).contiguous(), out = y.to(compute).contiguous();
     const Tensor gx = detail::make_empty(g.sizes(), compute, g.device());
-    cpu::softmax_backward(compute, log, grad.data_ptr(), out.data_ptr(), gx.data_ptr(), extent_of(g, dim));
+    cpu::softmax_backward(compute, log, grad.impl()->data, out.impl()->data, gx.impl()->data, extent_of(g, dim));
     return gx.to(g.dtype());
   }
   void backward(const Tensor& gg, Grads gx) override {
@@ -59,7 +59,7 @@ struct Softmax final : Op {
     const Dtype compute = compute_type(x.dtype());
     const Tensor in = x.to(compute).contiguous();
     Tensor y = detail::make_empty(x.sizes(), compute, x.device());
-    cpu::softmax(compute, log, in.data_ptr(), y.data_ptr(), extent_of(x, dim));
+    cpu::softmax(compute, log, in.impl()->data, y.impl()->data, extent_of(x, dim));
     y = y.to(x.dtype());
     save_output(y);
     return y;

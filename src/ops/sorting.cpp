@@ -6,6 +6,7 @@
 
 #include "core/tensor_access.h"
 #include "kernels/cpu/sort.h"
+#include "ops/elementwise.h"
 
 namespace gradus {
 
@@ -19,12 +20,12 @@ Tensor sorted_positions(const char* call, const Tensor& rows, std::int64_t k, bo
                      to_string(rows.sizes()));
   }
   NoGrad guard;
-  const Tensor from = rows.contiguous();
+  const Tensor from = rows.to(ops::compute_type(rows.dtype())).contiguous();
   Shape sizes = rows.sizes();
   sizes[sizes.rank() - 1] = k;
   Tensor positions = detail::make_empty(sizes, kInt64, rows.device());
   if (positions.numel() > 0) {
-    cpu::sort_rows(from.dtype(), from.data_ptr(), positions.numel() / k, n, k, descending,
+    cpu::sort_rows(from.dtype(), from.const_data_ptr(), positions.numel() / k, n, k, descending,
                    positions.data_ptr<std::int64_t>());
   }
   return positions;

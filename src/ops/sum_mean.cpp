@@ -26,8 +26,7 @@ struct Sum final : Op {
   Tensor forward(const Tensor& x) {
     const Dtype compute = compute_type(x.dtype());
     const Tensor y = run_reduce(cpu::Reduce::sum, x.to(compute), reduction);
-    if (average && compute == kFloat32) divide<float>(y, reduction.count);
-    if (average && compute == kFloat64) divide<double>(y, reduction.count);
+    if (average) visit<float, double>("mean", compute, [&]<class T>(T) { divide<T>(y, reduction.count); });
     return y.to(x.dtype());
   }
   void backward(const Tensor& g, Grads gx) override {

@@ -17,9 +17,9 @@ struct WithNumber {
   template <class T>
   GRADUS_INLINE auto f(T x) const {
     if constexpr (side == Side::left) {
-      return formula.f(number.to<T>(), x);
+      return formula.f(number.as<T>(), x);
     } else {
-      return formula.f(x, number.to<T>());
+      return formula.f(x, number.as<T>());
     }
   }
 };
@@ -83,11 +83,9 @@ Tensor& with_number_(const F& formula, Tensor& x, const Scalar& number) {
   return x;
 }
 
-// Whether an integer type can hold the number.
-inline bool fits(const Scalar& number, Dtype dtype) {
-  const auto n = number.to<std::int64_t>();
-  if (dtype == kUInt8) return n == static_cast<std::uint8_t>(n);
-  return dtype != kInt32 || n == static_cast<std::int32_t>(n);
+// Without wrapping around.
+inline bool holds(Dtype dtype, const Scalar& number) {
+  return number.fits(dtype) && !(dtype == kUInt8 && number.as<std::int64_t>() < 0);
 }
 
 // formula(x, number) as truth values. Integers are compared as integers: 255 is not less than 300 wrapped to uint8, as
@@ -96,7 +94,7 @@ template <class F>
 Tensor predicate(const F& formula, const Tensor& x, const Scalar& number) {
   const WithNumber<F, Side::right> f{formula, number};
   Dtype compute = compute_type(promote_scalar(x.dtype(), number));
-  if (is_integral(compute) && !fits(number, compute)) compute = kInt64;
+  if (is_integral(compute) && !holds(compute, number)) compute = kInt64;
   const Tensor* ins[] = {&x};
   const cpu::Loop loop = select_loop<WithNumber<F, Side::right>, 1, Types::all, bool>(F::name, compute);
   return detail::observed(

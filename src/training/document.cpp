@@ -11,7 +11,7 @@ Tensor Copier::copy(const Tensor& tensor) {
   const auto& storage = *tensor.impl()->storage;
   const auto bytes = static_cast<std::size_t>(tensor.numel() * tensor.element_size());
   if (!all_ && bytes == storage.nbytes) return tensor;
-  for (auto [it, end] = copies_.equal_range(tensor.data_ptr()); it != end; ++it) {
+  for (auto [it, end] = copies_.equal_range(tensor.const_data_ptr()); it != end; ++it) {
     const auto& [old, made] = it->second;
     if (old.dtype() == tensor.dtype() && old.sizes() == tensor.sizes() && old.strides() == tensor.strides() &&
         old.requires_grad() == tensor.requires_grad()) {
@@ -19,7 +19,7 @@ Tensor Copier::copy(const Tensor& tensor) {
     }
   }
   const Tensor made = tensor.detach().clone().requires_grad_(tensor.requires_grad());
-  if (tensor.numel() > 0) copies_.emplace(tensor.data_ptr(), std::pair(tensor, made));
+  if (tensor.numel() > 0) copies_.emplace(tensor.const_data_ptr(), std::pair(tensor, made));
   return made;
 }
 

@@ -23,11 +23,15 @@ struct Storage : RefCounted {
   std::size_t nbytes = 0;
   Device device;
   std::atomic<std::uint32_t> version{0};
+  std::atomic<bool> exposed{false};    // a pointer to write through has left it: changes may pass the version by
   std::function<void(void*)> deleter;  // for borrowed memory; empty when the allocator owns it
 };
 void ref_destroy(Storage*) noexcept;
 
 struct TensorExtras;
+
+// Where a view was made. One made while nothing was recorded has no history to tell of a change through it.
+enum class Made : std::uint8_t { recording, no_grad, inference };
 
 struct TensorImpl : RefCounted {
   Ref<Storage> storage;
@@ -38,6 +42,7 @@ struct TensorImpl : RefCounted {
   bool contiguous = true;
   bool requires_grad = false;  // of a leaf; others have a grad_fn
   bool inference = false;      // made in an InferenceMode scope: never saved for backward
+  Made made = Made::recording;
 
   // Automatic differentiation. `generation` counts the changes of history made by in-place operations; a view whose
   // `base_generation` lags behind its base's is given a new grad_fn on the next look.

@@ -9,18 +9,13 @@ namespace gradus::cpu {
 
 GRADUS_INLINE float wide(float x) { return x; }
 GRADUS_INLINE double wide(double x) { return x; }
-GRADUS_INLINE float wide(BFloat16 x) { return __builtin_bit_cast(float, static_cast<std::uint32_t>(x.bits) << 16); }
+GRADUS_INLINE float wide(BFloat16 x) { return static_cast<float>(x); }
 
 template <class T>
 GRADUS_INLINE void put(T& to, T value) {
   to = value;
 }
-// As the constructor of BFloat16, which function targets keep from being inlined.
-GRADUS_INLINE void put(BFloat16& to, float value) {
-  const std::uint32_t u = __builtin_bit_cast(std::uint32_t, value);
-  const std::uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
-  to.bits = static_cast<std::uint16_t>((u & 0x7fffffffu) > 0x7f800000u ? (u >> 16) | 0x40u : rounded);
-}
+GRADUS_INLINE void put(BFloat16& to, float value) { to = BFloat16(value); }
 
 struct RoundBody {
   GRADUS_INLINE static void run(const float* from, std::int64_t n, BFloat16* to) {

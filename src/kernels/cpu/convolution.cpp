@@ -6,6 +6,7 @@
 #include <cstddef>
 
 #include "core/parallel.h"
+#include "core/visit.h"
 #include "kernels/cpu/few_channels.h"
 #include "kernels/gemm.h"
 #include "kernels/onednn/convolution.h"
@@ -224,7 +225,7 @@ void conv_forward(Dtype dtype, const Convolution& c, const void* x, const void* 
     }
     forward(c, from, weights, b, to);
   };
-  dtype == kFloat32 ? run(static_cast<const float*>(x)) : run(static_cast<const double*>(x));
+  visit<float, double>("convolution", dtype, [&]<class T>(T) { run(static_cast<const T*>(x)); });
 }
 
 void conv_backward_data(Dtype dtype, const Convolution& c, const void* g, const void* w, void* gx) {
@@ -237,7 +238,7 @@ void conv_backward_data(Dtype dtype, const Convolution& c, const void* g, const 
     }
     backward_data(c, from, weights, to);
   };
-  dtype == kFloat32 ? run(static_cast<const float*>(g)) : run(static_cast<const double*>(g));
+  visit<float, double>("convolution", dtype, [&]<class T>(T) { run(static_cast<const T*>(g)); });
 }
 
 void conv_backward_weight(Dtype dtype, const Convolution& c, const void* g, const void* x, void* gw) {
@@ -251,7 +252,7 @@ void conv_backward_weight(Dtype dtype, const Convolution& c, const void* g, cons
     }
     backward_weight(c, from, input, to);
   };
-  dtype == kFloat32 ? run(static_cast<const float*>(g)) : run(static_cast<const double*>(g));
+  visit<float, double>("convolution", dtype, [&]<class T>(T) { run(static_cast<const T*>(g)); });
 }
 
 }  // namespace gradus::cpu

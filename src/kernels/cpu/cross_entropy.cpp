@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "core/parallel.h"
+#include "core/visit.h"
 #include "kernels/cpu/softmax.h"
 #include "kernels/cpu/softmax_rows.h"
 
@@ -50,7 +51,7 @@ void cross_entropy(Dtype dtype, const void* x, const std::int64_t* target, std::
                              p ? static_cast<T*>(p) + at * classes : nullptr, count, classes);
     });
   };
-  dtype == kFloat32 ? run(static_cast<const float*>(x)) : run(static_cast<const double*>(x));
+  visit<float, double>("cross_entropy", dtype, [&]<class T>(T) { run(static_cast<const T*>(x)); });
 }
 
 void cross_entropy_backward(Dtype dtype, const void* p, const std::int64_t* target, std::int64_t ignored, double scale,
@@ -61,7 +62,7 @@ void cross_entropy_backward(Dtype dtype, const void* p, const std::int64_t* targ
                                      static_cast<T*>(gx) + at * classes, count, classes);
     });
   };
-  dtype == kFloat32 ? run(static_cast<const float*>(p)) : run(static_cast<const double*>(p));
+  visit<float, double>("cross_entropy", dtype, [&]<class T>(T) { run(static_cast<const T*>(p)); });
 }
 
 }  // namespace gradus::cpu

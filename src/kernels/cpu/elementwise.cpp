@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "core/parallel.h"
+#include "core/visit.h"
 
 namespace gradus::cpu {
 
@@ -16,9 +17,7 @@ constexpr std::int64_t kGrain = 16384;  // elements below which another thread d
 template <class S, class D>
 GRADUS_INLINE D convert(S x) {
   if constexpr (std::is_same_v<D, bool>) {
-    return static_cast<D>(static_cast<std::conditional_t<std::is_same_v<S, BFloat16>, float, S>>(x) != 0);
-  } else if constexpr (std::is_same_v<S, BFloat16> || std::is_same_v<D, BFloat16>) {
-    return static_cast<D>(static_cast<float>(x));
+    return static_cast<D>(x != 0);
   } else if constexpr (std::is_floating_point_v<S> && std::is_same_v<D, std::uint8_t>) {
     return static_cast<D>(static_cast<std::int64_t>(x));  // wraps, as for the wider integers
   } else {
@@ -60,46 +59,79 @@ void convert_run(const void* src, Steps from, void* dst, Steps to, std::int64_t 
   simd_call<ConvertBody<S, D>>(static_cast<const S*>(src), from, static_cast<D*>(dst), to, n, rows);
 }
 
-template <class S>
-Converter converter_from(Dtype dst) {
-  switch (dst) {
-    case Dtype::Bool:
-      return convert_run<S, bool>;
-    case Dtype::UInt8:
-      return convert_run<S, std::uint8_t>;
-    case Dtype::Int32:
-      return convert_run<S, std::int32_t>;
-    case Dtype::Int64:
-      return convert_run<S, std::int64_t>;
-    case Dtype::BFloat16:
-      return convert_run<S, BFloat16>;
-    case Dtype::Float32:
-      return convert_run<S, float>;
-    case Dtype::Float64:
-      return convert_run<S, double>;
-  }
-  return nullptr;
+// What stands between a type to store in and all others: one loop each way, and no loop for each pair of types.
+template <class T>
+struct WiderOf {
+  using type = T;
+};
+template <>
+struct WiderOf<std::int8_t> {
+  using type = std::int32_t;
+};
+template <>
+struct WiderOf<std::int16_t> {
+  using type = std::int32_t;
+};
+template <>
+struct WiderOf<Float16> {
+  using type = float;
+};
+template <>
+struct WiderOf<BFloat16> {
+  using type = float;
+};
+
+template <class Fn>
+void with_wide(Dtype dtype, Fn&& fn) {
+  visit<bool, std::uint8_t, std::int32_t, std::int64_t, float, double>("conversion", dtype, fn);
 }
 
-Converter converter(Dtype src, Dtype dst) {
-  switch (src) {
-    case Dtype::Bool:
-      return converter_from<bool>(dst);
-    case Dtype::UInt8:
-      return converter_from<std::uint8_t>(dst);
-    case Dtype::Int32:
-      return converter_from<std::int32_t>(dst);
-    case Dtype::Int64:
-      return converter_from<std::int64_t>(dst);
-    case Dtype::BFloat16:
-      return converter_from<BFloat16>(dst);
-    case Dtype::Float32:
-      return converter_from<float>(dst);
-    case Dtype::Float64:
-      return converter_from<double>(dst);
+// From one type to another in up to three steps: from a type to store in to its wider one, to the other's wider one,
+// and to the other.
+class Conversion {
+ public:
+  Conversion() = default;
+  Conversion(Dtype from, Dtype to) : from_width_(element_size(from)), to_width_(element_size(to)) {
+    if (from == to) {
+      visit_all(from, [&]<class T>(T) { add(convert_run<T, T>); });
+      return;
+    }
+    Dtype wide_from = from, wide_to = to;
+    visit_all(from, [&]<class T>(T) { wide_from = DtypeOf<typename WiderOf<T>::type>::value; });
+    visit_all(to, [&]<class T>(T) { wide_to = DtypeOf<typename WiderOf<T>::type>::value; });
+    if (from != wide_from) visit_all(from, [&]<class T>(T) { add(convert_run<T, typename WiderOf<T>::type>); });
+    if (wide_from != wide_to) {
+      with_wide(wide_from, [&]<class S>(S) { with_wide(wide_to, [&]<class D>(D) { add(convert_run<S, D>); }); });
+    }
+    if (to != wide_to) visit_all(to, [&]<class T>(T) { add(convert_run<typename WiderOf<T>::type, T>); });
   }
-  return nullptr;
-}
+
+  void operator()(const void* src, Steps from, void* dst, Steps to, std::int64_t n, std::int64_t rows) const {
+    if (count_ == 1) return steps_[0](src, from, dst, to, n, rows);
+    alignas(64) std::byte staged[2][kBlock * 8];
+    for (std::int64_t r = 0; r < rows; ++r) {
+      for (std::int64_t i = 0; i < n; i += kBlock) {
+        const std::int64_t length = std::min(kBlock, n - i);
+        const void* at = static_cast<const std::byte*>(src) + (r * from.row + i * from.element) * from_width_;
+        Steps steps = from;
+        for (int k = 0; k < count_; ++k) {
+          const bool last = k == count_ - 1;
+          void* into = last ? static_cast<std::byte*>(dst) + (r * to.row + i * to.element) * to_width_ : staged[k];
+          steps_[static_cast<std::size_t>(k)](at, steps, into, last ? to : Steps{1, 0}, length, 1);
+          at = into;
+          steps = {1, 0};
+        }
+      }
+    }
+  }
+
+ private:
+  void add(Converter step) { steps_[static_cast<std::size_t>(count_++)] = step; }
+
+  std::array<Converter, 3> steps_{};
+  int count_ = 0;
+  std::int64_t from_width_ = 0, to_width_ = 0;
+};
 
 // The dimensions in the order in which they follow each other in the memory of the result, innermost last.
 struct Order {
@@ -185,12 +217,13 @@ struct Walk {
     }
   }
 
-  void load(Converter convert, std::int64_t begin, std::int64_t n, void* to, std::int64_t to_width) const {
+  void load(const Conversion& convert, std::int64_t begin, std::int64_t n, void* to, std::int64_t to_width) const {
     pieces(begin, n, [&](const std::byte* p, Steps steps, std::int64_t offset, std::int64_t length, std::int64_t rows) {
       convert(p, steps, static_cast<std::byte*>(to) + offset * to_width, {1, length}, length, rows);
     });
   }
-  void store(Converter convert, std::int64_t begin, std::int64_t n, const void* from, std::int64_t from_width) const {
+  void store(const Conversion& convert, std::int64_t begin, std::int64_t n, const void* from,
+             std::int64_t from_width) const {
     pieces(begin, n, [&](std::byte* p, Steps steps, std::int64_t offset, std::int64_t length, std::int64_t rows) {
       convert(static_cast<const std::byte*>(from) + offset * from_width, {1, length}, p, steps, length, rows);
     });
@@ -231,15 +264,15 @@ void elementwise(const Shape& sizes, const Operand& out, std::span<const Operand
         }
         alignas(64) std::byte staged[kMaxOperands][kBlock * 8];
         alignas(64) std::byte staged_out[kBlock * 8];
-        std::array<Converter, kMaxOperands> load{};
+        std::array<Conversion, kMaxOperands> load;
         for (int i = 0; i < count; ++i) {
           const auto k = static_cast<std::size_t>(i);
           if (direct[k]) continue;
-          load[k] = converter(ins[k].dtype, compute);
+          load[k] = Conversion(ins[k].dtype, compute);
           in[k] = staged[k];
           if (from[k].constant()) load[k](from[k].data, {0, 0}, staged[k], {1, 0}, std::min(kBlock, end - begin), 1);
         }
-        const Converter save = direct_out ? nullptr : converter(result, out.dtype);
+        const Conversion save = direct_out ? Conversion() : Conversion(result, out.dtype);
         for (std::int64_t i = begin; i < end; i += kBlock) {
           const std::int64_t n = std::min(kBlock, end - i);
           for (int j = 0; j < count; ++j) {
@@ -264,7 +297,7 @@ void copy(const Shape& sizes, const Operand& dst, const Operand& src) {
   const Order order(sizes, dst.strides);
   to.set(order, sizes, dst);
   from.set(order, sizes, src);
-  const Converter convert = converter(src.dtype, dst.dtype);
+  const Conversion convert(src.dtype, dst.dtype);
   core::parallel_for(
       numel, kGrain,
       [&](std::int64_t begin, std::int64_t end) {
@@ -274,7 +307,7 @@ void copy(const Shape& sizes, const Operand& dst, const Operand& src) {
           to.store(convert, begin, end - begin, from.data + begin * from.width, from.width);
         } else {
           alignas(64) std::byte staged[kBlock * 8];
-          const Converter plain = converter(dst.dtype, dst.dtype);
+          const Conversion plain(dst.dtype, dst.dtype);
           for (std::int64_t i = begin; i < end; i += kBlock) {
             const std::int64_t n = std::min(kBlock, end - i);
             from.load(convert, i, n, staged, to.width);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "core/parallel.h"
+#include "core/visit.h"
 #include "kernels/cpu/reduce_rows.h"
 #include "kernels/cpu/simd.h"
 
@@ -28,7 +29,7 @@ std::vector<Block> blocks_of(std::span<const Elements> tensors) {
   return blocks;
 }
 
-// body(number of the block, block, whether its elements are double), in any order.
+// body(number of the block, block), in any order.
 template <class F>
 void for_blocks(std::span<const Elements> tensors, const std::vector<Block>& blocks, F body) {
   std::int64_t total = 0;
@@ -46,27 +47,23 @@ void change(std::span<const Elements> tensors, Args... args) {
   const auto blocks = blocks_of(tensors);
   for_blocks(tensors, blocks, [&](std::size_t, const Block& block) {
     const Elements& x = tensors[block.tensor];
-    if (x.wide) {
-      simd_call<Body<double>>(static_cast<double*>(x.data) + block.begin, block.n, static_cast<double>(args)...);
-    } else {
-      simd_call<Body<float>>(static_cast<float*>(x.data) + block.begin, block.n, static_cast<float>(args)...);
-    }
+    visit<float, double>("optimizer", x.dtype, [&]<class T>(T) {
+      simd_call<Body<T>>(static_cast<T*>(x.data) + block.begin, block.n, static_cast<T>(args)...);
+    });
   });
 }
 
 template <template <class> class Body>
 void change_pairs(std::span<const Elements> as, std::span<const Elements> bs, double weight) {
+  for (std::size_t i = 0; i < as.size(); ++i)
+    if (as[i].dtype != bs[i].dtype || as[i].n != bs[i].n) refuse_type("pairs of unequal tensors", bs[i].dtype);
   const auto blocks = blocks_of(as);
   for_blocks(as, blocks, [&](std::size_t, const Block& block) {
     const Elements &a = as[block.tensor], &b = bs[block.tensor];
-    const auto run = [&]<class T>(T* x, T* y) {
-      simd_call<Body<T>>(x + block.begin, y + block.begin, block.n, static_cast<T>(weight));
-    };
-    if (a.wide) {
-      run(static_cast<double*>(a.data), static_cast<double*>(b.data));
-    } else {
-      run(static_cast<float*>(a.data), static_cast<float*>(b.data));
-    }
+    visit<float, double>("optimizer", a.dtype, [&]<class T>(T) {
+      simd_call<Body<T>>(static_cast<T*>(a.data) + block.begin, static_cast<T*>(b.data) + block.begin, block.n,
+                         static_cast<T>(weight));
+    });
   });
 }
 
@@ -141,8 +138,8 @@ void norm_powers(std::span<const Elements> tensors, double p, double* powers) {
   std::vector<double> parts(blocks.size());
   for_blocks(tensors, blocks, [&](std::size_t number, const Block& block) {
     const Elements& x = tensors[block.tensor];
-    const auto power = x.wide ? block_power<double> : block_power<float>;
-    power(x.data, block.begin, block.n, p, &parts[number]);
+    visit<float, double>("norm", x.dtype,
+                         [&]<class T>(T) { block_power<T>(x.data, block.begin, block.n, p, &parts[number]); });
   });
   std::fill_n(powers, tensors.size(), 0.0);
   for (std::size_t b = 0; b < blocks.size(); ++b) {

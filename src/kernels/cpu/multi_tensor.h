@@ -2,16 +2,18 @@
 // threads.
 #pragma once
 
+#include <gradus/dtype.h>
+
 #include <cstdint>
 #include <span>
 
 namespace gradus::cpu {
 
-// The elements of one tensor: float, or double where `wide`.
+// The elements of one tensor: float32 or float64.
 struct Elements {
   void* data;
   std::int64_t n;
-  bool wide;
+  Dtype dtype;
 };
 
 // For each tensor the sum of |x|^p, in double, or for an infinite p the largest |x|. A NaN gives a NaN.
@@ -23,7 +25,7 @@ void multi_scale(std::span<const Elements> tensors, double factor);
 // x into [-limit, limit]; a NaN stays.
 void multi_clamp(std::span<const Elements> tensors, double limit);
 
-// a += weight (b - a), element by element of tensors of equal sizes and types; as torch.lerp.
+// a += weight (b - a), element by element of pairs of equal sizes and types, as torch.lerp; DtypeError for others.
 void multi_lerp(std::span<const Elements> a, std::span<const Elements> b, double weight);
 
 // The same, and b = a.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/parallel.h"
+#include "core/visit.h"
 #include "kernels/cpu/moments.h"
 #include "kernels/cpu/reduce_rows.h"
 #include "kernels/scratch.h"
@@ -366,7 +367,7 @@ void backward_planes(const Normalization& n, bool constant, const T* g, const T*
 
 template <class F>
 void with_type(Dtype dtype, F&& run) {
-  dtype == kFloat32 ? run(float{}) : run(double{});
+  visit<float, double>("normalization", dtype, run);
 }
 
 }  // namespace

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/parallel.h"
+#include "core/visit.h"
 #include "kernels/cpu/reduce_rows.h"
 
 namespace gradus::cpu {
@@ -316,7 +317,7 @@ void for_places(int64_t planes, int64_t in_size, int64_t out_size, F&& plane) {
 // Calls run(T{}) for the type that `dtype` names.
 template <class F>
 void with_type(Dtype dtype, F&& run) {
-  dtype == kFloat32 ? run(float{}) : run(double{});
+  visit<float, double>("pooling", dtype, run);
 }
 
 }  // namespace

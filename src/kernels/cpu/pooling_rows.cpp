@@ -5,6 +5,7 @@
 #include <type_traits>
 
 #include "core/parallel.h"
+#include "core/visit.h"
 #include "kernels/cpu/bfloat16.h"
 #include "kernels/scratch.h"
 
@@ -19,7 +20,7 @@ constexpr int64_t kPanel = 64;     // channels taken side by side
 
 template <class F>
 void with_type(Dtype dtype, F&& run) {
-  dtype == kBFloat16 ? run(BFloat16{}) : run(float{});
+  visit<float, BFloat16>("pooling", dtype, run);
 }
 
 // The places of one window, and what its mean divides by.

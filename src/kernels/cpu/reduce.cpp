@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "core/parallel.h"
+#include "core/visit.h"
 #include "kernels/cpu/reduce_rows.h"
 
 namespace gradus::cpu {
@@ -174,11 +175,8 @@ Run select(Reduce kind) {
 
 void reduce(Reduce kind, Dtype dtype, const void* in, void* out, const Extent& extent) {
   if (extent.outer == 0 || extent.inner == 0) return;
-  const Run run = dtype == kFloat32   ? select<float>(kind)
-                  : dtype == kFloat64 ? select<double>(kind)
-                  : dtype == kInt64   ? select<std::int64_t>(kind)
-                                      : select<std::uint8_t>(kind);
-  run(in, out, extent);
+  visit<float, double, std::int64_t, std::uint8_t>("reduce", dtype,
+                                                   [&]<class T>(T) { select<T>(kind)(in, out, extent); });
 }
 
 }  // namespace gradus::cpu

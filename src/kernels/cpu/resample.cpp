@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/parallel.h"
+#include "core/visit.h"
 #include "kernels/cpu/simd.h"
 
 namespace gradus::cpu {
@@ -76,13 +77,14 @@ void backward(const Taps& taps, int64_t outer, int64_t inner, const T* g, T* gx)
 }  // namespace
 
 void resample(Dtype dtype, const Taps& taps, int64_t outer, int64_t inner, const void* x, void* y) {
-  dtype == kFloat32 ? forward(taps, outer, inner, static_cast<const float*>(x), static_cast<float*>(y))
-                    : forward(taps, outer, inner, static_cast<const double*>(x), static_cast<double*>(y));
+  visit<float, double>("interpolate", dtype,
+                       [&]<class T>(T) { forward(taps, outer, inner, static_cast<const T*>(x), static_cast<T*>(y)); });
 }
 
 void resample_backward(Dtype dtype, const Taps& taps, int64_t outer, int64_t inner, const void* g, void* gx) {
-  dtype == kFloat32 ? backward(taps, outer, inner, static_cast<const float*>(g), static_cast<float*>(gx))
-                    : backward(taps, outer, inner, static_cast<const double*>(g), static_cast<double*>(gx));
+  visit<float, double>("interpolate", dtype, [&]<class T>(T) {
+    backward(taps, outer, inner, static_cast<const T*>(g), static_cast<T*>(gx));
+  });
 }
 
 }  // namespace gradus::cpu

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/parallel.h"
+#include "core/visit.h"
 #include "kernels/cpu/simd.h"
 
 namespace gradus::cpu {
@@ -181,22 +182,9 @@ void put_rows(Dtype dtype, void* y, const Rows& rows, const void* values) {
 }
 
 void add_rows(Dtype dtype, void* y, const Rows& rows, const void* values) {
-  switch (dtype) {
-    case Dtype::Bool:
-      return write<std::uint8_t, Or>(y, rows, values);
-    case Dtype::UInt8:
-      return write<std::uint8_t, Add>(y, rows, values);
-    case Dtype::Int32:
-      return write<std::int32_t, Add>(y, rows, values);
-    case Dtype::Int64:
-      return write<std::int64_t, Add>(y, rows, values);
-    case Dtype::Float32:
-      return write<float, Add>(y, rows, values);
-    case Dtype::Float64:
-      return write<double, Add>(y, rows, values);
-    case Dtype::BFloat16:
-      return;
-  }
+  if (dtype == kBool) return write<std::uint8_t, Or>(y, rows, values);
+  visit<std::uint8_t, std::int32_t, std::int64_t, float, double>("index_add", dtype,
+                                                                 [&]<class T>(T) { write<T, Add>(y, rows, values); });
 }
 
 }  // namespace gradus::cpu

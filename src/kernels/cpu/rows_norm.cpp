@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/parallel.h"
+#include "core/visit.h"
 #include "kernels/cpu/bfloat16.h"
 #include "kernels/cpu/moments.h"
 #include "kernels/scratch.h"
@@ -282,7 +283,7 @@ void backward(const RowsNorm& n, const RowsGradients& to, const Affine& affine) 
 
 template <class F>
 void with_type(Dtype dtype, F&& run) {
-  dtype == kBFloat16 ? run(BFloat16{}) : run(float{});
+  visit<float, BFloat16>("normalization", dtype, run);
 }
 
 }  // namespace

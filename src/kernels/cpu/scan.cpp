@@ -4,6 +4,7 @@
 #include <type_traits>
 
 #include "core/parallel.h"
+#include "core/visit.h"
 #include "kernels/cpu/simd.h"
 
 namespace gradus::cpu {
@@ -121,32 +122,20 @@ void others(const T* in, T* out, std::int64_t rows, std::int64_t n) {
 }  // namespace
 
 void find_first(Dtype dtype, const void* in, const void* values, std::int64_t* indices, const Extent& extent) {
-  if (dtype == kFloat32) {
-    find<float>(in, values, indices, extent);
-  } else if (dtype == kFloat64) {
-    find<double>(in, values, indices, extent);
-  } else {
-    find<std::int64_t>(in, values, indices, extent);
-  }
+  visit<float, double, std::int64_t>("argmax", dtype, [&]<class T>(T) { find<T>(in, values, indices, extent); });
 }
 
 void cumsum(Dtype dtype, bool reverse, const void* in, void* out, const Extent& extent) {
-  if (dtype == kFloat32) {
-    running_sums<float, double>(reverse, in, out, extent);
-  } else if (dtype == kFloat64) {
-    running_sums<double, double>(reverse, in, out, extent);
-  } else {
-    // Unsigned, so that overflow wraps.
-    running_sums<std::uint64_t, std::uint64_t>(reverse, in, out, extent);
-  }
+  visit<float, double, std::int64_t>("cumsum", dtype, [&]<class T>(T) {
+    // Integers as unsigned, so that overflow wraps.
+    using Element = std::conditional_t<std::is_integral_v<T>, std::uint64_t, T>;
+    running_sums<Element, std::conditional_t<std::is_integral_v<T>, std::uint64_t, double>>(reverse, in, out, extent);
+  });
 }
 
 void prod_of_others(Dtype dtype, const void* in, void* out, std::int64_t rows, std::int64_t n) {
-  if (dtype == kFloat32) {
-    others(static_cast<const float*>(in), static_cast<float*>(out), rows, n);
-  } else {
-    others(static_cast<const double*>(in), static_cast<double*>(out), rows, n);
-  }
+  visit<float, double>("prod", dtype,
+                       [&]<class T>(T) { others(static_cast<const T*>(in), static_cast<T*>(out), rows, n); });
 }
 
 }  // namespace gradus::cpu

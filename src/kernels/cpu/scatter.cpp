@@ -4,6 +4,7 @@
 #include <array>
 
 #include "core/parallel.h"
+#include "core/visit.h"
 
 namespace gradus::cpu {
 
@@ -145,23 +146,12 @@ void scatter(Dtype dtype, void* y, const Scatter& places, const void* values) {
 }
 
 void scatter_add(Dtype dtype, void* y, const Scatter& places, const void* values) {
-  switch (dtype) {
-    case Dtype::Bool:
-      return visit(static_cast<std::uint8_t*>(y), places, static_cast<const std::uint8_t*>(values), false,
-                   [](std::uint8_t& to, const std::uint8_t& from) { to = static_cast<std::uint8_t>(to | from); });
-    case Dtype::UInt8:
-      return scatter_add_as<std::uint8_t>(y, places, values);
-    case Dtype::Int32:
-      return scatter_add_as<std::int32_t>(y, places, values);
-    case Dtype::Int64:
-      return scatter_add_as<std::int64_t>(y, places, values);
-    case Dtype::Float32:
-      return scatter_add_as<float>(y, places, values);
-    case Dtype::Float64:
-      return scatter_add_as<double>(y, places, values);
-    case Dtype::BFloat16:
-      return;
+  if (dtype == kBool) {
+    return visit(static_cast<std::uint8_t*>(y), places, static_cast<const std::uint8_t*>(values), false,
+                 [](std::uint8_t& to, const std::uint8_t& from) { to = static_cast<std::uint8_t>(to | from); });
   }
+  gradus::visit<std::uint8_t, std::int32_t, std::int64_t, float, double>(
+      "scatter_add", dtype, [&]<class T>(T) { scatter_add_as<T>(y, places, values); });
 }
 
 }  // namespace gradus::cpu

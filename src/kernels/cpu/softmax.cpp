@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/parallel.h"
+#include "core/visit.h"
 #include "kernels/cpu/softmax_rows.h"
 
 namespace gradus::cpu {
@@ -124,7 +125,7 @@ void softmax(Dtype dtype, bool log, const void* x, void* y, const Extent& e) {
     T* out = static_cast<T*>(y);
     log ? forward<T, true>(in, out, e) : forward<T, false>(in, out, e);
   };
-  dtype == kFloat32 ? run(static_cast<const float*>(x)) : run(static_cast<const double*>(x));
+  visit<float, double>("softmax", dtype, [&]<class T>(T) { run(static_cast<const T*>(x)); });
 }
 
 void softmax_backward(Dtype dtype, bool log, const void* g, const void* y, void* gx, const Extent& e) {
@@ -133,7 +134,7 @@ void softmax_backward(Dtype dtype, bool log, const void* g, const void* y, void*
     T* to = static_cast<T*>(gx);
     log ? backward<T, true>(grad, out, to, e) : backward<T, false>(grad, out, to, e);
   };
-  dtype == kFloat32 ? run(static_cast<const float*>(g)) : run(static_cast<const double*>(g));
+  visit<float, double>("softmax", dtype, [&]<class T>(T) { run(static_cast<const T*>(g)); });
 }
 
 }  // namespace gradus::cpu

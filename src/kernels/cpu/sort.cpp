@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/parallel.h"
+#include "core/visit.h"
 
 namespace gradus::cpu {
 
@@ -23,9 +24,7 @@ struct Keyed {
 
 template <class T>
 auto key_of(T x) {
-  if constexpr (std::is_same_v<T, BFloat16>) {
-    return key_of(static_cast<float>(x));
-  } else if constexpr (std::is_floating_point_v<T>) {
+  if constexpr (std::is_floating_point_v<T>) {
     using K = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
     constexpr K sign = K{1} << (8 * sizeof(K) - 1);
     if (x != x) return static_cast<K>(~K{0});
@@ -101,21 +100,9 @@ void sort_as(const void* x, std::int64_t rows, std::int64_t n, std::int64_t k, b
 void sort_rows(Dtype dtype, const void* x, std::int64_t rows, std::int64_t n, std::int64_t k, bool descending,
                std::int64_t* positions) {
   if (rows == 0 || k == 0) return;
-  switch (dtype) {
-    case Dtype::Bool:
-    case Dtype::UInt8:
-      return sort_as<std::uint8_t>(x, rows, n, k, descending, positions);
-    case Dtype::Int32:
-      return sort_as<std::int32_t>(x, rows, n, k, descending, positions);
-    case Dtype::Int64:
-      return sort_as<std::int64_t>(x, rows, n, k, descending, positions);
-    case Dtype::BFloat16:
-      return sort_as<BFloat16>(x, rows, n, k, descending, positions);
-    case Dtype::Float32:
-      return sort_as<float>(x, rows, n, k, descending, positions);
-    case Dtype::Float64:
-      return sort_as<double>(x, rows, n, k, descending, positions);
-  }
+  if (dtype == kBool) dtype = kUInt8;
+  visit<std::uint8_t, std::int32_t, std::int64_t, float, double>(
+      "sort", dtype, [&]<class T>(T) { sort_as<T>(x, rows, n, k, descending, positions); });
 }
 
 }  // namespace gradus::cpu

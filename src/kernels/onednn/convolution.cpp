@@ -312,7 +312,7 @@ namespace gradus::cpu {
 using namespace onednn;
 
 bool conv_serves_channels_last(Dtype dtype, const Convolution& c) {
-  if (dtype == kFloat64 || c.multiplications() == 0 || !c.channels_last) return false;
+  if ((dtype != kFloat32 && dtype != kBFloat16) || c.multiplications() == 0 || !c.channels_last) return false;
   const Pieces pieces(c, kMostPieces);
   const ConvEpilogue plain;
   return Plans(key_of(Kind::forward, dtype, kFloat32, c, plain), pieces) &&
