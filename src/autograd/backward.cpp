@@ -125,6 +125,10 @@ Tensor& Tensor::requires_grad_(bool requires_grad) {
     throw DtypeError(std::string("requires_grad_: only floating-point tensors have gradients, got ") +
                      gradus::to_string(impl->dtype));
   }
+  if (requires_grad && impl->inference && !is_inference_mode()) {
+    throw AutogradError(
+        "requires_grad_: a tensor made in an InferenceMode scope cannot require a gradient outside of one; clone it");
+  }
   if (!is_leaf()) {
     if (requires_grad) return *this;
     throw AutogradError(
@@ -191,10 +195,11 @@ std::size_t Tensor::register_hook(std::function<Tensor(const Tensor&)> hook) {
 
 void Tensor::remove_hook(std::size_t handle) {
   auto& own = detail::extras(*checked());
-  own.hooks.erase(handle);
+  std::size_t removed = own.hooks.erase(handle);
   if (const Ref<Node> node = grad_fn()) {
-    std::erase_if(NodeAccess::hooks(*node), [&](const auto& entry) { return entry.first == handle; });
+    removed += std::erase_if(NodeAccess::hooks(*node), [&](const auto& entry) { return entry.first == handle; });
   }
+  if (removed == 0) throw IndexError("remove_hook: there is no hook " + std::to_string(handle));
 }
 
 Tensor Tensor::detach() const {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <mutex>
+#include <utility>
 
 #include "autograd/watching.h"
 #include "core/layout.h"
@@ -31,10 +32,51 @@ Tensor checked_hook(const char* what, const std::function<Tensor(const Tensor&)>
     throw ShapeError(std::string(what) + ": a hook must keep the gradient's sizes " + to_string(grad.sizes()) +
                      ", it returned " + to_string(replaced.sizes()));
   }
+  if (replaced.dtype() != grad.dtype()) {
+    throw DtypeError(std::string(what) + ": a hook must keep the gradient's type " + to_string(grad.dtype()) +
+                     ", it returned " + to_string(replaced.dtype()));
+  }
   return replaced;
 }
 
+// Whose backward runs on this thread.
+constinit thread_local const Node* running_node [[gnu::tls_model("initial-exec")]] = nullptr;
+struct RunningNode {
+  const Node* outer;
+  explicit RunningNode(const Node* node) : outer(std::exchange(running_node, node)) {}
+  ~RunningNode() { running_node = outer; }
+};
+
+// What an operation returned for its inputs, by whoever wrote it.
+void check_gradients(const Node& node, std::span<const Edge> edges, Grads grads) {
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    const Edge& edge = edges[i];
+    const Tensor& grad = grads[i];
+    if (!edge.needed || !grad.defined()) continue;
+    const Shape& sizes = edge.leaf ? edge.leaf->sizes : edge.node->result_sizes();
+    const auto must = [&] {
+      return "backward of " + std::string(node.name()) + ": the gradient of input " + std::to_string(i) + " must ";
+    };
+    if (!(grad.sizes() == sizes)) {
+      throw ShapeError(must() + "have its sizes " + to_string(sizes) + ", got " + to_string(grad.sizes()));
+    }
+    if (grad.dtype() != edge.dtype) {
+      throw DtypeError(must() + "be " + to_string(edge.dtype) + " as it is, got " + to_string(grad.dtype()));
+    }
+    if (edge.leaf && grad.device() != edge.leaf->storage->device) {
+      throw ValueError(must() + "be on its device " + to_string(edge.leaf->storage->device) + ", got " +
+                       to_string(grad.device()));
+    }
+  }
+}
+
 }  // namespace
+
+void Grads::refuse(std::size_t i, std::size_t inputs) {
+  throw IndexError("backward of " + std::string(running_node ? running_node->name() : "an operation") +
+                   ": there is no input " + std::to_string(i) + " to give a gradient to, forward took " +
+                   std::to_string(inputs));
+}
 
 Engine::Engine(const Request& request)
     : request_(request),
@@ -146,6 +188,7 @@ void Engine::finish_leaf(Leaf& leaf) {
     const auto hooks = impl.extras->hooks;
     for (const auto& [handle, hook] : hooks) leaf.grad = checked_hook("backward", hook, leaf.grad);
   }
+  if (leaf.grad.dtype() != impl.dtype) leaf.grad = leaf.grad.to(impl.dtype);  // converted since (Module::to)
   if (request_.capture) {
     captured_[wanted_leaves_.at(&impl)] = leaf.grad;
     return;
@@ -171,7 +214,9 @@ void Engine::execute(Node* node) {
   if (grad.defined()) {
     for (const auto& [handle, hook] : std::vector(node->hooks_)) grad = checked_hook(node->name(), hook, grad);
     if (node->retain_ != nullptr) {
-      Tensor(Ref<detail::TensorImpl>(node->retain_)).set_grad(request_.create_graph ? grad : grad.detach());
+      Tensor kept{Ref<detail::TensorImpl>(node->retain_)};
+      const Tensor own = request_.create_graph ? grad : grad.detach();
+      kept.set_grad(kept.grad().defined() ? add(kept.grad(), own) : own);
     }
     const auto [first, last] = wanted_nodes_.equal_range(node);
     for (auto it = first; it != last; ++it) {
@@ -197,8 +242,10 @@ void Engine::execute(Node* node) {
   if (grad.defined() && wanted_below) {
     node->check_not_released();
     detail::RunningBackward running(*node);
+    const RunningNode scope(node);
     try {
       node->backward(grad, grads);
+      check_gradients(*node, edges, grads);
       running.done(grads);
     } catch (...) {
       running.failed();

@@ -87,6 +87,20 @@ bool overlaps_itself(const TensorImpl& x) {
   return false;
 }
 
+// A base that was given other memory since (Module::to) is no longer what is looked at.
+void leave_moved_base(TensorImpl& impl) {
+  if (impl.base && impl.base->storage != impl.storage) impl.base.reset();
+}
+
+// To be called where the change would be recorded.
+void check_made_recording(const char* call, const TensorImpl& impl) {
+  if (impl.made == Made::recording) return;
+  throw AutogradError(std::string(call) + ": a view that was made in a" +
+                      (impl.made == Made::inference ? "n InferenceMode" : " NoGrad") +
+                      " scope must not be changed in place while recording: its base would not learn of it; make the "
+                      "view, or the change, in the other mode");
+}
+
 }  // namespace
 
 Tensor with_strides(const Tensor& x, const Shape& strides) {
@@ -94,6 +108,7 @@ Tensor with_strides(const Tensor& x, const Shape& strides) {
 }
 
 Ref<Node> current_grad_fn(TensorImpl& impl) {
+  leave_moved_base(impl);
   if (impl.base && impl.base_generation != impl.base->generation) {
     impl.base_generation = impl.base->generation;
     const Tensor base{impl.base};
@@ -112,7 +127,13 @@ void check_inplace(const char* call, const Tensor& self) {
     throw ValueError(std::string(call) + ": several elements of the tensor share memory (an expanded view of sizes " +
                      to_string(impl.sizes) + "); clone it first");
   }
+  if (impl.inference && !is_inference_mode()) {
+    throw AutogradError(std::string(call) +
+                        ": a tensor made in an InferenceMode scope must not be changed in place outside of one; clone "
+                        "it first");
+  }
   if (!is_grad_enabled() || !self.requires_grad()) return;
+  check_made_recording(call, impl);
   const std::string label = self.name().empty() ? "" : " (" + self.name() + ")";
   if (self.is_leaf()) {
     throw AutogradError(std::string(call) + ": a leaf that requires a gradient" + label +
@@ -133,6 +154,7 @@ bool records_inplace(const Tensor& self, std::initializer_list<const Tensor*> ot
 }
 
 void commit_inplace(const char* call, Tensor& self, const Tensor& result) {
+  leave_moved_base(*self.impl());
   check_inplace(call, self);
   if (!(result.sizes() == self.sizes())) {
     throw ShapeError(std::string(call) + ": the result must keep the tensor's sizes " + to_string(self.sizes()) +
@@ -145,6 +167,7 @@ void commit_inplace(const char* call, Tensor& self, const Tensor& result) {
     copy_data(self, result);
     return;
   }
+  check_made_recording(call, impl);
   const Tensor values = result.to(impl.dtype);
   Ref<Node> node = values.grad_fn();
   if (!node) node = values.requires_grad() ? alias(values).grad_fn() : nullptr;
@@ -159,6 +182,7 @@ void commit_inplace(const char* call, Tensor& self, const Tensor& result) {
   auto replace = make_ref<ReplaceAt>(Place::of(impl));
   const Tensor* inputs[] = {&base, &values};
   replace->connect(inputs);
+  replace->set_result_sizes(base.sizes());
   copy_data(self, values);
   impl.base->grad_fn = replace;
   ++impl.base->generation;

@@ -1,5 +1,7 @@
 #include <gradus/op.h>
 
+#include <algorithm>
+
 #include "autograd/inplace.h"
 #include "core/tensor_access.h"
 
@@ -53,6 +55,7 @@ void Node::connect(std::span<const Tensor* const> inputs) {
   for (int i = 0; i < edge_count_; ++i) {
     const Tensor& x = *inputs[static_cast<std::size_t>(i)];
     if (!x.defined() || !x.requires_grad()) continue;
+    edges_[i].dtype = x.dtype();
     edges_[i].node = x.grad_fn();
     if (!edges_[i].node) edges_[i].leaf = x.ref();
     edges_[i].needed = true;
@@ -156,7 +159,17 @@ bool any_requires_grad(std::span<const Tensor> xs) {
 }
 
 void set_history(Tensor& result, Ref<Node> node) {
+  const auto edges = node->edges();
+  TensorImpl& impl = *result.impl();
+  if (impl.grad_fn || std::any_of(edges.begin(), edges.end(), [&](const Edge& e) { return e.leaf.get() == &impl; })) {
+    // A forward() may return its input: the result is then a view of that, which keeps its own history.
+    result = make_view(result, impl.sizes, impl.strides, 0);
+  } else if (impl.made != Made::recording) {  // forward() ran with recording off
+    impl.made = Made::recording;
+    impl.requires_grad = false;
+  }
   if (!is_floating_point(result.dtype())) return;
+  node->set_result_sizes(result.sizes());
   result.impl()->grad_fn = std::move(node);
 }
 

@@ -340,6 +340,8 @@ Module& Module::to(Dtype dtype) {
     if (!x.is_floating_point() || x.dtype() == dtype) return;
     const Tensor y = x.detach().to(dtype);
     auto& impl = *x.impl();
+    // What was saved of it for a backward must notice.
+    y.impl()->storage->version.store(x.version() + 1, std::memory_order_relaxed);
     impl.storage = y.impl()->storage;
     impl.data = y.impl()->data;
     impl.strides = y.impl()->strides;
