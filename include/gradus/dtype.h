@@ -34,7 +34,8 @@ struct Float16 {
     const std::uint32_t u = __builtin_bit_cast(std::uint32_t, value), size = u & 0x7fffffffu;
     const std::uint32_t normal = (size - 0x38000000u + 0xfffu + ((size >> 13) & 1u)) >> 13;
     // The sum with 0.5 rounds what is below 2^-14 to a multiple of 2^-24, the smallest number.
-    const std::uint32_t tiny = __builtin_bit_cast(std::uint32_t, __builtin_bit_cast(float, size) + 0.5f) - 0x3f000000u;
+    const std::uint32_t tiny =  // only right there
+        __builtin_bit_cast(std::uint32_t, __builtin_bit_cast(float, size) + 0.5f) - 0x3f000000u;
     const std::uint32_t special = size > 0x7f800000u ? 0x7e00u : 0x7c00u;
     const std::uint32_t magnitude = size >= 0x47800000u ? special : size < 0x38800000u ? tiny : normal;
     bits = static_cast<std::uint16_t>(magnitude | ((u >> 16) & 0x8000u));

@@ -184,10 +184,13 @@ void adafactor(const AdafactorOptions& o, const Moment& now, Tensor& param, cons
                std::span<Tensor> state) {
   const Rows rows(param);
   const bool matrix = param.dim() > 1;
-  T* p = param.data_ptr<T>();
-  const T* g = grad.data_ptr<T>();
-  T* row_var = matrix ? state[0].data_ptr<T>() : nullptr;
-  T* column = state[matrix ? 1 : 0].data_ptr<T>();
+  const auto data = [](const Tensor& x) {
+    return static_cast<T*>(optim::detail::elements(x, DtypeOf<T>::value, x.numel()));
+  };
+  T* p = data(param);
+  const T* g = data(grad);
+  T* row_var = matrix ? data(state[0]) : nullptr;
+  T* column = data(state[matrix ? 1 : 0]);
   const double t = static_cast<double>(now.step), n = static_cast<double>(rows.numel);
   const double part = std::pow(t, *o.beta2_decay);
 
@@ -287,7 +290,7 @@ struct RuleOf<AdafactorOptions> {
   }
   static void update_whole(const O& o, const Moment& now, Tensor& p, const Tensor& g, std::span<Tensor> state) {
     if (p.numel() == 0) return;
-    p.dtype() == kFloat32 ? adafactor<float>(o, now, p, g, state) : adafactor<double>(o, now, p, g, state);
+    visit<float, double>(name, p.dtype(), [&]<class T>(T) { adafactor<T>(o, now, p, g, state); });
     gradus::detail::bump_version(p);
   }
 };

@@ -47,7 +47,7 @@ struct Averages final : gradus::detail::WeightView {
   Tensor averaged(const Tensor& p) override {
     Tensor result;
     visit(p, [&](const Options&, Entry& entry) {
-      if (const Tensor* average = entry.find(Rule::points[0])) result = *average;
+      if (const Tensor* average = entry.find(Rule::points[0])) result = average->to(entry.param.dtype());
     });
     return result;
   }

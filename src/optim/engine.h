@@ -17,6 +17,8 @@ void check_params(const char* optimizer, const std::string& place, const Params&
 // A name that no entry has: the given one, the tensor's, "param.3", with "#2" where that is taken.
 std::string unique_name(const NamedTensor& given, const std::vector<std::vector<Entry>>& entries,
                         const std::vector<Entry>& group);
+// Before each step, as parameters may have been converted since the last: contiguous, float32 or float64, with a
+// gradient (undefined: none) like them.
 void check_gradient(const char* optimizer, const Entry& entry, const Tensor& grad);
 
 template <class Options>
@@ -74,8 +76,11 @@ struct __attribute__((visibility("hidden"))) OptimizerOf<Options>::Engine {
   }
 
   static void check_gradients(const std::vector<Entry>& group) {
-    for (const Entry& entry : group)
-      if (const Tensor grad = entry.param.grad(); grad.defined()) check_gradient(Rule::name, entry, grad);
+    for (const Entry& entry : group) {
+      const Tensor grad = entry.param.grad();
+      if (has_all || (grad.defined() && !gradus::detail::is_frozen(*entry.param.impl())))
+        check_gradient(Rule::name, entry, grad);
+    }
   }
 
   static bool state_fits(const Tensor& p, const char* state, const Shape& sizes) {
@@ -89,6 +94,7 @@ struct __attribute__((visibility("hidden"))) OptimizerOf<Options>::Engine {
   // The state tensors this update uses, made where they are missing.
   static bool prepare_state(const Options& o, Entry& entry, std::vector<Tensor>& state) {
     state.clear();
+    entry.convert_state();
     bool fresh = entry.step == 0;
     for (const char* name : state_names(o, entry.param)) {
       Tensor* tensor = entry.find(name);
@@ -99,8 +105,6 @@ struct __attribute__((visibility("hidden"))) OptimizerOf<Options>::Engine {
         entry.tensors.emplace_back(name, full(state_sizes(entry.param, name), initial, {.dtype = entry.param.dtype()}));
         tensor = &entry.tensors.back().second;
       }
-      if (tensor->dtype() != entry.param.dtype())
-        *tensor = tensor->to(entry.param.dtype());  // the module was converted
       state.push_back(*tensor);
     }
     return fresh;
@@ -137,8 +141,9 @@ struct __attribute__((visibility("hidden"))) OptimizerOf<Options>::Engine {
           last_after = now.numbers;
         }
         entry.numbers = last_after;
-        Piece piece{entry.param.data_ptr(), grad.data_ptr(), {}, entry.param.numel(), rules.size() - 1};
-        for (std::size_t i = 0; i < state.size(); ++i) piece.state[i] = state[i].data_ptr();
+        const auto data = [&](const Tensor& x) { return detail::elements(x, dtype, entry.param.numel()); };
+        Piece piece{data(entry.param), data(grad), {}, entry.param.numel(), rules.size() - 1};
+        for (std::size_t i = 0; i < state.size(); ++i) piece.state[i] = data(state[i]);
         pieces.push_back(piece);
         if (!grad.is_same(raw)) held.push_back(grad);
         gradus::detail::bump_version(entry.param);
@@ -151,9 +156,10 @@ struct __attribute__((visibility("hidden"))) OptimizerOf<Options>::Engine {
   void flush(Dtype dtype, std::size_t state_count) {
     if constexpr ((!has_whole && !has_all) || has_choice) {
       if (!pieces.empty()) {
-        const UpdateLoop loop = dtype == kFloat32 ? optim::detail::select_update<Rule, float>(state_count)
-                                                  : optim::detail::select_update<Rule, double>(state_count);
-        run_update(pieces, element_size(dtype), rules.data(), sizeof(Rule), state_count, loop);
+        visit<float, double>(Rule::name, dtype, [&]<class T>(T) {
+          run_update(pieces, sizeof(T), rules.data(), sizeof(Rule), state_count,
+                     optim::detail::select_update<Rule, T>(state_count));
+        });
       }
     }
     pieces.clear();
@@ -318,7 +324,7 @@ OptimizerState OptimizerOf<Options>::state_dict() const {
       saved.step = entry.step;
       // What earlier options needed is not part of it.
       for (const char* key : Engine::state_names(groups_[i], entry.param))
-        if (const Tensor* tensor = entry.find(key)) saved.tensors[key] = tensor->clone();
+        if (const Tensor* tensor = entry.find(key)) saved.tensors[key] = copied_as(entry.param, *tensor);
       if constexpr (requires { RuleOf<Options>::numbers; }) {
         for (std::size_t n = 0; n < RuleOf<Options>::numbers.size(); ++n)
           saved.numbers[RuleOf<Options>::numbers[n].name] = entry.numbers[n];

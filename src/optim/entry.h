@@ -5,6 +5,12 @@
 
 namespace gradus::optim {
 
+// A copy of a state tensor, in the type that the parameter has now.
+inline Tensor copied_as(const Tensor& param, const Tensor& state) {
+  const Tensor converted = state.to(param.dtype());
+  return converted.is_same(state) ? state.clone() : converted;
+}
+
 struct Entry {
   Tensor param;
   std::string name;  // unique within the optimizer
@@ -19,6 +25,11 @@ struct Entry {
     return nullptr;
   }
   const Tensor* find(std::string_view state) const { return const_cast<Entry*>(this)->find(state); }
+
+  // After the parameter was converted (Module::to).
+  void convert_state() {
+    for (auto& [key, tensor] : tensors) tensor = tensor.to(param.dtype());
+  }
 };
 
 template <class Rule>

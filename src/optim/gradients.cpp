@@ -8,6 +8,15 @@
 
 namespace gradus::optim {
 
+cpu::Elements elements_of(const std::string& call, const Tensor& x) {
+  if (!x.is_contiguous() || (x.dtype() != kFloat32 && x.dtype() != kFloat64)) {
+    throw ValueError(call + ": needs a contiguous tensor of float32 or float64" +
+                     (x.name().empty() ? "" : " for '" + x.name() + "'") + ", got " + gradus::to_string(x.sizes()) +
+                     " " + gradus::to_string(x.dtype()) + " with strides " + gradus::to_string(x.strides()));
+  }
+  return {x.impl()->data, x.numel(), x.dtype()};
+}
+
 void Gradients::add(const std::string& call, const NamedTensor& tensor, const Tensor& owner) {
   const auto& [name, x] = tensor;
   if (x.dtype() != kFloat32 && x.dtype() != kFloat64) {
@@ -15,7 +24,7 @@ void Gradients::add(const std::string& call, const NamedTensor& tensor, const Te
   }
   names.push_back(name);
   tensors.push_back(x.contiguous());
-  elements.push_back(elements_of(tensors.back()));
+  elements.push_back(elements_of(call, tensors.back()));
   owners.push_back(owner);
 }
 

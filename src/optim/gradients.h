@@ -8,8 +8,8 @@
 
 namespace gradus::optim {
 
-// x is contiguous, and float32 or float64.
-inline cpu::Elements elements_of(const Tensor& x) { return {x.data_ptr(), x.numel(), x.dtype() == kFloat64}; }
+// ValueError, in the name of `call`, unless x is contiguous, and float32 or float64.
+cpu::Elements elements_of(const std::string& call, const Tensor& x);
 
 // Tensors with names for messages, and the parameters that they belong to, if any.
 struct Gradients {

@@ -22,7 +22,7 @@ struct DotBody {
 };
 template <class T>
 double dot_of(const Tensor& a, const Tensor& b) {
-  const T *x = a.data_ptr<T>(), *y = b.data_ptr<T>();
+  const T *x = a.const_data_ptr<T>(), *y = b.const_data_ptr<T>();
   return ordered_sum(a.numel(), a.numel() >= 32768, [&](std::int64_t begin, std::int64_t end) {
     double sum;
     cpu::simd_call<DotBody<T>>(x + begin, y + begin, end - begin, &sum);
@@ -32,7 +32,7 @@ double dot_of(const Tensor& a, const Tensor& b) {
 double dot(const Vector& a, const Vector& b) {
   double sum = 0;
   for (std::size_t i = 0; i < a.size(); ++i)
-    sum += a[i].dtype() == kFloat32 ? dot_of<float>(a[i], b[i]) : dot_of<double>(a[i], b[i]);
+    visit<float, double>("LBFGS", a[i].dtype(), [&]<class T>(T) { sum += dot_of<T>(a[i], b[i]); });
   return sum;
 }
 double largest(const Vector& a) {
@@ -170,6 +170,7 @@ struct RuleOf<LBFGSOptions> {
 
   static void update_all(const O& o, std::vector<Entry>& entries, double loss, const std::function<Tensor()>& closure) {
     History::check(entries);
+    for (Entry& entry : entries) entry.convert_state();
     History history{entries};
     Numbers& n = history.numbers;
     const std::int64_t most_evaluations = o.max_eval.value_or(*o.max_iter * 5 / 4);

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "optim/entry.h"
 #include "optim/gradients.h"
 
 namespace gradus::optim {
@@ -77,6 +78,7 @@ void Lookahead::update() {
   std::unordered_map<const void*, Slow> present;  // without the parameters that left
   for (std::size_t g = 0; g < inner.group_count(); ++g) {
     for (const auto& [name, x] : inner.group_params(g)) {
+      if (!gradus::detail::is_frozen(*x.impl())) elements_of(name_, x);  // it may have been converted
       const auto known = slow_.find(x.impl());
       present.emplace(x.impl(), known != slow_.end() ? known->second : Slow{x, x.detach().clone(), 0});
     }
@@ -86,8 +88,9 @@ void Lookahead::update() {
   for (auto& [impl, entry] : present) {
     if (gradus::detail::is_frozen(*entry.parameter.impl()) || ++entry.step < options_.k) continue;
     entry.step = 0;
-    slow.push_back(elements_of(entry.weights));
-    fast.push_back(elements_of(entry.parameter));
+    entry.weights = entry.weights.to(entry.parameter.dtype());
+    slow.push_back(elements_of(name_, entry.weights));
+    fast.push_back(elements_of(name_, entry.parameter));
     gradus::detail::bump_version(entry.parameter);
     gradus::detail::bump_version(entry.weights);
   }
@@ -106,7 +109,7 @@ OptimizerState Lookahead::state_dict() const {
       const auto known = slow_.find(params[i].second.impl());
       if (known == slow_.end()) continue;
       OptimizerState::Param& saved = state.params[state.groups[g].params[i]];
-      saved.tensors[kSlow] = known->second.weights.clone();
+      saved.tensors[kSlow] = copied_as(params[i].second, known->second.weights);
       saved.numbers[kStep] = static_cast<double>(known->second.step);
     }
   }

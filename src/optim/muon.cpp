@@ -106,8 +106,7 @@ struct RuleOf<MuonOptions> : AdamUpdate {
     Tensor x = gradus::detail::make_empty(p.sizes(), p.dtype());
     update_elements(Momentum{*o.momentum, *o.nesterov}, x, g, state[0]);
     update_elements(Scale{1 / std::max(norm(x).item(), *o.eps)}, x, x);
-    p.dtype() == kFloat32 ? orthogonalize<float>(x, *o.ns_coefficients, *o.ns_steps)
-                          : orthogonalize<double>(x, *o.ns_coefficients, *o.ns_steps);
+    visit<float, double>(name, p.dtype(), [&]<class T>(T) { orthogonalize<T>(x, *o.ns_coefficients, *o.ns_steps); });
     const double rows = static_cast<double>(p.size(0)), columns = static_cast<double>(p.size(1));
     const double adjusted = o.adjust_lr_fn == "match_rms_adamw" ? 0.2 * std::sqrt(std::max(rows, columns))
                                                                 : std::sqrt(std::max(1.0, rows / columns));

@@ -144,11 +144,24 @@ std::string unique_name(const NamedTensor& given, const std::vector<std::vector<
 }
 
 void check_gradient(const char* optimizer, const Entry& entry, const Tensor& grad) {
-  if (grad.dtype() == entry.param.dtype() && grad.sizes() == entry.param.sizes() && entry.param.is_contiguous()) return;
+  const Dtype dtype = entry.param.dtype();
+  if (dtype != kFloat32 && dtype != kFloat64) {
+    throw ValueError(std::string(optimizer) + ": parameter '" + entry.name + "' must be float32 or float64, got " +
+                     gradus::to_string(dtype));
+  }
+  const bool like = !grad.defined() || (grad.dtype() == dtype && grad.sizes() == entry.param.sizes());
+  if (like && entry.param.is_contiguous()) return;
   throw ValueError(std::string(optimizer) + ": parameter '" + entry.name + "' of " +
                    gradus::to_string(entry.param.sizes()) + " " + gradus::to_string(entry.param.dtype()) +
-                   " must be contiguous and have a gradient like itself, got " + gradus::to_string(grad.sizes()) + " " +
-                   gradus::to_string(grad.dtype()));
+                   " must be contiguous and have a gradient like itself, got " +
+                   (grad.defined() ? gradus::to_string(grad.sizes()) + " " + gradus::to_string(grad.dtype())
+                                   : "strides " + gradus::to_string(entry.param.strides())));
+}
+
+void* detail::elements(const Tensor& x, Dtype dtype, std::int64_t n) {
+  if (x.dtype() == dtype && x.numel() == n && x.is_contiguous()) return x.impl()->data;
+  throw ValueError("optimizer: needs " + std::to_string(n) + " contiguous elements of " + gradus::to_string(dtype) +
+                   ", got " + gradus::to_string(x.sizes()) + " " + gradus::to_string(x.dtype()));
 }
 
 void run_update(std::span<const Piece> pieces, std::int64_t element_size, const void* rules, std::size_t rule_size,

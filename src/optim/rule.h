@@ -42,6 +42,7 @@
 
 #include <array>
 
+#include "core/visit.h"
 #include "kernels/cpu/simd.h"
 #include "optim/options.h"
 
@@ -81,6 +82,9 @@ void run_update(std::span<const Piece> pieces, std::int64_t element_size, const 
                 std::size_t state_count, UpdateLoop loop);
 
 namespace detail {
+// Where x's elements lie, for a loop over n of `dtype`. ValueError where x is something else.
+void* elements(const Tensor& x, Dtype dtype, std::int64_t n);
+
 template <class Rule, class T, int K>
 struct UpdateBody {
   GRADUS_INLINE static void run(Rule rule, std::int64_t n, T* p, const T* g, T* a, T* b, T* c, T* d) {
@@ -141,10 +145,12 @@ UpdateLoop select_update(std::size_t count) {
 // One parameter's update by a rule, for rules that see it as a whole: `rule.update(p, g, state...)` for each element.
 template <class Rule, class... State>
 void update_elements(const Rule& rule, Tensor& p, const Tensor& g, const State&... state) {
-  const Piece piece{p.data_ptr(), g.data_ptr(), {state.data_ptr()...}, p.numel(), 0};
-  const UpdateLoop loop = p.dtype() == kFloat32 ? detail::select_update<Rule, float>(sizeof...(State))
-                                                : detail::select_update<Rule, double>(sizeof...(State));
-  run_update({&piece, 1}, p.element_size(), &rule, sizeof rule, sizeof...(State), loop);
+  const auto data = [&](const Tensor& x) { return detail::elements(x, p.dtype(), p.numel()); };
+  const Piece piece{data(p), data(g), {data(state)...}, p.numel(), 0};
+  visit<float, double>("optimizer", p.dtype(), [&]<class T>(T) {
+    run_update({&piece, 1}, sizeof(T), &rule, sizeof rule, sizeof...(State),
+               detail::select_update<Rule, T>(sizeof...(State)));
+  });
 }
 
 }  // namespace gradus::optim

@@ -52,8 +52,14 @@ struct ShowTraining {
 };
 
 void show_training_point(double momentum, Tensor& p, const Tensor& x, const Tensor& z) {
-  update_elements(ShowTraining{momentum}, p, p, x, z);
-  gradus::detail::bump_version(p);
+  if (p.dtype() == x.dtype()) {
+    update_elements(ShowTraining{momentum}, p, p, x, z);
+    gradus::detail::bump_version(p);
+  } else {  // converted since the last step
+    Tensor y = x.clone();
+    update_elements(ShowTraining{momentum}, y, y, x, z);
+    p.copy_(y);
+  }
 }
 
 constexpr std::array kNumbers{Number{"weight_sum", 0.0}, Number{"lr_max", 0.0}};

@@ -12,7 +12,10 @@ namespace gradus::optim::swa_utils {
 
 namespace {
 
-bool has_loop(const Tensor& x) { return (x.dtype() == kFloat32 || x.dtype() == kFloat64) && x.is_contiguous(); }
+bool has_loop(const Tensor& x, const Tensor& other) {
+  return (x.dtype() == kFloat32 || x.dtype() == kFloat64) && x.is_contiguous() && other.dtype() == x.dtype() &&
+         other.sizes() == x.sizes();
+}
 
 // averaged += weight (current - averaged); the rest by ops: in floating point, and cut off for integers.
 void mix(std::span<Tensor> averaged, std::span<const Tensor> current, double weight) {
@@ -20,14 +23,14 @@ void mix(std::span<Tensor> averaged, std::span<const Tensor> current, double wei
   std::vector<cpu::Elements> a, b;
   std::vector<Tensor> held;
   for (std::size_t i = 0; i < averaged.size(); ++i) {
-    if (!has_loop(averaged[i])) {
+    if (!has_loop(averaged[i], current[i])) {
       const Tensor before = averaged[i].to(kFloat64);
       averaged[i].copy_(before + (current[i].to(kFloat64) - before) * weight);
       continue;
     }
     held.push_back(current[i].contiguous());
-    a.push_back(elements_of(averaged[i]));
-    b.push_back(elements_of(held.back()));
+    a.push_back(elements_of("swa_utils", averaged[i]));
+    b.push_back(elements_of("swa_utils", held.back()));
     gradus::detail::bump_version(averaged[i]);
   }
   cpu::multi_lerp(a, b, weight);

@@ -5,11 +5,14 @@
 #include <gradus/models/resnet.h>
 #include <gradus/nn/chain.h>
 #include <gradus/nn/freeze.h>
+#include <gradus/optim.h>
 #include <gradus/random.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
 #include <limits>
+
+#include "ops/packed_weights.h"
 
 namespace gradus::test {
 namespace {
@@ -45,6 +48,51 @@ TEST(ChainTest, FrozenModulesGiveWhatTheyGiveOneByOne) {
     const Tensor other = randn({batch, 32, 9, 7});
     EXPECT_LT(distance(block(other), block.one_by_one(other)), 1e-5);
   }
+}
+
+// What is written through a pointer changes no version: nothing is kept of memory that such a pointer has left.
+TEST(ChainTest, WhatIsWrittenThroughPointersIsSeen) {
+  manual_seed(2);
+  for (int which = 0; which < 6; ++which) {
+    Block block;
+    nn::freeze(block);
+    const NoGrad guard;
+    const std::vector<Tensor> all{block.conv.weight, block.conv.bias,       block.bn.weight,
+                                  block.bn.bias,     block.bn.running_mean, block.bn.running_var};
+    const Tensor& changed = all[static_cast<std::size_t>(which)];
+    const Tensor x = randn({2, 32, 6, 6}), before = block(x);
+    float* pointer = changed.data_ptr<float>();  // kept by whoever asked for it
+    for (int round = 0; round < 2; ++round) {
+      block(x);
+      for (std::int64_t i = 0; i < changed.numel(); ++i) pointer[i] = pointer[i] * 1.5f + 0.25f;
+      const Tensor after = block(x);
+      EXPECT_GT(distance(after, before), 1e-3) << which;
+      EXPECT_LT(distance(after, block.one_by_one(x)), 1e-5) << which;
+    }
+  }
+}
+
+TEST(ChainTest, ReadingStepsAndCopiesLeaveWeightsKept) {
+  manual_seed(2);
+  nn::Conv2d conv(32, 48, 3);
+  optim::Adam opt(conv.parameters());
+  opt.minimize(conv(randn({1, 32, 6, 6})).sum());
+  conv.requires_grad_(false);
+  const NoGrad guard;
+  const Tensor x = randn({2, 32, 6, 6});
+  const Tensor weight = conv.weight;
+  const auto kept = [&] { return ops::kept_weights(weight, {&weight, 1}) != nullptr; };
+  conv(x);
+  const bool served = kept();  // not on every machine
+  EXPECT_EQ(conv.weight.const_data_ptr<float>(), conv.weight.const_data_ptr());
+  conv.weight.to_vector<float>();
+  conv.weight.detach().copy_(randn(conv.weight.sizes()));
+  conv.load_state_dict(conv.state_dict());
+  conv(x);
+  EXPECT_EQ(kept(), served);
+  conv.weight.data_ptr<float>();
+  conv(x);
+  EXPECT_FALSE(kept());
 }
 
 TEST(ChainTest, KeptWeightsSeeEveryChange) {

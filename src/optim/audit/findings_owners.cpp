@@ -17,7 +17,7 @@ std::int64_t bytes_of(const Tensor& x) { return x.numel() * element_size(x.dtype
 
 // Whether two different tensors lie on the same memory.
 bool overlap(const Tensor& a, const Tensor& b) {
-  const auto begin = [](const Tensor& x) { return static_cast<const std::byte*>(x.data_ptr()); };
+  const auto begin = [](const Tensor& x) { return static_cast<const std::byte*>(x.const_data_ptr()); };
   return begin(a) < begin(b) + bytes_of(b) && begin(b) < begin(a) + bytes_of(a);
 }
 

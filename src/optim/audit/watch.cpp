@@ -176,7 +176,7 @@ void Audit::Watch::look_at_start() {
       const Watched& q = parameters.at(other);
       if (constant || q.model != p.model || !(q.tensor.sizes() == p.tensor.sizes())) continue;
       if (q.start_norm != p.start_norm || q.tensor.dtype() != p.tensor.dtype()) continue;
-      if (q.tensor.data_ptr() == p.tensor.data_ptr() || differ_in_numbers_only(p.name, q.name)) continue;
+      if (q.tensor.const_data_ptr() == p.tensor.const_data_ptr() || differ_in_numbers_only(p.name, q.name)) continue;
       if (equal(x, q.tensor.detach())) alike_at_start.emplace_back(q.name, p.name);
     }
   }
