@@ -1,7 +1,6 @@
 #include <gradus/autograd.h>
 #include <gradus/nn/embedding.h>
-
-#include "nn/initial.h"
+#include <gradus/nn/init.h>
 
 namespace gradus::nn {
 
@@ -17,10 +16,8 @@ Embedding::Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim, co
     padding_idx_ = *options.padding_idx < 0 ? *options.padding_idx + num_embeddings : *options.padding_idx;
   }
   Tensor table = empty({num_embeddings, embedding_dim}, {.dtype = options.dtype});
-  init::filled(table, nullptr, [padding = padding_idx_](Tensor& to) {
-    to.normal_();
-    if (padding >= 0) to.select(0, padding).fill_(0);
-  });
+  init::normal_(table);
+  if (padding_idx_ >= 0) table.select(0, padding_idx_).fill_(0);
   weight = add("weight", Parameter(table));
 }
 

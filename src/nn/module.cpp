@@ -1,6 +1,5 @@
 #include <gradus/memory.h>
 #include <gradus/nn/module.h>
-#include <gradus/random.h>
 
 #include <cxxabi.h>
 
@@ -66,7 +65,7 @@ std::string demangled(const std::type_info& type) {
 
 }  // namespace
 
-Module::Module() : state_(std::make_shared<ModuleState>()) { state_->born = default_generator().offset(); }
+Module::Module() : state_(std::make_shared<ModuleState>()) {}
 
 Module::Module(std::string type, std::string detail) : Module() {
   state_->type = std::move(type);
@@ -77,16 +76,14 @@ Module::Module(const Module& other)
     : enable_shared_from_this(),
       state_(CloneScope::active() ? CloneScope::copy_of(other.state_) : other.state_),
       slot_(CloneScope::active() ? CloneScope::copy_of(other.slot_) : nullptr),
-      original_(CloneScope::active() && other.original_),
-      first_(false) {}
+      original_(CloneScope::active() && other.original_) {}
 
 // The source stays a handle of the same module: a moved-from handle without one would have to be checked everywhere.
 Module::Module(Module&& other) noexcept
     : enable_shared_from_this(),
       state_(other.state_),
       slot_(std::move(other.slot_)),
-      original_(std::exchange(other.original_, false)),
-      first_(false) {}
+      original_(std::exchange(other.original_, false)) {}
 
 Module& Module::operator=(const Module& other) {
   if (this != &other) assign(other);

@@ -5,35 +5,15 @@
 
 namespace gradus::nn {
 
-namespace detail {
-// What Container(modules...) takes: modules of types of their own, by value so that a module that is made in the call
-// is told from one that is moved.
-template <class Container, class... M>
-concept Layers = sizeof...(M) > 0 && (std::derived_from<M, Module> && ...) && (!std::same_as<M, Module> && ...) &&
-                 !(sizeof...(M) == 1 && (std::same_as<M, Container> && ...));
-template <class... M>
-concept Registered = (std::derived_from<std::remove_cvref_t<M>, Module> && ...) &&
-                     (std::same_as<std::remove_cvref_t<M>, Module> || ...);
-}  // namespace detail
-
-// Modules run one after the other: each takes the result of the one before. Named "0", "1", ... In whatever order the
-// compiler makes the arguments of a call, the modules that stand in `Sequential net(a, b, c)` have the initial values
-// that they have when made from left to right. ValueError where that cannot be done for one that draws its values by
-// itself, not by nn::init: braces, `Sequential net{a, b, c}`, make the arguments in order.
+// Modules run one after the other: each takes the result of the one before. Named "0", "1", ...
 class Sequential : public Module {
  public:
   Sequential() : Module("Sequential") {}
   template <class... M>
-  requires detail::Layers<Sequential, M...>
-  explicit Sequential(M... modules) : Sequential() {
-    detail::draw_in_order("Sequential", {&modules...}, false);
-    (append(std::move(modules)), ...);
-  }
-  // With elements of containers and other registered ones: `net[0]`.
-  template <class... M>
-  requires detail::Registered<M...>
-  explicit Sequential(M&&... modules) : Sequential() {
-    detail::draw_in_order("Sequential", {(std::is_lvalue_reference_v<M> ? nullptr : &modules)...}, true);
+  requires(sizeof...(M) > 0 && (std::derived_from<std::remove_cvref_t<M>, Module> && ...) &&
+           !(sizeof...(M) == 1 &&
+             (std::same_as<std::remove_cvref_t<M>, Sequential> && ...))) explicit Sequential(M&&... modules)
+      : Sequential() {
     (append(std::forward<M>(modules)), ...);
   }
 
@@ -63,16 +43,10 @@ class ModuleList : public Module {
   ModuleList() : Module("ModuleList") {}
   // Handles of modules that may be registered elsewhere too: `nn::ModuleList special(net.classifier[0], net.fc)`.
   template <class... M>
-  requires detail::Layers<ModuleList, M...>
-  explicit ModuleList(M... modules) : ModuleList() {
-    detail::draw_in_order("ModuleList", {&modules...}, false);
-    (append(std::move(modules)), ...);
-  }
-  // With elements of containers and other registered ones: `net[0]`.
-  template <class... M>
-  requires detail::Registered<M...>
-  explicit ModuleList(M&&... modules) : ModuleList() {
-    detail::draw_in_order("ModuleList", {(std::is_lvalue_reference_v<M> ? nullptr : &modules)...}, true);
+  requires(sizeof...(M) > 0 && (std::derived_from<std::remove_cvref_t<M>, Module> && ...) &&
+           !(sizeof...(M) == 1 &&
+             (std::same_as<std::remove_cvref_t<M>, ModuleList> && ...))) explicit ModuleList(M&&... modules)
+      : ModuleList() {
     (append(std::forward<M>(modules)), ...);
   }
   template <class M>

@@ -53,20 +53,14 @@ struct ModuleState {
   std::vector<BufferEntry> buffers;
   std::vector<Child> children;
   std::vector<ForwardHook> hooks;
-  bool training = true;    // what train() last asked for
-  bool frozen = false;     // counts as evaluating whatever train() asks (see nn/freeze.h)
-  bool replaced = false;   // another module was assigned to the handle whose members lie here
-  std::uint64_t born = 0;  // where the default generator stood when it was made
+  bool training = true;   // what train() last asked for
+  bool frozen = false;    // counts as evaluating whatever train() asks (see nn/freeze.h)
+  bool replaced = false;  // another module was assigned to the handle whose members lie here
 };
 
 // Clears the mark of modules that hold something that is no longer frozen, and lets parameters show the point that
 // their mode asks for. Gives whether all that `state` holds is frozen.
 bool settle_frozen(ModuleState& state);
-
-// Of the modules that a call was given and that were made within the call, in whatever order the compiler chose: draws
-// their initial values anew where that is not the order in which they stand. Others of them, and null ones, stay as
-// they are. ValueError where a value cannot be drawn anew, unless `moved`: the modules may then be older than the call.
-void draw_in_order(const char* call, std::vector<Module*> modules, bool moved);
 }  // namespace detail
 
 class Module : public std::enable_shared_from_this<Module> {
@@ -193,7 +187,6 @@ class Module : public std::enable_shared_from_this<Module> {
   friend class Parameter;
   friend class Buffer;
   friend class detail::CloneScope;
-  friend void detail::draw_in_order(const char* call, std::vector<Module*> modules, bool moved);
   template <class M>
   static std::shared_ptr<Module> keep(const Module& module) {
     auto kept = std::make_shared<M>(static_cast<const M&>(module));
@@ -212,7 +205,6 @@ class Module : public std::enable_shared_from_this<Module> {
   std::unique_ptr<detail::Slot> slot_;
   std::shared_ptr<Module> (*keep_)(const Module&) = nullptr;  // of a registered one: another handle of its C++ type
   bool original_ = true;  // its C++ members are the registered ones; a copied handle's are not
-  bool first_ = true;     // the object as which the module was made, neither copied nor moved
 };
 
 // A copy with parameters and buffers of its own, at every level (copy.deepcopy). Tied tensors stay tied.
