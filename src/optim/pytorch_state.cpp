@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "optim/option_value.h"
+#include "optim/pytorch_lbfgs.h"
 
 namespace gradus::optim {
 
@@ -13,7 +14,7 @@ namespace {
 using io::Path;
 using io::Value;
 
-constexpr const char* kCall = "from_pytorch";
+constexpr const char *kCall = "from_pytorch", *kLBFGS = "LBFGS";
 
 // State that is a number here, and a tensor of no dimensions in PyTorch.
 constexpr std::string_view kNumbers[] = {"eta", "mu", "mu_product"};
@@ -22,6 +23,57 @@ constexpr std::string_view kNumbers[] = {"eta", "mu", "mu_product"};
 constexpr std::string_view kLeftOut[] = {"params",         "param_names",  "foreach", "fused",  "capturable",
                                          "differentiable", "initial_lr",   "max_lr",  "min_lr", "base_lr",
                                          "base_momentum",  "max_momentum", "swa_lr"};
+
+// Options that tell methods apart: a state with one that the optimizer lacks is another method's. Other keys are a
+// program's own (lr_scale, name, layer): PyTorch keeps them, here they are reported.
+constexpr std::string_view kOfMethods[] = {"betas",
+                                           "eps",
+                                           "momentum",
+                                           "dampening",
+                                           "nesterov",
+                                           "alpha",
+                                           "centered",
+                                           "rho",
+                                           "lr_decay",
+                                           "lambd",
+                                           "t0",
+                                           "etas",
+                                           "amsgrad",
+                                           "step_sizes",
+                                           "momentum_decay",
+                                           "max_iter",
+                                           "max_eval",
+                                           "tolerance_grad",
+                                           "ns_steps",
+                                           "beta2_decay",
+                                           "history_size",
+                                           "tolerance_change",
+                                           "line_search_fn",
+                                           "ns_coefficients",
+                                           "decoupled_weight_decay",
+                                           "initial_accumulator_value"};
+
+// The tensors that methods keep. Others in a state are a program's own (a master copy).
+constexpr std::string_view kState[] = {"exp_avg",
+                                       "exp_avg_sq",
+                                       "max_exp_avg_sq",
+                                       "exp_inf",
+                                       "momentum_buffer",
+                                       "square_avg",
+                                       "grad_avg",
+                                       "acc_delta",
+                                       "sum",
+                                       "prev",
+                                       "step_size",
+                                       "ax",
+                                       "row_var",
+                                       "col_var",
+                                       "variance",
+                                       "exp_avg_fast",
+                                       "exp_avg_slow",
+                                       "x",
+                                       "z",
+                                       "slow_param"};
 
 template <class List>
 bool contains(const List& list, std::string_view name) {
@@ -40,7 +92,7 @@ std::int64_t step_at(const Value& saved, const Path& path) {
   return static_cast<std::int64_t>(step);
 }
 
-OptimizerState::Param param_at(const Value& saved, const Path& path) {
+OptimizerState::Param param_at(const Value& saved, const Path& path, std::vector<std::string>& left_out) {
   OptimizerState::Param param;
   for (const auto& [key, value] : saved.entries(path)) {
     const std::string name = key.to_string();
@@ -50,6 +102,8 @@ OptimizerState::Param param_at(const Value& saved, const Path& path) {
       param.step = step_at(saved, at);
     } else if (contains(kNumbers, name)) {
       param.numbers[name] = number_at(kCall, saved, at);
+    } else if (!value.is(Value::Kind::Tensor) || !contains(kState, name)) {
+      left_out.push_back(io::to_string(at));
     } else {
       param.tensors[name] = saved.as_tensor(at).contiguous();
     }
@@ -59,16 +113,26 @@ OptimizerState::Param param_at(const Value& saved, const Path& path) {
   return param;
 }
 
+// All parameters with the names that the state has for them.
+Params parameters_of(const OptimizerState& state, const Optimizer& optimizer) {
+  std::vector<NamedTensor> all;
+  const std::vector<Tensor> tensors = optimizer.parameters();
+  for (const OptimizerState::Group& group : state.groups)
+    for (const std::string& name : group.params) all.emplace_back(name, tensors[all.size()]);
+  return all;
+}
+
 }  // namespace
 
 Value to_pytorch(const OptimizerState& state) {
-  Value params = Value::dict(), groups = Value::list();
+  const bool lbfgs = state.optimizer == kLBFGS;
+  Value params = lbfgs ? lbfgs_to_pytorch(state) : Value::dict(), groups = Value::list();
   std::int64_t position = 0;
   for (const OptimizerState::Group& group : state.groups) {
     Value positions = Value::list(), saved = Value::dict();
     for (const std::string& name : group.params) {
       const auto found = state.params.find(name);
-      if (found != state.params.end()) {
+      if (found != state.params.end() && !lbfgs) {
         Value param = Value::dict();
         if (state.optimizer != "SGD") param.set("step", tensor(static_cast<double>(found->second.step)));
         for (const auto& [key, number] : found->second.numbers) param.set(key, tensor(number, {.dtype = kFloat64}));
@@ -98,6 +162,7 @@ LoadStateReport from_pytorch(const Value& saved, Optimizer& optimizer) {
                      std::to_string(own.groups.size()));
   }
   std::map<std::int64_t, std::string> names;  // by position
+  std::vector<std::string> left_out;
   for (std::size_t g = 0; g < count; ++g) {
     const Path path{"param_groups", g};
     OptimizerState::Group group{own.groups[g].name, {}, own.groups[g].params};
@@ -119,8 +184,10 @@ LoadStateReport from_pytorch(const Value& saved, Optimizer& optimizer) {
         group.options[name] = option_at(kCall, saved, at);
       } else if (is_fixed(own.optimizer, name)) {
         if (!saved.as_bool(at)) refuse(kCall, at, "need True for AdamW, got False; load it into Adam");
-      } else if (!contains(kLeftOut, name)) {
+      } else if (contains(kOfMethods, name)) {
         refuse(kCall, at, own.optimizer + " has no such option");
+      } else if (!contains(kLeftOut, name)) {
+        left_out.push_back(io::to_string(at));
       }
     }
     state.groups.push_back(std::move(group));
@@ -129,9 +196,22 @@ LoadStateReport from_pytorch(const Value& saved, Optimizer& optimizer) {
     const Path path{"state", key};
     const auto name = key.is_int() ? names.find(key.as_int()) : names.end();
     if (name == names.end()) refuse(kCall, path, "state of a parameter that is in no group");
-    state.params[name->second] = param_at(saved, path);
+    if (own.optimizer == kLBFGS) {
+      lbfgs_from_pytorch(saved, path, parameters_of(own, optimizer), state, left_out);
+    } else {
+      state.params[name->second] = param_at(saved, path, left_out);
+    }
   }
-  return optimizer.load_state_dict(state);
+  // As PyTorch does, state takes the parameter's type.
+  for (const auto& [name, p] : parameters_of(own, optimizer)) {
+    const auto found = state.params.find(name);
+    if (found == state.params.end()) continue;
+    for (auto& [key, tensor] : found->second.tensors)
+      if (tensor.is_floating_point()) tensor = tensor.to(p.dtype());
+  }
+  LoadStateReport report = optimizer.load_state_dict(state);
+  report.unexpected.insert(report.unexpected.end(), left_out.begin(), left_out.end());
+  return report;
 }
 
 }  // namespace gradus::optim
