@@ -2,8 +2,8 @@
 #include <gradus/io/load.h>
 #include <gradus/io/pytorch.h>
 
-#include <algorithm>
-
+#include "io/file_kind.h"
+#include "io/find_state_dict.h"
 #include "io/numpy.h"
 #include "io/pytorch_formats.h"
 #include "io/read_any.h"
@@ -13,45 +13,39 @@ namespace gradus::io {
 
 namespace {
 
-// The keys, as far as they fit a message.
-std::string keys_of(const Value& value) {
-  std::string text;
-  std::size_t shown = 0;
-  for (const auto& [key, item] : value.entries()) {
-    if (++shown > 8) return text + ", ...";
-    text.append(text.empty() ? "" : ", ").append(key.to_string().substr(0, 60));
-  }
-  return text;
-}
-
-bool is_state_dict(const Value& value) {
-  if (!value.is(Value::Kind::Dict)) return false;
-  const auto entries = value.entries();
-  return std::all_of(entries.begin(), entries.end(),
-                     [](const Value::Entry& e) { return e.first.is_string() && e.second.is(Value::Kind::Tensor); });
-}
-
-}  // namespace
-
-namespace {
-
 LoadedFile read_format(const std::shared_ptr<Source>& source) {
   const std::string_view file = source->bytes();
-  if (file.empty()) source->fail("the file is empty");
-  if (is_pytorch_legacy(file)) return {"PyTorch checkpoint (stream format before 1.6)", read_pytorch_legacy(source)};
-  if (file.starts_with("PK")) {
-    const Zip zip(source);
-    if (!is_npz(zip)) return {"PyTorch checkpoint", read_pytorch_zip(zip), {}, zip.has_checksums()};
-    if (source->options().verify) zip.verify();
-    return {"NumPy arrays (.npz)", read_npz(zip), {}, zip.has_checksums()};
+  switch (kind_of(file)) {
+    case FileKind::Empty:
+      source->fail("the file is empty");
+    case FileKind::PytorchStream:
+      return {"PyTorch checkpoint (stream format before 1.6)", read_pytorch_legacy(source)};
+    case FileKind::Zip: {
+      const Zip zip(source);
+      if (!is_npz(zip)) {
+        const bool script = is_torch_script(zip);
+        return {.format = script ? "TorchScript or LibTorch archive" : "PyTorch checkpoint",
+                .value = read_pytorch_zip(zip),
+                .has_checksums = zip.has_checksums(),
+                .nested_names = script};
+      }
+      if (source->options().verify) zip.verify();
+      return {"NumPy arrays (.npz)", read_npz(zip), {}, zip.has_checksums()};
+    }
+    case FileKind::Npy:
+      return {"NumPy array (.npy)", read_npy(source, "the file", 0, file.size())};
+    case FileKind::Safetensors: {
+      Safetensors read = read_safetensors(source);
+      return {"safetensors", std::move(read.tensors), std::move(read.metadata)};
+    }
+    case FileKind::Tar:
+      return {"PyTorch checkpoint (tar format of 2017)", read_pytorch_tar(source)};
+    case FileKind::ShardIndex:
+      source->fail("it is an index of other files; give the path of the index or of its folder");
+    case FileKind::Unknown:
+      break;
   }
-  if (is_npy(file)) return {"NumPy array (.npy)", read_npy(source, "the file", 0, file.size())};
-  if (is_safetensors(file)) {
-    Safetensors read = read_safetensors(source);
-    return {"safetensors", std::move(read.tensors), std::move(read.metadata)};
-  }
-  if (is_tar(file)) return {"PyTorch checkpoint (tar format of 2017)", read_pytorch_tar(source)};
-  source->fail("no format that is known here; known are PyTorch checkpoints, safetensors, .npy and .npz");
+  source->fail(describe_unknown(file));
 }
 
 }  // namespace
@@ -62,7 +56,7 @@ LoadedFile read_any(const std::shared_ptr<Source>& source) {
   return file;
 }
 
-Value load(const std::string& path, const LoadOptions& options) { return read_any(Source::open(path, options)).value; }
+Value load(const std::string& path, const LoadOptions& options) { return read_path(path, options).value; }
 
 void save(const std::string& path, const Value& value) {
   const std::size_t dot = path.rfind('.');
@@ -78,36 +72,16 @@ void save(const std::string& path, const Value& value) {
 void save(const std::string& path, const nn::StateDict& dict) { save(path, to_value(dict)); }
 
 nn::StateDict load_state_dict(const std::string& path, const LoadStateDictOptions& options) {
-  const Value file = load(path, options.load);
-  const Value value = file.at(options.at);
-  const std::string place = options.at.empty() ? "" : fmt::format(" at {}", to_string(options.at));
-  if (!is_state_dict(value)) {
-    std::string advice;
-    if (value.is(Value::Kind::Dict)) {
-      advice = fmt::format(" It holds {}.", keys_of(value));
-      for (const auto& [key, item] : value.entries()) {
-        if (!is_state_dict(item) || item.size() == 0) continue;
-        advice += fmt::format(" Perhaps {{.at = {{\"{}\"}}}}?", key.to_string().substr(0, 60));
-        break;
-      }
-    }
-    throw ValueError(fmt::format("load_state_dict: {}: need a dict of tensors{}, got {}.{}", path, place,
-                                 to_string(value.kind()), advice));
-  }
-  nn::StateDict dict;
-  for (const auto& [key, item] : value.entries()) {
-    std::string name = renamed(key.to_string(), options.rename);
-    if (dict.contains(name)) throw ValueError(fmt::format("load_state_dict: two names become '{}'", name));
-    dict.set(std::move(name), item.as_tensor());
-  }
-  return dict;
+  StateDictRequest request{.at = options.at, .rename = options.rename};
+  if (!options.fit.empty()) request.fit = &options.fit;
+  return find_state_dict(read_path(path, options.load), path, request).dict;
 }
 
 nn::StateDict to_state_dict(const Value& value) {
   nn::StateDict dict;
   for (const auto& [key, item] : value.entries()) {
     if (!key.is_string()) throw ValueError("to_state_dict: names are strings, got " + key.to_string());
-    dict.set(key.to_string(), value.as_tensor({key}));
+    dict.set(key.to_string(), item.is(Value::Kind::Tensor) ? item.as_tensor() : not_a_tensor());
   }
   return dict;
 }

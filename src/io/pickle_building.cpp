@@ -91,6 +91,11 @@ Value finished(PickleContext& context, const Building& building) {
   }
   context.charge_text(building.type.size() + sizeof(detail::Opaque));
   const Value content = content_of(context, building);
+  // A module of TorchScript or LibTorch is its attributes.
+  if (building.type.starts_with("__torch__.")) {
+    if (content.is_none()) return Value::dict();
+    if (content.is(Value::Kind::Dict)) return content;
+  }
   return content.depth() + 1 > Value::kMaxDepth ? cut_off(building.type) : Value::object(building.type, content);
 }
 

@@ -88,6 +88,11 @@ std::optional<Value> device_tensor(PickleContext&, const Args& args) {
   return tensor;
 }
 
+// TorchScript marks its lists and dicts with their types.
+std::optional<Value> without_type(PickleContext&, const Args& args) {
+  return args.size() == 0 ? std::nullopt : std::optional(args[0]);
+}
+
 struct Known {
   std::string_view name;
   std::optional<Value> (*call)(PickleContext&, const Args&);
@@ -107,6 +112,11 @@ constexpr Known kKnown[] = {
     {"_codecs.encode", encode},
     {"builtins.bytearray", byte_array},
     {"builtins.bytes", byte_array},
+    {"torch.jit._pickle.build_intlist", without_type},
+    {"torch.jit._pickle.build_doublelist", without_type},
+    {"torch.jit._pickle.build_boollist", without_type},
+    {"torch.jit._pickle.build_tensorlist", without_type},
+    {"torch.jit._pickle.restore_type_tag", without_type},
     {"numpy.core.multiarray.scalar", numpy_scalar},
     {"numpy.core.numeric._frombuffer", numpy_from_buffer},
 };

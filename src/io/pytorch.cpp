@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 #include <gradus/io/pytorch.h>
 
+#include "io/file_kind.h"
 #include "io/pickle_writer.h"
 #include "io/pytorch_formats.h"
 #include "io/zip_writer.h"
@@ -9,9 +10,16 @@ namespace gradus::io {
 
 Value load_pytorch(const std::string& path, const LoadOptions& options) {
   const auto source = Source::open(path, options);
-  if (is_pytorch_legacy(source->bytes())) return read_pytorch_legacy(source);
-  if (is_tar(source->bytes())) return read_pytorch_tar(source);
-  return read_pytorch_zip(Zip(source));
+  switch (kind_of(source->bytes())) {
+    case FileKind::PytorchStream:
+      return read_pytorch_legacy(source);
+    case FileKind::Tar:
+      return read_pytorch_tar(source);
+    case FileKind::Zip:
+      return read_pytorch_zip(Zip(source));
+    default:
+      source->fail(source->size() == 0 ? "the file is empty" : describe_unknown(source->bytes()));
+  }
 }
 
 void save_pytorch(const std::string& path, const Value& value) {

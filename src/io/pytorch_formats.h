@@ -11,6 +11,9 @@ namespace gradus::io {
 bool is_pytorch_legacy(std::string_view file);
 bool is_tar(std::string_view file);
 
+// TorchScript (torch.jit.save) and LibTorch (torch::save) are archives of objects: each is read as the dict of its
+// attributes, and the program beside them is left alone.
+bool is_torch_script(const Zip& zip);
 Value read_pytorch_zip(const Zip& zip);
 Value read_pytorch_legacy(const std::shared_ptr<Source>& source);
 Value read_pytorch_tar(const std::shared_ptr<Source>& source);

@@ -47,7 +47,7 @@ std::map<std::string, Member, std::less<>> members_of(const Source& source) {
     if (size < 0 || static_cast<std::uint64_t>(size) > file.size() - at) source.fail("the tar archive is cut short");
     const std::string name(header.substr(0, std::min(header.find('\0'), std::size_t{100})));
     const char type = header[156];
-    if (members.size() > 16) source.fail("a tar archive with more files than a checkpoint has");
+    if (members.size() > 16) break;  // more than a checkpoint has
     const bool added =
         (type != '0' && type != '\0') || members.emplace(name, Member{at, at + static_cast<std::size_t>(size)}).second;
     if (!added) source.fail("the tar archive has two files of one name");
@@ -165,7 +165,14 @@ Value read_pytorch_tar(const std::shared_ptr<Source>& source) {
   const auto part = [&](std::string_view name) {
     const auto found = members.find(name);
     if (found == members.end()) {
-      source->fail(fmt::format("a tar archive, but no PyTorch checkpoint: it has no file '{}'", name));
+      std::string others;
+      for (const auto& [other, member] : members) {
+        if (others.size() < 200) others.append(others.empty() ? "" : ", ").append(other);
+      }
+      source->fail(fmt::format(
+          "a tar archive, but not a PyTorch checkpoint of 2017: it has no file '{}'; unpack it (tar xf) and "
+          "read what is in it: {}",
+          name, others));
     }
     return Cursor(*source, fmt::format("'{}'", name), found->second.begin, found->second.end);
   };

@@ -3,6 +3,7 @@
 #include <unordered_map>
 #include <utility>
 
+#include "io/file_kind.h"
 #include "io/pytorch_formats.h"
 
 namespace gradus::io {
@@ -11,8 +12,9 @@ namespace {
 
 class ZipHost : public PickleHost {
  public:
-  ZipHost(const Zip& zip, std::string prefix, bool big_endian)
-      : zip_(zip), prefix_(std::move(prefix)), big_endian_(big_endian) {}
+  // Storages lie in `folder` below the prefix: "data/".
+  ZipHost(const Zip& zip, const std::string& prefix, std::string_view folder, bool big_endian)
+      : zip_(zip), folder_(prefix + std::string(folder)), big_endian_(big_endian) {}
 
   std::variant<PickledStorage, Value> persistent(const Value& id) override {
     const Source& source = *zip_.source();
@@ -31,7 +33,7 @@ class ZipHost : public PickleHost {
 
   Known read(const StorageId& wanted) {
     Source& source = *zip_.source();
-    const ZipEntry* entry = zip_.find(prefix_ + "data/" + wanted.key);
+    const ZipEntry* entry = zip_.find(folder_ + wanted.key);
     if (entry == nullptr) source.fail(fmt::format("it has no data of storage '{}'", wanted.key));
     if (zip_.stored(*entry).size() != static_cast<std::uint64_t>(wanted.nbytes)) {
       source.fail(fmt::format("storage '{}' needs {} bytes, its data has {}", wanted.key, wanted.nbytes, entry->size));
@@ -43,7 +45,7 @@ class ZipHost : public PickleHost {
   }
 
   const Zip& zip_;
-  std::string prefix_;
+  std::string folder_;
   bool big_endian_;
   std::unordered_map<std::string, Known> storages_;
 };
@@ -104,29 +106,33 @@ class Verification {
   Path path_;
 };
 
+constexpr std::string_view kPickle = "data.pkl", kConstants = "constants.pkl";
+
+// An entry's name within the archive's folder: "data.pkl".
+std::string_view in_folder(std::string_view name) {
+  const std::size_t slash = name.find('/');
+  return slash == name.npos ? name : name.substr(slash + 1);
+}
+
 // The folder in which all entries lie: "archive/".
 std::string find_prefix(const Zip& zip) {
-  constexpr std::string_view kPickle = "data.pkl";
   const Source& source = *zip.source();
   const ZipEntry* found = nullptr;
-  bool script = false;
   for (const ZipEntry& entry : zip.entries()) {
-    const std::size_t slash = entry.name.find('/');
-    const std::string_view rest = slash == entry.name.npos ? entry.name : entry.name.substr(slash + 1);
-    if (rest == kPickle) {
-      if (found != nullptr) source.fail("two checkpoints are packed into it");
-      found = &entry;
-    }
-    script = script || rest == "constants.pkl" || rest.starts_with("code/");
+    if (in_folder(entry.name) != kPickle) continue;
+    if (found != nullptr) source.fail("two checkpoints are packed into it");
+    found = &entry;
   }
-  if (script) {
-    source.fail(
-        "a TorchScript archive, which holds a program; save the weights instead: "
-        "torch.save(torch.jit.load(path).state_dict(), other)");
-  }
-  if (found == nullptr)
-    source.fail("a zip archive, but neither a PyTorch checkpoint (data.pkl) nor NumPy arrays (.npy)");
+  if (found == nullptr) source.fail(describe_unknown(zip));
   return std::string(found->name.substr(0, found->name.size() - kPickle.size()));
+}
+
+Value read_part(const Zip& zip, const ZipEntry& entry, std::string_view name, ZipHost& host) {
+  zip.check_crc(entry, zip.stored(entry));
+  Cursor at(*zip.source(), name, entry.offset, entry.offset + entry.packed);
+  Value value = read_pickle(*zip.source(), at, &host);
+  if (at.left() != 0) at.fail("goes on behind its end");
+  return value;
 }
 
 }  // namespace
@@ -145,6 +151,11 @@ StorageId parse_storage_id(const Source& source, const Value& id, std::size_t fi
   return result;
 }
 
+bool is_torch_script(const Zip& zip) {
+  return std::any_of(zip.entries().begin(), zip.entries().end(),
+                     [](const ZipEntry& entry) { return in_folder(entry.name) == kConstants; });
+}
+
 Value read_pytorch_zip(const Zip& zip) {
   const std::string prefix = find_prefix(zip);
   Source& source = *zip.source();
@@ -154,12 +165,14 @@ Value read_pytorch_zip(const Zip& zip) {
     if (name != "little" && name != "big") source.fail("its byteorder is neither little nor big");
     big_endian = name == "big";
   }
-  const ZipEntry& pickle = *zip.find(prefix + "data.pkl");
-  zip.check_crc(pickle, zip.stored(pickle));
-  ZipHost host(zip, prefix, big_endian);
-  Cursor at(source, "data.pkl", pickle.offset, pickle.offset + pickle.packed);
-  Value value = read_pickle(source, at, &host);
-  if (at.left() != 0) at.fail("goes on behind its end");
+  ZipHost host(zip, prefix, "data/", big_endian);
+  Value value = read_part(zip, *zip.find(prefix + std::string(kPickle)), kPickle, host);
+  // torch.jit.freeze makes constants of the weights. They have lost their names.
+  const ZipEntry* constants = zip.find(prefix + std::string(kConstants));
+  if (constants != nullptr && value.is(Value::Kind::Dict) && value.size() == 0) {
+    ZipHost constants_host(zip, prefix, "constants/", big_endian);
+    value.set("constants", read_part(zip, *constants, kConstants, constants_host));
+  }
   if (source.options().verify) Verification(zip).run(value);
   return value;
 }

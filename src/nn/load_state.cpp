@@ -2,7 +2,7 @@
 #include <gradus/autograd.h>
 #include <gradus/nn/freeze.h>
 
-#include <unordered_map>
+#include <algorithm>
 
 #include "core/weight_view.h"
 
@@ -25,6 +25,39 @@ bool counts_batches(const std::string& name) {
   return name == "num_batches_tracked" || name.ends_with(".num_batches_tracked");
 }
 
+// What a module of Python's adds to its state dict, for which there is no place here, and what io::load_state_dict puts
+// for entries that are not tensors.
+bool can_be_left_out(const std::string& name, const Tensor& tensor) {
+  return name == "_extra_state" || name.ends_with("._extra_state") || !tensor.defined() || tensor.numel() == 0;
+}
+
+// PyTorch before 0.4 had no tensors without dimensions: its files have one element instead.
+bool fits(const Tensor& own, const Tensor& source) {
+  return own.sizes() == source.sizes() ||
+         (own.numel() == 1 && source.numel() == 1 && own.dim() <= 1 && source.dim() <= 1);
+}
+
+// safetensors files have tied tensors under one of their names.
+const Tensor* find_tied(const StateDict& dict, const StateDict& own, const Tensor& tensor) {
+  for (const auto& [name, other] : own) {
+    if (!other.is_same(tensor)) continue;
+    if (const Tensor* found = dict.find(name)) return found;
+  }
+  return nullptr;
+}
+
+// Where names of the dict have something before those of the network: what to do.
+std::string advice(const LoadReport& report) {
+  for (const std::string& name : report.missing) {
+    for (const std::string& other : report.unexpected) {
+      if (!other.ends_with("." + name)) continue;
+      return ". '" + other.substr(0, other.size() - name.size()) + "' stands before '" + name +
+             "'; io::load_state_dict drops it with {.fit = net.state_dict()}";
+    }
+  }
+  return "";
+}
+
 }  // namespace
 
 StateDict Module::state_dict() const {
@@ -41,11 +74,12 @@ LoadReport Module::load_state_dict(const StateDict& dict, const LoadOptions& opt
   std::vector<std::pair<Tensor, Tensor>> copies;
   for (const auto& [name, tensor] : own) {
     const Tensor* source = dict.find(name);
+    if (source == nullptr) source = find_tied(dict, own, tensor);
     if (source == nullptr && counts_batches(name)) {
       continue;
     } else if (source == nullptr) {
       report.missing.push_back(name);
-    } else if (!source->defined() || !(source->sizes() == tensor.sizes())) {
+    } else if (!source->defined() || !fits(tensor, *source)) {
       report.mismatched.push_back(name + ": " + gradus::to_string(tensor.sizes()) + " in the module, " +
                                   (source->defined() ? gradus::to_string(source->sizes()) : "undefined") +
                                   " in the dict");
@@ -54,17 +88,23 @@ LoadReport Module::load_state_dict(const StateDict& dict, const LoadOptions& opt
       copies.emplace_back(tensor, *source);
     }
   }
-  for (const auto& [name, tensor] : dict)
-    if (!own.contains(name)) report.unexpected.push_back(name);
+  bool unknown = false;
+  for (const auto& [name, tensor] : dict) {
+    if (own.contains(name)) continue;
+    report.unexpected.push_back(name);
+    unknown = unknown || !can_be_left_out(name, tensor);
+  }
 
-  const bool refused = (options.strict && (!report.missing.empty() || !report.unexpected.empty())) ||
+  const bool refused = (options.strict && (!report.missing.empty() || unknown)) ||
                        (!options.skip_mismatched && !report.mismatched.empty());
   if (refused)
-    throw ValueError(type_name() + ".load_state_dict: the names or sizes do not agree: " + report.to_string());
+    throw ValueError(type_name() + ".load_state_dict: the names or sizes do not agree: " + report.to_string() +
+                     advice(report));
 
   if (options.check_only) return report;
   NoGrad guard;
   for (auto& [to, from] : copies) {
+    if (!(from.sizes() == to.sizes())) from = from.reshape(to.sizes());
     if (const auto view = gradus::detail::weight_view(to)) {
       view->load(to, from.detach());
     } else {

@@ -12,6 +12,7 @@
 #include "io/pytorch_formats.h"
 #include "io/read_any.h"
 #include "io/safetensors.h"
+#include "io/shards.h"
 
 namespace gradus::test {
 
@@ -73,6 +74,9 @@ void pytorch_tar(const Bytes& source) { touch(io::read_pytorch_tar(source)); }
 void safetensors(const Bytes& source) { touch(io::read_safetensors(source).tensors); }
 void npy(const Bytes& source) { touch(io::read_npy(source, "array", 0, source->size())); }
 void npz(const Bytes& source) { touch(io::read_npz(io::Zip(source))); }
+void shard_index(const Bytes& source) {
+  if (io::read_weight_map(*source).empty()) throw std::runtime_error("an index of nothing");
+}
 void any(const Bytes& source) { touch(io::read_any(source).value); }
 
 void decode(const Bytes& source, io::ReadImageOptions options) {
@@ -126,6 +130,7 @@ const std::map<std::string, Parser>& parsers() {
       {"safetensors", run<safetensors>},
       {"npy", run<npy>},
       {"npz", run<npz>},
+      {"shard_index", run<shard_index>},
       {"any", run<any>},
       {"jpeg", run<jpeg>},
       {"png", run<png>},

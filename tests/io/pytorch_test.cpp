@@ -102,8 +102,7 @@ TEST(PyTorch, LoadedTensorsTrain) {
 }
 
 TEST(PyTorch, RefusesByName) {
-  EXPECT_THAT(load_error(fixture("script.pt")), HasSubstr("TorchScript"));
-  EXPECT_THAT(load_error(fixture("expected.json")), HasSubstr("zip"));
+  EXPECT_THAT(load_error(fixture("expected.json")), HasSubstr("JSON"));
   EXPECT_THAT(load_error(fixture("none.pth")), HasSubstr("No such file"));
 }
 
