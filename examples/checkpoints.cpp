@@ -20,7 +20,7 @@ void save_and_load(const std::string& path) {
 
 void start_from_a_pretrained_network(const std::string& path) {
   Net net;
-  const auto pretrained = io::load_state_dict(path, {.at = {"state_dict"}, .rename = {{"module.*", "*"}}});
+  const auto pretrained = io::load_state_dict(path, {.fit = net.state_dict()});
   const auto report = net.load_state_dict(pretrained, {.strict = false, .skip_mismatched = true});
   std::printf("%s\n", report.to_string().c_str());
 }

@@ -10,27 +10,18 @@
 #include <map>
 
 #include "cli/ckpt_leaves.h"
+#include "cli/weights.h"
 #include "core/units.h"
+#include "io/find_path.h"
+#include "io/find_state_dict.h"
 #include "io/pickle_writer.h"
-#include "io/read_any.h"
+#include "io/renamer.h"
 
 namespace gradus::cli {
 
 namespace {
 
 using io::Value;
-
-std::vector<io::Rename> parse_renames(const std::vector<std::string>& texts) {
-  std::vector<io::Rename> rules;
-  for (const std::string& text : texts) {
-    const std::size_t sign = text.find('=');
-    if (sign == text.npos || sign == 0) {
-      throw ValueError("--rename: need PATTERN=REPLACEMENT, as in 'module.*=*', got '" + text + "'");
-    }
-    rules.push_back({text.substr(0, sign), text.substr(sign + 1)});
-  }
-  return rules;
-}
 
 std::string describe(const Value& value) {
   if (!value.is(Value::Kind::Tensor)) return printable(value.to_string());
@@ -166,42 +157,19 @@ Dtype floating_type(const std::string& name) {
   throw ValueError("--dtype: need bfloat16, float32 or float64, got '" + name + "'");
 }
 
-// A dict of tensors, with new names and types.
-Value converted(const Value& from, const CkptConvertOptions& options) {
-  const auto rules = parse_renames(options.rename);
+// Tensors by name, with other types.
+Value converted(const nn::StateDict& from, const std::string& dtype) {
   Value result = Value::dict();
-  for (const auto& [key, value] : from.entries()) {
-    if (!value.is(Value::Kind::Tensor)) {
-      throw ValueError(
-          fmt::format("ckpt convert: need a dict of tensors to rename, retype or write in that format, but {} "
-                      "is {}; choose a part with --at",
-                      printable(key.to_string()), to_string(value.kind())));
-    }
-    const std::string name = io::renamed(key.to_string(), rules);
-    if (result.contains({name})) throw ValueError("--rename: two names become '" + printable(name) + "'");
-    Tensor x = value.as_tensor();
-    if (!options.dtype.empty() && x.is_floating_point()) x = x.detach().to(floating_type(options.dtype));
-    result.set(name, x);
-  }
+  for (const auto& [name, tensor] : from)
+    result.set(name, !dtype.empty() && tensor.is_floating_point() ? tensor.detach().to(floating_type(dtype)) : tensor);
   return result;
-}
-
-io::Path parse_path(const std::string& text) {
-  io::Path path;
-  for (std::size_t at = 0; at < text.size();) {
-    const std::size_t end = std::min(text.find('.', at), text.size());
-    path.emplace_back(text.substr(at, end - at));
-    at = end + 1;
-  }
-  return path;
 }
 
 }  // namespace
 
-int ckpt_show(const std::string& path) {
-  const auto source = io::Source::open(path, {});
-  const io::LoadedFile file = io::read_any(source);
-  fmt::print("{}: {}, {}\n", path, file.format, byte_count(static_cast<std::int64_t>(source->size())));
+int ckpt_show(const std::string& path, std::int64_t memory) {
+  const io::LoadedFile file = io::read_path(path, load_options(memory));
+  fmt::print("{}: {}, {}\n", path, file.format, byte_count(static_cast<std::int64_t>(file.bytes)));
   for (const auto& [key, text] : file.metadata) fmt::print("  metadata {}: {}\n", printable(key), printable(text, 200));
   for (const std::string& note : file.remarks.notes) fmt::print("  note: {}\n", printable(note, 200));
   const auto leaves = leaves_of(file.value);
@@ -224,11 +192,12 @@ int ckpt_show(const std::string& path) {
 
 int ckpt_diff(const CkptDiffOptions& options) {
   const NoGrad guard;
-  const auto rules = parse_renames(options.rename);
-  Others others(leaves_of(io::load(options.b)));
+  io::Renamer renamer(parse_renames(options.rename));
+  const io::LoadOptions load = load_options(options.memory);
+  Others others(leaves_of(io::load(options.b, load)));
   std::size_t same = 0, different = 0;
-  for (const Leaf& leaf : leaves_of(io::load(options.a))) {
-    const std::string name = io::renamed(leaf.name, rules);
+  for (const Leaf& leaf : leaves_of(io::load(options.a, load))) {
+    const std::string name = renamer(leaf.name);
     const Value* other = name == leaf.name ? others.find(leaf.path) : others.find(name);
     const std::string line = other == nullptr ? "only in " + options.a : difference(leaf.value, *other);
     if (line.empty()) {
@@ -238,6 +207,7 @@ int ckpt_diff(const CkptDiffOptions& options) {
       fmt::print("{}: {}\n", printable(name, 200), line);
     }
   }
+  renamer.check_all_matched("--rename: " + options.a);
   others.for_rest([&](const Leaf& leaf) {
     fmt::print("{}: only in {}\n", printable(leaf.name, 200), options.b);
     ++different;
@@ -248,11 +218,25 @@ int ckpt_diff(const CkptDiffOptions& options) {
 
 int ckpt_convert(const CkptConvertOptions& options) {
   const NoGrad guard;
-  io::LoadedFile file = io::read_any(io::Source::open(options.in, {}));
-  Value value = file.value.at(parse_path(options.at));
+  io::LoadedFile file = io::read_path(options.in, load_options(options.memory));
+  const io::Path at = io::find_path("--at", file.value, options.at);
+  Value value = file.value.at(at);
   const bool array = options.out.ends_with(".npy");
   const bool tree = !options.out.ends_with(".safetensors") && !options.out.ends_with(".npz");
-  if (!array && (!tree || !options.rename.empty() || !options.dtype.empty())) value = converted(value, options);
+  if (!array && (!tree || !options.rename.empty() || !options.dtype.empty())) {
+    io::FoundStateDict found = io::find_state_dict(file, options.in,
+                                                   {.call = "ckpt convert",
+                                                    .at_word = "--at",
+                                                    .rename_word = "--rename",
+                                                    .at = at,
+                                                    .rename = parse_renames(options.rename)});
+    for (const std::string& name : found.not_tensors) {
+      found.dict.erase(name);
+      fmt::print("left out, not a tensor: {}\n", printable(name));
+    }
+    value = converted(found.dict, options.dtype);
+    if (!found.place.empty()) fmt::print("{}: the tensors{}\n", options.in, printable(found.place));
+  }
   std::vector<std::string> left_out;
   if (!array) value = writable(value, "", left_out);
   for (const std::string& what : left_out) fmt::print("left out, not rebuilt: {}\n", printable(what, 200));
@@ -268,12 +252,14 @@ int ckpt_convert(const CkptConvertOptions& options) {
   return 0;
 }
 
-int ckpt_verify(const std::string& path) {
-  const auto source = io::Source::open(path, {.verify = true});
-  const io::LoadedFile file = io::read_any(source);
+int ckpt_verify(const std::string& path, std::int64_t memory) {
+  io::LoadOptions options = load_options(memory);
+  options.verify = true;
+  const io::LoadedFile file = io::read_path(path, options);
   const Contents contents = contents_of(leaves_of(file.value));
-  const char* const format =
-      source->bytes().starts_with("PK") ? "; it has no checksums" : "; the format has no checksums";
+  const bool zip =
+      file.format.ends_with("archive") || file.format == "PyTorch checkpoint" || file.format.ends_with(".npz)");
+  const char* const format = zip ? "; it has no checksums" : "; the format has no checksums";
   fmt::print("{}: whole: {}, {} tensors, {}{}\n", path, file.format, contents.tensors, byte_count(contents.bytes),
              file.has_checksums ? ", checksums agree" : format);
   for (const std::string& note : file.remarks.notes) fmt::print("note: {}\n", printable(note, 200));

@@ -47,7 +47,7 @@ void Classifier::save(const std::string& folder) const {
   io::write_json_file(description_path(folder), {{"model", model}, {"classes", classes}, {"preprocess", preprocess}});
 }
 
-Classifier Classifier::load(const std::string& folder) {
+Classifier Classifier::load(const std::string& folder, const Weights& weights) {
   const std::string path = description_path(folder);
   std::ifstream file(path);
   if (!file) throw IoError(fmt::format("'{}' cannot be read; a trained classifier's folder has that file", path));
@@ -62,7 +62,9 @@ Classifier Classifier::load(const std::string& folder) {
   }
   if (result.classes.empty()) throw IoError(fmt::format("'{}' does not describe a classifier: no classes", path));
   result.net = models::make(result.model, {{"num_classes", static_cast<std::int64_t>(result.classes.size())}});
-  result.net->load_state_dict(io::load_state_dict(weights_path(folder)));
+  Weights from = weights;
+  if (from.file.empty()) from.file = weights_path(folder);
+  load_all_weights(*result.net, from);
   result.net->eval();
   return result;
 }

@@ -14,6 +14,7 @@
 
 #include "cli/images.h"
 #include "cli/run.h"
+#include "cli/weights.h"
 
 namespace gradus::cli {
 
@@ -25,8 +26,9 @@ struct Classifier {
   std::shared_ptr<nn::Module> net;
 
   void save(const std::string& folder) const;
-  // IoError for files that are missing or damaged, ValueError where they do not fit together.
-  static Classifier load(const std::string& folder);
+  // With the weights in the folder, or others. IoError for files that are missing or damaged, ValueError where they do
+  // not fit together.
+  static Classifier load(const std::string& folder, const Weights& weights = {});
 };
 
 // Right answers of each class, and how many there are. Without any the accuracy is NaN.

@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 #include <gradus/autocast.h>
 #include <gradus/data/feature_cache.h>
-#include <gradus/io/load.h>
 #include <gradus/models/registry.h>
 #include <gradus/nn/freeze.h>
 #include <gradus/nn/linear.h>
 #include <gradus/optim/groups.h>
 #include <gradus/optim/lr_scheduler/cosine.h>
 #include <gradus/optim/sgd.h>
+#include <gradus/random.h>
 
 #include <charconv>
 #include <cmath>
@@ -79,21 +79,6 @@ std::int64_t count_of(const nn::Module& net, bool trained) {
   return count;
 }
 
-// What loaded and what did not, a line each, with the first names.
-void print_report(const std::string& file, const nn::LoadReport& report) {
-  constexpr std::size_t kShown = 4;
-  const auto line = [&](const char* what, const std::vector<std::string>& names) {
-    if (names.empty()) return;
-    const std::vector<std::string> first(names.begin(),
-                                         names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), kShown)));
-    say("  {} {}: {}{}\n", names.size(), what, fmt::join(first, ", "), names.size() > kShown ? ", ..." : "");
-  };
-  say("{}: {} tensors loaded\n", file, report.loaded.size());
-  line("of other sizes, left as they are", report.mismatched);
-  line("not in the file, left as they are", report.missing);
-  line("only in the file, left out", report.unexpected);
-}
-
 // Takes the samples out that cannot be read, says which, and returns how many.
 std::size_t keep_readable(data::AnyDataset& dataset, int workers) {
   data::DataLoader loader(dataset, {.batch_size = 32, .num_workers = workers, .seed = 0, .skip_damaged = true});
@@ -156,20 +141,20 @@ int finetune(const FinetuneOptions& options) {
                                .augment = options.augment},
                               preprocess);
   const auto classes = static_cast<std::int64_t>(images.classes.size());
-  std::optional<nn::StateDict> weights;
-  if (!options.weights.empty()) weights = io::load_state_dict(options.weights);
-
-  Run run(options.run);
-  run.use_data("data", *images.train, images.classes);
-  run.use_data("test_data", *images.test);
+  // What is wrong with the weights must be known before the run's folder is touched. The run seeds anew.
+  manual_seed(options.run.seed);
   const auto net = models::make(options.model, {{"num_classes", classes}});
-  if (weights) {
-    const nn::LoadReport report = net->load_state_dict(*weights, {.strict = false, .skip_mismatched = true});
-    if (report.loaded.empty()) throw ValueError(fmt::format("--weights: no tensor of '{}' fits", options.weights));
-    print_report(options.weights, report);
-  }
   nn::NamedModule head = head_of(options.model, *net);
   freeze(*net, head, options.freeze);
+  if (!options.weights.file.empty()) {
+    const nn::LoadReport report = load_weights(*net, options.weights, head.first, options.partial);
+    if (!options.partial) check_frozen(*net, report, options.weights.file);
+  }
+  const Generator drawn = default_generator();
+  Run run(options.run);
+  default_generator() = drawn;
+  run.use_data("data", *images.train, images.classes);
+  run.use_data("test_data", *images.test);
   optim::SGD optimizer = make_optimizer(*net, options);
 
   std::size_t unreadable = 0;
@@ -227,7 +212,7 @@ int finetune(const FinetuneOptions& options) {
   Classifier{options.model, images.classes, preprocess, net}.save(options.run.out);
   run.write_summary({{"command", "finetune"},
                      {"model", options.model},
-                     {"weights", options.weights},
+                     {"weights", options.weights.file},
                      {"seed", options.run.seed},
                      {"data", images.about},
                      {"classes", images.classes},

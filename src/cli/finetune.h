@@ -5,13 +5,15 @@
 #include <map>
 
 #include "cli/images.h"
+#include "cli/weights.h"
 
 namespace gradus::cli {
 
 struct FinetuneOptions {
   RunOptions run{.out = "runs/finetune", .best = "max"};
   std::string model = "resnet18";
-  std::string weights;  // empty: the network starts anew
+  Weights weights;       // no file: the network starts anew
+  bool partial = false;  // even if little of them fits
   std::string data, classes;
   std::int64_t size = 0;  // 0: the model's own
   double held_out = 0.2;

@@ -144,6 +144,25 @@ void add_lenet(CLI::App& train, LenetOptions& o, int& status) {
   train_with(app, o, status, train_lenet);
 }
 
+constexpr const char* kRename =
+    "PATTERN=REPLACEMENT; * stands for any text: 'module.*=*'; a pattern in slashes is a regular expression: "
+    "'/^module\\.|^net\\./='. The first that matches a name counts. May be repeated";
+
+CLI::Option& add_memory(CLI::App& app, std::int64_t& memory) {
+  return *app.add_option("--memory", memory, "Most MB for what a checkpoint describes; by default by its size")
+              ->check(CLI::Range(1, 1 << 24));
+}
+
+void add_weights(CLI::App& app, Weights& o, const char* what) {
+  app.add_option("--weights", o.file, what);
+  app.add_option(
+      "--at", o.at,
+      "Where in the checkpoint the weights are, as `gradus ckpt show` names it: 'state_dict'. By default what "
+      "fits the network");
+  app.add_option("--rename", o.rename, std::string("Names in the checkpoint: ") + kRename)->allow_extra_args(false);
+  add_memory(app, o.memory);
+}
+
 void add_finetune(CLI::App& parent, FinetuneOptions& o, int& status) {
   const std::map<std::string, Augment> augments{
       {"none", Augment::none}, {"flip", Augment::flip}, {"crop", Augment::crop}};
@@ -151,7 +170,9 @@ void add_finetune(CLI::App& parent, FinetuneOptions& o, int& status) {
       "finetune", "Train a network, or parts of it, on pictures, starting from weights that others trained");
   add_run_options(app, o.run);
   app.add_option("--model", o.model, "A network for pictures, see `gradus flops --help`")->capture_default_str();
-  app.add_option("--weights", o.weights, "Checkpoint; what matches by name and size is loaded. None: start anew");
+  add_weights(app, o.weights,
+              "Checkpoint, or a folder with one; what matches by name and size is loaded. None: start anew");
+  app.add_flag("--partial", o.partial, "Go on even if little of the weights fits, or if what is frozen is not in them");
   app.add_option("--data", o.data, kImages)->required();
   app.add_option("--classes", o.classes, kClasses);
   app.add_option("--size", o.size, "Sides of the pictures; by default what the network was made for")
@@ -184,6 +205,7 @@ void add_finetune(CLI::App& parent, FinetuneOptions& o, int& status) {
 void add_eval(CLI::App& parent, EvalOptions& o, int& status) {
   CLI::App& app = *parent.add_subcommand("eval", "Test a trained classifier on the test part of some data");
   app.add_option("DIR", o.folder, "What --out of `train lenet` or `finetune` was")->required();
+  add_weights(app, o.weights, "Other weights for it, all of which must fit: DIR/checkpoints/best.pth");
   app.add_option("--data", o.data, kImages)->required();
   app.add_option("--classes", o.classes, kClasses);
   app.add_option("--held-out", o.held_out, kHeldOut)->check(CLI::Range(0.0, 1.0))->capture_default_str();
@@ -200,6 +222,7 @@ void add_eval(CLI::App& parent, EvalOptions& o, int& status) {
 void add_predict(CLI::App& parent, PredictOptions& o, int& status) {
   CLI::App& app = *parent.add_subcommand("predict", "Tell the likeliest classes of pictures");
   app.add_option("DIR", o.folder, "What --out of `train lenet` or `finetune` was")->required();
+  add_weights(app, o.weights, "Other weights for it, all of which must fit: DIR/checkpoints/best.pth");
   app.add_option("IMAGE", o.images, "JPEG and PNG files")->required();
   app.add_option("--top", o.top, "How many classes to tell")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_flag("--json", o.json, "Print JSON");
@@ -252,32 +275,38 @@ void add_schema(CLI::App& app) {
 
 struct CkptOptions {
   std::string file;  // of show and verify
+  std::int64_t memory = 0;
   CkptDiffOptions diff;
   CkptConvertOptions convert;
 };
 
 void add_ckpt(CLI::App& app, CkptOptions& o, int& status) {
-  constexpr const char* kRename = "PATTERN=REPLACEMENT; * stands for any text: 'module.*=*'. May be repeated";
   CLI::App& ckpt = *app.add_subcommand("ckpt", "Look at checkpoint files, compare and convert them");
   ckpt.require_subcommand(1);
   CLI::App& show = *ckpt.add_subcommand("show", "What a file holds: names, sizes, types; the data is not read");
-  show.add_option("FILE", o.file, "A checkpoint of PyTorch's, a safetensors, .npy or .npz file")->required();
-  show.callback([&] { status = ckpt_show(o.file); });
+  show.add_option("FILE", o.file,
+                  "A checkpoint of PyTorch's, a safetensors, .npy or .npz file, or a folder of the Hub's")
+      ->required();
+  add_memory(show, o.memory);
+  show.callback([&] { status = ckpt_show(o.file, o.memory); });
   CLI::App& verify = *ckpt.add_subcommand("verify", "Read everything, and compare checksums where there are any");
   verify.add_option("FILE", o.file, "The file to verify")->required();
-  verify.callback([&] { status = ckpt_verify(o.file); });
+  add_memory(verify, o.memory);
+  verify.callback([&] { status = ckpt_verify(o.file, o.memory); });
   CLI::App& diff = *ckpt.add_subcommand("diff", "How two files differ; the exit status is 1 if they do");
   diff.add_option("A", o.diff.a, "One file")->required();
   diff.add_option("B", o.diff.b, "Another, of any format")->required();
   diff.add_option("--rename", o.diff.rename, std::string("Names of A: ") + kRename)->allow_extra_args(false);
+  add_memory(diff, o.diff.memory);
   diff.callback([&] { status = ckpt_diff(o.diff); });
   CLI::App& convert = *ckpt.add_subcommand("convert", "Write a file in the format that the new name says");
   convert.add_option("IN", o.convert.in, "The file to read")->required();
   convert.add_option("OUT", o.convert.out, "The file to write: .pt, .pth, .ckpt, .bin, .safetensors, .npy or .npz")
       ->required();
-  convert.add_option("--at", o.convert.at, "The part to take: 'state_dict', 'models.net'");
+  convert.add_option("--at", o.convert.at, "The part to take, as `ckpt show` names it: 'state_dict', 'models.0'");
   convert.add_option("--rename", o.convert.rename, kRename)->allow_extra_args(false);
   convert.add_option("--dtype", o.convert.dtype, "Type for floating-point tensors");
+  add_memory(convert, o.convert.memory);
   convert.callback([&] { status = ckpt_convert(o.convert); });
 }
 

@@ -17,7 +17,7 @@ namespace gradus::cli {
 using nlohmann::ordered_json;
 
 int eval_classifier(const EvalOptions& options) {
-  Classifier classifier = Classifier::load(options.folder);
+  Classifier classifier = Classifier::load(options.folder, options.weights);
   const Images images = read_images(
       {.folder = options.data, .classes = options.classes, .held_out = options.held_out, .seed = options.seed},
       classifier.preprocess);
@@ -55,7 +55,7 @@ int eval_classifier(const EvalOptions& options) {
 }
 
 int predict(const PredictOptions& options) {
-  Classifier classifier = Classifier::load(options.folder);
+  Classifier classifier = Classifier::load(options.folder, options.weights);
   const std::int64_t size = classifier.preprocess.size;
   const auto count = std::min(options.top, static_cast<std::int64_t>(classifier.classes.size()));
   const data::AnyTransform prepare = fit_picture(size);

@@ -4,10 +4,13 @@
 #include <string>
 #include <vector>
 
+#include "cli/weights.h"
+
 namespace gradus::cli {
 
 struct EvalOptions {
   std::string folder;  // of `train lenet` or `finetune`
+  Weights weights;     // no file: those in the folder
   std::string data, classes;
   double held_out = 0.2;  // as in training, with its seed: then the test is on pictures that were not trained on
   std::uint64_t seed = 1;
@@ -21,6 +24,7 @@ int eval_classifier(const EvalOptions& options);
 
 struct PredictOptions {
   std::string folder;
+  Weights weights;
   std::vector<std::string> images;
   std::int64_t top = 3;
   bool json = false;

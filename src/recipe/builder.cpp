@@ -3,13 +3,14 @@
 #include <fmt/format.h>
 #include <gradus/autograd.h>
 #include <gradus/data/transforms.h>
-#include <gradus/io/load.h>
 #include <gradus/nn/freeze.h>
 #include <gradus/pattern.h>
 
 #include <algorithm>
 
 #include "core/table.h"
+#include "io/find_path.h"
+#include "io/find_state_dict.h"
 
 namespace gradus::recipe {
 
@@ -149,17 +150,24 @@ void Training::Builder::make_networks() {
 void Training::Builder::load_weights(const NetworkPart& part, nn::Module& network) {
   const Fields& weights = *part.weights;
   located(weights.given.count("file") != 0 ? weights.get("file").place : weights.place, [&] {
-    io::LoadStateDictOptions options;
-    std::string at = weights.text("at");
-    for (std::size_t first = 0; first < at.size();) {
-      const std::size_t end = std::min(at.find('.', first), at.size());
-      options.at.emplace_back(at.substr(first, end - first));
-      first = end + 1;
-    }
+    const std::string path = weights.text("file");
+    io::LoadOptions load;
+    if (weights.has("memory")) load.memory = static_cast<std::uint64_t>(weights.integer("memory")) << 20;
+    const io::LoadedFile file = io::read_path(path, load);
+    const nn::StateDict own = network.state_dict();
+    io::StateDictRequest request{.call = "weights",
+                                 .at_word = "at",
+                                 .rename_word = "rename",
+                                 .at = io::find_path("at", file.value, weights.text("at")),
+                                 .fit = &own};
     if (weights.get("rename").kind == Node::Kind::Map)
-      for (const Node& rule : weights.get("rename").children) options.rename.push_back({rule.key, rule.text});
-    network.load_state_dict(io::load_state_dict(weights.text("file"), options),
-                            {.strict = weights.flag("strict"), .skip_mismatched = weights.flag("skip_mismatched")});
+      for (const Node& rule : weights.get("rename").children) request.rename.push_back({rule.key, rule.text});
+    const io::FoundStateDict found = io::find_state_dict(file, path, request);
+    const nn::LoadReport report = network.load_state_dict(
+        found.dict, {.strict = weights.flag("strict"), .skip_mismatched = weights.flag("skip_mismatched")});
+    if (report.loaded.empty())
+      throw ValueError(
+          fmt::format("weights: no tensor of {}{} fits the network: {}", path, found.place, report.to_string()));
   });
 }
 

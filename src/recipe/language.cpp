@@ -84,15 +84,19 @@ const std::vector<Form>& sections() {
                "every: int>=1 = 1 -- steps from one update to the next",
            },
            "of"),
-      form("weights", "A text is the file.",
-           {
-               "file: file -- a checkpoint of PyTorch's, or safetensors",
-               "at: text = none -- the part of the file, with points: model.state_dict",
-               "rename: {text} = none -- patterns of the file's names, and what they become: \"module.*\": \"*\"",
-               "strict: flag = true -- names that only the file, or only the network, has are an error",
-               "skip_mismatched: flag = false -- leave out tensors of other sizes, such as those of a new head",
-           },
-           "file"),
+      form(
+          "weights", "A text is the file.",
+          {
+              "file: file -- a checkpoint of PyTorch's, safetensors, or a folder of the Hub's",
+              "at: text = none -- the part of the file, as `gradus ckpt show` names it: model.state_dict. Where absent "
+              "it is what fits the network",
+              "rename: {text} = none -- patterns of the file's names, and what they become: \"module.*\": \"*\"; a "
+              "pattern in slashes is a regular expression. The first that matches a name counts",
+              "memory: int>=1 = none -- most MB for what the file describes",
+              "strict: flag = true -- names that only the file, or only the network, has are an error",
+              "skip_mismatched: flag = false -- leave out tensors of other sizes, such as those of a new head",
+          },
+          "file"),
       form(
           "optimizer", "A text is its type. Its options stand beside these fields: lr, momentum, ...",
           {
