@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <set>
 
+#include "cli/output.h"
 #include "io/find_path.h"
 #include "io/find_state_dict.h"
 
@@ -22,6 +23,7 @@ io::FoundStateDict find(const nn::Module& net, const Weights& weights) {
                               .rename_word = "--rename",
                               .at = io::find_path("--at", file.value, weights.at),
                               .rename = parse_renames(weights.rename),
+                              .load = load_options(weights.memory),
                               .fit = &own});
 }
 
@@ -32,9 +34,9 @@ void print_report(const std::string& file, const nn::LoadReport& report) {
     if (names.empty()) return;
     const std::vector<std::string> first(names.begin(),
                                          names.begin() + static_cast<std::ptrdiff_t>(std::min(names.size(), kShown)));
-    fmt::print("  {} {}: {}{}\n", names.size(), what, fmt::join(first, ", "), names.size() > kShown ? ", ..." : "");
+    say("  {} {}: {}{}\n", names.size(), what, fmt::join(first, ", "), names.size() > kShown ? ", ..." : "");
   };
-  fmt::print("{}: {} tensors loaded\n", file, report.loaded.size());
+  say("{}: {} tensors loaded\n", file, report.loaded.size());
   line("of other sizes, left as they are", report.mismatched);
   line("not in the file, left as they are", report.missing);
   line("only in the file, left out", report.unexpected);

@@ -100,10 +100,10 @@ Path find_path(std::string_view call, const Value& value, std::string_view text)
   std::string_view before = text.substr(0, text.size() - finder.rest.size());
   if (before.ends_with('.')) before.remove_suffix(1);
   const auto names = names_in(finder.nearest);
-  throw ValueError(fmt::format("{}: there is no '{}'{}{}", call, finder.rest,
-                               before.empty() ? "" : fmt::format(" at {}", before),
-                               names.empty() ? fmt::format(" ({})", to_string(finder.nearest.kind()))
-                                             : did_you_mean(std::string(finder.rest), names)));
+  const std::string first(finder.rest.substr(0, finder.rest.find_first_of(".[")));
+  throw ValueError(
+      fmt::format("{}: there is no '{}'{}{}", call, finder.rest, before.empty() ? "" : fmt::format(" at {}", before),
+                  names.empty() ? fmt::format(" ({})", to_string(finder.nearest.kind())) : did_you_mean(first, names)));
 }
 
 }  // namespace gradus::io

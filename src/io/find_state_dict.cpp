@@ -81,7 +81,7 @@ class Search {
       : file_(file),
         request_(request),
         path_(path),
-        budget_(path, Budget::default_limit(file.bytes)),
+        budget_(path, request.load.memory.value_or(Budget::default_limit(file.bytes))),
         root_(file.value.at(request.at)) {
     collect(root_, "", file.nested_names ? new_dictionary("", root_, true) : kNone);
   }
@@ -137,6 +137,7 @@ class Search {
     }
   }
   void add_leaf(std::size_t dictionary, const std::string& path, const std::string& name, const Value& value) {
+    if (dictionaries_[dictionary].whole && !value.is(Value::Kind::Tensor)) return;  // a module's other attributes
     budget_.charge(path.size() + name.size() + sizeof(Leaf) + 64);
     leaves_.push_back({dictionary, path.substr(dictionaries_[dictionary].path.size()) + name, value});
   }

@@ -13,6 +13,7 @@ struct StateDictRequest {
   std::string at_word = ".at", rename_word = ".rename";
   Path at = {};                        // below this
   std::vector<Rename> rename = {};     // names within the dict
+  LoadOptions load = {};               // how the file was read: its names may take as much memory again
   const nn::StateDict* fit = nullptr;  // a network's own: choose what fits it, without the prefix that it lacks
 };
 

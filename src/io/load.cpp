@@ -72,7 +72,7 @@ void save(const std::string& path, const Value& value) {
 void save(const std::string& path, const nn::StateDict& dict) { save(path, to_value(dict)); }
 
 nn::StateDict load_state_dict(const std::string& path, const LoadStateDictOptions& options) {
-  StateDictRequest request{.at = options.at, .rename = options.rename};
+  StateDictRequest request{.at = options.at, .rename = options.rename, .load = options.load};
   if (!options.fit.empty()) request.fit = &options.fit;
   return find_state_dict(read_path(path, options.load), path, request).dict;
 }

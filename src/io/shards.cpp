@@ -15,11 +15,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
+// A name as a message has it: short, and without bytes that no terminal should get.
+std::string shown(std::string_view name) {
+  std::string text(name.substr(0, 80));
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
+  return text;
+}
+
 // The first few of many names, for a message.
 std::string listed(const std::vector<std::string>& names) {
   constexpr std::size_t kShown = 4;
   std::vector<std::string> first;
-  for (std::size_t i = 0; i < std::min(kShown, names.size()); ++i) first.push_back(names[i].substr(0, 80));
+  for (std::size_t i = 0; i < std::min(kShown, names.size()); ++i) first.push_back(shown(names[i]));
   return fmt::format("{}{}", fmt::join(first, ", "), names.size() > kShown ? ", ..." : "");
 }
 
@@ -217,9 +225,8 @@ LoadedFile read_index(const std::shared_ptr<Source>& index, const LoadOptions& o
   for (const auto& [tensor, name] : map) {
     if (!is_file_name(name))
       index->fail(fmt::format("the index says that '{}' is in '{}', which is not the name of a file beside it",
-                              tensor.substr(0, 80), name.substr(0, 80)));
-    if (!wanted.emplace(tensor, name).second)
-      index->fail(fmt::format("the index names '{}' twice", tensor.substr(0, 80)));
+                              shown(tensor), shown(name)));
+    if (!wanted.emplace(tensor, name).second) index->fail(fmt::format("the index names '{}' twice", shown(tensor)));
     names.push_back(name);
   }
   std::sort(names.begin(), names.end());
@@ -237,15 +244,15 @@ LoadedFile read_index(const std::shared_ptr<Source>& index, const LoadOptions& o
   LoadedFile all = merged(files, options, [&](const std::string& tensor, const std::string& file) {
     const auto found = wanted.find(tensor);
     if (found == wanted.end()) {
-      unnamed.push_back(fmt::format("{} ({})", tensor.substr(0, 80), name_of(file)));
+      unnamed.push_back(fmt::format("{} ({})", shown(tensor), name_of(file)));
     } else if (found->second != name_of(file)) {
-      index->fail(fmt::format("'{}' is in {}; the index says in {}", tensor.substr(0, 80), name_of(file),
-                              found->second.substr(0, 80)));
+      index->fail(
+          fmt::format("'{}' is in {}; the index says in {}", shown(tensor), name_of(file), shown(found->second)));
     }
   });
   std::vector<std::string> absent;
   for (const auto& [tensor, name] : map)
-    if (!all.value.contains({tensor})) absent.push_back(fmt::format("{} ({})", tensor.substr(0, 80), name));
+    if (!all.value.contains({tensor})) absent.push_back(fmt::format("{} ({})", shown(tensor), name));
   if (!absent.empty())
     index->fail(fmt::format("{} of the {} tensors that it names are not in the files it says: {}", absent.size(),
                             map.size(), listed(absent)));
@@ -262,8 +269,7 @@ LoadedFile read_shards(const std::vector<std::string>& files, const LoadOptions&
   return merged(files, options, [&](const std::string& tensor, const std::string& file) {
     const auto [known, added] = seen.emplace(tensor, name_of(file));
     if (!added)
-      throw IoError(
-          fmt::format("load: '{}' is in two files: {} and {}", tensor.substr(0, 80), known->second, name_of(file)));
+      throw IoError(fmt::format("load: '{}' is in two files: {} and {}", shown(tensor), known->second, name_of(file)));
   });
 }
 

@@ -102,7 +102,7 @@ OptimizerState::Param param_at(const Value& saved, const Path& path, std::vector
       param.step = step_at(saved, at);
     } else if (contains(kNumbers, name)) {
       param.numbers[name] = number_at(kCall, saved, at);
-    } else if (!value.is(Value::Kind::Tensor) || !contains(kState, name)) {
+    } else if (!contains(kState, name)) {
       left_out.push_back(io::to_string(at));
     } else {
       param.tensors[name] = saved.as_tensor(at).contiguous();

@@ -62,12 +62,12 @@ TEST(Rename, RefusesRulesThatAreNotValid) {
 }
 
 TEST(Renamer, NamesRulesThatMatchNothing) {
-  Renamer renamer({{"a.*", "*"}, {"a.b.*", "*"}});
+  Renamer renamer(std::vector<Rename>{{"a.*", "*"}, {"a.b.*", "*"}});
   EXPECT_EQ(renamer("a.b.c"), "b.c");
   EXPECT_EQ(renamer("x"), "x");
   EXPECT_EQ(message_of<ValueError>([&] { renamer.check_all_matched("load"); }),
             "load: the pattern 'a.b.*' matches none of the 2 names that the patterns before it leave: a.b.c, x");
-  Renamer all({{"a.*", "*"}});
+  Renamer all(std::vector<Rename>{{"a.*", "*"}});
   all("a.b");
   all.check_all_matched("load");
 }
