@@ -13,8 +13,8 @@ struct LoadOptions {
   bool mmap = true;
   // Compare checksums where the format has them (zip archives), which reads all data.
   bool verify = false;
-  // Most bytes for what the file describes, beside its own bytes. Unset: twice the file and 12 MB. More is refused,
-  // so that a small file cannot claim a large memory.
+  // Most bytes for what the file describes, beside its own bytes. Unset: 16 times the file and 1 GB, which ordinary
+  // files never reach. More is refused, so that a small file cannot claim a large memory.
   std::optional<std::uint64_t> memory = {};
 };
 
