@@ -2,6 +2,7 @@
 // Usage: data FOLDER
 #include <gradus/gradus.h>
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -31,6 +32,15 @@ std::string draw_pictures(const std::string& folder) {
   return folder;
 }
 
+// Rooms, district and price; the price is ten times the rooms.
+std::string write_table(const std::string& path) {
+  std::FILE* file = std::fopen(path.c_str(), "wb");
+  std::fputs("rooms;district;price\n", file);
+  for (int i = 0; i < 40; ++i) std::fprintf(file, "%d;%s;%d\n", 1 + i % 7, i % 2 ? "north" : "south", 10 + i % 7 * 10);
+  std::fclose(file);
+  return path;
+}
+
 struct Net : nn::Module {
   nn::Sequential backbone = add("backbone", nn::Sequential(nn::Flatten(), nn::Linear(3 * 16 * 16, 32), nn::ReLU()));
   nn::Linear head = add("head", nn::Linear(32, 2));
@@ -39,6 +49,7 @@ struct Net : nn::Module {
 
 int main(int argc, char** argv) {
   const std::string folder = draw_pictures((argc > 1 ? std::string(argv[1]) : std::string(".")) + "/data-example");
+  const std::string houses = write_table(folder + ".csv");
   manual_seed(1);
 
   // Parts of one dataset, with transforms of their own.
@@ -97,6 +108,16 @@ int main(int argc, char** argv) {
     right += (net(x).argmax(1) == y).sum().item<std::int64_t>();
     count += y.size(0);
   }
+  // A table: names become columns, and what is trained on says how to scale all rows.
+  const data::CsvDataset table(houses, {.target = "price", .one_hot = {"district"}});
+  const auto pieces = data::random_split(table, std::vector<double>{0.75, 0.25});
+  const T::Normalize scale = data::standardize(pieces[0]);
+  const data::Transformed sold(pieces[0], {.transform = scale}), unsold(pieces[1], {.transform = scale});
+  const data::CsvDataset later(houses, {.encoding = table.encoding()});  // the same columns, whatever is in it
+  expect(sold.size() == 30 && unsold.size() == 10 && later.columns() == table.columns(),
+         "tables are split and encoded");
+  expect(std::abs(data::standardize(sold).mean()[0]) < 1e-6, "columns are standardized");
+
   std::printf("%lld of %lld right\n", static_cast<long long>(right), static_cast<long long>(count));
   expect(right > count * 3 / 4, "dark and light are told apart");
   return 0;

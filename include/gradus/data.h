@@ -8,5 +8,6 @@
 #include <gradus/data/functional.h>
 #include <gradus/data/random.h>
 #include <gradus/data/sampler.h>
+#include <gradus/data/standardize.h>
 #include <gradus/data/transform.h>
 #include <gradus/data/transforms.h>

@@ -220,7 +220,8 @@ void add_eval(CLI::App& parent, EvalOptions& o, int& status) {
 }
 
 void add_predict(CLI::App& parent, PredictOptions& o, int& status) {
-  CLI::App& app = *parent.add_subcommand("predict", "Tell the likeliest classes of pictures");
+  CLI::App& app = *parent.add_subcommand(
+      "predict", "Tell the likeliest classes of pictures, or what a recipe's network says of a table's rows");
   app.add_option("DIR", o.folder, "What --out of `train lenet` or `finetune` was")->required();
   add_weights(app, o.weights, "Other weights for it, all of which must fit: DIR/checkpoints/best.pth");
   app.add_option("IMAGE", o.images, "JPEG and PNG files")->required();

@@ -56,6 +56,35 @@ std::string further(const std::vector<NamedNumber>& losses) {
   return text;
 }
 
+// Ready to train; all mistakes are found.
+std::unique_ptr<recipe::Training> training_of(const std::string& path, const std::vector<std::string>& changes,
+                                              const std::string& name = "") {
+  recipe::Mistakes mistakes;
+  recipe::Recipe recipe = recipe::read_recipe(path, changes, mistakes);
+  if (!name.empty()) recipe.name = name;
+  manual_seed(recipe.seed);
+  auto training = std::make_unique<recipe::Training>(recipe, std::move(mistakes));
+  for (const std::string& note : training->notes()) warn("note: " + note);
+  training->check();
+  return training;
+}
+
+// What becomes of a table, for whoever uses the networks later.
+ordered_json encoding_of(const recipe::Training& training, const std::vector<std::string>& changes) {
+  if (!training.encoding()) return {};
+  const data::CsvEncoding& encoding = *training.encoding();
+  const char* types[] = {"auto", "int", "float", "class"};
+  ordered_json json{{"changes", changes},
+                    {"columns", encoding.columns},
+                    {"one_hot", encoding.one_hot},
+                    {"target", encoding.target},
+                    {"target_type", types[static_cast<int>(encoding.target_type)]},
+                    {"classes", encoding.classes}};
+  if (const auto& standardization = training.standardization())
+    json["standardize"] = {{"mean", standardization->mean()}, {"std", standardization->std()}};
+  return json;
+}
+
 class RecipeRun {
  public:
   RecipeRun(Run& run, recipe::Training& training, const RecipeOptions& options)
@@ -96,7 +125,7 @@ class RecipeRun {
         ordered_json line{{"step", step}, {"phase", phase}, {"epoch", training_.epochs()}};
         for (const auto& [name, value] : metrics_) {
           line["test." + name] = value;
-          if (name == recipe.evaluate.text("best")) best = value;
+          if (name == recipe.best) best = value;
           if (!std::isfinite(value) && nonfinite_.insert(name).second)
             warn(fmt::format("step {}: test.{} is {}", step, name, value));
         }
@@ -185,39 +214,34 @@ int train_recipe(const RecipeOptions& given) {
   const InterruptScope interrupts;
   RecipeOptions options = given;
   const std::string path = options.run.resume ? kept_recipe(options.run.out) : find_recipe(options.recipe);
-  recipe::Recipe recipe = recipe::read_recipe(path, options.changes);
-  recipe.name = fs::path(options.recipe).stem().string();
+  // All mistakes are found before the run's folder is touched.
+  const auto checked = training_of(path, options.changes, fs::path(options.recipe).stem().string());
+  recipe::Training& training = *checked;
+  const recipe::Recipe& recipe = training.recipe();
   if (options.run.out.empty()) options.run.out = "out/" + recipe.name;
   options.run.seed = recipe.seed;
-  options.run.best = recipe.evaluate.text("mode");
+  options.run.best = recipe.best_mode;
   options.run.on_nan = recipe.on_nan;
-
-  // All mistakes are found before the run's folder is touched.
-  manual_seed(recipe.seed);
-  recipe::Training training(recipe);
-  training.check();
   const gradus::Generator drawn = default_generator();
   Run run(options.run);
   default_generator() = drawn;
   run.keep("recipe.yaml", recipe.text);
+  if (const ordered_json encoding = encoding_of(training, options.changes); !encoding.is_null())
+    run.keep("data.json", encoding.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n");
   return RecipeRun(run, training, options).train();
 }
 
 int plan_recipe(const RecipeOptions& options) {
-  const recipe::Recipe recipe = recipe::read_recipe(find_recipe(options.recipe), options.changes);
-  manual_seed(recipe.seed);
-  recipe::Training training(recipe);
-  training.check();
-  for (const auto& [phase, plan] : training.plan()) fmt::print("{}\n{}\n", phase, plan.to_string());
+  const auto training = training_of(find_recipe(options.recipe), options.changes);
+  for (const auto& [phase, plan] : training->plan()) fmt::print("{}\n{}\n", phase, plan.to_string());
   return 0;
 }
 
 int check_recipe(const RecipeOptions& options) {
   const std::string path = find_recipe(options.recipe);
-  const recipe::Recipe recipe = recipe::read_recipe(path, options.changes);
-  manual_seed(recipe.seed);
-  recipe::Training training(recipe);
-  training.check();
+  const auto checked = training_of(path, options.changes);
+  const recipe::Recipe& recipe = checked->recipe();
+  recipe::Training& training = *checked;
   std::int64_t parameters = 0;
   for (const Tensor& x : training.networks().parameters()) parameters += x.numel();
   fmt::print("{}: fine: {} parameters in {} network{}, {} steps in {} phase{}\n", path, parameters,

@@ -10,6 +10,7 @@
 
 #include "cli/classifier.h"
 #include "cli/output.h"
+#include "cli/predict_table.h"
 #include "io/jsonl.h"
 
 namespace gradus::cli {
@@ -55,6 +56,7 @@ int eval_classifier(const EvalOptions& options) {
 }
 
 int predict(const PredictOptions& options) {
+  if (is_table_run(options.folder)) return predict_table(options);
   Classifier classifier = Classifier::load(options.folder, options.weights);
   const std::int64_t size = classifier.preprocess.size;
   const auto count = std::min(options.top, static_cast<std::int64_t>(classifier.classes.size()));

@@ -25,7 +25,7 @@ int eval_classifier(const EvalOptions& options);
 struct PredictOptions {
   std::string folder;
   Weights weights;
-  std::vector<std::string> images;
+  std::vector<std::string> images;  // or tables
   std::int64_t top = 3;
   bool json = false;
 };

@@ -176,18 +176,21 @@ Tensor adjust_hue(const Tensor& image, double hue_factor) {
 }
 
 Tensor normalize(const Tensor& image, const std::vector<double>& mean, const std::vector<double>& std) {
-  check_image("normalize", image);
   if (!image.is_floating_point()) {
     throw DtypeError(
         fmt::format("normalize: need floating-point numbers, got {}; convert with to_dtype(x, kFloat32, true)",
                     to_string(image.dtype())));
   }
   const auto per_channel = [&](const std::vector<double>& values, const char* what) {
-    if (values.size() != 1 && std::ssize(values) != image.size(0)) {
-      throw ShapeError(fmt::format("normalize: need one {} or one for each of {} channels, got {}", what, image.size(0),
-                                   values.size()));
+    if (values.size() != 1 && ((image.dim() != 1 && image.dim() != 3) || std::ssize(values) != image.size(0))) {
+      throw ShapeError(
+          fmt::format("normalize: need one {0} for all, or one for each channel of an image [C, H, W] or "
+                      "column of a row [C], got {1} for {2}",
+                      what, values.size(), to_string(image.sizes())));
     }
-    return tensor(values, {static_cast<std::int64_t>(values.size()), 1, 1}, {.dtype = image.dtype()});
+    Shape sizes{static_cast<std::int64_t>(values.size())};
+    for (int d = 1; d < image.dim(); ++d) sizes.push_back(1);
+    return tensor(values, image.dim() == 0 ? Shape{} : sizes, {.dtype = image.dtype()});
   };
   Tensor result = image - per_channel(mean, "mean");
   result.div_(per_channel(std, "std"));
@@ -195,10 +198,9 @@ Tensor normalize(const Tensor& image, const std::vector<double>& mean, const std
 }
 
 Tensor to_dtype(const Tensor& image, Dtype dtype, bool scale) {
-  check_image("to_dtype", image);
   const bool known = dtype == kUInt8 || dtype == kFloat32 || dtype == kFloat64;
   const bool from_known = image.dtype() == kUInt8 || image.dtype() == kFloat32 || image.dtype() == kFloat64;
-  if (!known || !from_known) {
+  if (!known || (scale && !from_known)) {
     throw DtypeError(fmt::format("to_dtype: need uint8, float32 or float64, got {} to {}", to_string(image.dtype()),
                                  to_string(dtype)));
   }
@@ -207,7 +209,8 @@ Tensor to_dtype(const Tensor& image, Dtype dtype, bool scale) {
     return (scale ? image * (256 - 1e-3) : image).clamp(0, 255.999).to(kUInt8).contiguous();
   }
   if (dtype == kFloat64) return image.to(kFloat64).contiguous() * (scale && image.dtype() == kUInt8 ? 1.0 / 255 : 1.0);
-  if (image.dtype() == kFloat64) return image.to(kFloat32).contiguous();
+  if (image.dtype() != kUInt8) return image.to(kFloat32).contiguous();
+  if (image.dim() != 3) return image.to(kFloat32).contiguous() / (scale ? 255.0 : 1.0);
   const std::int64_t h = image.size(1), w = image.size(2);
   const Tensor result = empty({image.size(0), h, w});
   const auto* from = image.data_ptr<std::uint8_t>();

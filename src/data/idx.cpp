@@ -3,15 +3,12 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <sys/stat.h>
-#include <zlib.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <memory>
 #include <string_view>
-#include <system_error>
 
+#include "data/gzip_file.h"
 #include "gradus/error.h"
 
 namespace gradus::data {
@@ -41,54 +38,10 @@ std::string existing_name(const std::string& path) {
     struct stat status {};
     if (::stat(name.c_str(), &status) == 0 && !S_ISDIR(status.st_mode)) return name;
   }
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0) return path;  // a folder, as reading it will say
   throw IoError(fmt::format("read_idx: no file {} nor {}", path, path == names[1] ? names[2] : names[1]));
 }
-
-// A plain or gzipped file as a stream of bytes.
-class Reader {
- public:
-  explicit Reader(const std::string& path) : path_(path) {
-    errno = 0;
-    file_.reset(gzopen(path.c_str(), "rbe"));
-    if (!file_) throw_system_error(errno != 0 ? errno : ENOMEM);
-    gzbuffer(file_.get(), 1U << 17);
-  }
-
-  // Reads up to `size` bytes; fewer only at the end of the file.
-  std::size_t read(uint8_t* to, std::size_t size) {
-    constexpr std::size_t kMaxRead = std::size_t{1} << 30;  // gzread counts in int
-    std::size_t filled = 0;
-    while (filled < size) {
-      const int got = gzread(file_.get(), to + filled, static_cast<unsigned>(std::min(size - filled, kMaxRead)));
-      check_state();
-      if (got <= 0) break;
-      filled += static_cast<std::size_t>(got);
-    }
-    return filled;
-  }
-
- private:
-  struct Close {
-    void operator()(gzFile_s* file) const { gzclose_r(file); }
-  };
-
-  [[noreturn]] void throw_system_error(int error) const {
-    throw IoError(fmt::format("read_idx: cannot read {}: {}", path_, std::generic_category().message(error)));
-  }
-
-  // A gzip stream that ends early or fails its checksum shows here, even when gzread returned bytes.
-  void check_state() const {
-    int code = Z_OK;
-    const char* reason = gzerror(file_.get(), &code);
-    if (code == Z_ERRNO) throw_system_error(errno);
-    if (code != Z_OK && code != Z_STREAM_END) {
-      throw IoError(fmt::format("read_idx: {} is a damaged gzip file: {}", path_, reason));
-    }
-  }
-
-  std::string path_;
-  std::unique_ptr<gzFile_s, Close> file_;
-};
 
 std::string_view type_name(uint8_t type) {
   switch (type) {
@@ -107,7 +60,7 @@ std::string_view type_name(uint8_t type) {
   }
 }
 
-std::vector<int64_t> read_header(Reader& reader, const std::string& name) {
+std::vector<int64_t> read_header(GzipFile& reader, const std::string& name) {
   constexpr uint8_t kUint8 = 0x08;
   std::array<uint8_t, 4> word{};
   if (reader.read(word.data(), 4) != 4) throw IoError(fmt::format("read_idx: {} ends within its header", name));
@@ -135,7 +88,7 @@ std::vector<int64_t> read_header(Reader& reader, const std::string& name) {
 
 IdxArray read_idx(const std::string& path) {
   const std::string name = existing_name(path);
-  Reader reader(name);
+  GzipFile reader("read_idx", name);
   IdxArray array;
   array.shape = read_header(reader, name);
   int64_t size = 1;

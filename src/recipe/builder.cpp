@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <gradus/autograd.h>
+#include <gradus/data/standardize.h>
 #include <gradus/data/transforms.h>
 #include <gradus/nn/freeze.h>
 #include <gradus/pattern.h>
@@ -60,17 +61,14 @@ bool Training::Builder::located(const Place& place, Call&& call) {
 }
 
 void Training::Builder::build() {
+  t_.names_.broken = recipe_.broken;
   make_networks();
-  make_data();
-  if (!mistakes_.empty()) {
-    // Names and patterns can be told where all networks are there.
-    if (recipe_.networks.size() != t_.networks_->children().size()) return;
-  }
+  if (!recipe_.data.broken) make_data();
   freeze();
   check_phases();
   make_formulas();
   make_optimizers();
-  if (mistakes_.empty()) make_constants();
+  make_constants();
 }
 
 std::shared_ptr<nn::Module> Training::Builder::make_layers(const std::vector<LayerPart>& parts) {
@@ -99,7 +97,7 @@ void Training::Builder::make_average(const NetworkPart& part) {
   const std::vector<nn::NamedModule> made_before = t_.networks_->named_children();
   const auto found = std::find_if(made_before.begin(), made_before.end(),
                                   [&](const nn::NamedModule& child) { return child.first == of->name; });
-  if (found == made_before.end()) return;  // a mistake already
+  if (found == made_before.end()) return give_up(part);
   nn::Module* model = found->second;
   while (of->average) of = &recipe_.networks[of->average_of];
   const gradus::Generator before = default_generator();
@@ -118,17 +116,24 @@ void Training::Builder::make_average(const NetworkPart& part) {
   t_.networks_->take(part.name, average);
 }
 
+void Training::Builder::give_up(const NetworkPart& part) { t_.names_.broken.push_back(part.name); }
+
 void Training::Builder::make_networks() {
   for (const NetworkPart& part : recipe_.networks) {
+    if (part.broken) continue;
     if (part.average) {
-      located(part.place, [&] { make_average(part); });
+      if (!located(part.place, [&] { make_average(part); })) give_up(part);
       continue;
     }
     std::shared_ptr<nn::Module> network;
     const Place& place = part.model.row != nullptr   ? part.model.fields.place
                          : part.layer.row != nullptr ? part.layer.fields.place
                                                      : part.place;
-    if (!located(place, [&] { network = make_network(part); })) continue;
+    const std::size_t before = mistakes_.size();
+    if (!located(place, [&] { network = make_network(part); }) || mistakes_.size() != before) {
+      give_up(part);
+      continue;
+    }
     for (const auto& [pattern, init] : part.inits) {
       bool matched = false;
       for (auto& [name, parameter] : network->named_parameters()) {
@@ -183,13 +188,16 @@ data::AnyTransform Training::Builder::compose(const std::vector<Bound<TransformC
 void Training::Builder::make_data() {
   const DataPart& data = recipe_.data;
   if (!recipe_.has_data()) return;
-  std::optional<data::AnyDataset> train, test;
-  const data::AnyTransform train_transform = compose(data.transforms), test_transform = compose(data.test_transforms);
+  std::optional<data::AnyDataset> made, train, test;
+  data::AnyTransform train_transform = compose(data.transforms), test_transform = compose(data.test_transforms);
   const double held_out = data.fields.number("held_out");
   const bool split = data.fields.has("held_out") && held_out > 0;
+  const Node& standardize = data.fields.get("standardize");
+  const bool standardized = standardize.kind == Node::Kind::List || standardize.text == "true";
   located(data.dataset.fields.place, [&] {
-    data::AnyDataset whole =
-        data.dataset.row->make(data.dataset.fields, split ? data::AnyTransform() : train_transform);
+    const bool later = split || standardized;  // transforms are known, or apart
+    made = data.dataset.row->make(data.dataset.fields, later ? data::AnyTransform() : train_transform, nullptr);
+    data::AnyDataset whole = *made;
     if (data.fields.has("limit")) {
       const std::int64_t count = std::min(data.fields.integer("limit"), whole->size());
       std::vector<std::int64_t> first(static_cast<std::size_t>(count));
@@ -200,15 +208,29 @@ void Training::Builder::make_data() {
       // Which samples is a matter of the seed alone.
       gradus::Generator generator(recipe_.seed + 0x5011d);
       const auto parts = data::random_split(whole, std::vector<double>{1 - held_out, held_out}, &generator);
-      train = data::Transformed(parts[0], {.transform = train_transform});
-      test = data::Transformed(parts[1], {.transform = test_transform});
+      train = parts[0];
+      test = parts[1];
     } else {
       train = whole;
     }
     if ((*train)->size() == 0) throw ValueError("the dataset has no samples to train on");
+    if (standardized) {
+      located(standardize.place, [&] {
+        t_.standardization_ = fitted(**made, **train, standardize);
+        train_transform = data::transforms::Compose({*t_.standardization_, train_transform});
+        test_transform = data::transforms::Compose({*t_.standardization_, test_transform});
+      });
+    }
+    if (later) train = data::Transformed(*train, {.transform = train_transform});
+    if (test) test = data::Transformed(*test, {.transform = test_transform});
+    if (const auto* table = dynamic_cast<const data::CsvDataset*>(&**made)) {
+      t_.encoding_ = table->encoding();
+      t_.notes_ = table->notes();
+    }
   });
-  if (data.test.row != nullptr)
-    located(data.test.fields.place, [&] { test = data.test.row->make(data.test.fields, test_transform); });
+  if (data.test.row != nullptr && made) {
+    located(data.test.fields.place, [&] { test = data.test.row->make(data.test.fields, test_transform, &**made); });
+  }
   const auto loader = [&](const data::AnyDataset& dataset, bool training) {
     return data::DataLoader(dataset, {.batch_size = data.fields.integer("batch_size"),
                                       .shuffle = training && data.fields.flag("shuffle"),
@@ -226,6 +248,29 @@ void Training::Builder::make_data() {
   });
 }
 
+// Of a table the columns that are numbers, or those that are named; of other rows all.
+data::transforms::Normalize Training::Builder::fitted(const data::Dataset& whole, const data::Dataset& train,
+                                                      const Node& wanted) const {
+  const auto* table = dynamic_cast<const data::CsvDataset*>(&whole);
+  if (table == nullptr) {
+    if (wanted.kind == Node::Kind::List) throw ValueError("standardize: only a table's columns have names");
+    return data::standardize(train);
+  }
+  std::vector<std::string> names;
+  for (const Node& name : wanted.children) names.push_back(name.text);
+  for (const std::string& column : table->encoding().columns)
+    if (wanted.kind != Node::Kind::List && table->encoding().one_hot.count(column) == 0) names.push_back(column);
+  std::vector<std::int64_t> places;
+  for (const std::string& name : names) {
+    const auto at = std::find(table->columns().begin(), table->columns().end(), name);
+    if (at == table->columns().end())
+      throw ValueError("standardize: there is no column '" + name + "'" + did_you_mean(name, table->columns()));
+    places.push_back(at - table->columns().begin());
+  }
+  if (places.empty()) throw ValueError("standardize: needs a column of numbers, the table has none");
+  return data::standardize(train, places);
+}
+
 std::vector<std::string> Training::Builder::pattern_candidates() const {
   std::vector<std::string> names;
   for (const auto& [name, module] : t_.networks_->named_modules())
@@ -237,6 +282,7 @@ std::vector<std::string> Training::Builder::pattern_candidates() const {
 bool Training::Builder::check_pattern(const Node& pattern) {
   for (const std::string& name : parameter_names(*t_.networks_))
     if (matches(pattern.text, name)) return true;
+  if (!t_.names_.broken.empty()) return false;  // what it means may be among them
   std::string hint = did_you_mean(pattern.text, pattern_candidates());
   if (!hint.starts_with("; did you mean")) {
     std::vector<std::string> names;
@@ -260,7 +306,7 @@ void Training::Builder::make_formulas() {
     return names.variables.size() - 1;
   };
   t_.batch_ = variable("batch");
-  if (recipe_.has_data()) {
+  if (recipe_.has_data() || (recipe_.data.broken && recipe_.data.fields.given.count("dataset") != 0)) {
     t_.x_ = variable("x");
     t_.y_ = variable("y");
   }
@@ -275,15 +321,27 @@ void Training::Builder::make_formulas() {
     t_.values_.push_back(compile(value, names));
     variable(value.name);
   }
-  for (const NamedExpression& loss : recipe_.losses) t_.losses_.push_back(compile(loss, names));
+  t_.first_loss_ = names.variables.size();
+  for (const NamedExpression& loss : recipe_.losses) {
+    t_.losses_.push_back(compile(loss, names));
+    // A network of the same name goes before it.
+    const bool taken = std::any_of(recipe_.networks.begin(), recipe_.networks.end(),
+                                   [&](const NetworkPart& network) { return network.name == loss.name; });
+    variable(taken ? "" : loss.name);
+  }
   for (const NamedExpression& metric : recipe_.metrics) t_.metrics_.push_back(compile(metric, names));
   for (const ImagePart& image : recipe_.images) t_.images_.push_back({compile(image.show, names), &image});
+  if (recipe_.predict) {
+    Names row{{"x"}, names.broken, names.networks};
+    Formula::compile(*recipe_.predict, row, mistakes_);
+  }
   t_.last_losses_.resize(recipe_.losses.size());
 }
 
 void Training::Builder::make_constants() {
   Names known;
   known.networks = t_.networks_.get();
+  known.broken = t_.names_.broken;
   for (std::size_t i = 0; i < recipe_.constants.size(); ++i) {
     const Formula formula = Formula::compile(recipe_.constants[i].expression, known, mistakes_);
     Frame frame(known.variables.size());
@@ -340,6 +398,7 @@ void Training::Builder::make_optimizers() {
 
 void Training::Builder::make_optimizer(const OptimizerPart& part) {
   Trainer& trainer = t_.trainers_.emplace_back();
+  if (part.broken || !t_.names_.broken.empty()) return;
   const std::size_t before = mistakes_.size();
   const optim::Params params = parameters_of(part);
   std::map<std::string, optim::OptionValue> defaults = part.rule->defaults;

@@ -45,10 +45,12 @@ class Training::Builder {
   std::shared_ptr<nn::Module> make_network(const NetworkPart& part);
   void make_networks();
   void make_average(const NetworkPart& part);
+  void give_up(const NetworkPart& part);  // its mistakes are told; others may name it
   bool is_average(const std::string& parameter) const;
   void load_weights(const NetworkPart& part, nn::Module& network);
   void make_data();
   data::AnyTransform compose(const std::vector<Bound<TransformCall>>& transforms);
+  data::transforms::Normalize fitted(const data::Dataset& whole, const data::Dataset& train, const Node& wanted) const;
   void make_formulas();
   void make_constants();
   void make_optimizers();

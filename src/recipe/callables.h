@@ -34,9 +34,11 @@ const std::vector<Init>& inits();
 // "transform": torchvision.transforms.v2's.
 using TransformCall = Callable<data::AnyTransform(const Fields&)>;
 const std::vector<TransformCall>& transforms();
-// "dataset": torchvision.datasets', and tables and arrays. A file that is not there is an IoError.
-using DatasetCall = Callable<data::AnyDataset(const Fields&, data::AnyTransform)>;
+// "dataset": torchvision.datasets', and tables and arrays. A file that is not there is an IoError. A test has the
+// classes and columns of the dataset that is trained on, which is null for that one itself.
+using DatasetCall = Callable<data::AnyDataset(const Fields&, data::AnyTransform, const data::Dataset* trained_on)>;
 const std::vector<DatasetCall>& datasets();
+data::CsvOptions csv_options(const Fields& csv_dataset);  // what a CsvDataset's arguments say
 // "schedule": torch.optim.lr_scheduler's.
 using AnySchedule = std::variant<optim::lr_scheduler::LRScheduler, optim::lr_scheduler::ReduceLROnPlateau>;
 using ScheduleCall = Callable<AnySchedule(optim::Optimizer&, const Fields&)>;

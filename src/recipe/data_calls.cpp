@@ -1,4 +1,6 @@
 // Datasets and transforms by name.
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gradus/data/transforms.h>
 
 #include "recipe/callables.h"
@@ -15,7 +17,28 @@ TransformCall transform(const std::string& signature, const char* help,
 }
 DatasetCall dataset(const std::string& signature, const char* help,
                     std::function<data::AnyDataset(const Fields&, data::AnyTransform)> make) {
-  return {parse_signature(signature, help), std::move(make)};
+  return {parse_signature(signature, help),
+          [make = std::move(make)](const Fields& f, data::AnyTransform t, const data::Dataset*) {
+            return make(f, std::move(t));
+          }};
+}
+
+data::AnyDataset folder(const Fields& f, data::AnyTransform transform, const data::Dataset* trained_on) {
+  data::ImageFolder images(f.text("root"), {.transform = std::move(transform)});
+  const auto* train = dynamic_cast<const data::ImageFolder*>(trained_on);
+  if (train != nullptr && train->classes() != images.classes()) {
+    throw ValueError(fmt::format("ImageFolder: {} has the classes {}, but training has {}", f.text("root"),
+                                 fmt::join(images.classes(), ", "), fmt::join(train->classes(), ", ")));
+  }
+  return images;
+}
+
+char character(const Fields& f, const char* field) {
+  const std::string text = f.text(field);
+  if (text.empty()) return 0;
+  if (text == "tab" || text == "\\t") return '\t';
+  if (text.size() == 1) return text[0];
+  throw ValueError(fmt::format("{} needs a single character, or tab, got '{}'", field, text));
 }
 
 T::Size size(const Fields& f) {
@@ -54,7 +77,31 @@ data::MNISTOptions images(const Fields& f, data::AnyTransform transform) {
   return {.train = f.flag("train"), .transform = std::move(transform)};
 }
 
+data::AnyDataset table(const Fields& f, data::AnyTransform transform, const data::Dataset* trained_on) {
+  data::CsvOptions options = csv_options(f);
+  if (const auto* train = dynamic_cast<const data::CsvDataset*>(trained_on)) options.encoding = train->encoding();
+  options.transforms.transform = std::move(transform);
+  return data::CsvDataset(f.text("path"), options);
+}
+
 }  // namespace
+
+data::CsvOptions csv_options(const Fields& f) {
+  data::CsvOptions options{.delimiter = character(f, "delimiter"), .decimal = character(f, "decimal")};
+  for (const Node& name : f.list("target")) options.target.push_back(name.text);
+  for (const Node& name : f.list("columns")) options.columns.push_back(name.text);
+  for (const Node& name : f.list("one_hot")) options.one_hot.push_back(name.text);
+  if (f.has("header")) options.header = f.flag("header");
+  if (f.has("missing")) options.missing = f.number("missing");
+  if (f.has("na_values")) options.na_values.clear();
+  for (const Node& value : f.list("na_values")) options.na_values.push_back(value.text);
+  const std::string type = f.text("target_type");
+  options.target_type = type == "int"     ? data::CsvTarget::integers
+                        : type == "float" ? data::CsvTarget::numbers
+                        : type == "class" ? data::CsvTarget::classes
+                                          : data::CsvTarget::automatic;
+  return options;
+}
 
 const std::vector<TransformCall>& transforms() {
   static const std::vector<TransformCall> all{
@@ -148,21 +195,13 @@ const std::vector<DatasetCall>& datasets() {
                 return data::CIFAR100(
                     f.text("root"), {.train = f.flag("train"), .transform = std::move(t), .coarse = f.flag("coarse")});
               }),
-      dataset("ImageFolder(root: file)", "JPEG and PNG files: root/CLASS/NAME.jpg",
-              [](const Fields& f, data::AnyTransform t) {
-                return data::ImageFolder(f.text("root"), {.transform = std::move(t)});
-              }),
-      dataset("CsvDataset(path: file, target: text = none, columns: [text] = none, header: flag = true, "
-              "missing: number = none)",
-              "a table of numbers",
-              [](const Fields& f, data::AnyTransform t) {
-                data::CsvOptions options{.header = f.flag("header")};
-                if (f.has("target")) options.target = f.text("target");
-                for (const Node& column : f.list("columns")) options.columns.push_back(column.text);
-                if (f.has("missing")) options.missing = f.number("missing");
-                options.transforms.transform = std::move(t);
-                return data::CsvDataset(f.text("path"), options);
-              }),
+      {parse_signature("ImageFolder(root: file)", "JPEG and PNG files: root/CLASS/NAME.jpg"), folder},
+      {parse_signature("CsvDataset(path: file, target: text... = none, columns: [text] = none, header: flag = none, "
+                       "missing: number = none, delimiter: text = none, na_values: [text] = none, "
+                       "one_hot: text... = none, decimal: text = ., target_type: (auto|int|float|class) = auto)",
+                       "a table of numbers, also .csv.gz; header and delimiter are found. missing is what a missing "
+                       "field counts as, which na_values are; each value of a one_hot column becomes a column"),
+       table},
       dataset("NpyDataset(data: file, target: file = none)", "the rows of .npy files",
               [](const Fields& f, data::AnyTransform t) {
                 return data::Transformed(data::npy_dataset(f.text("data"), f.text("target")),

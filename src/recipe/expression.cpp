@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -17,7 +18,8 @@ bool is_digit(char c) { return c >= '0' && c <= '9'; }
 // Recursive descent, with Python's precedences: + -, then * / @, then signs, then **.
 class Parser {
  public:
-  Parser(const Node& scalar, Mistakes& mistakes) : scalar_(scalar), text_(scalar.text), mistakes_(mistakes) {}
+  Parser(const Node& scalar, Mistakes& mistakes, bool paths)
+      : scalar_(scalar), text_(scalar.text), mistakes_(mistakes), paths_(paths) {}
 
   bool parse(Expression& result) {
     if (!sum(result)) return false;
@@ -158,7 +160,7 @@ class Parser {
       }
       by_name = by_name || is_key;
       Expression value;
-      if (!sum(value)) return false;
+      if (!path(value) && !sum(value)) return false;
       value.key = key;
       value.key_place = place_in(scalar_, at);
       operands.push_back(std::move(value));
@@ -166,6 +168,38 @@ class Parser {
     if (take(")")) return true;
     return fail(at_, at_ == text_.size() ? "')' is missing (within [ ] and { }, put a call with commas in quotes)"
                                          : fmt::format("',' or ')' must stand before '{}'", text_.substr(at_)));
+  }
+
+  // An argument that can only be a path: /data/x, ../x.csv, ~/x, my-table.csv, 2024.csv.
+  bool path(Expression& result) {
+    if (!paths_) return false;
+    skip_space();
+    std::size_t end = at_;
+    for (int depth = 0; end < text_.size(); ++end) {
+      const char c = text_[end];
+      if (depth == 0 && (c == ',' || c == ')')) break;
+      if (std::string_view("[]{}'\"=\n").find(c) != std::string_view::npos) return false;
+      depth += c == '(' ? 1 : c == ')' ? -1 : 0;
+    }
+    std::string_view word = std::string_view(text_).substr(at_, end - at_);
+    while (word.ends_with(' ')) word.remove_suffix(1);
+    const std::size_t dot = word.rfind('.');
+    const bool letters = std::any_of(word.begin(), word.end(), is_letter);
+    const bool ending = dot != word.npos && dot + 1 < word.size() &&
+                        std::all_of(word.begin() + static_cast<std::ptrdiff_t>(dot) + 1, word.end(),
+                                    [](char c) { return is_letter(c) || is_digit(c); }) &&
+                        is_letter(word[dot + 1]);
+    if (word.find('(') != word.npos && !ending) return false;  // a call
+    double number = 0;
+    const bool is_number =
+        std::from_chars(word.data(), word.data() + word.size(), number).ptr == word.data() + word.size();
+    if (word.empty() || is_number ||
+        !(word.starts_with('~') || word.starts_with("..") || ending || (letters && word.find('/') != word.npos) ||
+          word == "." || word == "/"))
+      return false;
+    result = make(Kind::Text, at_, std::string(word));
+    at_ = end;
+    return true;
   }
 
   bool term(Expression& result) {
@@ -243,6 +277,7 @@ class Parser {
   const Node& scalar_;
   const std::string& text_;
   Mistakes& mistakes_;
+  bool paths_;
   std::size_t at_ = 0;
   int depth_ = 0;
 };
@@ -273,7 +308,11 @@ bool parse_expression(const Node& scalar, Expression& result, Mistakes& mistakes
     mistakes.add(scalar.place, "needs an expression such as cross_entropy(net(x), y), got " + scalar.describe());
     return false;
   }
-  return Parser(scalar, mistakes).parse(result);
+  return Parser(scalar, mistakes, false).parse(result);
+}
+
+bool parse_call(const Node& scalar, Expression& result, Mistakes& mistakes) {
+  return Parser(scalar, mistakes, true).parse(result);
 }
 
 bool to_literal(const Expression& e, Node& result, Mistakes& mistakes) {

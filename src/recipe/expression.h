@@ -29,6 +29,9 @@ struct Expression {
 // One expression, from a scalar. False, with a mistake, where it is none.
 bool parse_expression(const Node& scalar, Expression& result, Mistakes& mistakes);
 
+// The same for a call of literals, "CsvDataset(../data/my-table.csv, target=y)", in which a path needs no quotes.
+bool parse_call(const Node& scalar, Expression& result, Mistakes& mistakes);
+
 // What literals stand for, as YAML would have it: numbers, texts, flags, lists. A name counts as a text; arithmetic
 // with numbers is done. Calls stay calls (as maps with `type`). False, with a mistake, for anything else.
 bool to_literal(const Expression& expression, Node& result, Mistakes& mistakes);

@@ -397,7 +397,9 @@ Fields read_fields(const Form& form, const std::string& owner, const Node& node,
       if (std::find(others.begin(), others.end(), name) != others.end()) {
         if (rest != nullptr) rest->push_back(child);
       } else {
-        const std::string hint = did_you_mean(name, names_of(form, others));
+        std::string hint = did_you_mean(name, names_of(form, others));
+        if (name.ends_with(')') && child.kind == Node::Kind::Null)
+          hint = "; a comma within { } or [ ] ends an item: put the text in quotes, or numbers in [ ]";
         mistakes.add(child.key_place,
                      fmt::format("{} has no {} '{}'{}", owner, form.called ? "argument" : "field", name, hint));
         if (hint.starts_with("; did you mean")) meant += hint;
@@ -422,13 +424,27 @@ Fields read_fields(const Form& form, const std::string& owner, const Node& node,
   return fields;
 }
 
+std::string without_module(const std::string& name) {
+  std::string rest = name;
+  for (bool again = true; again;) {
+    again = false;
+    for (const char* module : {"torch.", "torchvision.", "nn.", "F.", "functional.", "optim.", "lr_scheduler.", "init.",
+                               "datasets.", "models.", "transforms.", "v2.", "T."}) {
+      if (!rest.starts_with(module)) continue;
+      rest.erase(0, std::string_view(module).size());
+      again = true;
+    }
+  }
+  return rest;
+}
+
 std::optional<Call> read_call(const Node& node, const std::string& kind, Mistakes& mistakes) {
   Call call;
   call.place = node.place;
   Node map = node;
   if (node.kind == Node::Kind::Scalar) {
     Expression expression;
-    if (!parse_expression(node, expression, mistakes)) return {};
+    if (!parse_call(node, expression, mistakes)) return {};
     if (expression.kind == Expression::Kind::Name) expression.kind = Expression::Kind::Call;
     if (expression.kind != Expression::Kind::Call) {
       mistakes.add(node.place,
@@ -449,7 +465,7 @@ std::optional<Call> read_call(const Node& node, const std::string& kind, Mistake
                                          node.describe()));
     return {};
   }
-  call.name = type->text;
+  call.name = without_module(type->text);
   if (node.kind == Node::Kind::Map) call.place = type->place;
   call.arguments.kind = Node::Kind::Map;
   call.arguments.place = call.place;

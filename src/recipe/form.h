@@ -118,6 +118,8 @@ struct Call {
   Place place;
   Node arguments;  // a map; those without a key come first
 };
+// "torch.nn.Linear" and "nn.Linear" are Linear, "F.relu" is relu.
+std::string without_module(const std::string& name);
 std::optional<Call> read_call(const Node& node, const std::string& kind, Mistakes& mistakes);
 
 }  // namespace gradus::recipe

@@ -162,7 +162,10 @@ Tensor Arguments::tensor(std::size_t i) const {
 }
 Tensor Arguments::tensor_like(std::size_t i, const Tensor& x) const {
   if (is_number(i)) return full_like(x.detach(), number(i));
-  return tensor(i);
+  Tensor y = tensor(i);
+  if (!y.is_floating_point()) y = y.to(x.dtype());
+  const bool column = x.dim() == 2 && x.size(1) == 1 && y.dim() == 1 && y.size(0) == x.size(0);
+  return column ? y.unsqueeze(1) : y;
 }
 nn::Module& Arguments::network(std::size_t i) const {
   if (auto* const* module = std::get_if<nn::Module*>(&values_[i])) return **module;
@@ -228,6 +231,22 @@ const Function* find_function(const std::string& name) {
   for (const Function& function : functions())
     if (function.form.name == name) return &function;
   return nullptr;
+}
+
+// What a loss that is a module in PyTorch is as a function.
+std::string function_of_module(const std::string& name) {
+  constexpr std::pair<const char*, const char*> kLosses[] = {{"CrossEntropyLoss", "cross_entropy"},
+                                                             {"NLLLoss", "nll_loss"},
+                                                             {"BCELoss", "binary_cross_entropy"},
+                                                             {"BCEWithLogitsLoss", "binary_cross_entropy_with_logits"},
+                                                             {"MSELoss", "mse_loss"},
+                                                             {"L1Loss", "l1_loss"},
+                                                             {"SmoothL1Loss", "smooth_l1_loss"},
+                                                             {"HuberLoss", "huber_loss"},
+                                                             {"KLDivLoss", "kl_div"}};
+  for (const auto& [module, function] : kLosses)
+    if (name == module) return function;
+  return {};
 }
 
 std::vector<std::string> callable_names(const Names& names) {
@@ -303,6 +322,7 @@ Formula Formula::compile(const Expression& expression, const Names& names, Mista
         result.value = parameter;
         return;
       }
+      if (is_broken(e.text)) return;
       std::vector<std::string> known = variables;
       const std::string network = e.text.substr(0, e.text.find('.'));
       const bool inside = network != e.text && find_module(names.networks, network) != nullptr;
@@ -315,6 +335,15 @@ Formula Formula::compile(const Expression& expression, const Names& names, Mista
         for (const nn::NamedModule& child : names.networks->named_children()) known.push_back(child.first);
       }
       mistakes.add(e.place, fmt::format("there is nothing named '{}' here{}", e.text, near(e.text, known, inside)));
+    }
+
+    bool find_variable(const std::string& name) const {
+      return std::find(names.variables.begin(), names.variables.end(), name) != names.variables.end();
+    }
+
+    bool is_broken(const std::string& path) const {
+      const std::string first = path.substr(0, path.find('.'));
+      return std::find(names.broken.begin(), names.broken.end(), first) != names.broken.end();
     }
 
     // Of many parts only a near one is worth naming.
@@ -330,22 +359,28 @@ Formula Formula::compile(const Expression& expression, const Names& names, Mista
         if (e.operands.size() != 1 || !e.operands[0].key.empty()) {
           mistakes.add(e.place,
                        fmt::format("the network {} takes one tensor, got {} arguments", e.text, e.operands.size()));
-          return;
         }
-        result.operands.push_back(term(e.operands[0]));
+        for (const Expression& operand : e.operands) result.operands.push_back(term(operand));
         return;
       }
       std::vector<Expression> arguments = e.operands;
-      std::string function_name = e.text;
-      if (const std::size_t dot = e.text.rfind('.'); dot != std::string::npos) {
-        function_name = e.text.substr(dot + 1);
+      const bool own = find_variable(e.text.substr(0, e.text.find('.')));
+      std::string function_name = own ? e.text : without_module(e.text);
+      if (find_function(e.text) == nullptr && is_broken(e.text)) {
+        for (const Expression& operand : e.operands) term(operand);
+        return;
+      }
+      if (const std::size_t dot = function_name.rfind('.'); dot != std::string::npos) {
+        function_name = e.text.substr(e.text.rfind('.') + 1);
         Expression self;
         self.kind = Kind::Name;
         self.place = e.place;
-        self.text = e.text.substr(0, dot);
+        self.text = e.text.substr(0, e.text.rfind('.'));
         // "net.encode(x)" means a part of the network, and x.mean() a function.
-        if (find_function(function_name) == nullptr || find_module(names.networks, self.text) != nullptr) {
+        if ((find_function(function_name) == nullptr && !find_variable(self.text)) ||
+            find_module(names.networks, self.text) != nullptr) {
           name(e, result);
+          for (const Expression& operand : e.operands) term(operand);
           return;
         }
         arguments.insert(arguments.begin(), self);
@@ -353,9 +388,12 @@ Formula Formula::compile(const Expression& expression, const Names& names, Mista
       const Function* function = find_function(function_name);
       if (function == nullptr) {
         const std::vector<std::string> known = callable_names(names);
-        const std::string hint = near(function_name, known, true);
+        const std::string other = function_of_module(function_name);
+        const std::string hint =
+            other.empty() ? near(function_name, known, true) : "; as a function it is " + other + "(input, target)";
         mistakes.add(e.place, fmt::format("there is no function or network '{}'{}", function_name,
                                           hint.empty() ? "; docs/recipes-reference.md lists the functions" : hint));
+        for (const Expression& argument : arguments) term(argument);
         return;
       }
       result.kind = Term::Kind::Function;
@@ -363,50 +401,74 @@ Formula Formula::compile(const Expression& expression, const Names& names, Mista
       bind(*function, arguments, e.place, result);
     }
 
+    // A word such as `batchmean` needs no quotes.
+    Term argument(const Function& function, const Field& field, const Expression& e) {
+      const std::vector<std::string>& words = field.types[0].words;
+      if (words.empty() || (e.kind != Kind::Name && e.kind != Kind::Text)) return term(e);
+      if (std::find(words.begin(), words.end(), e.text) == words.end()) {
+        mistakes.add(e.place, fmt::format("{}: {} needs {}, got '{}'{}", function.form.name, field.name,
+                                          field.types[0].describe(), e.text, near(e.text, words, true)));
+      }
+      Term result;
+      result.place = e.place;
+      result.value = e.text;
+      return result;
+    }
+
     void bind(const Function& function, std::vector<Expression>& arguments, const Place& place, Term& result) {
       const auto& fields = function.form.fields;
       std::vector<const Expression*> given(fields.size());
-      // randn(2, 3) is randn([2, 3]).
-      Expression sizes;
-      if (!fields.empty() && fields[0].name == "sizes" && arguments.size() > 1) {
-        sizes.kind = Kind::List;
-        sizes.place = arguments[0].place;
-        while (!arguments.empty() && arguments[0].key.empty()) {
-          sizes.operands.push_back(arguments[0]);
-          arguments.erase(arguments.begin());
-        }
-        arguments.insert(arguments.begin(), sizes);
+      // randn(2, 3) is randn([2, 3]), and reshape(x, -1, 1) is reshape(x, [-1, 1]).
+      const std::size_t last = fields.size() - 1;
+      if (!fields.empty() && fields[last].types[0].many == Type::Many::OneOrList && arguments.size() > fields.size() &&
+          std::all_of(arguments.begin(), arguments.end(), [](const Expression& e) { return e.key.empty(); })) {
+        const auto from = arguments.begin() + static_cast<std::ptrdiff_t>(last);
+        Expression list;
+        list.kind = Kind::List;
+        list.place = from->place;
+        list.operands.assign(from, arguments.end());
+        arguments.erase(from, arguments.end());
+        arguments.push_back(std::move(list));
       }
       std::size_t position = 0;
+      bool misnamed = false;
+      // What cannot be taken may have mistakes within.
+      const auto refuse = [&](const Expression& argument, const Place& at, const std::string& what) {
+        mistakes.add(at, what);
+        term(argument);
+      };
       for (const Expression& argument : arguments) {
         std::size_t index = position;
         if (argument.key.empty()) {
           ++position;
-        } else {
+        } else if (function.form.find(argument.key) != nullptr) {
           index = static_cast<std::size_t>(function.form.find(argument.key) - fields.data());
-          if (function.form.find(argument.key) == nullptr) {
-            std::vector<std::string> known;
-            for (const Field& field : fields) known.push_back(field.name);
-            mistakes.add(argument.key_place, fmt::format("{} has no argument '{}'{}", function.form.name, argument.key,
-                                                         did_you_mean(argument.key, known)));
-            return;
-          }
+        } else {
+          std::vector<std::string> known;
+          for (const Field& field : fields) known.push_back(field.name);
+          refuse(argument, argument.key_place,
+                 fmt::format("{} has no argument '{}'{}", function.form.name, argument.key,
+                             did_you_mean(argument.key, known)));
+          misnamed = true;
+          continue;
         }
         if (index >= fields.size()) {
-          mistakes.add(argument.place, fmt::format("{} takes {} argument{}, got {}", function.form.name, fields.size(),
-                                                   fields.size() == 1 ? "" : "s", arguments.size()));
-          return;
+          refuse(argument, argument.place,
+                 fmt::format("{} takes {} argument{}, got {}", function.form.name, fields.size(),
+                             fields.size() == 1 ? "" : "s", arguments.size()));
+        } else if (given[index] != nullptr) {
+          refuse(argument, argument.place,
+                 fmt::format("{}: {} is given twice", function.form.name, fields[index].name));
+        } else {
+          given[index] = &argument;
         }
-        if (given[index] != nullptr) {
-          mistakes.add(argument.place, fmt::format("{}: {} is given twice", function.form.name, fields[index].name));
-          return;
-        }
-        given[index] = &argument;
       }
       for (std::size_t i = 0; i < fields.size(); ++i) {
         Term operand;
         if (given[i] != nullptr) {
-          operand = term(*given[i]);
+          operand = argument(function, fields[i], *given[i]);
+        } else if (fields[i].required && misnamed) {
+          // Perhaps it is the one that has the wrong name.
         } else if (fields[i].required) {
           mistakes.add(place, fmt::format("{}: {} is missing, which is {}", function.form.name, fields[i].name,
                                           fields[i].types[0].describe()));

@@ -33,8 +33,10 @@ class Arguments {
   std::string text(std::size_t i) const;
   std::vector<std::int64_t> integers(std::size_t i) const;
   std::vector<Tensor> tensors(std::size_t i) const;
-  Tensor tensor(std::size_t i) const;                        // a number becomes a 0-d one
-  Tensor tensor_like(std::size_t i, const Tensor& x) const;  // a number becomes one of x's sizes
+  Tensor tensor(std::size_t i) const;  // a number becomes a 0-d one
+  // A target for x: a number becomes one of x's sizes, whole numbers become x's type, [N] becomes [N, 1] where x is
+  // that.
+  Tensor tensor_like(std::size_t i, const Tensor& x) const;
   nn::Module& network(std::size_t i) const;
 
  private:
@@ -59,6 +61,7 @@ struct TrainableNumbers : nn::Module {
 // What an expression may name: variables, by number, and networks with what they hold.
 struct Names {
   std::vector<std::string> variables;
+  std::vector<std::string> broken;  // what could not be made, for reasons that are told already
   nn::Module* networks = nullptr;
 };
 

@@ -46,9 +46,26 @@ Dims dims(const Arguments& a, std::size_t i) {
 // The share of samples whose target is among the k highest scores.
 Tensor accuracy(const Tensor& scores, const Tensor& target, std::int64_t k) {
   const NoGrad guard;
+  if (scores.dim() < 2 || scores.size(1) < 2) {
+    throw ShapeError("accuracy: need scores [N, C] of at least two classes, got " + to_string(scores.sizes()) +
+                     "; binary_accuracy takes one score per sample");
+  }
+  if (target.numel() > 0) {
+    const double least = target.min().item(), most = target.max().item();
+    if (least < 0 || most >= static_cast<double>(scores.size(1))) {
+      throw IndexError("accuracy: classes must be in [0, " + std::to_string(scores.size(1)) + "), got " +
+                       std::to_string(static_cast<std::int64_t>(least < 0 ? least : most)));
+    }
+  }
   if (k == 1) return (argmax(scores, 1) == target).to(kFloat64).mean();
   const Tensor best = topk(scores, k, 1).second;
   return (best == target.unsqueeze(1)).to(kFloat64).sum() / static_cast<double>(target.numel());
+}
+
+// The share of samples on the right side of the threshold.
+Tensor binary_accuracy(const Tensor& scores, const Tensor& target, double threshold) {
+  const NoGrad guard;
+  return ((scores > threshold) == (target > 0.5)).to(kFloat64).mean();
 }
 
 // Of points between real and made ones: (|gradient of D| - 1)^2. Gulrajani et al. (2017).
@@ -142,6 +159,12 @@ const std::vector<Function>& functions() {
       function("accuracy(scores: tensor, target: tensor, k: int>=1 = 1)",
                "the share of samples whose class is among the k best scores",
                [](A a) -> Value { return accuracy(a.tensor(0), a.tensor(1), a.integer(2)); }),
+      function("binary_accuracy(scores: tensor, target: tensor, threshold: number = 0)",
+               "the share of samples whose score is above the threshold where the target is 1, and else is not",
+               [](A a) -> Value {
+                 const Tensor x = a.tensor(0);
+                 return binary_accuracy(x, a.tensor_like(1, x), a.number(2));
+               }),
       // Random numbers. They are drawn in the order in which an update needs them.
       function("rand(sizes: int...)", "uniform in [0, 1)", [](A a) -> Value { return rand(shape(a.integers(0))); }),
       function("randn(sizes: int...)", "normal", [](A a) -> Value { return randn(shape(a.integers(0))); }),
@@ -171,6 +194,8 @@ const std::vector<Function>& functions() {
       function("stack(tensors: [tensor], dim: int = 0)", "along a new dimension",
                [](A a) -> Value { return stack(a.tensors(0), a.integer(1)); }),
       function("reshape(input: tensor, shape: int...)", "",
+               [](A a) -> Value { return reshape(a.tensor(0), shape(a.integers(1))); }),
+      function("view(input: tensor, shape: int...)", "as reshape",
                [](A a) -> Value { return reshape(a.tensor(0), shape(a.integers(1))); }),
       function("flatten(input: tensor, start_dim: int = 0, end_dim: int = -1)", "",
                [](A a) -> Value { return flatten(a.tensor(0), a.integer(1), a.integer(2)); }),

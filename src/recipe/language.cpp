@@ -50,6 +50,8 @@ const std::vector<Form>& sections() {
                "test: call dataset = none -- another one, for `evaluate`",
                "held_out: number[0,1] = 0 -- the share of `dataset` that is kept for `evaluate` instead",
                "limit: int>=1 = none -- at most so many samples of `dataset`, the first ones",
+               "standardize: flag | [text] = false -- rows of numbers: each column minus its mean, by its deviation, "
+               "both of the samples that are trained on; a list: of a table these columns alone",
                "transforms: [call transform] = none -- what is done to each x",
                "test_transforms: [call transform] = none -- what is done to x in `evaluate`; as `transforms` where "
                "absent",
@@ -123,6 +125,7 @@ const std::vector<Form>& sections() {
                "steps: int>=1 = none -- how long: batches",
                "minimize: loss = none -- the loss, where a step is a single update",
                "optimizer: optimizer = none -- by which optimizer; may be absent where there is one",
+               "accumulate: int>=1 = 1 -- so many batches make one update, by the mean of their gradients",
                "updates: [form update] = none -- what a step does instead, in this order",
                "freeze: pattern... = none -- from now on",
                "unfreeze: pattern... = none -- from now on; momentum goes on where it stopped",
@@ -135,20 +138,32 @@ const std::vector<Form>& sections() {
                "minimize: loss -- gradients are computed for what the optimizer owns alone",
                "optimizer: optimizer = none -- may be absent where there is one",
                "every: int>=1 = 1 -- only in each so many steps: 5 makes five steps of the others for one of this",
+               "accumulate: int>=1 = 1 -- so many of its batches make one update, by the mean of their gradients",
            }),
-      form("evaluate", "In evaluation mode, without gradients, with random numbers of its own.",
+      form(
+          "evaluate", "In evaluation mode, without gradients, with random numbers of its own.",
+          {
+              "metrics: {expression} -- means over the samples of the test data",
+              "every: int>=1 = 1 -- epochs; and at the end of each phase",
+              "batches: int>=1 = 10 -- how many, where there is no dataset",
+              "best: metric | {(min|max)} | form best = none -- whose best checkpoint is kept as checkpoints/best.pth; "
+              "{accuracy: max} says what is better too",
+              "mode: (min|max) | {(min|max)} = none -- what is better; where absent max of an accuracy(...), else min",
+          }),
+      form("best", "A text is the metric.",
            {
-               "metrics: {expression} -- means over the samples of the test data",
-               "every: int>=1 = 1 -- epochs; and at the end of each phase",
-               "batches: int>=1 = 10 -- how many, where there is no dataset",
-               "best: metric = none -- whose best checkpoint is kept as checkpoints/best.pth",
-               "mode: (min|max) = min -- what is better",
-           }),
+               "metric: metric -- its name",
+               "mode: (min|max) = none -- what is better",
+           },
+           "metric"),
       form("outputs", "Written to the run's folder, beside metrics.jsonl and summary.json.",
            {
                "weights: flag = true -- NETWORK.pth for each network, at the end",
                "images: {form image} = none -- grids of images, NAME-EPOCH.png",
                "log_every: int>=1 = 100 -- steps between lines of metrics.jsonl",
+               "predict: expression = none -- what `gradus predict` computes for the rows x of a table; where absent "
+               "NET(x) "
+               "of the only network",
            }),
       form("image", "A text is what is shown.",
            {

@@ -62,6 +62,12 @@ class Reader {
   }
 
   void read_data(const Node& node) {
+    const std::size_t before = mistakes_.size();
+    read_data_fields(node);
+    recipe_.data.broken = mistakes_.size() != before;
+  }
+
+  void read_data_fields(const Node& node) {
     DataPart& data = recipe_.data;
     data.fields = read_fields(section("data"), "data", node, mistakes_);
     if (data.fields.form == nullptr) return;
@@ -75,13 +81,14 @@ class Reader {
     read_transforms("transforms", data.transforms);
     read_transforms(given("test_transforms") ? "test_transforms" : "transforms", data.test_transforms);
     if (given("dataset")) return;
-    for (const char* field : {"test", "held_out", "limit", "transforms", "test_transforms"})
+    for (const char* field : {"test", "held_out", "limit", "standardize", "transforms", "test_transforms"})
       if (given(field))
         mistakes_.add(data.fields.get(field).key_place,
                       fmt::format("data: {} needs a dataset, which is missing", field));
   }
 
   void read_network(const Node& node) {
+    const std::size_t before = mistakes_.size();
     NetworkPart network;
     network.name = node.key;
     network.place = node.key_place;
@@ -89,7 +96,10 @@ class Reader {
       mistakes_.add(node.key_place, "a network's name must have no points, got '" + node.key + "'");
     const std::string owner = "network " + node.key;
     const Fields fields = read_fields(section("network"), owner, node, mistakes_);
-    if (fields.form == nullptr) return;
+    if (fields.given.empty()) {
+      recipe_.broken.push_back(node.key);
+      return;
+    }
     const bool model = fields.given.count("model") != 0, layered = fields.given.count("layers") != 0;
     const bool parameter = fields.given.count("parameter") != 0, average = fields.given.count("average") != 0;
     const int kinds = model + layered + parameter + average;
@@ -122,6 +132,8 @@ class Reader {
       network.weights = read_fields(section("weights"), "weights", fields.get("weights"), mistakes_);
     for (const Node& init : children(fields.get("init")))
       network.inits.emplace_back(key_of(init), bind(init, "init", inits()));
+    network.broken = mistakes_.size() != before;
+    if (network.broken) recipe_.broken.push_back(node.key);
     recipe_.networks.push_back(std::move(network));
   }
 
@@ -159,7 +171,7 @@ class Reader {
       if (parse_expression(node, named.expression, mistakes_))
         list.push_back(std::move(named));
       else
-        broken_.push_back(node.key);
+        recipe_.broken.push_back(node.key);
     }
   }
 
@@ -169,7 +181,25 @@ class Reader {
     return names;
   }
 
-  void read_optimizer(const Node& node) {
+  // "Adam(lr=0.01)" as {type: Adam, lr: 0.01}.
+  Node optimizer_node(const Node& node) {
+    if (node.kind != Node::Kind::Scalar || node.text.find('(') == std::string::npos) return node;
+    Node map = node;
+    Expression call;
+    if (!parse_call(node, call, mistakes_) || !to_literal(call, map, mistakes_)) return node;
+    map.key = node.key;
+    map.key_place = node.key_place;
+    for (const Node& child : map.children)
+      if (child.key.empty())
+        mistakes_.add(child.place, "optimizer " + node.key + ": options have names, as in lr=0.01");
+    std::erase_if(map.children, [](const Node& child) { return child.key.empty(); });
+    for (const Node& change : node.children) map.children.push_back(change);  // written by --set
+    return map;
+  }
+
+  void read_optimizer(const Node& written) {
+    const std::size_t before = mistakes_.size();
+    const Node node = optimizer_node(written);
     OptimizerPart part;
     part.name = node.key;
     part.place = node.key_place;
@@ -178,7 +208,7 @@ class Reader {
                                                          : nullptr;
     if (type != nullptr && type->kind == Node::Kind::Scalar) {
       Call call;
-      call.name = type->text;
+      call.name = without_module(type->text);
       call.place = type->place;
       part.rule = find_callable(optimizers(), call, "optimizer", mistakes_);
     }
@@ -189,7 +219,6 @@ class Reader {
       for (const Node& child : node.children)
         if (section("optimizer").find(child.key) == nullptr) options.push_back(child.key);
     part.fields = read_fields(section("optimizer"), "optimizer " + node.key, node, options, &part.options, mistakes_);
-    if (part.fields.form == nullptr) return;
     for (const Node& group : children(part.fields.get("groups"))) {
       if (group.kind != Node::Kind::Map) continue;  // a mistake already
       check_options(part, group.children, "group " + group.key);
@@ -207,6 +236,7 @@ class Reader {
       mistakes_.add(part.fields.get("schedule").key_place,
                     "optimizer " + node.key + ": without a dataset there are no epochs; add `schedule_by: step`");
     }
+    part.broken = mistakes_.size() != before;
     recipe_.optimizers.push_back(std::move(part));
   }
 
@@ -237,7 +267,7 @@ class Reader {
     recipe_.evaluate = read_fields(section("evaluate"), "evaluate", node, mistakes_);
     if (recipe_.evaluate.form == nullptr) return;
     read_expressions(recipe_.evaluate.get("metrics"), recipe_.metrics);
-    if (recipe_.evaluate.given.count("best") != 0) find(recipe_.evaluate.get("best"), "metric", recipe_.metrics);
+    if (recipe_.evaluate.given.count("best") != 0) read_best();
     const DataPart& data = recipe_.data;
     if (data.fields.form != nullptr && data.fields.given.count("dataset") != 0 &&
         data.fields.given.count("test") == 0 &&
@@ -246,9 +276,49 @@ class Reader {
     }
   }
 
+  // `best: accuracy`, {accuracy: max}, or {metric: accuracy, mode: max}; `mode: max`, or {accuracy: max}.
+  void read_best() {
+    Node best = recipe_.evaluate.get("best"), mode = recipe_.evaluate.get("mode");
+    if (best.kind == Node::Kind::Map && best.find("metric") != nullptr) {
+      const Fields fields = read_fields(section("best"), "best", best, mistakes_);
+      if (fields.given.count("mode") != 0) mode = fields.get("mode");
+      best = fields.get("metric");
+    } else if (best.kind == Node::Kind::Map) {
+      if (best.children.size() != 1) {
+        mistakes_.add(best.place,
+                      "best: needs one metric, as in {accuracy: max}, got " + std::to_string(best.children.size()));
+        return;
+      }
+      mode = best.children[0];
+      best = key_of(mode);
+    }
+    if (mode.kind == Node::Kind::Map) {
+      for (const Node& one : mode.children) find(key_of(one), "metric", recipe_.metrics);
+      const Node* one = mode.find(best.text);
+      mode = one != nullptr ? *one : Node{};
+    }
+    if (best.kind != Node::Kind::Scalar) {
+      if (best.kind != Node::Kind::Null) mistakes_.add(best.place, "best: needs a metric, got " + best.describe());
+      return;
+    }
+    const std::size_t before = mistakes_.size(), metric = find(best, "metric", recipe_.metrics);
+    if (mistakes_.size() != before || metric >= recipe_.metrics.size()) return;
+    recipe_.best = best.text;
+    const Expression& expression = recipe_.metrics[metric].expression;
+    const bool rises = expression.kind == Expression::Kind::Call && expression.text.ends_with("accuracy");
+    if (mode.kind == Node::Kind::Null) mode.text = rises ? "max" : "min";
+    if (mode.text != "min" && mode.text != "max")
+      mistakes_.add(mode.place, "evaluate: mode needs 'min' or 'max', got " + mode.describe());
+    recipe_.best_mode = mode.text;
+  }
+
   void read_outputs(const Node& node) {
     recipe_.outputs = read_fields(section("outputs"), "outputs", node, mistakes_);
     if (recipe_.outputs.form == nullptr) return;
+    Expression predict;
+    if (recipe_.outputs.given.count("predict") != 0 &&
+        parse_expression(recipe_.outputs.get("predict"), predict, mistakes_))
+      recipe_.predict = std::move(predict);
     for (const Node& image : children(recipe_.outputs.get("images"))) {
       ImagePart part;
       part.name = image.key;
@@ -270,7 +340,7 @@ class Reader {
       if (all[i].name == node.text) return i;
       names.push_back(all[i].name);
     }
-    const bool broken = std::find(broken_.begin(), broken_.end(), node.text) != broken_.end();
+    const bool broken = std::find(recipe_.broken.begin(), recipe_.broken.end(), node.text) != recipe_.broken.end();
     if (!broken && node.kind == Node::Kind::Scalar)
       mistakes_.add(node.place, fmt::format("there is no {} '{}'{}", what, node.text, did_you_mean(node.text, names)));
     return 0;
@@ -345,20 +415,23 @@ class Reader {
 
   void read_updates(const Fields& fields, const std::string& owner, Phase& phase) {
     const bool single = fields.given.count("minimize") != 0, several = fields.given.count("updates") != 0;
+    if (several && fields.given.count("accumulate") != 0)
+      mistakes_.add(fields.get("accumulate").key_place, owner + ": accumulate belongs to each of its updates");
     if (single == several) {
       mistakes_.add(fields.place, owner + " needs minimize or updates, got " + (single ? "both" : "neither"));
       return;
     }
     if (single) {
       const std::size_t loss = find(fields.get("minimize"), "loss", recipe_.losses);
-      phase.updates.push_back({loss, optimizer_of(fields), 1});
+      phase.updates.push_back({loss, optimizer_of(fields), 1, fields.integer("accumulate")});
       return;
     }
     for (const Node& node : children(fields.get("updates"))) {
       const Fields update = read_fields(section("update"), "update", node, mistakes_);
       if (update.form == nullptr || update.given.count("minimize") == 0) continue;
       const std::size_t loss = find(update.get("minimize"), "loss", recipe_.losses);
-      phase.updates.push_back({loss, optimizer_of(update), std::max<std::int64_t>(update.integer("every"), 1)});
+      phase.updates.push_back({loss, optimizer_of(update), std::max<std::int64_t>(update.integer("every"), 1),
+                               std::max<std::int64_t>(update.integer("accumulate"), 1)});
     }
     if (children(fields.get("updates")).empty()) mistakes_.add(fields.place, owner + ": updates needs at least one");
   }
@@ -382,26 +455,32 @@ class Reader {
 
   Recipe& recipe_;
   Mistakes& mistakes_;
-  std::vector<std::string> broken_;  // names whose expressions are mistakes
 };
 
 }  // namespace
 
-Recipe parse_recipe(const std::string& text, const std::string& file, const std::vector<std::string>& assignments) {
+Recipe parse_recipe(const std::string& text, const std::string& file, const std::vector<std::string>& assignments,
+                    Mistakes& mistakes) {
   Recipe recipe;
   recipe.name = std::filesystem::path(file).stem().string();
   recipe.text = text;
-  Mistakes mistakes;
+  recipe.evaluate.form = &section("evaluate");
   Node root = parse_yaml(text, file, mistakes);
-  mistakes.raise();
+  if (!mistakes.empty()) return recipe;
   for (const std::string& assignment : assignments) set(root, assignment, mistakes);
   if (root.place.file.empty()) root.place = {file, 1, 1};
   Reader(recipe, mistakes).read(root);
+  return recipe;
+}
+
+Recipe parse_recipe(const std::string& text, const std::string& file, const std::vector<std::string>& assignments) {
+  Mistakes mistakes;
+  Recipe recipe = parse_recipe(text, file, assignments, mistakes);
   mistakes.raise();
   return recipe;
 }
 
-Recipe read_recipe(const std::string& path, const std::vector<std::string>& assignments) {
+Recipe read_recipe(const std::string& path, const std::vector<std::string>& assignments, Mistakes& mistakes) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error))
     throw IoError("cannot read the recipe '" + path + "': no such file");
@@ -410,7 +489,14 @@ Recipe read_recipe(const std::string& path, const std::vector<std::string>& assi
   std::ostringstream text;
   text << file.rdbuf();
   if (!file) throw IoError("cannot read the recipe '" + path + "': " + std::strerror(errno));
-  return parse_recipe(text.str(), path, assignments);
+  return parse_recipe(text.str(), path, assignments, mistakes);
+}
+
+Recipe read_recipe(const std::string& path, const std::vector<std::string>& assignments) {
+  Mistakes mistakes;
+  Recipe recipe = read_recipe(path, assignments, mistakes);
+  mistakes.raise();
+  return recipe;
 }
 
 }  // namespace gradus::recipe

@@ -38,12 +38,14 @@ struct NetworkPart {
   std::size_t average_of = 0;  // one of the networks above it
   std::optional<Fields> weights;
   std::vector<std::pair<Node, Bound<Init>>> inits;  // by pattern
+  bool broken = false;                              // there are mistakes in it
 };
 
 struct DataPart {
   Fields fields;
   Bound<DatasetCall> dataset, test;  // without a row: none
   std::vector<Bound<TransformCall>> transforms, test_transforms;
+  bool broken = false;
 };
 
 // Options as they are written, by name.
@@ -57,6 +59,7 @@ struct OptimizerPart {
   OptionNodes options;
   std::vector<std::pair<Node, OptionNodes>> groups;  // by pattern
   Bound<ScheduleCall> schedule;
+  bool broken = false;
 };
 
 // {optimizer: {lr: 0.1, groups: {pattern: {lr: 0.2}}}}
@@ -68,7 +71,7 @@ struct Change {
 
 struct Update {
   std::size_t loss = 0, optimizer = 0;
-  std::int64_t every = 1;
+  std::int64_t every = 1, accumulate = 1;
 };
 
 struct Phase {
@@ -98,7 +101,10 @@ struct Recipe {
   std::vector<OptimizerPart> optimizers;
   std::vector<Phase> phases;
   Fields evaluate, outputs;
+  std::string best, best_mode = "min";  // the metric whose best checkpoint is kept; "" for none
+  std::vector<std::string> broken;      // networks and expressions that have mistakes
   std::vector<ImagePart> images;
+  std::optional<Expression> predict;
 
   bool has_data() const { return data.dataset.row != nullptr; }
 };
@@ -107,5 +113,9 @@ struct Recipe {
 // all mistakes.
 Recipe read_recipe(const std::string& path, const std::vector<std::string>& assignments = {});
 Recipe parse_recipe(const std::string& text, const std::string& file, const std::vector<std::string>& assignments = {});
+// The same, but mistakes are collected: what they are not in can still be made, so that Training finds more of them.
+Recipe read_recipe(const std::string& path, const std::vector<std::string>& assignments, Mistakes& mistakes);
+Recipe parse_recipe(const std::string& text, const std::string& file, const std::vector<std::string>& assignments,
+                    Mistakes& mistakes);
 
 }  // namespace gradus::recipe

@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "data/fingerprint.h"
+#include "optim/minimize.h"
 #include "recipe/builder.h"
 
 namespace gradus::recipe {
@@ -64,8 +65,7 @@ RecipeError with_labels(const RecipeError& error, const data::Batch& batch, cons
 
 }  // namespace
 
-Training::Training(const Recipe& recipe) : recipe_(recipe), networks_(std::make_shared<Networks>()) {
-  Mistakes mistakes;
+Training::Training(const Recipe& recipe, Mistakes mistakes) : recipe_(recipe), networks_(std::make_shared<Networks>()) {
   Builder(*this, mistakes).build();
   mistakes.raise();
   networks_->train();
@@ -116,6 +116,7 @@ Frame Training::new_frame() const {
   Frame frame(names_.variables.size());
   for (std::size_t i = 0; i < constants_.size(); ++i) frame.set(first_constant_ + i, constants_[i]);
   for (std::size_t i = 0; i < values_.size(); ++i) frame.set_formula(first_value_ + i, &values_[i]);
+  for (std::size_t i = 0; i < losses_.size(); ++i) frame.set_formula(first_loss_ + i, &losses_[i]);
   frame.set(batch_, recipe_.data.fields.integer("batch_size"));
   return frame;
 }
@@ -163,13 +164,30 @@ bool Training::update(const Update& update, Frame& frame) {
   const Tensor loss = formula.scalar(frame);
   const double value = unsigned_nan(loss.item());
   last_losses_[update.loss] = value;
-  if (accept_ && !accept_(recipe_.losses[update.loss].name, value)) return false;
+  const bool accepted = !accept_ || accept_(recipe_.losses[update.loss].name, value);
   bool stepped = false;
-  at_place(recipe_.optimizers[update.optimizer].place, [&] { stepped = trainer.optimizer->minimize(loss); });
+  at_place(recipe_.optimizers[update.optimizer].place, [&] {
+    if (update.accumulate > 1) {
+      stepped = accumulate(update, loss, accepted);
+    } else if (accepted) {
+      stepped = trainer.optimizer->minimize(loss);
+    }
+  });
   trainer.used = trainer.used || stepped;
   if (stepped && trainer.schedule && trainer.by_step)
     at_place(recipe_.optimizers[update.optimizer].schedule.fields.place, [&] { trainer.schedule->step(); });
   return stepped;
+}
+
+// The update's turns in its phase are taken together, `accumulate` at a time; the last ones may be fewer.
+bool Training::accumulate(const Update& update, const Tensor& loss, bool accepted) {
+  optim::Optimizer& optimizer = *trainers_[update.optimizer].optimizer;
+  const std::int64_t turn = (phase_step_ + 1) / update.every - 1, turns = phase_steps() / update.every;
+  const std::int64_t first = turn / update.accumulate * update.accumulate;
+  const std::int64_t count = std::min(update.accumulate, turns - first);
+  if (turn == first) optimizer.zero_grad();
+  if (accepted) optim::backward_for("accumulate", loss / static_cast<double>(count), optimizer.parameters());
+  return turn + 1 == first + count && optimizer.step();
 }
 
 void Training::Average::step() {
@@ -450,6 +468,23 @@ void Training::add_to(training::Checkpoint& state) {
     state.add(
         "loss." + recipe_.losses[i].name, [&loss] { return loss ? io::Value(*loss) : io::Value(); },
         [&loss](const io::Value& value) { loss = value.is_none() ? std::nullopt : std::optional(value.as_double()); });
+  }
+  const bool accumulates = std::any_of(recipe_.phases.begin(), recipe_.phases.end(), [](const Phase& phase) {
+    return std::any_of(phase.updates.begin(), phase.updates.end(), [](const Update& u) { return u.accumulate > 1; });
+  });
+  if (accumulates) {
+    const auto save = [this] {
+      io::Value gradients = io::Value::dict();
+      for (const auto& [name, parameter] : networks_->named_parameters())
+        if (parameter.grad().defined()) gradients.set(name, parameter.grad());
+      return gradients;
+    };
+    state.add("gradients", save, [this](const io::Value& gradients) {
+      for (auto& [name, parameter] : networks_->named_parameters()) {
+        Tensor x = parameter;
+        x.set_grad(gradients.contains({name}) ? gradients.as_tensor({name}) : Tensor());
+      }
+    });
   }
   state.add("phase", phase_);
   state.add("phase_step", phase_step_);

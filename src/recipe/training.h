@@ -10,6 +10,8 @@
 #pragma once
 
 #include <gradus/data/data_loader.h>
+#include <gradus/data/datasets.h>
+#include <gradus/data/transforms.h>
 #include <gradus/optim/plan.h>
 #include <gradus/optim/swa_utils.h>
 #include <gradus/training/checkpoint.h>
@@ -41,7 +43,9 @@ class Training {
  public:
   // Makes networks, in the order of the recipe, then constants, optimizers and the loader. RecipeError with all
   // mistakes: patterns that match nothing, names that do not exist, files that are missing, options out of range.
-  explicit Training(const Recipe& recipe);
+  explicit Training(const Recipe& recipe) : Training(recipe, {}) {}
+  // With mistakes that reading found: they are raised too.
+  Training(const Recipe& recipe, Mistakes mistakes);
   ~Training();
   Training(const Training&) = delete;
   Training& operator=(const Training&) = delete;
@@ -77,6 +81,11 @@ class Training {
   std::vector<std::pair<std::string, optim::Plan>> plan();
 
   const Recipe& recipe() const { return recipe_; }
+  // What was guessed of the data, for people to read.
+  const std::vector<std::string>& notes() const { return notes_; }
+  // What becomes of the table that it is trained on; none for other data.
+  const std::optional<data::CsvEncoding>& encoding() const { return encoding_; }
+  const std::optional<data::transforms::Normalize>& standardization() const { return standardization_; }
   nn::Module& networks();
   nn::Module& network(const std::string& name);
   optim::Optimizer& optimizer(const std::string& name);
@@ -114,6 +123,7 @@ class Training {
   void set_batch(Frame& frame, const data::Batch& batch) const;
   Frame new_frame() const;
   bool update(const Update& update, Frame& frame);
+  bool accumulate(const Update& update, const Tensor& loss, bool accepted);
   ImageGrid draw(const Image& image);
   std::int64_t steps_per_epoch() const;
   template <class Call>
@@ -122,13 +132,16 @@ class Training {
   Recipe recipe_;
   std::shared_ptr<Networks> networks_;
   Names names_;
-  std::size_t x_ = 0, y_ = 0, batch_ = 0, first_constant_ = 0, first_value_ = 0;
+  std::size_t x_ = 0, y_ = 0, batch_ = 0, first_constant_ = 0, first_value_ = 0, first_loss_ = 0;
   std::vector<Formula> values_, losses_, metrics_;
   std::vector<Image> images_;
   std::vector<Value> constants_;  // the same for every run of a seed, and so not in checkpoints
   std::vector<Trainer> trainers_;
   std::vector<Average> averages_;
   std::optional<data::DataLoader> loader_, test_loader_;
+  std::vector<std::string> notes_;
+  std::optional<data::CsvEncoding> encoding_;
+  std::optional<data::transforms::Normalize> standardization_;
   std::optional<data::DataLoader::Iterator> batches_;
 
   std::int64_t phase_ = 0, phase_step_ = 0;

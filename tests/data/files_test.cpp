@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <map>
 
-#include "data/csv.h"
 #include "gradus/data.h"
 #include "gradus/error.h"
 #include "gradus/io/numpy.h"
@@ -286,57 +285,6 @@ TEST(ImageFolder, IdentityFollowsFilesAndTransforms) {
   EXPECT_EQ(identity([](const Tensor& x) { return x; }), "");
   put_image(folder / "cat/b.png", 20);
   EXPECT_NE(identity(), before);
-}
-
-TEST(Csv, ReadsQuotesAndAllLineEnds) {
-  const std::string text =
-      "\xef\xbb\xbf"
-      "a,\"b \"\"c\"\"\",\r\n\n\"x\ny\",2,3\r4,5,6";
-  const CsvTable table = parse_csv(text, ',', "t.csv");
-  EXPECT_EQ(table.columns, 3u);
-  EXPECT_THAT(table.fields, ElementsAre("a", "b \"c\"", "", "x\ny", "2", "3", "4", "5", "6"));
-  EXPECT_THAT(table.lines, ElementsAre(1, 3, 5));
-  EXPECT_THAT(message_of<IoError>([] { parse_csv("a,b\n1\n", ',', "t.csv"); }),
-              HasSubstr("t.csv, line 2: need 2 fields"));
-  EXPECT_THAT(message_of<IoError>([] { parse_csv("a\n\"b", ',', "t.csv"); }),
-              HasSubstr("line 2: a quoted field has no end"));
-  EXPECT_THAT(message_of<IoError>([] { parse_csv("\"b\"c", ',', "t.csv"); }), HasSubstr("text behind a quoted field"));
-  EXPECT_EQ(parse_csv("", ',', "t.csv").rows(), 0u);
-}
-
-TEST(Csv, GivesNumbersAndClasses) {
-  const TempFolder folder;
-  put_file(folder / "a.csv", "width,height,kind\n1,2.5, dog\n-3e2,+4,cat\n5,6, dog\n");
-  const CsvDataset table(folder / "a.csv", {.target = "kind"});
-  EXPECT_THAT(table.columns(), ElementsAre("width", "height"));
-  EXPECT_THAT(table.get(1).data.to_vector<double>(), ElementsAre(-300, 4));
-  EXPECT_THAT(table.classes(), ElementsAre(" dog", "cat"));
-  EXPECT_EQ(table.get(1).target.item<int>(), 1);
-  EXPECT_EQ(table.name(1), (folder / "a.csv") + ", line 3");
-  const CsvDataset some(folder / "a.csv", {.target = "width", .columns = {"height"}});
-  EXPECT_THAT(some.get(0).data.to_vector<double>(), ElementsAre(2.5));
-  EXPECT_EQ(some.get(1).target.dtype(), kFloat32);
-  EXPECT_FALSE(CsvDataset(folder / "a.csv", {.columns = {"width"}}).get(0).target.defined());
-
-  put_file(folder / "b.csv", "1;2\n3;\n");
-  const CsvDataset bare(folder / "b.csv", {.target = "0", .header = false, .delimiter = ';', .missing = -1});
-  EXPECT_THAT(bare.data().to_vector<double>(), ElementsAre(2, -1));
-  EXPECT_EQ(bare.targets().dtype(), kInt64);
-}
-
-TEST(Csv, NamesLineAndColumnOfWhatIsWrong) {
-  const TempFolder folder;
-  const auto error = [&](const std::string& text, const CsvOptions& options = {}) {
-    put_file(folder / "a.csv", text);
-    return message_of<IoError>([&] { CsvDataset(folder / "a.csv", options); });
-  };
-  EXPECT_THAT(error("a,b\n1,2\n3,x4\n"), HasSubstr("a.csv, line 3, column b: need a number, got \"x4\""));
-  EXPECT_THAT(error("a,b\n1,\n"), HasSubstr("got \"\""));
-  EXPECT_THAT(error("a,b\n1,2\n", {.target = "c"}), HasSubstr("no column \"c\"; it has a, b"));
-  EXPECT_THAT(error("a,b\n1,\n", {.target = "b"}), HasSubstr("need a target"));
-  EXPECT_THAT(error(""), HasSubstr("is empty"));
-  EXPECT_EQ(error("a,b\n"), "no exception");
-  EXPECT_THROW(CsvDataset(folder / "a.csv", {.delimiter = '"'}), ValueError);
 }
 
 TEST(NumPyDatasets, AreTheRowsOfArrays) {

@@ -104,7 +104,7 @@ void cifar(const Bytes& source) {
   }
 }
 void csv(const Bytes& source) {
-  const data::CsvTable table = data::parse_csv(source->bytes(), ',', "file");
+  const data::CsvTable table = data::parse_csv(source->bytes(), 0, "file");
   std::size_t size = 0;
   for (std::size_t row = 0; row < table.rows(); ++row)
     for (std::size_t column = 0; column < table.columns; ++column) size += table.at(row, column).size();

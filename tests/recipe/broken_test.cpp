@@ -24,7 +24,10 @@ std::string expected(const std::string& text) {
 // What `gradus check` says, without the file's name.
 std::string said(const std::string& text) {
   try {
-    made(parse_recipe(text, "recipe.yaml"));
+    Mistakes mistakes;
+    const Recipe recipe = parse_recipe(text, "recipe.yaml", {}, mistakes);
+    manual_seed(recipe.seed);
+    Training(recipe, mistakes).check();
   } catch (const RecipeError& e) {
     std::string what = e.what();
     const std::string name = "recipe.yaml:";

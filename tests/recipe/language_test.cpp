@@ -33,7 +33,7 @@ Value value_of(const std::string& text) {
   parse_expression(scalar(text), expression, mistakes);
   mistakes.raise();
   Nothing nothing;
-  const Formula formula = Formula::compile(expression, {{"a"}, &nothing}, mistakes);
+  const Formula formula = Formula::compile(expression, {{"a"}, {}, &nothing}, mistakes);
   mistakes.raise();
   Frame frame(1);
   frame.set(0, tensor({1.0, 2.0, 3.0}));
@@ -52,6 +52,40 @@ std::string error_of(const std::string& text) {
     return e.what();
   }
   return "";
+}
+
+TEST(Expressions, WordsNeedNoQuotes) {
+  EXPECT_NEAR(number("kl_div(log_softmax(reshape(a, 1, 3), 1), softmax(reshape(a, 1, 3), 1), reduction=batchmean)"), 0,
+              1e-7);
+  EXPECT_EQ(number("mse_loss(a, 0, reduction=sum)"), 14);
+  EXPECT_EQ(number("mse_loss(a, 0, reduction='sum')"), 14);
+  EXPECT_THAT(error_of("mse_loss(a, 0, reduction=summ)"),
+              HasSubstr("x:1:26: mse_loss: reduction needs 'mean', 'sum' or 'none', got 'summ'; did you mean 'sum'?"));
+}
+
+TEST(Expressions, SizesMayStandWithoutBrackets) {
+  EXPECT_EQ(number("sum(reshape(a, 1, 3) * reshape(a, [1, -1]))"), 14);
+  EXPECT_EQ(number("sum(a.reshape(3, 1, 1).permute(2, 1, 0))"), 6);
+  EXPECT_EQ(number("sum(rand(2, 3, 4) * 0 + 1)"), 24);
+  EXPECT_EQ(number("sum(randint(1, 2, 2, 3))"), 6);
+}
+
+TEST(Calls, TakePathsWithoutQuotes) {
+  const auto path_of = [](const std::string& path) {
+    Mistakes mistakes;
+    const auto call = read_call(scalar("CsvDataset(" + path + ", target=y)"), "dataset", mistakes);
+    if (!mistakes.empty() || !call || call->arguments.children.size() != 2) return std::string("refused");
+    return call->arguments.children[0].text;
+  };
+  for (const std::string path :
+       {"/usr/share/x", "./a.csv", "../a.csv", "..", "~/a", "a/b.csv", "my-table.csv", "2024.csv", "2024-01-02.csv.gz",
+        "a b.csv", "a.csv", "data/2024/x", "x+y.csv", "a (1).csv", "b/c (copy).csv.gz", "a*b/c.csv", "/a-b_c.d/e"})
+    EXPECT_EQ(path_of(path), path);
+  EXPECT_EQ(path_of("\"a, (b).csv\""), "a, (b).csv");
+  EXPECT_EQ(path_of("1 / 4"), "0.25");
+  EXPECT_EQ(path_of("1.5e3"), "1.5e3");
+  EXPECT_EQ(path_of("a - b"), "refused");
+  EXPECT_EQ(path_of("f(1/2)"), "f");  // a call
 }
 
 TEST(Expressions, ComputeAsPythonDoes) {

@@ -64,6 +64,71 @@ TEST(RecipeTraining, NamesTheSamplesWhoseLabelsAreNoClasses) {
       said, testing::HasSubstr("labels are from -2 (" + folder / "t.csv, line 6) to 7 (" + folder / "t.csv, line 5)"));
 }
 
+// Four rows at once, and the same rows one or two at a time.
+TEST(RecipeTraining, AccumulatedGradientsAreThoseOfOneBatch) {
+  const TempFolder folder;
+  test::put_file(folder / "t.csv", "a,b,y\n1,2,1.5\n3,1,2.5\n5,6,0.5\n1,1,4.5\n2,8,1.5\n0,3,2.5\n");
+  const auto recipe = [&](int batch, const std::string& how) {
+    return parse_recipe("data:\n  dataset: CsvDataset('" +
+                            folder / "t.csv', target=y)\n  shuffle: false\n  batch_size: " + std::to_string(batch) +
+                            "\nnetworks: {net: \"Linear(2, 1)\"}\nlosses: {loss: \"mse_loss(net(x), y)\"}\n"
+                            "optimizers: {sgd: {type: SGD, lr: 0.01, momentum: 0.9}}\nphases: [{epochs: 2, " +
+                            how + "}]\n",
+                        "r.yaml");
+  };
+  const auto weight = [](Training& t) { return t.network("net").get_parameter("weight").to_vector<double>(); };
+  const auto whole = trained(recipe(3, "minimize: loss"));
+  for (const std::string how : {"minimize: loss, accumulate: 3", "updates: [{minimize: loss, accumulate: 3}]"}) {
+    const auto parts = trained(recipe(1, how));
+    for (std::size_t i = 0; i < 2; ++i) EXPECT_NEAR(weight(*parts)[i], weight(*whole)[i], 1e-6) << how;
+  }
+  // Twelve batches are two times five and two.
+  const auto uneven = trained(recipe(1, "minimize: loss, accumulate: 5"));
+  EXPECT_EQ(uneven->optimizer("sgd").steps_of(uneven->network("net").get_parameter("weight")), 3);
+  for (std::int64_t stop = 1; stop < 12; ++stop) {
+    const auto part = made(recipe(1, "minimize: loss, accumulate: 5")),
+               rest = made(recipe(1, "minimize: loss, accumulate: 5"));
+    training::Checkpoint state, other;
+    part->add_to(state);
+    rest->add_to(other);
+    for (std::int64_t i = 0; i < stop; ++i) part->step();
+    other.load_state_dict(state.state_dict());
+    while (!rest->done()) rest->step();
+    EXPECT_EQ(weight(*rest), weight(*uneven)) << stop;
+  }
+}
+
+TEST(RecipeTraining, WhatIsBestMayBeSaidInEachWay) {
+  const TempFolder folder;
+  test::put_file(folder / "t.csv", "a,y\n1,0\n2,1\n3,1\n4,0\n");
+  const auto read = [&](const std::string& how) {
+    const Recipe recipe = parse_recipe(
+        "data:\n  dataset: CsvDataset('" +
+            folder /
+                "t.csv', target=y)\n  held_out: 0.5\n"
+                "networks: {net: \"Linear(1, 2)\"}\nlosses: {loss: \"cross_entropy(net(x), y)\"}\n"
+                "optimizers: {sgd: SGD}\nphases: [{epochs: 1, minimize: loss}]\n"
+                "evaluate:\n  metrics: {loss: \"cross_entropy(net(x), y)\", right: \"accuracy(net(x), y)\"}\n" +
+            how,
+        "r.yaml");
+    return recipe.best + " " + recipe.best_mode;
+  };
+  EXPECT_EQ(read(""), " min");
+  EXPECT_EQ(read("  best: right\n"), "right max");
+  EXPECT_EQ(read("  best: loss\n"), "loss min");
+  EXPECT_EQ(read("  best: right\n  mode: min\n"), "right min");
+  EXPECT_EQ(read("  best: {loss: max}\n"), "loss max");
+  EXPECT_EQ(read("  best: {metric: loss, mode: max}\n"), "loss max");
+  EXPECT_EQ(read("  best: {metric: right}\n"), "right max");
+  EXPECT_EQ(read("  best: loss\n  mode: {loss: max, right: min}\n"), "loss max");
+  EXPECT_EQ(read("  best: right\n  mode: {loss: max}\n"), "right max");
+  const auto error = [&](const std::string& how) { return test::message_of<RecipeError>([&] { read(how); }); };
+  EXPECT_THAT(error("  best: {los: max}\n"), testing::HasSubstr("there is no metric 'los'; did you mean 'loss'?"));
+  EXPECT_THAT(error("  best: {loss: most}\n"), testing::HasSubstr("'most'"));
+  EXPECT_THAT(error("  best: {loss: min, right: max}\n"), testing::HasSubstr("best: needs one metric"));
+  EXPECT_THAT(error("  best: loss\n  mode: {los: max}\n"), testing::HasSubstr("there is no metric 'los'"));
+}
+
 TEST(RecipeTraining, StoppedAnywhereItGoesOnWithTheSameBits) {
   const TempFolder folder;
   put_photos(folder);

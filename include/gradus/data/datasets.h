@@ -142,17 +142,46 @@ class ImageFolder final : public Dataset {
   ImageFolderOptions options_;
 };
 
-struct CsvOptions {
-  // The column that is the target, by its name or, without a header, its number; unset: none.
-  std::optional<std::string> target = {};
-  std::vector<std::string> columns = {};  // of the data, in this order; empty: all others
-  bool header = true;                     // the first line has the columns' names
-  char delimiter = ',';
-  std::optional<double> missing = {};  // what an empty field counts as; unset: an error
-  TransformedOptions transforms = {};
+// One column by its name, or several.
+struct ColumnNames : std::vector<std::string> {
+  ColumnNames() = default;
+  ColumnNames(const char* name) : vector{name} {}
+  ColumnNames(std::string name) : vector{std::move(name)} {}
+  ColumnNames(std::initializer_list<std::string> names) : vector(names) {}
+  ColumnNames(std::vector<std::string> names) : vector(std::move(names)) {}
 };
-// A table of numbers (RFC 4180): data are float32 [columns]. A target column of whole numbers gives int64, of other
-// numbers float32, of anything else classes: its values in sorted order, numbered. IoError names line and column.
+
+// What a target column is: int64, float32, or values that are numbered in sorted order.
+enum class CsvTarget { automatic, integers, numbers, classes };
+
+// What a table's columns become. Another table that is read with it becomes the same: that of a test, for instance.
+struct CsvEncoding {
+  std::vector<std::string> columns;                         // of the data, in this order
+  std::map<std::string, std::vector<std::string>> one_hot;  // the values of some of them
+  std::vector<std::string> target, classes;
+  CsvTarget target_type = CsvTarget::automatic;
+};
+
+struct CsvOptions {
+  ColumnNames target = {};                // by name or, without a header, number; several become float32 [targets]
+  std::vector<std::string> columns = {};  // of the data, in this order; empty: all others
+  std::optional<bool> header = {};        // the first line has the columns' names; unset: unless all of it is numbers
+  char delimiter = 0;                     // 0: the comma, semicolon, tab or bar that the lines show
+  std::optional<double> missing = {};     // what a missing field of the data counts as; unset: an error
+  std::vector<std::string> na_values = usual_na_values();  // what says that a field is missing; pandas' name
+  std::vector<std::string> one_hot = {};                   // columns of names: each value becomes a column of 0 and 1
+  char decimal = '.';                                      // or ','
+  CsvTarget target_type = CsvTarget::automatic;
+  std::optional<CsvEncoding> encoding = {};  // of another table; takes the place of target, columns and one_hot
+  TransformedOptions transforms = {};
+
+  // "", NA, N/A, NaN, null, None, "?" and what is like them.
+  static const std::vector<std::string>& usual_na_values();
+};
+// A table of numbers (RFC 4180, also gzipped): data are float32 [columns]. A target column of whole numbers is int64,
+// of other numbers float32, of names classes; a few fields that are not numbers among many that are, are an error.
+// Blanks around fields do not count, and numbers out of range become 0 or infinite, as in C. IoError names line and
+// column.
 class CsvDataset final : public Dataset {
  public:
   explicit CsvDataset(const std::string& path, const CsvOptions& options = {});
@@ -164,14 +193,17 @@ class CsvDataset final : public Dataset {
   std::string identity() const override;
 
   const Tensor& data() const { return data_; }        // [rows, columns]
-  const Tensor& targets() const { return targets_; }  // [rows]; undefined without a target column
-  const std::vector<std::string>& columns() const { return columns_; }
-  const std::vector<std::string>& classes() const { return classes_; }
+  const Tensor& targets() const { return targets_; }  // [rows], or [rows, targets]; undefined without a target column
+  const std::vector<std::string>& columns() const { return columns_; }  // of the data: "color_red" of a one-hot one
+  const std::vector<std::string>& classes() const { return encoding_.classes; }
+  const CsvEncoding& encoding() const { return encoding_; }
+  const std::vector<std::string>& notes() const { return notes_; }  // what was guessed, for people to read
 
  private:
   std::string path_;
+  CsvEncoding encoding_;
   Tensor data_, targets_;
-  std::vector<std::string> columns_, classes_;
+  std::vector<std::string> columns_, notes_;
   std::vector<std::int64_t> lines_;  // where a row begins in the file
   TransformedOptions options_;
 };

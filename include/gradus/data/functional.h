@@ -48,11 +48,12 @@ Tensor adjust_contrast(const Tensor& image, double contrast_factor);
 Tensor adjust_saturation(const Tensor& image, double saturation_factor);
 Tensor adjust_hue(const Tensor& image, double hue_factor);
 
-// (x - mean[c]) / std[c], for each channel; one number stands for all. Floating-point images.
+// (x - mean[c]) / std[c], for each channel of an image or column of a row [C]; one number stands for all, whatever the
+// sizes. Floating point.
 Tensor normalize(const Tensor& image, const std::vector<double>& mean, const std::vector<double>& std);
 
-// To uint8, float32 or float64, contiguous. With scale 0 ... 255 becomes 0 ... 1 and back; values outside are cut off
-// (torchvision lets them wrap round).
+// To uint8, float32 or float64, contiguous, from any type and of any sizes. With scale 0 ... 255 becomes 0 ... 1 and
+// back; values outside are cut off (torchvision lets them wrap round).
 Tensor to_dtype(const Tensor& image, Dtype dtype = kFloat32, bool scale = false);
 
 // A copy in which the part that begins at (top, left) is `value`, which broadcasts.

@@ -185,6 +185,8 @@ class Normalize final : public Transform {
   Normalize(std::vector<double> mean, std::vector<double> std);
   Tensor apply(const Tensor& image) const override;
   std::string to_string() const override;
+  const std::vector<double>& mean() const { return mean_; }
+  const std::vector<double>& std() const { return std_; }
 
  private:
   std::vector<double> mean_, std_;
