@@ -10,6 +10,8 @@
 #include <gradus/optim/adam.h>
 #include <gradus/random.h>
 
+#include <cmath>
+
 #include "cli/interrupt.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -39,6 +41,12 @@ Tensor read_images(const std::string& folder) {
 Tensor samples_of(models::Generator& generator, const Tensor& noise) {
   const NoGrad guard;
   return ((generator(noise) + 1) * 127.5).clamp(0, 255).to(kUInt8).view({noise.size(0), 1, 28, 28});
+}
+
+// A network that has diverged gives NaN, of which this loss is NaN rather than refused: the run says so.
+Tensor cross_entropy_of(const Tensor& probability, const Tensor& label) {
+  const Tensor mean = probability.mean();
+  return std::isnan(mean.item()) ? mean : F::binary_cross_entropy(probability, label);
 }
 
 void write_samples(const std::string& path, const Tensor& samples) {
@@ -87,12 +95,12 @@ int train_gan(const GanOptions& options) {
 
     // The discriminator alone: what the generator made is data to it.
     const Tensor fake = G(randn({n, kNoise})).detach();
-    const Tensor d_loss = F::binary_cross_entropy(D(real), real_label) + F::binary_cross_entropy(D(fake), fake_label);
+    const Tensor d_loss = cross_entropy_of(D(real), real_label) + cross_entropy_of(D(fake), fake_label);
     const double d_value = d_loss.item();
     if (run.accept("d_loss", d_value)) d_optimizer.minimize(d_loss);
 
     // The generator: its gradient passes through the discriminator, which keeps none and does not move.
-    const Tensor g_loss = F::binary_cross_entropy(D(G(randn({n, kNoise}))), real_label);
+    const Tensor g_loss = cross_entropy_of(D(G(randn({n, kNoise}))), real_label);
     const double g_value = g_loss.item();
     if (run.accept("g_loss", g_value)) g_optimizer.minimize(g_loss);
 

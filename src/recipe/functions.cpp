@@ -111,7 +111,8 @@ const std::vector<Function>& functions() {
       function("binary_cross_entropy(input: tensor, target: tensor, reduction: (mean|sum|none) = mean)",
                "of probabilities; the target may be a number",
                [](A a) -> Value {
-                 const Tensor x = a.tensor(0);
+                 const Tensor x = a.tensor(0), mean = x.mean();
+                 if (std::isnan(mean.item())) return mean;  // a network that has diverged: the run says so
                  return F::binary_cross_entropy(x, a.tensor_like(1, x), {.reduction = reduction(a.text(2))});
                }),
       function("binary_cross_entropy_with_logits(input: tensor, target: tensor, reduction: (mean|sum|none) = mean)",

@@ -63,6 +63,12 @@ TEST(Expressions, WordsNeedNoQuotes) {
               HasSubstr("x:1:26: mse_loss: reduction needs 'mean', 'sum' or 'none', got 'summ'; did you mean 'sum'?"));
 }
 
+TEST(Expressions, ALossOfNaNIsNaN) {
+  for (const char* loss : {"binary_cross_entropy(log(a - 2), 1)", "binary_cross_entropy_with_logits(log(a - 2), 1)"})
+    EXPECT_TRUE(std::isnan(number(loss))) << loss;
+  EXPECT_THAT(error_of("binary_cross_entropy(a, 1)"), HasSubstr("inputs must be in [0, 1]"));
+}
+
 TEST(Expressions, SizesMayStandWithoutBrackets) {
   EXPECT_EQ(number("sum(reshape(a, 1, 3) * reshape(a, [1, -1]))"), 14);
   EXPECT_EQ(number("sum(a.reshape(3, 1, 1).permute(2, 1, 0))"), 6);
