@@ -17,11 +17,23 @@ struct ResidualBlock : nn::Module {
   Tensor forward(const Tensor& x) override { return relu(nn::chain(x, conv1, bn1, relu, conv2, bn2) + x); }
 };
 
+// A module of two inputs: operator() says what a call takes.
+struct Gate : nn::Module {
+  nn::Linear weight = add("weight", nn::Linear(16, 16));
+  Tensor forward(const Tensor& x, const Tensor& y) { return x * sigmoid(weight(y)); }
+  Tensor operator()(const Tensor& x, const Tensor& y) {
+    return call([&] { return forward(x, y); });
+  }
+};
+
 void layers() {
   nn::Sequential net(nn::Conv2d(3, 16, {3, 5}, {.padding = "same"}), ResidualBlock(), nn::MaxPool2d(2),
                      nn::AdaptiveAvgPool2d(1), nn::Flatten(), nn::Linear(16, 10));
   std::printf("%s\n", net.to_string().c_str());
   net(randn({4, 3, 12, 12}));
+  Gate gate;
+  const Tensor x = randn({4, 16});
+  gate(x, x);
 }
 
 // `file` holds a state dict with torchvision's names.

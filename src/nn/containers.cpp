@@ -7,8 +7,6 @@ namespace gradus::nn {
 
 namespace {
 
-using detail::ModuleState;
-
 std::size_t wrapped(const char* type, std::int64_t index, std::size_t size) {
   const auto n = static_cast<std::int64_t>(size);
   if (index < -n || index >= n) {
@@ -18,25 +16,25 @@ std::size_t wrapped(const char* type, std::int64_t index, std::size_t size) {
   return static_cast<std::size_t>(index < 0 ? index + n : index);
 }
 
-Module& named(const char* type, const ModuleState& state, const std::string& name) {
-  for (const auto& child : state.children)
-    if (child.name == name) return *child.module;
+ModuleRef named(const char* type, Module& container, const std::string& name) {
+  const auto& children = container.state()->children;
+  for (std::size_t i = 0; i < children.size(); ++i)
+    if (children[i].name == name) return {container, i};
   throw ValueError(std::string(type) + ": no module is named '" + name + "'");
 }
 
 }  // namespace
 
+ModuleRef detail::IndexedModules::operator[](std::int64_t index) {
+  return {*this, wrapped(state()->type.c_str(), index, size())};
+}
+
 Tensor Sequential::forward(const Tensor& x) {
-  std::vector<Module*> modules;
-  for (const auto& child : state()->children) modules.push_back(child.module.get());
+  const std::vector<Module*> modules = children();
   return chain(x, std::span<Module* const>(modules));
 }
 
-Module& Sequential::operator[](std::int64_t index) {
-  return *state()->children[wrapped("Sequential", index, size())].module;
-}
-
-Module& Sequential::operator[](const std::string& name) { return named("Sequential", *state(), name); }
+ModuleRef Sequential::operator[](const std::string& name) { return named("Sequential", *this, name); }
 
 Sequential Sequential::slice(std::int64_t start, std::int64_t end) const {
   const auto n = static_cast<std::int64_t>(size());
@@ -48,17 +46,13 @@ Sequential Sequential::slice(std::int64_t start, std::int64_t end) const {
   return part;
 }
 
-Module& ModuleList::operator[](std::int64_t index) {
-  return *state()->children[wrapped("ModuleList", index, size())].module;
-}
-
 bool ModuleDict::contains(const std::string& name) const {
   for (const auto& child : state()->children)
     if (child.name == name) return true;
   return false;
 }
 
-Module& ModuleDict::operator[](const std::string& name) { return named("ModuleDict", *state(), name); }
+ModuleRef ModuleDict::operator[](const std::string& name) { return named("ModuleDict", *this, name); }
 
 ParameterList::ParameterList(const std::vector<Tensor>& tensors) : ParameterList() {
   for (const Tensor& x : tensors) append(x);
@@ -69,7 +63,7 @@ ParameterList& ParameterList::append(const Tensor& x) {
   return *this;
 }
 
-Tensor ParameterList::operator[](std::int64_t index) const {
+const Tensor ParameterList::operator[](std::int64_t index) const {
   return state()->parameters[wrapped("ParameterList", index, size())].second;
 }
 

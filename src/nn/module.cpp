@@ -3,23 +3,25 @@
 
 #include <cxxabi.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <typeinfo>
 #include <unordered_set>
 
 #include "core/tensor_access.h"
 #include "core/units.h"
+#include "nn/paths.h"
 
 namespace gradus::nn {
 
-using detail::CloneScope;
+using detail::MemberKind;
 using detail::ModuleState;
-
-namespace {
 
 std::string joined(const std::string& prefix, const std::string& name) {
   return prefix.empty() ? name : prefix + "." + name;
 }
+
+namespace {
 
 // Parameters carry their path from the outermost module, for messages and optimizer state. Registration goes from the
 // inside out, so each one renames what lies below. A tied tensor keeps its first name.
@@ -33,11 +35,6 @@ void set_path(ModuleState& state, const std::string& path, std::unordered_set<co
   for (auto& child : state.children) set_path(*child.module->state(), joined(path, child.name), seen);
 }
 
-void set_path(ModuleState& state, const std::string& path) {
-  std::unordered_set<const void*> seen;
-  set_path(state, path, seen);
-}
-
 template <class Visit>
 void visit(const ModuleState& state, const std::string& prefix, bool recurse, const Visit& fn) {
   fn(prefix, state);
@@ -45,15 +42,19 @@ void visit(const ModuleState& state, const std::string& prefix, bool recurse, co
   for (const auto& child : state.children) visit(*child.module->state(), joined(prefix, child.name), true, fn);
 }
 
-void visit_modules(Module& module, const std::string& prefix, std::unordered_set<const void*>& seen,
-                   std::vector<NamedModule>& out) {
-  if (!seen.insert(module.state().get()).second) return;
-  out.emplace_back(prefix, &module);
-  for (const auto& child : module.state()->children)
-    visit_modules(*child.module, joined(prefix, child.name), seen, out);
+bool holds(const ModuleState& state, const ModuleState& wanted) {
+  return &state == &wanted || std::any_of(state.children.begin(), state.children.end(),
+                                          [&](const auto& child) { return holds(*child.module->state(), wanted); });
 }
 
-std::string demangled(const std::type_info& type) {
+}  // namespace
+
+void set_path(ModuleState& state, const std::string& path) {
+  std::unordered_set<const void*> seen;
+  set_path(state, path, seen);
+}
+
+std::string detail::type_name_of(const std::type_info& type) {
   int status = 0;
   char* text = abi::__cxa_demangle(type.name(), nullptr, nullptr, &status);
   std::string name = status == 0 ? text : type.name();
@@ -63,56 +64,11 @@ std::string demangled(const std::type_info& type) {
   return name;
 }
 
-}  // namespace
-
-Module::Module() : state_(std::make_shared<ModuleState>()) {}
+Module::Module() : ModuleMember(MemberKind::Module) { join_state(std::make_shared<ModuleState>(), nullptr, false); }
 
 Module::Module(std::string type, std::string detail) : Module() {
   state_->type = std::move(type);
   state_->detail = std::move(detail);
-}
-
-Module::Module(const Module& other)
-    : enable_shared_from_this(),
-      state_(CloneScope::active() ? CloneScope::copy_of(other.state_) : other.state_),
-      slot_(CloneScope::active() ? CloneScope::copy_of(other.slot_) : nullptr),
-      original_(CloneScope::active() && other.original_) {}
-
-// The source stays a handle of the same module: a moved-from handle without one would have to be checked everywhere.
-Module::Module(Module&& other) noexcept
-    : enable_shared_from_this(),
-      state_(other.state_),
-      slot_(std::move(other.slot_)),
-      original_(std::exchange(other.original_, false)) {}
-
-Module& Module::operator=(const Module& other) {
-  if (this != &other) assign(other);
-  return *this;
-}
-
-Module& Module::operator=(Module&& other) noexcept(false) {
-  *this = static_cast<const Module&>(other);
-  if (!slot_) slot_ = std::move(other.slot_);
-  return *this;
-}
-
-Module::~Module() = default;
-
-void Module::assign(const Module& other) {
-  const auto owner = slot_ ? slot_->owner.lock() : nullptr;
-  if (owner && !owner->replaced) {
-    for (auto& child : owner->children) {
-      if (child.name != slot_->name) continue;
-      child.module = child.module->keep_(other);
-      if (other.state_->path.empty()) set_path(*other.state_, joined(owner->path, child.name));
-    }
-  } else if (slot_ && other.slot_) {
-    *slot_ = *other.slot_;
-  }
-  // From here on the members of this object belong to the other module.
-  if (original_ && state_ != other.state_) state_->replaced = true;
-  original_ = original_ || other.original_;
-  state_ = other.state_;
 }
 
 Tensor Module::forward(const Tensor&) { throw ValueError(type_name() + ": forward of one tensor is not defined"); }
@@ -176,10 +132,6 @@ Tensor Module::forward_with_hooks(const Tensor& input) {
   return y;
 }
 
-std::unique_ptr<detail::Slot> Module::make_slot(const std::string& name) const {
-  return std::make_unique<detail::Slot>(detail::Slot{state_, name});
-}
-
 void Module::check_new_name(const std::string& name) const {
   const auto refuse = [&](const char* rule) {
     throw ValueError(type_name() + ".add: " + rule + ", got '" + name + "'");
@@ -196,28 +148,26 @@ void Module::check_new_name(const std::string& name) const {
 
 void Module::add_child(const std::string& name, std::shared_ptr<Module> child) {
   check_new_name(name);
-  if (child->state_ == state_) throw ValueError(type_name() + ".add: a module cannot be its own child");
+  check_not_inside(*child);
   // One that is registered elsewhere already keeps the path it has there.
   if (child->state_->path.empty()) set_path(*child->state_, joined(state_->path, name));
   state_->children.push_back({name, std::move(child)});
 }
 
+void Module::check_not_inside(const Module& child) const {
+  if (holds(*child.state_, *state_)) throw ValueError(type_name() + ".add: a module cannot be its own child");
+}
+
 Module& Module::add(const std::string& name, Module& registered) {
-  auto kept = registered.weak_from_this().lock();
-  if (!kept) {
-    throw ValueError(type_name() + ".add: '" + name +
-                     "' is neither a module of a known type nor one that is "
-                     "registered in another");
-  }
-  add_child(name, kept);
-  return *kept;
+  add_child(name, kept_again(registered));
+  return child_at(state_->children.size() - 1);
 }
 
 Parameter Module::add(const std::string& name, Parameter parameter) {
   check_new_name(name);
   if (parameter.defined()) parameter.set_name(joined(state_->path, name));
   state_->parameters.emplace_back(name, parameter);
-  parameter.slot_ = make_slot(name);
+  parameter.take_place(*this, state_->parameters.size() - 1);
   return parameter;
 }
 
@@ -225,7 +175,7 @@ Buffer Module::add(const std::string& name, Buffer buffer, bool persistent) {
   check_new_name(name);
   if (buffer.defined()) buffer.set_name(joined(state_->path, name));
   state_->buffers.push_back({name, buffer, persistent});
-  buffer.slot_ = make_slot(name);
+  buffer.take_place(*this, state_->buffers.size() - 1);
   return buffer;
 }
 
@@ -263,15 +213,24 @@ std::vector<Tensor> Module::buffers(bool recurse) const { return without_names(n
 
 std::vector<NamedModule> Module::named_children() const {
   std::vector<NamedModule> result;
-  for (const auto& child : state_->children) result.emplace_back(child.name, child.module.get());
+  for (std::size_t i = 0; i < state_->children.size(); ++i) result.emplace_back(state_->children[i].name, &child_at(i));
   return result;
 }
 
 std::vector<Module*> Module::children() const {
   std::vector<Module*> result;
-  for (const auto& child : state_->children) result.push_back(child.module.get());
+  for (std::size_t i = 0; i < state_->children.size(); ++i) result.push_back(&child_at(i));
   return result;
 }
+
+namespace {
+void visit_modules(Module& module, const std::string& prefix, std::unordered_set<const void*>& seen,
+                   std::vector<NamedModule>& out) {
+  if (!seen.insert(module.state().get()).second) return;
+  out.emplace_back(prefix, &module);
+  for (const auto& [name, child] : module.named_children()) visit_modules(*child, joined(prefix, name), seen, out);
+}
+}  // namespace
 
 std::vector<NamedModule> Module::named_modules() {
   std::vector<NamedModule> result;
@@ -292,8 +251,8 @@ Module& Module::get_submodule(const std::string& path) {
     const std::size_t end = std::min(path.find('.', begin), path.size());
     const std::string part = path.substr(begin, end - begin);
     Module* next = nullptr;
-    for (const auto& child : module->state_->children)
-      if (child.name == part) next = child.module.get();
+    for (const auto& [name, child] : module->named_children())
+      if (name == part) next = child;
     if (next == nullptr) {
       throw ValueError("get_submodule: " + module->type_name() + " has no module '" + part + "' (looking for '" + path +
                        "')");
@@ -304,6 +263,22 @@ Module& Module::get_submodule(const std::string& path) {
   return *module;
 }
 
+void Module::put_child(const std::string& name, std::shared_ptr<Module> child) {
+  const auto& children = state_->children;
+  const auto at = std::find_if(children.begin(), children.end(), [&](const auto& other) { return other.name == name; });
+  if (at == children.end()) {
+    add_child(name, std::move(child));
+  } else {
+    set_child(static_cast<std::size_t>(at - children.begin()), std::move(child));
+  }
+}
+
+void Module::set_submodule_to(const std::string& path, std::shared_ptr<Module> module) {
+  const std::size_t dot = path.rfind('.');
+  Module& parent = dot == std::string::npos ? *this : get_submodule(path.substr(0, dot));
+  parent.put_child(dot == std::string::npos ? path : path.substr(dot + 1), std::move(module));
+}
+
 Tensor Module::get_parameter(const std::string& path) const {
   for (const auto& [name, tensor] : named_parameters())
     if (name == path) return tensor;
@@ -311,7 +286,7 @@ Tensor Module::get_parameter(const std::string& path) const {
 }
 
 Module& Module::apply(const std::function<void(Module&)>& fn) {
-  for (const auto& child : state_->children) child.module->apply(fn);
+  for (Module* child : children()) child->apply(fn);
   fn(*this);
   return *this;
 }
@@ -359,14 +334,16 @@ Module& Module::to(Device device) {
   return *this;
 }
 
-std::string Module::type_name() const { return state_->type.empty() ? demangled(typeid(*this)) : state_->type; }
+std::string Module::type_name() const {
+  return state_->type.empty() ? detail::type_name_of(typeid(*this)) : state_->type;
+}
 
 std::string Module::to_string() const {
   std::string text = type_name() + "(" + state_->detail;
   const auto& children = state_->children;
   if (children.empty()) return text + ")";
   std::vector<std::string> inner;
-  for (const auto& child : children) inner.push_back(child.module->to_string());
+  for (std::size_t i = 0; i < children.size(); ++i) inner.push_back(child_at(i).to_string());
   // Equal neighbours in a list are printed once.
   const bool counted = state_->type == "ModuleList";
   for (std::size_t first = 0, end = 0; first < children.size(); first = end) {

@@ -14,9 +14,9 @@ namespace gradus::nn {
 Tensor chain(const Tensor& x, std::span<Module* const> modules);
 
 //   return nn::chain(x, conv1, bn1, relu);
-template <std::derived_from<Module>... M>
-Tensor chain(const Tensor& x, M&... modules) {
-  Module* const list[] = {&modules...};
+template <std::convertible_to<Module&>... M>
+Tensor chain(const Tensor& x, M&&... modules) {
+  Module* const list[] = {&static_cast<Module&>(modules)...};
   return chain(x, std::span<Module* const>(list));
 }
 
@@ -24,9 +24,9 @@ Tensor chain(const Tensor& x, M&... modules) {
 Tensor residual_chain(const Tensor& x, const Tensor& shortcut, std::span<Module* const> modules);
 
 //   return nn::residual_chain(x, downsample(x), conv1, bn1, relu, conv2, bn2, relu);
-template <std::derived_from<Module>... M>
-requires(sizeof...(M) > 0) Tensor residual_chain(const Tensor& x, const Tensor& shortcut, M&... modules) {
-  Module* const list[] = {&modules...};
+template <std::convertible_to<Module&>... M>
+requires(sizeof...(M) > 0) Tensor residual_chain(const Tensor& x, const Tensor& shortcut, M&&... modules) {
+  Module* const list[] = {&static_cast<Module&>(modules)...};
   return residual_chain(x, shortcut, std::span<Module* const>(list));
 }
 

@@ -1,75 +1,105 @@
-// Modules that hold modules.
+// Modules that hold modules. A layer that is given as a temporary is kept. One that is given as a variable is run as
+// that variable says while it lives, as in Python, and afterwards as it was when it was given; parameters, buffers and
+// mode are shared in any case.
 #pragma once
 
 #include <gradus/nn/module.h>
 
 namespace gradus::nn {
 
-// Modules run one after the other: each takes the result of the one before. Named "0", "1", ...
-class Sequential : public Module {
+namespace detail {
+
+// What Sequential and ModuleList share.
+class IndexedModules : public Module {
  public:
-  Sequential() : Module("Sequential") {}
-  template <class... M>
-  requires(sizeof...(M) > 0 && (std::derived_from<std::remove_cvref_t<M>, Module> && ...) &&
-           !(sizeof...(M) == 1 &&
-             (std::same_as<std::remove_cvref_t<M>, Sequential> && ...))) explicit Sequential(M&&... modules)
+  class Iterator {
+   public:
+    Iterator(const IndexedModules& list, std::size_t index) : list_(&list), index_(index) {}
+    Module& operator*() const { return list_->child_at(index_); }
+    Module* operator->() const { return &**this; }
+    Iterator& operator++() {
+      ++index_;
+      return *this;
+    }
+    bool operator==(const Iterator&) const = default;
+
+   private:
+    const IndexedModules* list_;
+    std::size_t index_;
+  };
+
+  std::size_t size() const { return state()->children.size(); }
+  bool is_empty() const { return size() == 0; }
+  ModuleRef operator[](std::int64_t index);      // from the end when negative; IndexError
+  Iterator begin() const { return {*this, 0}; }  // as Module&
+  Iterator end() const { return {*this, size()}; }
+
+ protected:
+  using Module::Module;
+};
+
+}  // namespace detail
+
+// Modules run one after the other: each takes the result of the one before. Named "0", "1", ...
+class Sequential : public detail::IndexedModules {
+ public:
+  Sequential() : IndexedModules("Sequential") {}
+  template <AnyModule... M>
+  requires(sizeof...(M) > 0 && !(sizeof...(M) == 1 && (std::same_as<std::remove_cvref_t<M>, Sequential> &&
+                                                       ...))) explicit Sequential(M&&... modules)
       : Sequential() {
     (append(std::forward<M>(modules)), ...);
   }
 
   // Adds one at the end, as "n" or under a name of its own.
-  template <class M>
+  template <AnyModule M>
   Sequential& append(M&& module) {
     return append(std::to_string(size()), std::forward<M>(module));
   }
-  template <class M>
+  template <AnyModule M>
   Sequential& append(const std::string& name, M&& module) {
-    static_cast<void>(Module::add(name, std::forward<M>(module)));
+    add_child(name, kept_of(std::forward<M>(module)));
     return *this;
   }
 
   Tensor forward(const Tensor& x) override;
 
-  std::size_t size() const { return state()->children.size(); }
-  bool is_empty() const { return size() == 0; }
-  Module& operator[](std::int64_t index);                        // from the end when negative; IndexError
-  Module& operator[](const std::string& name);                   // ValueError
+  using IndexedModules::operator[];
+  ModuleRef operator[](const std::string& name);                 // ValueError
   Sequential slice(std::int64_t start, std::int64_t end) const;  // the same modules, as Python's [start:end]
 };
 
 // Modules in a list, registered as "0", "1", ...; used by index. Iterates as Module&.
-class ModuleList : public Module {
+class ModuleList : public detail::IndexedModules {
  public:
-  ModuleList() : Module("ModuleList") {}
+  ModuleList() : IndexedModules("ModuleList") {}
   // Handles of modules that may be registered elsewhere too: `nn::ModuleList special(net.classifier[0], net.fc)`.
-  template <class... M>
-  requires(sizeof...(M) > 0 && (std::derived_from<std::remove_cvref_t<M>, Module> && ...) &&
-           !(sizeof...(M) == 1 &&
-             (std::same_as<std::remove_cvref_t<M>, ModuleList> && ...))) explicit ModuleList(M&&... modules)
+  template <AnyModule... M>
+  requires(sizeof...(M) > 0 && !(sizeof...(M) == 1 && (std::same_as<std::remove_cvref_t<M>, ModuleList> &&
+                                                       ...))) explicit ModuleList(M&&... modules)
       : ModuleList() {
     (append(std::forward<M>(modules)), ...);
   }
-  template <class M>
+  template <AnyModule M>
   ModuleList& append(M&& module) {
-    static_cast<void>(Module::add(std::to_string(size()), std::forward<M>(module)));
+    add_child(std::to_string(size()), kept_of(std::forward<M>(module)));
     return *this;
   }
-  std::size_t size() const { return state()->children.size(); }
-  Module& operator[](std::int64_t index);
 };
 
 // Modules by name, in order of insertion.
 class ModuleDict : public Module {
  public:
   ModuleDict() : Module("ModuleDict") {}
-  template <class M>
+  // Adds, or replaces what has the name.
+  template <AnyModule M>
   ModuleDict& set(const std::string& name, M&& module) {
-    static_cast<void>(Module::add(name, std::forward<M>(module)));
+    put_child(name, kept_of(std::forward<M>(module)));
     return *this;
   }
   std::size_t size() const { return state()->children.size(); }
   bool contains(const std::string& name) const;
-  Module& operator[](const std::string& name);
+  ModuleRef operator[](const std::string& name);
 };
 
 // Parameters in a list, registered as "0", "1", ...
@@ -79,7 +109,7 @@ class ParameterList : public Module {
   explicit ParameterList(const std::vector<Tensor>& tensors);
   ParameterList& append(const Tensor& x);
   std::size_t size() const { return state()->parameters.size(); }
-  Tensor operator[](std::int64_t index) const;
+  const Tensor operator[](std::int64_t index) const;
 };
 
 }  // namespace gradus::nn

@@ -6,13 +6,19 @@
 //     Tensor forward(const Tensor& x) override { return fc2(relu(fc1(x))); }
 //   };
 //
-// Members that are assigned anew are registered anew, as in Python: `net.fc2 = nn::Linear(256, 5);`. Copy-constructing
-// a module gives another handle to the same parameters; nn::clone(net) copies the parameters.
+// Members that are assigned anew are registered anew, as in Python: `net.fc2 = nn::Linear(256, 5);`.
+//
+// A copy, `Net same = net`, is another handle of the same module: it has the same layers, parameters, buffers, hooks
+// and mode, and keeps having them. What is assigned to a member of one handle is assigned to that member of all of
+// them. C++ fields that are not registered (a `double sigma`) are each object's own. nn::clone(net) is the deep copy.
 #pragma once
 
+#include <concepts>
 #include <functional>
 #include <memory>
 #include <string>
+#include <type_traits>
+#include <typeinfo>
 #include <utility>
 #include <vector>
 
@@ -22,8 +28,6 @@
 #include <gradus/ops.h>
 
 namespace gradus::nn {
-
-class Module;
 
 using NamedTensor = std::pair<std::string, Tensor>;
 using NamedModule = std::pair<std::string, Module*>;
@@ -37,6 +41,7 @@ struct ForwardHook {
 };
 
 struct ModuleState {
+  // The module kept here has the registered state. An object that is a member takes its place while it lives.
   struct Child {
     std::string name;
     std::shared_ptr<Module> module;
@@ -53,24 +58,34 @@ struct ModuleState {
   std::vector<BufferEntry> buffers;
   std::vector<Child> children;
   std::vector<ForwardHook> hooks;
-  bool training = true;   // what train() last asked for
-  bool frozen = false;    // counts as evaluating whatever train() asks (see nn/freeze.h)
-  bool replaced = false;  // another module was assigned to the handle whose members lie here
+  bool training = true;       // what train() last asked for
+  bool frozen = false;        // counts as evaluating whatever train() asks (see nn/freeze.h)
+  Module* handles = nullptr;  // all C++ objects that are this module, in a list
 };
+
+// What can be done with a module of a C++ type that is known where it is registered only.
+struct ModuleType {
+  std::shared_ptr<Module> (*copy)(const Module& module);
+  void (*assign)(Module& to, const Module& from);
+};
+[[noreturn]] void throw_not_copyable(const Module& module);
+[[noreturn]] void throw_other_type(const Module& module, const std::type_info& wanted);
 
 // Clears the mark of modules that hold something that is no longer frozen, and lets parameters show the point that
 // their mode asks for. Gives whether all that `state` holds is frozen.
 bool settle_frozen(ModuleState& state);
 }  // namespace detail
 
-class Module : public std::enable_shared_from_this<Module> {
+// A module's C++ type, or what containers give for an element.
+class ModuleRef;
+template <class M>
+concept AnyModule =
+    std::derived_from<std::remove_cvref_t<M>, Module> || std::same_as<std::remove_cvref_t<M>, ModuleRef>;
+
+class Module : public detail::ModuleMember, public std::enable_shared_from_this<Module> {
  public:
   Module();
   explicit Module(std::string type, std::string detail = "");
-  Module(const Module& other);
-  Module(Module&& other) noexcept;
-  Module& operator=(const Module& other);
-  Module& operator=(Module&& other) noexcept(false);
   virtual ~Module();
 
   // What the module computes. Networks of one input override this; others name their own functions as they like.
@@ -92,6 +107,9 @@ class Module : public std::enable_shared_from_this<Module> {
   std::vector<Module*> modules();  // this one first
   std::vector<NamedModule> named_modules();
   Module& get_submodule(const std::string& path);  // "encoder.0"; ValueError naming the part that is not there
+  // Replaces it, or adds one of a new name. ValueError where a C++ member of another type has that name.
+  template <AnyModule M>
+  void set_submodule(const std::string& path, M&& module);
   Tensor get_parameter(const std::string& path) const;
 
   // Calls fn on every descendant, children first, and last on this module. As torch.nn.Module.apply.
@@ -130,25 +148,30 @@ class Module : public std::enable_shared_from_this<Module> {
   // Whether both are handles of one module.
   bool is_same(const Module& other) const { return state_ == other.state_; }
 
-  // Registration. The name must be new and without dots (ValueError); it returns the member to keep.
-  template <class M>
-  requires(std::derived_from<M, Module> && !std::same_as<M, Module>) M add(const std::string& name, M module) {
-    add_child(name, keep<M>(module));
-    module.slot_ = make_slot(name);
-    return module;
+  // Registration. The name must be new and without dots (ValueError). What is returned is the member: keep it. Only a
+  // member that was made before may be registered as it is: `nn::Linear fc{3, 4}; ... add("fc", fc);`.
+  template <class M, class Type = std::remove_cvref_t<M>>
+  requires(std::derived_from<Type, Module> && !std::same_as<Type, Module>) Type
+      add(const std::string& name, M&& module) {
+    Type member(std::forward<M>(module));
+    std::shared_ptr<Module> kept = keep(member);
+    if constexpr (is_variable<M>) kept->set_original(module);
+    add_child(name, std::move(kept));
+    place_child(member);
+    return member;
   }
   // One that is registered elsewhere too, such as `net.features[0]`.
   Module& add(const std::string& name, Module& registered);
-  Parameter add(const std::string& name, Parameter parameter);
-  Buffer add(const std::string& name, Buffer buffer, bool persistent = true);
+  [[nodiscard]] Parameter add(const std::string& name, Parameter parameter);
+  [[nodiscard]] Buffer add(const std::string& name, Buffer buffer, bool persistent = true);
   template <class M>
-  M register_module(const std::string& name, M module) {
-    return add(name, std::move(module));
+  auto register_module(const std::string& name, M&& module) {
+    return add(name, std::forward<M>(module));
   }
-  Parameter register_parameter(const std::string& name, const Tensor& data, bool requires_grad = true) {
+  [[nodiscard]] Parameter register_parameter(const std::string& name, const Tensor& data, bool requires_grad = true) {
     return add(name, Parameter(data, requires_grad));
   }
-  Buffer register_buffer(const std::string& name, const Tensor& data, bool persistent = true) {
+  [[nodiscard]] Buffer register_buffer(const std::string& name, const Tensor& data, bool persistent = true) {
     return add(name, Buffer(data), persistent);
   }
 
@@ -180,36 +203,92 @@ class Module : public std::enable_shared_from_this<Module> {
     }
   }
 
+  // Copies and assignments are those of C++ types: through a Module& they would leave the rest of the object behind.
+  Module(const Module& other);
+  Module(Module&& other) noexcept;
+  Module& operator=(const Module& other);
+  Module& operator=(Module&& other) noexcept(false);
+
+  // For containers, whose modules are no C++ members. One that is given as a variable stands for the kept one while it
+  // lives: `nn::Sequential seq(mine)` runs what `mine` says.
+  template <AnyModule M>
+  static std::shared_ptr<Module> kept_of(M&& module);
   void add_child(const std::string& name, std::shared_ptr<Module> child);
+  void set_child(std::size_t index, std::shared_ptr<Module> child);
+  void put_child(const std::string& name, std::shared_ptr<Module> child);  // adds it, or replaces
+  Module& child_at(std::size_t index) const;
+
   void set_detail(std::string detail) { state_->detail = std::move(detail); }
 
  private:
-  friend class Parameter;
-  friend class Buffer;
+  friend class detail::ModuleMember;
+  friend class detail::TensorMember;
   friend class detail::CloneScope;
+  friend class ModuleRef;
+
   template <class M>
-  static std::shared_ptr<Module> keep(const Module& module) {
-    auto kept = std::make_shared<M>(static_cast<const M&>(module));
-    kept->keep_ = &keep<M>;
+  static constexpr bool is_variable = std::is_lvalue_reference_v<M> && !std::is_const_v<std::remove_reference_t<M>>;
+  template <class M>
+  static const M& as_type(const Module& module) {
+    if (const M* same = dynamic_cast<const M*>(&module)) return *same;
+    detail::throw_other_type(module, typeid(M));
+  }
+  template <class M>
+  static std::shared_ptr<Module> keep(M&& module) {
+    auto kept = std::make_shared<std::remove_cvref_t<M>>(std::forward<M>(module));
+    kept->type_ = &type_of<std::remove_cvref_t<M>>;
     return kept;
   }
-  std::unique_ptr<detail::Slot> make_slot(const std::string& name) const;
+  template <class M>
+  static std::shared_ptr<Module> copy_as(const Module& module) {
+    const M& same = as_type<M>(module);
+    if constexpr (std::is_copy_constructible_v<M>) return keep(same);
+    detail::throw_not_copyable(module);
+  }
+  template <class M>
+  static void assign_as(Module& to, const Module& from) {
+    const M& value = as_type<M>(from);
+    if constexpr (std::is_copy_assignable_v<M>) const_cast<M&>(as_type<M>(to)) = value;
+  }
+  template <class M>
+  static constexpr detail::ModuleType type_of{&copy_as<M>, &assign_as<M>};
+
+  static std::shared_ptr<Module> kept_again(Module& registered);
+  void set_submodule_to(const std::string& path, std::shared_ptr<Module> module);
+  void place_child(Module& member) { member.take_place(*this, state_->children.size() - 1); }
+  detail::ModuleMember* member_at(detail::MemberKind kind, std::size_t index) const;
+  void set_tensor(detail::TensorMember& member, const Tensor& value, bool moved);
+  // Gives what was there; rename_replaced() then corrects the paths, when all objects have changed.
+  std::shared_ptr<Module> replace_child(std::size_t index, std::shared_ptr<Module> kept, const Module* assigned);
+  std::shared_ptr<Module> register_instead(const Module& other);
+  void rename_replaced(std::size_t index, const Module& replaced);
+  std::string path_of_place() const;
+  void join_state(std::shared_ptr<detail::ModuleState> state, const Module* from, bool moved);
+  void leave_state(Module* heir) noexcept;
+  void set_original(Module& variable);
+  void stand_in_for_all(Module& other) noexcept;  // for all that `other` stands for
+  std::shared_ptr<Module> copied() const;
+  void take_members(Module& other) noexcept;
   void check_new_name(const std::string& name) const;
+  void check_not_inside(const Module& child) const;
   Tensor forward_with_hooks(const Tensor& x);
   std::size_t add_hook(detail::ForwardHook hook);
   void begin_call() const;
   void call_failed(bool watched) const;
-  void assign(const Module& other);
 
   std::shared_ptr<detail::ModuleState> state_;
-  std::unique_ptr<detail::Slot> slot_;
-  std::shared_ptr<Module> (*keep_)(const Module&) = nullptr;  // of a registered one: another handle of its C++ type
-  bool original_ = true;  // its C++ members are the registered ones; a copied handle's are not
+  std::vector<detail::ModuleMember*> members_;    // those that live
+  const detail::ModuleType* type_ = nullptr;      // of a kept one
+  Module* original_ = nullptr;                    // of a kept one: the variable that stands for it
+  const Module* from_ = nullptr;                  // what this one was copied or moved from, while that lives
+  const void* thread_ = nullptr;                  // on which that happened
+  bool moved_ = false;                            // and how
+  Module *previous_ = nullptr, *next_ = nullptr;  // of the state's handles
 };
 
 // A copy with parameters and buffers of its own, at every level (copy.deepcopy). Tied tensors stay tied.
-template <class M>
-M clone(const M& module) {
+template <std::derived_from<Module> M>
+requires(!std::same_as<M, Module>) M clone(const M& module) {
   detail::CloneScope scope;
   return M(module);
 }
@@ -223,3 +302,5 @@ struct DataParallel : Module {
 };
 
 }  // namespace gradus::nn
+
+#include <gradus/nn/module_ref.h>

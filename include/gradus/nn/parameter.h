@@ -1,63 +1,36 @@
-// Tensors that belong to a module.
+// Tensors that belong to a module. Copying or moving one gives another handle of the same tensor; assigning to one that
+// a module has registered registers the new tensor instead.
 #pragma once
 
-#include <memory>
-
-#include <gradus/tensor.h>
+#include <gradus/nn/member.h>
 
 namespace gradus::nn {
 
 namespace detail {
-struct ModuleState;
-
-// Where a module keeps a member. Assigning to the member (`net.fc = nn::Linear(512, 10)`) replaces it there too.
-struct Slot {
-  std::weak_ptr<ModuleState> owner;
-  std::string name;
-};
-
-// While one of these lives, copying modules and parameters on this thread copies what they hold (see nn::clone).
-class CloneScope {
+class TensorMember : public Tensor, public ModuleMember {
  public:
-  CloneScope();
-  ~CloneScope();
-  CloneScope(const CloneScope&) = delete;
-  CloneScope& operator=(const CloneScope&) = delete;
-  static bool active();
-  static std::unique_ptr<Slot> copy_of(const std::unique_ptr<Slot>& slot);
-  static Tensor copy_of(const Tensor& x);
-  static std::shared_ptr<ModuleState> copy_of(const std::shared_ptr<ModuleState>& state);
+  TensorMember(const TensorMember& other);
+  TensorMember(TensorMember&& other) noexcept;
+  TensorMember& operator=(const TensorMember& other);
+  TensorMember& operator=(TensorMember&& other) noexcept(false);
+
+ protected:
+  TensorMember(const Tensor& data, MemberKind kind) : Tensor(data), ModuleMember(kind) {}
 };
 }  // namespace detail
 
 // A tensor that requires a gradient and that a module registers. As torch.nn.Parameter.
-class Parameter : public Tensor {
+class Parameter : public detail::TensorMember {
  public:
-  Parameter() = default;  // undefined: an absent bias
+  Parameter() : TensorMember(Tensor(), detail::MemberKind::Parameter) {}  // undefined: an absent bias
   explicit Parameter(const Tensor& data, bool requires_grad = true);
-  Parameter(const Parameter& other);
-  Parameter(Parameter&&) noexcept = default;
-  Parameter& operator=(const Parameter& other);
-  Parameter& operator=(Parameter&& other) noexcept(false);
-
- private:
-  friend class Module;
-  std::unique_ptr<detail::Slot> slot_;
 };
 
 // A tensor that is saved with a module but not trained.
-class Buffer : public Tensor {
+class Buffer : public detail::TensorMember {
  public:
-  Buffer() = default;
-  explicit Buffer(const Tensor& data) : Tensor(data) {}
-  Buffer(const Buffer& other);
-  Buffer(Buffer&&) noexcept = default;
-  Buffer& operator=(const Buffer& other);
-  Buffer& operator=(Buffer&& other) noexcept(false);
-
- private:
-  friend class Module;
-  std::unique_ptr<detail::Slot> slot_;
+  Buffer() : Buffer(Tensor()) {}
+  explicit Buffer(const Tensor& data) : TensorMember(data, detail::MemberKind::Buffer) {}
 };
 
 }  // namespace gradus::nn
