@@ -176,7 +176,7 @@ std::shared_ptr<Module> Module::replace_child(std::size_t index, std::shared_ptr
     ModuleMember* member = handle->member_at(MemberKind::Module, index);
     if (member == nullptr || member == assigned) continue;
     members.push_back(static_cast<Module*>(member));
-    if (typeid(*members.back()) == typeid(*kept)) continue;
+    if (typeid(*members.back()) == typeid(*kept) && kept->type_ != nullptr) continue;
     throw ValueError(type_name() + ": '" + child.name + "' is a C++ member of type " + members.back()->type_name() +
                      ", and cannot become a " + kept->type_name());
   }
