@@ -20,6 +20,7 @@ struct ResidualBlock : nn::Module {
 // A module of two inputs: operator() says what a call takes.
 struct Gate : nn::Module {
   nn::Linear weight = add("weight", nn::Linear(16, 16));
+  using nn::Module::forward;
   Tensor forward(const Tensor& x, const Tensor& y) { return x * sigmoid(weight(y)); }
   Tensor operator()(const Tensor& x, const Tensor& y) {
     return call([&] { return forward(x, y); });
