@@ -152,9 +152,9 @@ Value writable(const Value& value, const std::string& name, std::vector<std::str
 }
 
 Dtype floating_type(const std::string& name) {
-  for (const Dtype dtype : {kBFloat16, kFloat32, kFloat64})
+  for (const Dtype dtype : {kFloat16, kBFloat16, kFloat32, kFloat64})
     if (name == to_string(dtype)) return dtype;
-  throw ValueError("--dtype: need bfloat16, float32 or float64, got '" + name + "'");
+  throw ValueError("--dtype: need float16, bfloat16, float32 or float64, got '" + name + "'");
 }
 
 // Tensors by name, with other types.

@@ -26,8 +26,8 @@ bool widen(const char* from, char* to, std::size_t count) {
   return true;
 }
 
-// A floating-point number of a sign, `exponent` bits and `mantissa` bits, 16 at most. `finite`: there is no infinity,
-// and the only NaN is all ones; `unsigned_zero`: what would be -0 is the only NaN.
+// A floating-point number of a sign, `exponent` bits and `mantissa` bits, 8 in all. Ieee: with infinities; Finite:
+// without, and all ones are the only NaN; UnsignedZero: what would be -0 is the only NaN.
 enum class Special { Ieee, Finite, UnsignedZero };
 
 float small_float(unsigned bits, int exponent, int mantissa, int bias, Special special) {
@@ -65,16 +65,6 @@ bool float8_e8m0(const char* from, char* to, std::size_t count) {
   return true;
 }
 
-bool float16(const char* from, char* to, std::size_t count) {
-  for (std::size_t i = 0; i < count; ++i) {
-    std::uint16_t bits;
-    std::memcpy(&bits, from + i * sizeof bits, sizeof bits);
-    const float y = small_float(bits, 5, 10, 15, Special::Ieee);
-    std::memcpy(to + i * sizeof y, &y, sizeof y);
-  }
-  return true;
-}
-
 constexpr ElementType kTypes[] = {
     {"float32", "FloatStorage", "F32", "f4", 4, kFloat32},
     {"float64", "DoubleStorage", "F64", "f8", 8, kFloat64},
@@ -83,9 +73,9 @@ constexpr ElementType kTypes[] = {
     {"uint8", "ByteStorage", "U8", "u1", 1, kUInt8},
     {"bool", "BoolStorage", "BOOL", "b1", 1, kBool},
     {"bfloat16", "BFloat16Storage", "BF16", "", 2, kBFloat16},
-    {"float16", "HalfStorage", "F16", "f2", 2, kFloat32, float16},
-    {"int16", "ShortStorage", "I16", "i2", 2, kInt32, widen<std::int16_t, std::int32_t>},
-    {"int8", "CharStorage", "I8", "i1", 1, kInt32, widen<std::int8_t, std::int32_t>},
+    {"float16", "HalfStorage", "F16", "f2", 2, kFloat16},
+    {"int16", "ShortStorage", "I16", "i2", 2, kInt16},
+    {"int8", "CharStorage", "I8", "i1", 1, kInt8},
     {"uint16", "", "U16", "u2", 2, kInt32, widen<std::uint16_t, std::int32_t>},
     {"uint32", "", "U32", "u4", 4, kInt64, widen<std::uint32_t, std::int64_t>},
     {"uint64", "", "U64", "u8", 8, kInt64, widen<std::uint64_t, std::int64_t>},

@@ -138,9 +138,8 @@ std::optional<Value> numpy_scalar(PickleContext& context, const Value::Items& ar
   if (code[0] == 'i') return integer_of_bytes(bytes);
   if (code == "f8") return Value(number<double>(bytes));
   if (code == "f4") return Value(number<float>(bytes));
-  std::string wide(sizeof(float), '\0');
-  if (code != "f2" || !elements->convert(bytes.data(), wide.data(), 1)) return std::nullopt;
-  return Value(number<float>(wide));
+  if (code == "f2") return Value(static_cast<float>(number<Float16>(bytes)));
+  return std::nullopt;
 }
 
 }  // namespace gradus::io

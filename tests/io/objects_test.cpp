@@ -117,6 +117,8 @@ TEST(ElementTypes, AreReadFromEveryFormat) {
     EXPECT_THAT(numbers("float16"), ElementsAre(-1.5, -0.5, 0.5, 1.5));
     EXPECT_THAT(numbers("int8"), ElementsAre(-2, -1, 0, 1));
     EXPECT_THAT(numbers("int16"), ElementsAre(-300, 0, 300, 600));
+    for (const auto& [type, dtype] : {std::pair("float16", kFloat16), {"int8", kInt8}, {"int16", kInt16}})
+      EXPECT_EQ(file.value.as_tensor({type}).dtype(), dtype);
     for (const char* type : {"uint16", "uint32", "uint64"}) {
       EXPECT_THAT(numbers(type), ElementsAre(0, 1, 2, 3));
       EXPECT_EQ(file.remarks.stored_as.at(file.value.as_tensor({type}).impl()->storage.get()), type);
@@ -133,8 +135,23 @@ TEST(ElementTypes, AreReadFromEveryFormat) {
   EXPECT_EQ(arrays.type_name({"records"}), "numpy.ndarray");
 }
 
+TEST(ElementTypes, AreWrittenBack) {
+  const TempFolder folder;
+  const Value all = load(fixture("other_types.pth"));
+  Value some = Value::dict();
+  for (const char* type : {"float16", "int8", "int16"}) some.set(type, all.at({type}));
+  for (const char* name : {"a.pth", "a.safetensors", "a.npz"}) {
+    save(folder / name, some);
+    for (const auto& [key, value] : some.entries()) {
+      const Tensor x = load(folder / name).as_tensor({key});
+      EXPECT_EQ(x.dtype(), value.as_tensor().dtype()) << name;
+      EXPECT_EQ(test::tensor_bytes(x), test::tensor_bytes(value.as_tensor())) << name;
+    }
+  }
+}
+
 TEST(ElementTypes, EveryDtypeIsWritten) {
-  for (const Dtype dtype : {kBool, kUInt8, kInt32, kInt64, kBFloat16, kFloat32, kFloat64}) {
+  for (const Dtype dtype : {kBool, kUInt8, kInt8, kInt16, kInt32, kInt64, kFloat16, kBFloat16, kFloat32, kFloat64}) {
     EXPECT_EQ(element_type(dtype).dtype, dtype);
     EXPECT_EQ(element_type(dtype).torch, to_string(dtype));
     EXPECT_EQ(element_type(dtype).size, element_size(dtype));
