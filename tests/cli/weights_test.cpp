@@ -46,7 +46,9 @@ class WeightsTest : public ::testing::Test {
     EXPECT_EQ(result.status, 0) << result.err;
     const nn::StateDict now = io::load_state_dict(in("out/model.pth"));
     for (const auto& [name, tensor] : net_) {
-      if (name.starts_with("features")) EXPECT_TRUE(equal(now.at(name), tensor)) << name;
+      if (name.starts_with("features")) {
+        EXPECT_TRUE(equal(now.at(name), tensor)) << name;
+      }
     }
   }
 
