@@ -58,7 +58,8 @@ struct RuleOf<RMSpropOptions> {
   template <class T>
   GRADUS_INLINE void update(T& p, T g, T& s, T& mean, T& b) const {
     g = gradient(p, g, s);
-    b = T(momentum) * b + g / deviation(g, s, mean);
+    const T d = deviation(g, s, mean);  // its branch first: a product and its sum round alike only side by side
+    b = T(momentum) * b + g / d;
     p -= T(lr) * b;
   }
 

@@ -283,6 +283,11 @@ bool Training::Builder::check_pattern(const Node& pattern) {
   for (const std::string& name : parameter_names(*t_.networks_))
     if (matches(pattern.text, name)) return true;
   if (!t_.names_.broken.empty()) return false;  // what it means may be among them
+  for (const auto& [name, module] : t_.networks_->named_modules()) {
+    if (name.empty() || !matches(pattern.text, name)) continue;
+    mistakes_.add(pattern.place, fmt::format("'{}' has no parameters: it is a {}", pattern.text, module->type_name()));
+    return false;
+  }
   std::string hint = did_you_mean(pattern.text, pattern_candidates());
   if (!hint.starts_with("; did you mean")) {
     std::vector<std::string> names;

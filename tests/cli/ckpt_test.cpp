@@ -166,7 +166,6 @@ TEST(Ckpt, ErrorsAreOneLine) {
   for (const std::string& arguments :
        {std::string("show /none"), std::string("show"), std::string("convert /none /none.pth"),
         "convert " + fixture("dtypes.pth") + " " + folder / "a.onnx",
-        "convert " + fixture("tree.pth") + " " + folder / "a.safetensors",
         "convert " + fixture("dtypes.pth") + " " + folder / "a.npz",
         "convert " + fixture("dtypes.pth") + " " + folder / "a.pth --rename x",
         "convert " + fixture("dtypes.pth") + " " + folder / "a.pth --rename '*=x'",
@@ -179,6 +178,14 @@ TEST(Ckpt, ErrorsAreOneLine) {
     EXPECT_EQ(std::count(result.text.begin(), result.text.end(), '\n'), 1) << result.text;
   }
   EXPECT_EQ(folder.entries(), 0u);
+}
+
+TEST(Ckpt, ConvertSaysWhatItLeavesOut) {
+  const TempFolder folder;
+  const Result result = gradus_ckpt("convert " + fixture("tree.pth") + " " + folder / "a.safetensors");
+  EXPECT_EQ(result.status, 0) << result.text;
+  EXPECT_THAT(result.text, HasSubstr("left out, not a tensor: x\n"));
+  EXPECT_EQ(io::load_safetensors(folder / "a.safetensors").tensors.size(), 1u);
 }
 
 TEST(Printable, ShowsEveryByte) {

@@ -125,7 +125,7 @@ TEST(NotFinite, StopsTheTrainingPrograms) {
   for (int i = 0; i < 32 * 784; ++i) images += static_cast<char>(i * 37 % 251);
   test::put_file(folder / "train-images-idx3-ubyte", images);
   const std::string gan = folder / "gan";
-  expect_stopped(run_gradus("train gan --lr 1e30 --batch 8 --data " + folder.path() + " --out " + gan), gan, "d_loss");
+  expect_stopped(run_gradus("train gan --lr 1e30 --batch 8 --data " + folder.path() + " --out " + gan), gan, "g_loss");
 
   std::filesystem::create_directories(folder / "pictures");
   for (const std::string name : {"a", "b"}) {

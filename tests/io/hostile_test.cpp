@@ -345,7 +345,7 @@ TEST(HostileZip, RecordsAreChecked) {
   EXPECT_THAT(with([](Record& r) { r.name = "a/data.pkl"; }), HasSubstr("two entries in it are named"));
   EXPECT_THAT(with([](Record& r) { r.crc = 7; }), HasSubstr("damaged: its checksum"));
   EXPECT_THAT(with([](Record& r) { r.name = "b/data.pkl"; }), HasSubstr("two checkpoints"));
-  EXPECT_THAT(with([](Record& r) { r.name = "a/constants.pkl"; }), HasSubstr("TorchScript"));
+  EXPECT_EQ(with([](Record& r) { r.name = "a/constants.pkl"; }), "");  // as TorchScript's archives have them
   Record compressed = pickle;
   compressed.method = 8;
   EXPECT_THAT(outcome(zip_of({compressed})), HasSubstr("compressed; PyTorch stores entries as they are"));

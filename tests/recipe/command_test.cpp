@@ -124,7 +124,7 @@ TEST_F(RecipeCommand, WhatOnlyRunningShowsIsFoundBeforeTraining) {
 // Of one sample there is no variance: the last of 41, in batches of 8.
 TEST_F(RecipeCommand, ALastBatchOfOneIsFoundBeforeTraining) {
   put_fashion(folder, 41);
-  own("\"Linear(784, 16)\"", "\"Linear(784, 16)\", BatchNorm1d(16)");
+  own("ReLU, ", "ReLU, BatchNorm1d(16), ");
   const CommandResult found = run_gradus("check " + folder / "own.yaml");
   EXPECT_EQ(found.status, 2);
   EXPECT_THAT(found.err, HasSubstr("the last of 41 samples is a batch of its own"));

@@ -126,14 +126,17 @@ void conclude_owners(const Conclusions& c, const std::vector<AuditRow>& rows) {
   Names detached;
   for (const Watch::Known& k : watch.optimizers) {
     if (k.optimizer == nullptr) continue;
-    for (const Tensor& own : k.optimizer->parameters()) {
+    std::vector<nn::NamedTensor> owned;
+    for (std::size_t g = 0; g < k.optimizer->group_count(); ++g)
+      owned.insert(owned.end(), k.optimizer->group_params(g).begin(), k.optimizer->group_params(g).end());
+    for (const auto& [own_name, own] : owned) {
       const bool present =
           std::any_of(names.begin(), names.end(), [&](const auto& entry) { return entry.second.is_same(own); });
       // It was in a network when the audit began, or carries the path of what stands in its place.
       const auto was = std::find_if(watch.names_at_start.begin(), watch.names_at_start.end(),
                                     [&](const auto& entry) { return entry.second.is_same(own); });
       const auto path = std::find_if(names.begin(), names.end(), [&](const auto& entry) {
-        return !own.name().empty() && own.name().find('.') != std::string::npos && entry.second.name() == own.name();
+        return own_name.find('.') != std::string::npos && entry.second.name() == own_name;
       });
       if (present) continue;
       if (was != watch.names_at_start.end())
