@@ -202,7 +202,11 @@ void Module::rename_replaced(std::size_t index, const Module& replaced) {
     std::string next;
     for (const Module* handle = before.handles; handle != nullptr && next.empty(); handle = handle->next_)
       next = handle->path_of_place();
-    set_path(before, next);
+    if (next.empty()) {
+      before.path = next;  // its tensors keep the names by which optimizers and audits know them
+    } else {
+      set_path(before, next);
+    }
   }
   if (after.path.empty()) set_path(after, path);
 }

@@ -208,7 +208,8 @@ TEST(Handles, SingleModulesMovedSwappedAndAssigned) {
   std::swap(b.given, loose);
   both("loose layers");
   EXPECT_TRUE(loose.parameters()[0].is_same(loose.weight));
-  EXPECT_EQ(loose.weight.name(), "weight");
+  nn::Sequential other(loose);
+  EXPECT_EQ(loose.weight.name(), "0.weight");
   {
     Net c;
     a.fc = std::move(c.fc);
