@@ -3,6 +3,7 @@
 #include <gradus/gradus.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "support/command.h"
@@ -98,8 +99,11 @@ TEST_F(WeightsTest, LittleThatFitsIsRefused) {
   Value little = Value::dict({{"extra", ones({1})}});
   const auto first = *net_.begin();
   little.set(first.first, first.second);
-  for (const auto& [name, tensor] : net_)
-    if (name != first.first) little.set("blocks." + name, tensor);
+  for (auto [name, tensor] : net_) {
+    if (name == first.first) continue;
+    std::replace(name.begin(), name.end(), '.', '_');
+    little.set("blocks." + name, tensor);
+  }
   io::save(in("little.pth"), little);
   const auto result = finetune(in("little.pth"));
   EXPECT_EQ(result.status, 2);
