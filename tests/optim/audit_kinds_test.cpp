@@ -695,6 +695,28 @@ TEST_F(Mistake, HabitsAreNamedWhenAsked) {
   EXPECT_FALSE(report.has(Severity::wasteful));
 }
 
+TEST_F(Mistake, WhatALookaheadWrapsIsSteppedByItself) {
+  for (const bool mistake : {true, false}) {
+    Net net;
+    optim::SGD inner(net, {.lr = 0.1});
+    optim::Lookahead opt(inner, {.k = 2});
+    Audit audit(net, {opt});
+    for (int i = 0; i < 4; ++i) mistake ? inner.minimize(loss(net)) : opt.minimize(loss(net));
+    mistake ? expect_found(audit.report(), "inner-stepped") : expect_sound(audit.report());
+  }
+}
+
+TEST_F(Mistake, ColumnsOfVeryDifferentScales) {
+  for (const bool mistake : {true, false}) {
+    Net net;
+    const Tensor scales = tensor({1.0f, 1.0f, mistake ? 1e5f : 2.0f, 1.0f});
+    optim::SGD opt(net, {.lr = 1e-9});
+    Audit audit(net, {opt}, {.habits = true});
+    opt.minimize(F::cross_entropy(net(x * scales), y));
+    EXPECT_EQ(audit.report().has("input-scale"), mistake) << audit.report().to_string();
+  }
+}
+
 // --- what the report says ---
 
 TEST_F(Mistake, WhatIsExpectedIsNotCounted) {

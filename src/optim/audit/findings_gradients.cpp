@@ -85,6 +85,8 @@ void conclude_gradients(const Conclusions& c) {
   c.add("accumulation-cleared",
         c.where([](const Watch::Watched& p) { return p.cleared_unused >= 2 && (p.moved > 0 || p.still > 0); }),
         "gradients of several backward passes were cleared with no step between");
+  c.add("inner-stepped", Names(watch.inner_stepped.begin(), watch.inner_stepped.end()),
+        "stepped by itself, past the Lookahead around it");
   if (watch.twice > 0)
     c.add("backward-twice", {"the loss"},
           fmt::format("{} times a loss was differentiated again before any step", watch.twice));

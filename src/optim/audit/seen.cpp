@@ -217,6 +217,16 @@ void Audit::Watch::end_operation(const gradus::detail::Operation& op) {
     }
   }
 
+  // What goes into the network, of the first layer that takes it.
+  if (options.habits && input_scales.empty() && name == "linear" && layer_depth_ > 0 && op.inputs[0]->dim() == 2 &&
+      !op.inputs[0]->requires_grad() && op.inputs[0]->size(0) >= 8) {
+    const std::lock_guard lock(mutex);
+    const Quiet quiet(busy_);
+    const Tensor spread = std(op.inputs[0]->detach().to(kFloat64), 0);
+    const double least = amin(masked_fill(spread, spread == 0, 1e300)).item(), most = amax(spread).item();
+    if (most > 1e3 * least) input_scales = {least, most};
+  }
+
   if (!is_one_of(name, {"relu", "sigmoid", "tanh"}) || y.dim() < 2 || y.size(0) < 8) return;
   if (layer_depth_ == 0 || !layer_records_) return;
   const std::lock_guard lock(mutex);

@@ -4,6 +4,7 @@
 #include <gradus/autograd.h>
 #include <gradus/nn/freeze.h>
 #include <gradus/ops.h>
+#include <gradus/optim/lookahead.h>
 
 #include <algorithm>
 #include <cmath>
@@ -264,6 +265,11 @@ void Audit::Watch::before_step(Optimizer& optimizer) {
     }
   }
   if (!looking) return;
+  // A Lookahead steps what it wraps without a word: who is heard here was stepped past it.
+  for (const Known& other : optimizers) {
+    const auto* around = dynamic_cast<const Lookahead*>(other.optimizer);
+    if (around != nullptr && &around->optimizer() == &optimizer) inner_stepped.insert(optimizer.name());
+  }
   stepping = self;
   Known& k = optimizers[self];
   k.before.clear();

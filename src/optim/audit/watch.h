@@ -177,7 +177,8 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
   Id stepping = kNone;
   bool any_lost = false, capturing = false;
   std::map<std::string, Note> losses, broadcasts, validations, clips;
-  std::int64_t twice = 0;  // backwards of a loss that had been differentiated
+  std::set<std::string> inner_stepped;  // directly, past the Lookahead around them
+  std::int64_t twice = 0;               // backwards of a loss that had been differentiated
   std::map<std::string, Units> units;
   std::map<std::string, std::int64_t> shared_copies;  // looked steps at which somebody else held all its memory
   std::map<std::string, std::int64_t> holders;
