@@ -94,6 +94,9 @@ TEST(Gradients, ThatAreRetainedAddUp) {
   y.backward(Tensor(), {.create_graph = true});
   EXPECT_TRUE(h.grad().requires_grad());
   EXPECT_TRUE(equal(h.grad().detach(), full({1, 3}, 6.0)));
+  // Gradients with a graph hold what they are gradients of: such cycles end by hand, as in PyTorch.
+  h.zero_grad();
+  x.zero_grad();
 }
 
 }  // namespace
