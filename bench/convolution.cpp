@@ -1,10 +1,10 @@
-// What few_channels_is_best in src/kernels/cpu/few_channels.cpp is decided by: row-major convolutions with stride 1, by
-// our loops for few channels and by oneDNN.
+// What few_channels_is_best in src/kernels/cpu/conv/few_channels.cpp is decided by: row-major convolutions with stride
+// 1, by our loops for few channels and by oneDNN.
 #include <benchmark/benchmark.h>
 
 #include <vector>
 
-#include "kernels/cpu/few_channels.h"
+#include "kernels/cpu/conv/few_channels.h"
 #include "kernels/onednn/convolution.h"
 
 namespace {

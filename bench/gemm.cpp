@@ -1,4 +1,5 @@
-// What src/kernels/cpu/gemm.cpp is decided by: the same products by each of its ways, on one thread, and as it chooses.
+// What src/kernels/cpu/product/gemm.cpp is decided by: the same products by each of its ways, on one thread, and as it
+// chooses.
 #include <gradus/parallel.h>
 
 #include <benchmark/benchmark.h>
@@ -7,7 +8,7 @@
 
 #include <vector>
 
-#include "kernels/cpu/direct_gemm.h"
+#include "kernels/cpu/product/direct_gemm.h"
 #include "kernels/gemm.h"
 #include "kernels/onednn/gemm.h"
 

@@ -5,9 +5,9 @@
 #include <gradus/data.h>
 #include <gradus/io/image.h>
 #include <gradus/ops.h>
+#include <gradus/ops/resampling.h>
 #include <gradus/parallel.h>
 #include <gradus/random.h>
-#include <gradus/resampling.h>
 
 #include <cstdlib>
 #include <filesystem>

@@ -12,8 +12,8 @@
 #include <unordered_set>
 
 #include "autograd/watching.h"
-#include "core/table.h"
-#include "core/units.h"
+#include "text/table.h"
+#include "text/units.h"
 
 namespace gradus {
 

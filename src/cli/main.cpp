@@ -8,19 +8,19 @@
 #include <exception>
 #include <filesystem>
 
-#include "cli/ckpt.h"
-#include "cli/completion.h"
-#include "cli/finetune.h"
-#include "cli/flops.h"
-#include "cli/manual.h"
-#include "cli/output.h"
-#include "cli/plot_runs.h"
-#include "cli/train_autoencoder.h"
-#include "cli/train_gan.h"
-#include "cli/train_lenet.h"
-#include "cli/train_recipe.h"
-#include "cli/use_classifier.h"
-#include "cli/watch.h"
+#include "cli/commands/ckpt.h"
+#include "cli/commands/finetune.h"
+#include "cli/commands/flops.h"
+#include "cli/commands/plot_runs.h"
+#include "cli/commands/train_autoencoder.h"
+#include "cli/commands/train_gan.h"
+#include "cli/commands/train_lenet.h"
+#include "cli/commands/train_recipe.h"
+#include "cli/commands/use_classifier.h"
+#include "cli/commands/watch.h"
+#include "cli/run/output.h"
+#include "cli/shell/completion.h"
+#include "cli/shell/manual.h"
 #include "recipe/language.h"
 
 namespace gradus::cli {

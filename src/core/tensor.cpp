@@ -4,7 +4,7 @@
 
 #include <cstring>
 
-#include "core/allocator.h"
+#include "core/memory/allocator.h"
 #include "core/tensor_access.h"
 #include "core/visit.h"
 

@@ -36,7 +36,7 @@ template <class T>
 struct Finish {
   const T* bias = nullptr;  // n numbers, or null: none is added
   void (*run)(const void* formula, std::int64_t m, std::int64_t n, T* c, std::int64_t ldc, const T* bias) = nullptr;
-  const void* formula = nullptr;  // `run` is finish<F, T> of kernels/cpu/finish.h; null: f is the identity
+  const void* formula = nullptr;  // `run` is finish<F, T> of kernels/cpu/product/finish.h; null: f is the identity
 };
 
 // C = op(A) op(B), finished. Integers have no f.

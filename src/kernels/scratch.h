@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "core/allocator.h"
+#include "core/memory/allocator.h"
 
 namespace gradus::cpu {
 

@@ -4,7 +4,7 @@
 #include <gradus/nn/dropout.h>
 #include <gradus/nn/linear.h>
 #include <gradus/nn/normalization.h>
-#include <gradus/pooling.h>
+#include <gradus/ops/pooling.h>
 
 #include <algorithm>
 #include <cmath>

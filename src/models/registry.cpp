@@ -15,7 +15,7 @@
 #include <functional>
 #include <utility>
 
-#include "core/table.h"
+#include "text/table.h"
 
 namespace gradus::models {
 

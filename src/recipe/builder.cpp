@@ -9,9 +9,9 @@
 
 #include <algorithm>
 
-#include "core/table.h"
-#include "io/find_path.h"
-#include "io/find_state_dict.h"
+#include "io/checkpoint/find_state_dict.h"
+#include "io/value/find_path.h"
+#include "text/table.h"
 
 namespace gradus::recipe {
 

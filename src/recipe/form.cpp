@@ -7,8 +7,8 @@
 #include <cmath>
 #include <stdexcept>
 
-#include "core/table.h"
 #include "recipe/expression.h"
+#include "text/table.h"
 
 namespace gradus::recipe {
 

@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/table.h"
+#include "text/table.h"
 
 namespace gradus::recipe {
 

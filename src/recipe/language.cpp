@@ -2,9 +2,9 @@
 
 #include <stdexcept>
 
-#include "core/table.h"
 #include "recipe/callables.h"
 #include "recipe/formula.h"
+#include "text/table.h"
 
 namespace gradus::recipe {
 

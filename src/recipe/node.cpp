@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "core/table.h"
+#include "text/table.h"
 
 namespace gradus::recipe {
 

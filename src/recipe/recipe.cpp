@@ -9,8 +9,8 @@
 #include <fstream>
 #include <sstream>
 
-#include "core/table.h"
 #include "recipe/language.h"
+#include "text/table.h"
 
 namespace gradus::recipe {
 

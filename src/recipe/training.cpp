@@ -9,8 +9,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "data/fingerprint.h"
-#include "optim/minimize.h"
+#include "data/loader/fingerprint.h"
+#include "optim/engine/minimize.h"
 #include "recipe/builder.h"
 
 namespace gradus::recipe {

@@ -13,7 +13,7 @@
 #include <map>
 
 #include "core/tensor_access.h"
-#include "io/damage.h"
+#include "io/file/damage.h"
 #include "training/document.h"
 
 namespace gradus::training {

@@ -11,8 +11,8 @@
 #include <new>
 #include <system_error>
 
-#include "io/atomic_file.h"
-#include "io/damage.h"
+#include "io/file/atomic_file.h"
+#include "io/file/damage.h"
 
 namespace gradus::training {
 

@@ -1,4 +1,4 @@
-#include "cli/axis.h"
+#include "cli/chart/axis.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

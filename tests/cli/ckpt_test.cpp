@@ -5,9 +5,9 @@
 
 #include <algorithm>
 
-#include "cli/ckpt_leaves.h"
-#include "core/units.h"
+#include "cli/commands/ckpt_leaves.h"
 #include "support/command.h"
+#include "text/units.h"
 
 namespace gradus::cli {
 namespace {

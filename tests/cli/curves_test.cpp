@@ -9,14 +9,14 @@
 #include <fstream>
 #include <regex>
 
-#include "cli/metrics.h"
-#include "cli/terminal_chart.h"
-#include "cli/watch.h"
-#include "core/table.h"
-#include "io/png.h"
-#include "io/posix.h"
+#include "cli/chart/terminal_chart.h"
+#include "cli/commands/watch.h"
+#include "cli/run/metrics.h"
+#include "io/file/posix.h"
+#include "io/image/png.h"
 #include "support/command.h"
 #include "support/picture.h"
+#include "text/table.h"
 
 namespace gradus::cli {
 namespace {

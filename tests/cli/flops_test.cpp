@@ -1,5 +1,5 @@
 // gradus flops, as a user meets it.
-#include "cli/flops.h"
+#include "cli/commands/flops.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

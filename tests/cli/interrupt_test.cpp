@@ -1,4 +1,4 @@
-#include "cli/interrupt.h"
+#include "cli/run/interrupt.h"
 
 #include <gtest/gtest.h>
 

@@ -6,7 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "cli/metrics.h"
+#include "cli/run/metrics.h"
 #include "support/command.h"
 
 namespace gradus::cli {

@@ -1,4 +1,4 @@
-#include "cli/plot.h"
+#include "cli/chart/plot.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "gradus/error.h"
-#include "io/png.h"
+#include "io/image/png.h"
 #include "support/picture.h"
 #include "support/temp_folder.h"
 

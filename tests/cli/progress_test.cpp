@@ -1,4 +1,4 @@
-#include "cli/progress.h"
+#include "cli/run/progress.h"
 
 #include <fcntl.h>
 #include <gmock/gmock.h>
@@ -11,7 +11,7 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "io/posix.h"
+#include "io/file/posix.h"
 #include "support/temp_folder.h"
 
 namespace gradus::cli {

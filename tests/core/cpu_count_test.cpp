@@ -1,4 +1,4 @@
-#include "core/cpu_count.h"
+#include "core/threads/cpu_count.h"
 
 #include <gtest/gtest.h>
 

@@ -14,8 +14,8 @@
 #include <thread>
 #include <vector>
 
-#include "core/allocator.h"
-#include "core/block_store.h"
+#include "core/memory/allocator.h"
+#include "core/memory/block_store.h"
 
 namespace gradus {
 namespace {

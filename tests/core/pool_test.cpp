@@ -1,5 +1,5 @@
 // Threads in the surroundings of a program: forks, few processors, signals, OpenMP.
-#include "core/pool.h"
+#include "core/threads/pool.h"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -18,8 +18,8 @@
 #include <omp.h>
 #endif
 
-#include "core/cpu_count.h"
-#include "core/parallel.h"
+#include "core/threads/cpu_count.h"
+#include "core/threads/parallel.h"
 
 namespace gradus {
 namespace {

@@ -1,5 +1,5 @@
 // Tables: how their text is split, what fields mean, and what becomes of columns.
-#include "data/csv.h"
+#include "data/datasets/csv.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -8,7 +8,7 @@
 #include <stdexcept>
 #include <thread>
 
-#include "core/parallel.h"
+#include "core/threads/parallel.h"
 #include "gradus/data.h"
 #include "gradus/error.h"
 #include "gradus/memory.h"

@@ -68,8 +68,8 @@ TEST(Pages, SayWhatLanguageTheirBlocksAreIn) {
       EXPECT_TRUE(known.contains(block.language)) << page << ": '" << block.language << "'\n" << block.code;
 }
 
-// Each block begins with the file it is cut from, "// src/ops/trigonometric.cpp"; what is compiled there is compiled
-// here. The README shows one example whole.
+// Each block begins with the file it is cut from, "// src/ops/elementwise/trigonometric.cpp"; what is compiled there is
+// compiled here. The README shows one example whole.
 TEST(Pages, ShowCodeThatIsBuilt) {
   const std::set<std::string> built{"examples", "include", "src", "tests", "bench", "fuzz"};
   for (const std::string& page : pages()) {

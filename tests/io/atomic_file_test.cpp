@@ -1,4 +1,4 @@
-#include "io/atomic_file.h"
+#include "io/file/atomic_file.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

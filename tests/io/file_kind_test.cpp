@@ -1,12 +1,12 @@
 // What a file is that holds no weights in a form that is read, and what to do with it.
-#include "io/file_kind.h"
+#include "io/file/file_kind.h"
 
 #include <gmock/gmock.h>
 #include <gradus/io.h>
 #include <gtest/gtest.h>
 
 #include "io/expected.h"
-#include "io/zip_writer.h"
+#include "io/file/zip_writer.h"
 #include "support/temp_folder.h"
 
 namespace gradus::io {

@@ -1,4 +1,4 @@
-#include "io/find_path.h"
+#include "io/value/find_path.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -4,9 +4,9 @@
 
 #include <cstring>
 
+#include "io/checkpoint/read_any.h"
 #include "io/expected.h"
 #include "io/heap.h"
-#include "io/read_any.h"
 #include "support/temp_folder.h"
 
 namespace gradus::io {

@@ -1,4 +1,4 @@
-#include "io/jsonl.h"
+#include "io/log/jsonl.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -3,8 +3,8 @@
 #include <gradus/nn.h>
 #include <gtest/gtest.h>
 
+#include "io/checkpoint/read_any.h"
 #include "io/expected.h"
-#include "io/read_any.h"
 #include "support/temp_folder.h"
 
 namespace gradus::io {

@@ -5,9 +5,9 @@
 #include <gradus/ops.h>
 #include <gtest/gtest.h>
 
+#include "io/checkpoint/read_any.h"
 #include "io/expected.h"
-#include "io/pickle.h"
-#include "io/read_any.h"
+#include "io/pickle/pickle.h"
 #include "support/temp_folder.h"
 
 namespace gradus::io {

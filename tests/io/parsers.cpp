@@ -5,14 +5,14 @@
 
 #include <stdexcept>
 
-#include "data/cifar.h"
-#include "data/csv.h"
-#include "io/codecs.h"
-#include "io/numpy.h"
-#include "io/pytorch_formats.h"
-#include "io/read_any.h"
-#include "io/safetensors.h"
-#include "io/shards.h"
+#include "data/datasets/cifar.h"
+#include "data/datasets/csv.h"
+#include "io/checkpoint/numpy.h"
+#include "io/checkpoint/pytorch_formats.h"
+#include "io/checkpoint/read_any.h"
+#include "io/checkpoint/safetensors.h"
+#include "io/checkpoint/shards.h"
+#include "io/image/codecs.h"
 
 namespace gradus::test {
 

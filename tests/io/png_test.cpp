@@ -1,4 +1,4 @@
-#include "io/png.h"
+#include "io/image/png.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -2,7 +2,7 @@
 #include <gradus/error.h>
 #include <gtest/gtest.h>
 
-#include "io/renamer.h"
+#include "io/checkpoint/renamer.h"
 #include "support/temp_folder.h"
 
 namespace gradus::io {

@@ -11,8 +11,8 @@
 #include <stdexcept>
 #include <thread>
 
-#include "io/event_file.h"
-#include "io/png.h"
+#include "io/image/png.h"
+#include "io/log/event_file.h"
 #include "support/file_limit.h"
 #include "support/paths.h"
 #include "support/picture.h"

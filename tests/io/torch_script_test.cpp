@@ -5,8 +5,8 @@
 #include <gradus/ops.h>
 #include <gtest/gtest.h>
 
+#include "io/checkpoint/read_any.h"
 #include "io/expected.h"
-#include "io/read_any.h"
 #include "support/temp_folder.h"
 
 namespace gradus::io {

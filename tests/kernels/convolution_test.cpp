@@ -11,8 +11,8 @@
 #include <limits>
 #include <random>
 
-#include "kernels/cpu/few_channels.h"
-#include "kernels/cpu/simd.h"
+#include "kernels/cpu/conv/few_channels.h"
+#include "kernels/cpu/simd/simd.h"
 
 namespace gradus {
 namespace {

@@ -11,9 +11,9 @@
 #include <limits>
 #include <random>
 
-#include "kernels/cpu/direct_gemm.h"
-#include "kernels/cpu/finish.h"
-#include "kernels/cpu/simd.h"
+#include "kernels/cpu/product/direct_gemm.h"
+#include "kernels/cpu/product/finish.h"
+#include "kernels/cpu/simd/simd.h"
 #include "kernels/reference/gemm.h"
 
 namespace gradus {

@@ -1,8 +1,8 @@
 // What the libraries compute (oneDNN, BLIS or OpenBLAS), with their best instructions and, in processes of their own
 // since they choose once, with lesser ones.
 #include <gradus/autograd.h>
-#include <gradus/convolution.h>
 #include <gradus/ops.h>
+#include <gradus/ops/convolution.h>
 #include <gradus/random.h>
 
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "kernels/cpu/random.h"
+#include "kernels/cpu/random/random.h"
 
 #include <gtest/gtest.h>
 
@@ -13,9 +13,9 @@
 #include <set>
 #include <vector>
 
-#include "core/parallel.h"
-#include "kernels/cpu/random_math.h"
-#include "kernels/cpu/simd.h"
+#include "core/threads/parallel.h"
+#include "kernels/cpu/random/random_math.h"
+#include "kernels/cpu/simd/simd.h"
 
 namespace gradus::cpu {
 namespace {

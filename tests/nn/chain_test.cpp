@@ -12,7 +12,7 @@
 #include <cstring>
 #include <limits>
 
-#include "ops/packed_weights.h"
+#include "ops/image/packed_weights.h"
 
 namespace gradus::test {
 namespace {

@@ -1,8 +1,8 @@
 // Attention, transformers and recurrent layers against PyTorch's: tests/traces/sequences.json; and what that cannot
 // say.
-#include <gradus/attention.h>
 #include <gradus/autograd.h>
 #include <gradus/gradus.h>
+#include <gradus/ops/attention.h>
 
 #include <gtest/gtest.h>
 

@@ -2,15 +2,15 @@
 // computed row-major.
 #include <gradus/autocast.h>
 #include <gradus/autograd.h>
-#include <gradus/convolution.h>
-#include <gradus/normalization.h>
 #include <gradus/ops.h>
-#include <gradus/pooling.h>
+#include <gradus/ops/convolution.h>
+#include <gradus/ops/normalization.h>
+#include <gradus/ops/pooling.h>
 #include <gradus/random.h>
 #include <gtest/gtest.h>
 
 #include "core/layout.h"
-#include "ops/batch_norm.h"
+#include "ops/norm/batch_norm.h"
 
 namespace gradus::test {
 namespace {

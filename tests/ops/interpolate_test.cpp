@@ -1,6 +1,6 @@
 // Which elements "nearest" takes: those of whole numbers, however the sizes divide.
 #include <gradus/ops.h>
-#include <gradus/resampling.h>
+#include <gradus/ops/resampling.h>
 
 #include <gtest/gtest.h>
 

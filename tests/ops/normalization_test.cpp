@@ -1,15 +1,15 @@
 // Normalisation of awkward values: all equal, huge, tiny. Every layout that has loops of its own, and what follows.
 #include <gradus/autograd.h>
-#include <gradus/normalization.h>
 #include <gradus/ops.h>
+#include <gradus/ops/normalization.h>
 #include <gradus/random.h>
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "ops/batch_norm.h"
-#include "ops/layout.h"
+#include "ops/norm/batch_norm.h"
+#include "ops/shape/layout.h"
 
 namespace gradus {
 namespace {

@@ -8,7 +8,7 @@
 #include <random>
 #include <set>
 
-#include "kernels/cpu/simd.h"
+#include "kernels/cpu/simd/simd.h"
 #include "ops/op_table.h"
 #include "support/paths.h"
 

@@ -1,7 +1,7 @@
 // Max pooling, and that of a ReLU, against their definitions, for windows of any size and place, in both layouts.
 #include <gradus/autograd.h>
 #include <gradus/ops.h>
-#include <gradus/pooling.h>
+#include <gradus/ops/pooling.h>
 #include <gradus/random.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -10,7 +10,7 @@
 #include <cmath>
 #include <limits>
 
-#include "ops/pooling.h"
+#include "ops/image/pooling.h"
 
 namespace gradus::test {
 namespace {

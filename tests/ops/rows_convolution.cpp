@@ -1,5 +1,5 @@
 // Rows: convolutions and transposed convolutions.
-#include <gradus/convolution.h>
+#include <gradus/ops/convolution.h>
 
 #include "ops/op_table.h"
 
@@ -7,7 +7,7 @@ namespace gradus::test {
 
 namespace {
 
-// The arguments of a convolution, as the formulas of gradus/convolution.h name them.
+// The arguments of a convolution, as the formulas of gradus/ops/convolution.h name them.
 struct Arguments {
   std::vector<std::int64_t> stride{1, 1, 1}, before{0, 0, 0}, dilation{1, 1, 1};
   std::int64_t groups = 1;

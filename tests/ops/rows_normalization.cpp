@@ -1,5 +1,5 @@
 // Rows: normalisation.
-#include <gradus/normalization.h>
+#include <gradus/ops/normalization.h>
 
 #include <cmath>
 

@@ -1,5 +1,5 @@
 // Rows: pooling.
-#include <gradus/pooling.h>
+#include <gradus/ops/pooling.h>
 
 #include <algorithm>
 #include <limits>

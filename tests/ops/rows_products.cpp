@@ -1,6 +1,6 @@
 // Rows: matrix products.
-#include "ops/linear.h"
 #include "ops/op_table.h"
+#include "ops/product/linear.h"
 
 namespace gradus::test {
 

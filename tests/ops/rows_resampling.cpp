@@ -1,6 +1,6 @@
 // Rows: padding, resizing, rearranging of images; dropout of channels.
+#include <gradus/ops/resampling.h>
 #include <gradus/random.h>
-#include <gradus/resampling.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,6 +1,6 @@
 // Sizes, bounds and steps at the ends of what 64 bits hold.
 #include <gradus/ops.h>
-#include <gradus/resampling.h>
+#include <gradus/ops/resampling.h>
 
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
 // float16, int8 and int16 are types to store in: operations give what the wider type gives, rounded or cut.
-#include <gradus/convolution.h>
-#include <gradus/normalization.h>
 #include <gradus/ops.h>
-#include <gradus/pooling.h>
+#include <gradus/ops/convolution.h>
+#include <gradus/ops/normalization.h>
+#include <gradus/ops/pooling.h>
 #include <gradus/random.h>
 
 #include <gmock/gmock.h>

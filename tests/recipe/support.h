@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <memory>
 
-#include "io/png.h"
+#include "io/image/png.h"
 #include "recipe/training.h"
 #include "support/paths.h"
 #include "support/temp_folder.h"

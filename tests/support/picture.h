@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "io/png.h"
+#include "io/image/png.h"
 
 namespace gradus::test {
 

@@ -1,11 +1,11 @@
-// Convolutions as modules; the functions are in gradus/convolution.h.
+// Convolutions as modules; the functions are in gradus/ops/convolution.h.
 //
 //   nn::Conv2d(3, 64, 7, {.stride = 2, .padding = 3, .bias = false})
 //   nn::Conv2d(16, 16, {3, 5}, {.padding = "same", .groups = 4})
 #pragma once
 
 #include <gradus/nn/module.h>
-#include <gradus/spatial.h>
+#include <gradus/ops/spatial.h>
 
 namespace gradus::nn {
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <gradus/nn/module.h>
-#include <gradus/resampling.h>
+#include <gradus/ops/resampling.h>
 
 namespace gradus::nn {
 
@@ -17,7 +17,7 @@ class Dropout : public Module {
   double p_;
 };
 
-// Whole channels of [N, C, L], [N, C, H, W] and [N, C, D, H, W]; see gradus/resampling.h.
+// Whole channels of [N, C, L], [N, C, H, W] and [N, C, D, H, W]; see gradus/ops/resampling.h.
 struct Dropout1d : Dropout {
   explicit Dropout1d(double p = 0.5) : Dropout("Dropout1d", p) {}
   Tensor forward(const Tensor& x) override { return dropout1d(x, p_, is_training()); }

@@ -8,12 +8,12 @@
 // broadcasts), and class indices may be of any integer type.
 #pragma once
 
-#include <gradus/attention.h>
-#include <gradus/convolution.h>
-#include <gradus/normalization.h>
 #include <gradus/ops.h>
-#include <gradus/pooling.h>
-#include <gradus/resampling.h>
+#include <gradus/ops/attention.h>
+#include <gradus/ops/convolution.h>
+#include <gradus/ops/normalization.h>
+#include <gradus/ops/pooling.h>
+#include <gradus/ops/resampling.h>
 
 namespace gradus::nn {
 

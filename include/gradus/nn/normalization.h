@@ -1,4 +1,4 @@
-// Normalisation as modules; the functions and their formulas are in gradus/normalization.h. Weights start at 1 and
+// Normalisation as modules; the functions and their formulas are in gradus/ops/normalization.h. Weights start at 1 and
 // biases at 0.
 #pragma once
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <gradus/nn/module.h>
-#include <gradus/spatial.h>
+#include <gradus/ops/spatial.h>
 
 namespace gradus::nn {
 

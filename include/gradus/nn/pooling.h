@@ -1,8 +1,8 @@
-// Pooling as modules; the functions, and the sizes of their results, are in gradus/pooling.h.
+// Pooling as modules; the functions, and the sizes of their results, are in gradus/ops/pooling.h.
 #pragma once
 
 #include <gradus/nn/module.h>
-#include <gradus/pooling.h>
+#include <gradus/ops/pooling.h>
 
 namespace gradus::nn {
 

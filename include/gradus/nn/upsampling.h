@@ -1,8 +1,8 @@
-// Resizing as modules; the functions are in gradus/resampling.h.
+// Resizing as modules; the functions are in gradus/ops/resampling.h.
 #pragma once
 
 #include <gradus/nn/module.h>
-#include <gradus/resampling.h>
+#include <gradus/ops/resampling.h>
 
 namespace gradus::nn {
 

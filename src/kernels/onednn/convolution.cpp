@@ -6,8 +6,8 @@
 #include <cstring>
 #include <unordered_map>
 
-#include "core/parallel.h"
-#include "kernels/cpu/bfloat16.h"
+#include "core/threads/parallel.h"
+#include "kernels/cpu/simd/bfloat16.h"
 #include "kernels/gemm.h"
 #include "kernels/onednn/plan.h"
 

@@ -6,7 +6,7 @@
 #include <map>
 #include <mutex>
 
-#include "core/openmp.h"
+#include "core/threads/openmp.h"
 #include "kernels/onednn/describe.h"
 #include "kernels/onednn/plan.h"
 

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "core/openmp.h"
+#include "core/threads/openmp.h"
 #include "kernels/onednn/describe.h"
 
 namespace gradus::onednn {

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/table.h"
+#include "text/table.h"
 
 namespace gradus::optim {
 

@@ -12,7 +12,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
-#include "optim/watch.h"
+#include "optim/engine/watch.h"
 
 namespace gradus::optim {
 

@@ -2,8 +2,8 @@
 
 #include <algorithm>
 
+#include "optim/engine/watch.h"
 #include "optim/schedule/check.h"
-#include "optim/watch.h"
 
 namespace gradus::optim::lr_scheduler {
 

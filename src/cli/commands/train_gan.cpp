@@ -1,0 +1,144 @@
+#include "cli/commands/train_gan.h"
+
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <gradus/autograd.h>
+#include <gradus/io/load.h>
+#include <gradus/models/gan.h>
+#include <gradus/nn/functional.h>
+#include <gradus/optim/adam.h>
+#include <gradus/random.h>
+
+#include <cmath>
+
+#include "cli/run/interrupt.h"
+#include "cli/run/output.h"
+#include "cli/run/progress.h"
+#include "data/datasets/idx.h"
+#include "io/image/png.h"
+
+namespace gradus::cli {
+
+namespace F = nn::functional;
+using nlohmann::ordered_json;
+
+namespace {
+
+constexpr std::int64_t kNoise = 100, kPixels = 784;
+
+// The training images as rows in [-1, 1], [n, 784].
+Tensor read_images(const std::string& folder) {
+  const data::IdxArray images = data::read_idx(folder + "/train-images-idx3-ubyte");
+  if (images.shape.size() != 3 || images.shape[1] * images.shape[2] != kPixels || images.shape[0] == 0) {
+    throw IoError("train gan: needs images of 28 x 28 pixels, got sizes " + to_string(Shape(images.shape)) + " in '" +
+                  folder + "'");
+  }
+  return tensor(images.bytes, {images.shape[0], kPixels}).to(kFloat32) / 127.5 - 1;
+}
+
+// As images [n, 1, 28, 28] of bytes.
+Tensor samples_of(models::Generator& generator, const Tensor& noise) {
+  const NoGrad guard;
+  return ((generator(noise) + 1) * 127.5).clamp(0, 255).to(kUInt8).view({noise.size(0), 1, 28, 28});
+}
+
+// A network that has diverged gives NaN, of which this loss is NaN rather than refused: the run says so.
+Tensor cross_entropy_of(const Tensor& probability, const Tensor& label) {
+  const Tensor mean = probability.mean();
+  return std::isnan(mean.item()) ? mean : F::binary_cross_entropy(probability, label);
+}
+
+void write_samples(const std::string& path, const Tensor& samples) {
+  const auto bytes = samples.to_vector<std::uint8_t>();
+  io::write_png(path, io::image_grid(bytes.data(), samples.size(0), 28, 28, 8).view());
+}
+
+}  // namespace
+
+int train_gan(const GanOptions& options) {
+  const InterruptScope interrupts;
+  const Tensor images = read_images(options.data);
+  Run run(options.run);
+  run.use_data("data", data::TensorDataset(images));
+
+  models::Discriminator D;
+  models::Generator G;
+  const std::pair betas(options.beta1, 0.999);
+  optim::Adam d_optimizer(D.parameters(), {.lr = options.lr, .betas = betas});
+  optim::Adam g_optimizer(G.parameters(), {.lr = options.lr, .betas = betas});
+  const Tensor shown = randn({64, kNoise});
+  Tensor order;  // of the images in this epoch
+  double d_loss_value = 0, g_loss_value = 0;
+  run.state().add("discriminator", D);
+  run.state().add("generator", G);
+  run.state().add("d_optimizer", d_optimizer);
+  run.state().add("g_optimizer", g_optimizer);
+  run.state().add("order", order);
+  run.state().add("d_loss", d_loss_value);
+  run.state().add("g_loss", g_loss_value);
+  run.begin();
+
+  const std::int64_t per_epoch = std::max<std::int64_t>(images.size(0) / options.batch, 1);
+  std::int64_t total = options.epochs * per_epoch;
+  if (options.steps > 0) total = std::min(total, options.steps);
+  const auto epochs = [&](std::int64_t steps) { return (steps + per_epoch - 1) / per_epoch; };  // begun ones count
+  const auto samples = [&](std::int64_t steps) { return fmt::format("samples-{:03}.png", epochs(steps)); };
+  Progress progress("gan", total);
+  progress.start_at(run.step());
+  for (; run.step() < total && !run.interrupted(); run.advance()) {
+    const std::int64_t step = run.step() + 1, first = run.step() % per_epoch * options.batch;
+    if (first == 0) order = randperm(images.size(0));
+    const std::int64_t n = std::min(options.batch, images.size(0) - first);
+    const Tensor real = index_select(images, 0, order.narrow(0, first, n));
+    const Tensor real_label = ones({n, 1}), fake_label = zeros({n, 1});
+
+    // The discriminator alone: what the generator made is data to it.
+    const Tensor fake = G(randn({n, kNoise})).detach();
+    const Tensor d_loss = cross_entropy_of(D(real), real_label) + cross_entropy_of(D(fake), fake_label);
+    const double d_value = d_loss.item();
+    if (run.accept("d_loss", d_value)) d_optimizer.minimize(d_loss);
+
+    // The generator: its gradient passes through the discriminator, which keeps none and does not move.
+    const Tensor g_loss = cross_entropy_of(D(G(randn({n, kNoise}))), real_label);
+    const double g_value = g_loss.item();
+    if (run.accept("g_loss", g_value)) g_optimizer.minimize(g_loss);
+
+    if (step % 20 == 0 || step == total || run.interrupted()) {
+      d_loss_value = d_value;
+      g_loss_value = g_value;
+      progress.update(step, d_loss_value, fmt::format("generator {:.3f}", g_loss_value), options.lr);
+    }
+    if (step % 100 == 0 || step == total) run.log({{"step", step}, {"d_loss", d_loss_value}, {"g_loss", g_loss_value}});
+    if (step % per_epoch == 0) {
+      const Tensor images_now = samples_of(G, shown);
+      write_samples(run.path(samples(step)), images_now);
+      run.log_images("samples", images_now);
+      run.log_histograms("generator", G);
+      run.log_histograms("discriminator", D);
+    }
+  }
+  progress.finish();
+  run.end();
+  run.check_finite("generator", G);
+  run.check_finite("discriminator", D);
+  if (run.step() % per_epoch != 0) write_samples(run.path(samples(run.step())), samples_of(G, shown));
+  io::save(run.path("generator.pth"), G.state_dict());
+  io::save(run.path("discriminator.pth"), D.state_dict());
+  run.write_summary({{"command", "train gan"},
+                     {"seed", options.run.seed},
+                     {"images", images.size(0)},
+                     {"batch", options.batch},
+                     {"epochs", epochs(run.step())},
+                     {"steps", run.step()},
+                     {"interrupted", run.interrupted()},
+                     {"training_seconds", run.seconds()},
+                     {"d_loss", d_loss_value},
+                     {"g_loss", g_loss_value},
+                     {"samples", samples(run.step())}});
+  say("trained in {:.1f} s\nsamples: {}\nsummary: {}\n", run.seconds(), run.path(samples(run.step())),
+      run.path("summary.json"));
+  return run.status();
+}
+
+}  // namespace gradus::cli

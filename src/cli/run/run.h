@@ -1,0 +1,137 @@
+// What the training commands share: common options, the run's folder, its checkpoints, and where it stands.
+#pragma once
+
+#include <gradus/data/dataset.h>
+#include <gradus/training/checkpoint_manager.h>
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/run/run_views.h"
+#include "io/log/jsonl.h"
+
+namespace gradus::cli {
+
+struct RunOptions {
+  std::uint64_t seed = 1;
+  int threads = 0;  // 0: as many as there are cores
+  std::string out;
+  std::int64_t save_every = 0;  // steps between checkpoints; 0: by time alone
+  double save_minutes = 10;     // 0: by steps alone
+  std::int64_t keep = 3;
+  bool overwrite = false;                   // drop the checkpoints of an earlier run in `out`
+  bool resume = false;                      // go on from the latest checkpoint in `out`
+  std::vector<std::string> arguments = {};  // what `gradus resume` parses again: command and options, without `out`
+  std::string best = "min";                 // which metric is best, see CheckpointManagerOptions
+  std::string on_nan = "stop";              // what a loss that is not finite does; or "skip", "continue"
+  ViewOptions views = {};
+};
+
+// One run of a training command. A run that goes on writes what one that never stopped would have written:
+//
+//   const InterruptScope interrupts;
+//   Run run(options.run);
+//   models::Net net;                    // made as always: the seed is set
+//   optim::Adam optimizer(net, ...);
+//   run.state().add("net", net);        // everything that training changes
+//   run.state().add("optimizer", optimizer);
+//   run.begin();                        // the start is saved; a resumed run is now where its checkpoint left it
+//   while (run.step() < total && !run.interrupted()) {
+//     if (run.accept("loss", loss.item())) optimizer.minimize(loss);
+//     run.log({{"step", run.step() + 1}, ...});
+//     run.advance();                    // counts the step, and saves when it is time
+//   }
+//   run.end();
+//   run.write_summary({...});
+//   return run.status();
+//
+// What a step writes (lines, images) comes before its advance(), which may save.
+class Run {
+ public:
+  // Sets threads and seed, makes the folder, and takes it for this process alone. IoError; ValueError where it holds an
+  // earlier run. That run is left as it is until begin(): a mistake in another option must not cost it.
+  explicit Run(const RunOptions& options);
+
+  std::string path(const std::string& file) const { return options_.out + "/" + file; }
+  training::Checkpoint& state() { return state_; }
+
+  // A file that belongs to the run: put into its folder when it begins, not when it goes on.
+  void keep(const std::string& file, std::string text) { files_.emplace_back(file, std::move(text)); }
+  // A run goes on with these data only. Before what depends on them is added to the state.
+  void use_data(const std::string& name, const data::Dataset& dataset, const std::vector<std::string>& classes = {});
+  void begin();
+  std::int64_t step() const { return step_; }  // finished steps
+  bool interrupted() const;                    // by a signal, or by a loss that is not finite
+  // Whether to make the update. Of a loss that is not finite it says so, and what comes of it: the run stops after this
+  // step, whose update is left out, or the update alone is, or it goes on.
+  bool accept(const std::string& loss, double value);
+  // At the end: says which parameters are not finite.
+  void check_finite(const std::string& name, const nn::Module& net);
+  // A line of metrics.jsonl, for the step that is under way or for `step`. On a full disk lines wait in memory, and a
+  // warning is printed.
+  void log(const nlohmann::ordered_json& record, std::optional<std::int64_t> step = {});
+  // For TensorBoard, where it is asked for: images [batch, channels, height, width], and the parameters of a network.
+  void log_images(const std::string& tag, const Tensor& batch);
+  void log_histograms(const std::string& name, const nn::Module& net);
+  // Prints a warning, once per failure, when saving fails; training goes on.
+  void advance(std::optional<double> metric = {});
+  // For a metric that is known only after a step was counted: saves if it is the best.
+  void rate(double metric);
+  // A part of the run is done: saves.
+  void end_phase();
+  // After the last step: saves, and waits until all is on the disk.
+  void end();
+  double seconds() const { return seconds_; }  // from begin() to the last advance(), over all parts of the run
+
+  void write_summary(const nlohmann::ordered_json& summary);
+  // The process's exit status: 3 where a loss that is not finite ended the run, or its last loss or its networks are
+  // not.
+  int status() const;
+
+ private:
+  void save();
+  bool flush();
+  io::Value save_metrics();
+  void load_metrics(const io::Value& value);
+  template <class Call>
+  void warn_on_failure(Call&& call);
+
+  RunOptions options_;
+  io::Fd lock_;
+  training::Checkpoint state_;
+  RunViews views_;
+  std::optional<training::CheckpointManager> manager_;
+  std::optional<io::JsonlWriter> metrics_;
+  std::int64_t metrics_bytes_ = 0;               // where it ended at the checkpoint
+  std::vector<nlohmann::ordered_json> waiting_;  // lines that could not be written
+  std::vector<std::pair<std::string, std::string>> files_;
+  bool warned_ = false;
+  std::int64_t step_ = 0, saved_step_ = -1;
+  std::int64_t nonfinite_steps_ = 0, last_nonfinite_ = -1;
+  struct Divergence {
+    std::int64_t step;
+    std::string loss;
+    double value;
+  };
+  std::optional<Divergence> diverged_;
+  bool spoilt_ = false;  // some parameters are not finite
+  double seconds_ = 0, start_ = 0;
+};
+
+// How the run was started whose checkpoints are in `folder`. ValueError if there are none.
+struct RecordedStart {
+  std::vector<std::string> arguments;  // the command line: what to parse to go on
+  std::string folder;                  // where relative paths in it begin; empty: not known
+};
+RecordedStart recorded_start(const std::string& folder);
+
+// On standard error; an open progress line on a terminal stays as it is.
+void warn(const std::string& message);
+
+// Seconds since some start, always growing.
+double seconds_now();
+
+}  // namespace gradus::cli

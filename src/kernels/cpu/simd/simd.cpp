@@ -1,0 +1,52 @@
+#include "kernels/cpu/simd/simd.h"
+
+#include <algorithm>
+#include <cstdlib>
+#include <string_view>
+
+namespace gradus::cpu {
+
+namespace {
+
+Isa machine_isa() {
+#if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
+  // These ask the operating system too: whether it keeps the wide registers across switches.
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("x86-64-v4")) return Isa::v4;
+  if (__builtin_cpu_supports("x86-64-v3")) return Isa::v3;
+#endif
+  return Isa::base;
+}
+
+Isa wished_isa() {
+  const char* wish = std::getenv("GRADUS_ISA");
+  if (wish == nullptr) return Isa::v4;
+  if (std::string_view(wish) == "base") return Isa::base;
+  if (std::string_view(wish) == "v3") return Isa::v3;
+  return Isa::v4;
+}
+
+}  // namespace
+
+Isa best_isa() {
+  static const Isa best = std::min(machine_isa(), wished_isa());
+  return best;
+}
+
+void set_isa(Isa isa) {
+  detail::isa_in_use.store(static_cast<int>(std::min(isa, best_isa())), std::memory_order_relaxed);
+}
+
+namespace detail {
+
+std::atomic<int> isa_in_use{-1};
+
+Isa detect_isa() {
+  int expected = -1;
+  const int best = static_cast<int>(best_isa());
+  return static_cast<Isa>(isa_in_use.compare_exchange_strong(expected, best) ? best : expected);
+}
+
+}  // namespace detail
+
+}  // namespace gradus::cpu

@@ -1,0 +1,164 @@
+#include <gradus/autograd.h>
+#include <gradus/nn/attention.h>
+#include <gradus/nn/init.h>
+#include <gradus/ops/attention.h>
+#include <gradus/ops/resampling.h>
+
+#include <cmath>
+#include <limits>
+
+namespace gradus::nn {
+
+namespace {
+
+void check_sizes(std::int64_t embed_dim, std::int64_t num_heads, const MultiheadAttentionOptions& o) {
+  if (embed_dim < 1 || num_heads < 1 || embed_dim % num_heads != 0) {
+    throw ValueError("MultiheadAttention: embed_dim must be a multiple of num_heads, and both at least 1, got " +
+                     std::to_string(embed_dim) + " and " + std::to_string(num_heads));
+  }
+  if (!(o.dropout >= 0 && o.dropout <= 1)) {
+    throw ValueError("MultiheadAttention: dropout must be in [0, 1], got " + std::to_string(o.dropout));
+  }
+}
+
+Parameter xavier(const Shape& sizes, Dtype dtype) {
+  Tensor x = empty(sizes, {.dtype = dtype});
+  return Parameter(init::xavier_uniform_(x));
+}
+
+Parameter extra(std::int64_t embed_dim, const MultiheadAttentionOptions& o) {
+  if (!o.add_bias_kv) return Parameter();
+  Tensor x = empty({1, 1, embed_dim}, {.dtype = o.dtype});
+  return Parameter(init::xavier_normal_(x));
+}
+
+// What is added to the scores: bool masks are -inf where they are true.
+Tensor added(const char* name, const Tensor& mask, Dtype dtype) {
+  if (mask.dtype() == dtype) return mask;
+  if (mask.dtype() != kBool) {
+    throw DtypeError(std::string("MultiheadAttention: ") + name + " must be bool or of the inputs' type, " +
+                     to_string(dtype) + ", got " + to_string(mask.dtype()));
+  }
+  return masked_fill(zeros(mask.sizes(), {.dtype = dtype}), mask, -std::numeric_limits<double>::infinity());
+}
+
+Tensor mask_of_sizes(const char* name, const Tensor& mask, const Shape& sizes, const Shape& seen_as) {
+  if (!(mask.sizes() == sizes)) {
+    throw ShapeError(std::string("MultiheadAttention: ") + name + " must be " + gradus::to_string(sizes) + ", got " +
+                     gradus::to_string(mask.sizes()));
+  }
+  return reshape(mask, seen_as);
+}
+
+}  // namespace
+
+MultiheadAttention::MultiheadAttention(std::int64_t embed_dim, std::int64_t num_heads,
+                                       const MultiheadAttentionOptions& o)
+    : Module("MultiheadAttention"),
+      out_proj((check_sizes(embed_dim, num_heads, o), embed_dim), embed_dim, {.bias = o.bias, .dtype = o.dtype}),
+      embed_dim_(embed_dim),
+      num_heads_(num_heads),
+      options_(o) {
+  const std::int64_t kdim = o.kdim.value_or(embed_dim), vdim = o.vdim.value_or(embed_dim);
+  const bool packed = kdim == embed_dim && vdim == embed_dim;
+  in_proj_weight = add("in_proj_weight", packed ? xavier({3 * embed_dim, embed_dim}, o.dtype) : Parameter());
+  q_proj_weight = add("q_proj_weight", packed ? Parameter() : xavier({embed_dim, embed_dim}, o.dtype));
+  k_proj_weight = add("k_proj_weight", packed ? Parameter() : xavier({embed_dim, kdim}, o.dtype));
+  v_proj_weight = add("v_proj_weight", packed ? Parameter() : xavier({embed_dim, vdim}, o.dtype));
+  in_proj_bias = add("in_proj_bias", o.bias ? Parameter(zeros({3 * embed_dim}, {.dtype = o.dtype})) : Parameter());
+  out_proj.state()->type = "NonDynamicallyQuantizableLinear";  // PyTorch's, of no consequence
+  if (o.bias) init::zeros_(out_proj.bias);
+  out_proj = add("out_proj", out_proj);
+  bias_k = add("bias_k", extra(embed_dim, o));
+  bias_v = add("bias_v", extra(embed_dim, o));
+}
+
+// All [N, positions, E].
+MultiheadAttention::Projected MultiheadAttention::project(const Tensor& query, const Tensor& key,
+                                                          const Tensor& value) const {
+  if (in_proj_weight.defined() && query.is_same(key) && key.is_same(value)) {
+    const auto parts = chunk(linear(query, in_proj_weight, in_proj_bias), 3, -1);
+    return {parts[0], parts[1], parts[2]};
+  }
+  std::vector<Tensor> weights{q_proj_weight, k_proj_weight, v_proj_weight};
+  if (in_proj_weight.defined()) weights = chunk(in_proj_weight, 3);
+  std::vector<Tensor> biases(3);
+  if (in_proj_bias.defined()) biases = chunk(in_proj_bias, 3);
+  return {linear(query, weights[0], biases[0]), linear(key, weights[1], biases[1]),
+          linear(value, weights[2], biases[2])};
+}
+
+// [N, positions, E] -> [N, num_heads, positions, E / num_heads]
+Tensor MultiheadAttention::heads(const Tensor& x) const {
+  return transpose(reshape(x, {x.size(0), x.size(1), num_heads_, embed_dim_ / num_heads_}), 1, 2);
+}
+
+std::pair<Tensor, Tensor> MultiheadAttention::forward(const Tensor& query, const Tensor& key, const Tensor& value,
+                                                      const AttentionOptions& o) {
+  const bool batched = query.dim() == 3;
+  const std::int64_t rank = batched ? 3 : 2;
+  if (query.dim() != rank || key.dim() != rank || value.dim() != rank || query.size(-1) != embed_dim_) {
+    throw ShapeError(
+        "MultiheadAttention: needs query, key and value of three dimensions, or two without a batch, and " +
+        std::to_string(embed_dim_) + " features of the query, got " + gradus::to_string(query.sizes()) + ", " +
+        gradus::to_string(key.sizes()) + " and " + gradus::to_string(value.sizes()));
+  }
+  // The same tensor stays the same: one projection then serves all three.
+  const auto batch_first = [&](const Tensor& x) {
+    return !batched ? unsqueeze(x, 0) : options_.batch_first ? x : transpose(x, 0, 1);
+  };
+  const Tensor from = batch_first(query), k_in = key.is_same(query) ? from : batch_first(key),
+               v_in = value.is_same(key) ? k_in : batch_first(value);
+  const std::int64_t n = from.size(0), l = from.size(1), s = k_in.size(1);
+  if (k_in.size(0) != n || v_in.size(0) != n || v_in.size(1) != s) {
+    throw ShapeError(
+        "MultiheadAttention: query, key and value need one batch size, and key and value as many positions, "
+        "got " +
+        gradus::to_string(query.sizes()) + ", " + gradus::to_string(key.sizes()) + " and " +
+        gradus::to_string(value.sizes()));
+  }
+  auto [q, k, v] = project(from, k_in, v_in);
+
+  Tensor mask;  // [N or 1, num_heads or 1, L or 1, S]
+  if (o.attn_mask.defined()) {
+    const Tensor given = added("attn_mask", o.attn_mask, q.dtype());
+    mask = given.dim() == 2 ? mask_of_sizes("attn_mask", given, {l, s}, {1, 1, l, s})
+                            : mask_of_sizes("attn_mask", given, {n * num_heads_, l, s}, {n, num_heads_, l, s});
+  } else if (o.is_causal) {
+    mask = added("attn_mask", reshape(triu(ones({l, s}, {.dtype = kBool}), 1), {1, 1, l, s}), q.dtype());
+  }
+  if (o.key_padding_mask.defined()) {
+    const Tensor given = added("key_padding_mask", o.key_padding_mask, q.dtype());
+    const Tensor hidden = mask_of_sizes("key_padding_mask", given, batched ? Shape{n, s} : Shape{s}, {n, 1, 1, s});
+    mask = mask.defined() ? mask + hidden : hidden;
+  }
+  if (bias_k.defined()) {
+    k = cat({k, expand(bias_k, {n, 1, embed_dim_})}, 1);
+    v = cat({v, expand(bias_v, {n, 1, embed_dim_})}, 1);
+  }
+  if (options_.add_zero_attn) {
+    const Tensor zero = zeros({n, 1, embed_dim_}, {.dtype = k.dtype()});
+    k = cat({k, zero}, 1);
+    v = cat({v, zero}, 1);
+  }
+  if (mask.defined() && k.size(1) > s) mask = pad(mask, {0, k.size(1) - s});
+
+  q = heads(q);
+  k = heads(k);
+  v = heads(v);
+  const double p = is_training() ? options_.dropout : 0;
+  Tensor seen, weights;
+  if (o.need_weights) {
+    const Tensor scores = matmul(q / std::sqrt(static_cast<double>(q.size(-1))), transpose(k, -2, -1));
+    weights = dropout(softmax(mask.defined() ? scores + mask : scores, -1), p, p > 0);
+    seen = matmul(weights, v);
+    if (o.average_attn_weights) weights = mean(weights, 1);
+    if (!batched) weights = squeeze(weights, 0);
+  } else {
+    seen = scaled_dot_product_attention(q, k, v, mask, p);
+  }
+  const Tensor y = out_proj(reshape(transpose(seen, 1, 2), {n, l, embed_dim_}));
+  return {!batched ? squeeze(y, 0) : options_.batch_first ? y : transpose(y, 0, 1), weights};
+}
+
+}  // namespace gradus::nn

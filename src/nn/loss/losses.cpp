@@ -1,0 +1,129 @@
+// Losses of differences, and the divergence of distributions.
+#include <gradus/autocast.h>
+
+#include <cmath>
+
+#include "nn/loss/loss.h"
+#include "ops/elementwise/elementwise.h"
+
+namespace gradus::nn {
+
+using namespace ops;
+
+namespace {
+
+// Each is a function of a - b, so its slope for b is that for a, negated.
+struct SquaredError {
+  static constexpr const char* name = "mse_loss";
+  static constexpr Uses da_uses{.a = true, .b = true}, db_uses = da_uses;
+  template <class T>
+  GRADUS_INLINE T f(T a, T b) const {
+    return (a - b) * (a - b);
+  }
+  Tensor da(const Tensor& g, const Tensor& a, const Tensor& b) const { return g * 2 * (a - b); }
+  Tensor db(const Tensor& g, const Tensor& a, const Tensor& b) const { return g * 2 * (b - a); }
+};
+
+struct AbsoluteError {
+  static constexpr const char* name = "l1_loss";
+  static constexpr Uses da_uses{.a = true, .b = true}, db_uses = da_uses;
+  template <class T>
+  GRADUS_INLINE T f(T a, T b) const {
+    return std::abs(a - b);
+  }
+  Tensor da(const Tensor& g, const Tensor& a, const Tensor& b) const { return g * sign(a - b); }
+  Tensor db(const Tensor& g, const Tensor& a, const Tensor& b) const { return g * sign(b - a); }
+};
+
+struct Huber {
+  static constexpr const char* name = "huber_loss";
+  static constexpr Uses da_uses{.a = true, .b = true}, db_uses = da_uses;
+  double delta;
+  template <class T>
+  GRADUS_INLINE T f(T a, T b) const {
+    const T e = std::abs(a - b), edge = static_cast<T>(delta);
+    return e <= edge ? T(0.5) * e * e : edge * (e - T(0.5) * edge);
+  }
+  Tensor da(const Tensor& g, const Tensor& a, const Tensor& b) const { return g * clamp(a - b, -delta, delta); }
+  Tensor db(const Tensor& g, const Tensor& a, const Tensor& b) const { return g * clamp(b - a, -delta, delta); }
+};
+
+struct SmoothL1 {
+  static constexpr const char* name = "smooth_l1_loss";
+  static constexpr Uses da_uses{.a = true, .b = true}, db_uses = da_uses;
+  double beta;
+  template <class T>
+  GRADUS_INLINE T f(T a, T b) const {
+    const T e = std::abs(a - b), edge = static_cast<T>(beta);
+    return e < edge ? T(0.5) * e * e / edge : e - T(0.5) * edge;
+  }
+  Tensor da(const Tensor& g, const Tensor& a, const Tensor& b) const { return g * clamp((a - b) / beta, -1, 1); }
+  Tensor db(const Tensor& g, const Tensor& a, const Tensor& b) const { return g * clamp((b - a) / beta, -1, 1); }
+};
+
+// t (log t - x), for log-probabilities x and probabilities t.
+struct Divergence {
+  static constexpr const char* name = "kl_div";
+  static constexpr Uses da_uses{.b = true}, db_uses{.a = true, .b = true};
+  template <class T>
+  GRADUS_INLINE T f(T x, T t) const {
+    const T own = t == 0 ? T(0) : t * std::log(t);
+    return own - t * x;
+  }
+  Tensor da(const Tensor& g, const Tensor&, const Tensor& t) const { return -(g * t); }
+  Tensor db(const Tensor& g, const Tensor& x, const Tensor& t) const {
+    const Tensor nothing = t == 0;
+    return g * masked_fill(log(masked_fill(t, nothing, 1)) + 1 - x, nothing, 0);
+  }
+};
+
+void require_at_least(const char* rule, double value, bool valid) {
+  if (!valid || !std::isfinite(value)) throw ValueError(std::string(rule) + ", got " + std::to_string(value));
+}
+
+}  // namespace
+
+namespace functional {
+
+Tensor mse_loss(const Tensor& input, const Tensor& target, const LossOptions& options) {
+  if (autocasts(kBFloat16, input, target)) return mse_loss(autocast_loss(input), autocast_loss(target), options);
+  require_same_sizes("mse_loss", input, target);
+  gradus::detail::begin_loss("mse_loss", input, target);
+  return reduced("mse_loss", binary(SquaredError{}, input, target), options.reduction);
+}
+
+Tensor l1_loss(const Tensor& input, const Tensor& target, const LossOptions& options) {
+  if (autocasts(kBFloat16, input, target)) return l1_loss(autocast_loss(input), autocast_loss(target), options);
+  require_same_sizes("l1_loss", input, target);
+  gradus::detail::begin_loss("l1_loss", input, target);
+  return reduced("l1_loss", binary(AbsoluteError{}, input, target), options.reduction);
+}
+
+Tensor huber_loss(const Tensor& input, const Tensor& target, const HuberOptions& options) {
+  if (autocasts(kBFloat16, input, target)) return huber_loss(autocast_loss(input), autocast_loss(target), options);
+  require_same_sizes("huber_loss", input, target);
+  gradus::detail::begin_loss("huber_loss", input, target);
+  require_at_least("huber_loss: delta must be finite and above 0", options.delta, options.delta > 0);
+  return reduced("huber_loss", binary(Huber{options.delta}, input, target), options.reduction);
+}
+
+Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, const SmoothL1Options& options) {
+  if (autocasts(kBFloat16, input, target)) return smooth_l1_loss(autocast_loss(input), autocast_loss(target), options);
+  require_same_sizes("smooth_l1_loss", input, target);
+  gradus::detail::begin_loss("smooth_l1_loss", input, target);
+  require_at_least("smooth_l1_loss: beta must be finite and not below 0", options.beta, options.beta >= 0);
+  if (options.beta == 0) return l1_loss(input, target, {.reduction = options.reduction});
+  return reduced("smooth_l1_loss", binary(SmoothL1{options.beta}, input, target), options.reduction);
+}
+
+Tensor kl_div(const Tensor& input, const Tensor& target, const KlDivOptions& options) {
+  if (autocasts(kBFloat16, input, target)) return kl_div(autocast_loss(input), autocast_loss(target), options);
+  require_same_sizes("kl_div", input, target);
+  gradus::detail::begin_loss("kl_div", input, target);
+  const Tensor losses = options.log_target ? exp(target) * (target - input) : binary(Divergence{}, input, target);
+  if (options.reduction != Reduction::BatchMean) return reduced("kl_div", losses, options.reduction);
+  return input.dim() == 0 ? losses : sum(losses) / input.size(0);
+}
+
+}  // namespace functional
+}  // namespace gradus::nn

@@ -1,0 +1,164 @@
+// Powers, roots, exponentials and logarithms.
+#include <gradus/ops.h>
+
+#include <cmath>
+#include <numbers>
+
+#include "ops/elementwise/elementwise.h"
+
+namespace gradus {
+
+using namespace ops;
+
+namespace {
+
+struct Exp {
+  static constexpr const char* name = "exp";
+  static constexpr bool from_output = true;
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    return std::exp(x);
+  }
+  template <class T>
+  GRADUS_INLINE T df(T y) const {
+    return y;
+  }
+  Tensor d2(const Tensor& y) const { return ones_like(y); }
+};
+
+struct Expm1 {
+  static constexpr const char* name = "expm1";
+  static constexpr bool from_output = true;
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    return std::expm1(x);
+  }
+  template <class T>
+  GRADUS_INLINE T df(T y) const {
+    return y + 1;
+  }
+  Tensor d2(const Tensor& y) const { return ones_like(y); }
+};
+
+struct Log {
+  static constexpr const char* name = "log";
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    return std::log(x);
+  }
+  template <class T>
+  GRADUS_INLINE T df(T x) const {
+    return 1 / x;
+  }
+  Tensor d2(const Tensor& x) const { return -reciprocal(square(x)); }
+};
+
+struct Log1p {
+  static constexpr const char* name = "log1p";
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    return std::log1p(x);
+  }
+  template <class T>
+  GRADUS_INLINE T df(T x) const {
+    return 1 / (x + 1);
+  }
+  Tensor d2(const Tensor& x) const { return -reciprocal(square(x + 1)); }
+};
+
+struct Log2 {
+  static constexpr const char* name = "log2";
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    return std::log2(x);
+  }
+  template <class T>
+  GRADUS_INLINE T df(T x) const {
+    return 1 / (x * std::numbers::ln2_v<T>);
+  }
+  Tensor d2(const Tensor& x) const { return -reciprocal(square(x) * std::numbers::ln2); }
+};
+
+struct Log10 {
+  static constexpr const char* name = "log10";
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    return std::log10(x);
+  }
+  template <class T>
+  GRADUS_INLINE T df(T x) const {
+    return 1 / (x * std::numbers::ln10_v<T>);
+  }
+  Tensor d2(const Tensor& x) const { return -reciprocal(square(x) * std::numbers::ln10); }
+};
+
+struct Sqrt {
+  static constexpr const char* name = "sqrt";
+  static constexpr bool from_output = true;
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    return std::sqrt(x);
+  }
+  template <class T>
+  GRADUS_INLINE T df(T y) const {
+    return 1 / (2 * y);
+  }
+  Tensor d2(const Tensor& y) const { return reciprocal(square(y)) * -0.5; }
+};
+
+struct Rsqrt {
+  static constexpr const char* name = "rsqrt";
+  static constexpr bool from_output = true;
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    return 1 / std::sqrt(x);
+  }
+  template <class T>
+  GRADUS_INLINE T df(T y) const {
+    return T(-0.5) * y * y * y;
+  }
+  Tensor d2(const Tensor& y) const { return square(y) * -1.5; }
+};
+
+struct Square {
+  static constexpr const char* name = "square";
+  static constexpr Types types = Types::numeric;
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    return wrapping_mul(x, x);
+  }
+  template <class T>
+  GRADUS_INLINE T df(T x) const {
+    return 2 * x;
+  }
+  Tensor d2(const Tensor& x) const { return full_like(x, 2); }
+};
+
+struct Reciprocal {
+  static constexpr const char* name = "reciprocal";
+  static constexpr bool from_output = true;
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    return 1 / x;
+  }
+  template <class T>
+  GRADUS_INLINE T df(T y) const {
+    return -y * y;
+  }
+  Tensor d2(const Tensor& y) const { return y * -2; }
+};
+
+}  // namespace
+
+Tensor exp(const Tensor& x) { return unary(Exp{}, x); }
+Tensor expm1(const Tensor& x) { return unary(Expm1{}, x); }
+Tensor log(const Tensor& x) { return unary(Log{}, x); }
+Tensor log1p(const Tensor& x) { return unary(Log1p{}, x); }
+Tensor log2(const Tensor& x) { return unary(Log2{}, x); }
+Tensor log10(const Tensor& x) { return unary(Log10{}, x); }
+Tensor sqrt(const Tensor& x) { return unary(Sqrt{}, x); }
+Tensor rsqrt(const Tensor& x) { return unary(Rsqrt{}, x); }
+Tensor square(const Tensor& x) { return unary(Square{}, x.dtype() == kBool ? x.to(kInt64) : x); }
+Tensor reciprocal(const Tensor& x) { return unary(Reciprocal{}, x); }
+
+}  // namespace gradus

@@ -1,0 +1,373 @@
+// Pooling. A mean is linear in its input. A maximum is too, once it is known where each one stands: its gradient puts
+// to those places, and the gradient of that picks from them.
+#include <gradus/op.h>
+#include <gradus/ops.h>
+#include <gradus/ops/pooling.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "core/tensor_access.h"
+#include "kernels/cpu/pool/pooling.h"
+#include "kernels/cpu/pool/pooling_rows.h"
+#include "ops/elementwise/elementwise.h"
+#include "ops/image/pooling.h"
+#include "ops/shape/layout.h"
+
+namespace gradus {
+
+using namespace ops;
+
+namespace {
+
+using cpu::Pooling;
+using cpu::Window;
+
+Tensor operand(const Tensor& x) { return x.to(compute_type(x.dtype())).contiguous(); }
+
+// Whether x is taken with its channels last, as it lies. Without a batch, the second size is none of channels.
+bool by_rows(const Tensor& x, const Pooling& p) {
+  return has_rows(x.dtype()) && prefers_channels_last(x) && p.planes == x.sizes()[0] * x.sizes()[1] &&
+         p.in_size() <= std::numeric_limits<std::int32_t>::max();
+}
+
+// Of the same pooling, a sample with all its channels as one plane.
+Pooling of_samples(Pooling p, std::int64_t channels) {
+  p.planes /= std::max<std::int64_t>(1, channels);
+  return p;
+}
+
+// What a pooling of maxima found: [planes, out] positions in [0, in_size), open or closed by a ReLU; or [N, out,
+// channels] where channels are last (0: they are not).
+struct Places {
+  Tensor places;
+  Shape in, out;
+  std::int64_t planes, in_size, out_size;
+  std::int64_t channels = 0;
+
+  Tensor result(const Shape& sizes, Dtype dtype) const {
+    return channels > 0 ? detail::make_channels_last(sizes, dtype) : detail::make_empty(sizes, dtype);
+  }
+};
+
+Tensor put(const Places& where, const Tensor& g);
+
+struct Pick final : Op {
+  Places where;
+  explicit Pick(Places w) : where(std::move(w)) {}
+  const char* name() const override { return "max_pool_pick"; }
+  Tensor forward(const Tensor& x_given) {
+    if (where.channels > 0) {
+      const Tensor x = to_channels_last(x_given), y = where.result(where.out, x.dtype());
+      cpu::pool_pick_rows(x.dtype(), where.planes, where.in_size, where.out_size, where.channels, x.impl()->data,
+                          where.places.data_ptr<std::int32_t>(), y.impl()->data);
+      return y;
+    }
+    const Tensor x = operand(x_given);
+    const Tensor y = detail::make_empty(where.out, x.dtype(), x.device());
+    cpu::pool_pick(x.dtype(), where.planes, where.in_size, where.out_size, x.impl()->data,
+                   where.places.data_ptr<std::int32_t>(), y.impl()->data);
+    return y.to(x_given.dtype());
+  }
+  void backward(const Tensor& g, Grads gx) override { gx[0] = put(where, g); }
+};
+
+struct Put final : Op {
+  Places where;
+  explicit Put(Places w) : where(std::move(w)) {}
+  const char* name() const override { return "max_pool_backward"; }
+  Tensor forward(const Tensor& g_given) {
+    if (where.channels > 0) {
+      const Tensor g = to_channels_last(g_given), gx = where.result(where.in, g.dtype());
+      cpu::pool_put_rows(g.dtype(), where.planes, where.in_size, where.out_size, where.channels, g.impl()->data,
+                         where.places.data_ptr<std::int32_t>(), gx.impl()->data);
+      return gx;
+    }
+    const Tensor g = operand(g_given);
+    const Tensor gx = detail::make_empty(where.in, g.dtype(), g.device());
+    cpu::pool_put(g.dtype(), where.planes, where.in_size, where.out_size, g.impl()->data,
+                  where.places.data_ptr<std::int32_t>(), gx.impl()->data);
+    return gx.to(g_given.dtype());
+  }
+  void backward(const Tensor& gg, Grads gx) override { gx[0] = apply(Pick(where), gg); }
+  std::int64_t flops(const Tensor&, const Tensor& g) const { return g.numel(); }
+};
+
+Tensor put(const Places& where, const Tensor& g) { return apply(Put(where), g); }
+
+std::int64_t window_elements(const Pooling& p) {
+  std::int64_t total = p.planes;
+  for (const auto& windows : p.windows) {
+    std::int64_t sum = 0;
+    for (const Window& w : windows) sum += (w.end - w.begin + w.step - 1) / w.step;
+    total *= sum;
+  }
+  return total;
+}
+
+struct MaxPool final : Op {
+  Pooling pooling;
+  bool relu;  // of the maxima
+  Places where;
+  MaxPool(Pooling p, const Shape& in, const Shape& out, bool r)
+      : pooling(std::move(p)), relu(r), where{Tensor(),          in, out, pooling.planes, pooling.in_size(),
+                                              pooling.out_size()} {}
+  const char* name() const override { return "max_pool"; }
+  Tensor forward(const Tensor& x_given) {
+    if (by_rows(x_given, pooling)) {
+      where.channels = x_given.sizes()[1];
+      where.planes /= where.channels;
+      const Tensor y = where.result(where.out, x_given.dtype());
+      where.places = detail::make_empty({y.numel()}, kInt32);
+      cpu::max_pool_rows(x_given.dtype(), of_samples(pooling, where.channels), where.channels, relu,
+                         x_given.impl()->data, y.impl()->data, where.places.data_ptr<std::int32_t>());
+      return y;
+    }
+    const Tensor x = operand(x_given);
+    const Tensor y = detail::make_empty(where.out, x.dtype(), x.device());
+    where.places = detail::make_empty(where.out, kInt32, x.device());
+    cpu::max_pool(x.dtype(), pooling, relu, x.impl()->data, y.impl()->data, where.places.data_ptr<std::int32_t>());
+    return y.to(x_given.dtype());
+  }
+  void backward(const Tensor& g, Grads gx) override { gx[0] = put(where, g); }
+  std::int64_t flops(const Tensor&, const Tensor&) const { return window_elements(pooling); }
+};
+
+struct AvgPool final : Op {
+  Pooling pooling;
+  Shape in, out;
+  bool backwards;
+  bool rows = false;
+  AvgPool(Pooling p, const Shape& i, const Shape& o, bool b) : pooling(std::move(p)), in(i), out(o), backwards(b) {}
+  const char* name() const override { return backwards ? "avg_pool_backward" : "avg_pool"; }
+  Tensor forward(const Tensor& x_given) {
+    rows = rows || by_rows(x_given, pooling);
+    if (rows) {
+      const Tensor x = to_channels_last(x_given);
+      const Tensor y = detail::make_channels_last(backwards ? in : out, x.dtype());
+      const std::int64_t channels = x.sizes()[1];
+      (backwards ? cpu::avg_pool_rows_backward : cpu::avg_pool_rows)(x.dtype(), of_samples(pooling, channels), channels,
+                                                                     x.impl()->data, y.impl()->data);
+      return y;
+    }
+    const Tensor x = operand(x_given);
+    const Tensor y = detail::make_empty(backwards ? in : out, x.dtype(), x.device());
+    (backwards ? cpu::avg_pool_backward : cpu::avg_pool)(x.dtype(), pooling, x.impl()->data, y.impl()->data);
+    return y.to(x_given.dtype());
+  }
+  void backward(const Tensor& g, Grads gx) override {
+    AvgPool other(pooling, in, out, !backwards);
+    other.rows = rows;
+    gx[0] = apply(std::move(other), g);
+  }
+  std::int64_t flops(const Tensor&, const Tensor&) const { return window_elements(pooling); }
+};
+
+// --- windows and checks ---
+
+template <int N>
+std::string list(const Spatial<N>& values) {
+  Shape shape;
+  for (int i = 0; i < N; ++i) shape.push_back(values[i]);
+  return to_string(shape);
+}
+
+// The upper bound keeps sums and products of sizes from overflowing.
+template <int N>
+void check_range(const char* call, const char* what, const Spatial<N>& values, std::int64_t least) {
+  for (int i = 0; i < N; ++i) {
+    if (values[i] < least || values[i] > std::numeric_limits<std::int32_t>::max()) {
+      throw ValueError(std::string(call) + ": " + what + " must be at least " + std::to_string(least) +
+                       " and at most 2^31 - 1, got " + list(values));
+    }
+  }
+}
+
+template <int N>
+Pooling start(const char* call, const Tensor& x) {
+  if (x.dim() != N + 1 && x.dim() != N + 2) {
+    throw ShapeError(std::string(call) + ": need x of " + std::to_string(N + 2) + " dimensions (" +
+                     std::to_string(N + 1) + " without a batch), got " + to_string(x.sizes()));
+  }
+  if (!x.is_floating_point()) {
+    throw DtypeError(std::string(call) + ": needs a floating-point tensor, got " + to_string(x.dtype()));
+  }
+  Pooling p;
+  p.planes = 1;
+  const int outer = static_cast<int>(x.dim()) - N;
+  for (int d = 0; d < outer; ++d) p.planes *= x.sizes()[d];
+  for (auto& windows : p.windows) windows = {{0, 1, 1, 1}};
+  for (int i = 0; i < N; ++i) {
+    const std::int64_t size = x.sizes()[outer + i];
+    if (size == 0) {
+      throw ShapeError(std::string(call) + ": spatial sizes must not be 0, got " + to_string(x.sizes()));
+    }
+    p.in[static_cast<std::size_t>(i + 3 - N)] = size;
+  }
+  return p;
+}
+
+template <int N>
+Shape result_sizes(const Tensor& x, const Pooling& p) {
+  Shape out = x.sizes();
+  for (int i = 0; i < N; ++i) {
+    out[out.rank() - N + i] = static_cast<std::int64_t>(p.windows[static_cast<std::size_t>(i + 3 - N)].size());
+  }
+  return out;
+}
+
+template <int N>
+Pooling windows_of(const char* call, const Tensor& x, const Spatial<N>& kernel, const Spatial<N>& stride,
+                   const Spatial<N>& padding, const Spatial<N>& dilation, bool ceil_mode, bool count_padding) {
+  check_range(call, "kernel_size", kernel, 1);
+  check_range(call, "stride", stride, 1);
+  check_range(call, "padding", padding, 0);
+  check_range(call, "dilation", dilation, 1);
+  Pooling p = start<N>(call, x);
+  for (int i = 0; i < N; ++i) {
+    const auto d = static_cast<std::size_t>(i + 3 - N);
+    if (padding[i] > ((kernel[i] - 1) * dilation[i] + 1) / 2) {
+      throw ValueError(std::string(call) + ": padding must be at most half of the kernel, got padding " +
+                       list(padding) + ", kernel_size " + list(kernel) + " and dilation " + list(dilation));
+    }
+    const std::int64_t in = p.in[d], reach = dilation[i] * (kernel[i] - 1) + 1;
+    const std::int64_t room = in + 2 * padding[i] - reach + (ceil_mode ? stride[i] - 1 : 0);
+    std::int64_t out = room < 0 ? 0 : room / stride[i] + 1;
+    if (ceil_mode && (out - 1) * stride[i] >= in + padding[i]) --out;
+    if (out == 0) {
+      throw ShapeError(std::string(call) + ": the window does not fit: x " + to_string(x.sizes()) + ", kernel_size " +
+                       list(kernel) + ", padding " + list(padding) + ", dilation " + list(dilation));
+    }
+    p.windows[d].clear();
+    for (std::int64_t o = 0; o < out; ++o) {
+      const std::int64_t first = o * stride[i] - padding[i], past = first + reach;
+      Window w{first, std::min(past, in), dilation[i], std::min(past, in + padding[i]) - first};
+      while (w.begin < 0) w.begin += dilation[i];
+      if (w.begin >= w.end) {
+        throw ShapeError(std::string(call) + ": a window would hold nothing but padding: x " + to_string(x.sizes()) +
+                         ", kernel_size " + list(kernel) + ", padding " + list(padding) + ", dilation " +
+                         list(dilation));
+      }
+      if (!count_padding) w.count = w.end - w.begin;
+      p.windows[d].push_back(w);
+    }
+  }
+  return p;
+}
+
+template <int N>
+Pooling adaptive_windows(const char* call, const Tensor& x, const Spatial<N>& size) {
+  Pooling p = start<N>(call, x);
+  for (int i = 0; i < N; ++i) {
+    const auto d = static_cast<std::size_t>(i + 3 - N);
+    const std::int64_t in = p.in[d], out = size[i] == kSameSize ? in : size[i];
+    if (out < 0 || out > std::numeric_limits<std::int32_t>::max()) {
+      throw ValueError(std::string(call) + ": output_size must not be negative, nor above 2^31 - 1, got " + list(size));
+    }
+    p.windows[d].clear();
+    for (std::int64_t o = 0; o < out; ++o) {
+      const std::int64_t begin = o * in / out, end = ((o + 1) * in + out - 1) / out;
+      p.windows[d].push_back({begin, end, 1, end - begin});
+    }
+  }
+  return p;
+}
+
+template <int N>
+Tensor largest(const char* call, const Tensor& x, Pooling p, bool relu) {
+  if (p.in_size() > std::numeric_limits<std::int32_t>::max()) {
+    throw ShapeError(std::string(call) + ": need spatial sizes whose product is below 2^31, got " +
+                     to_string(x.sizes()));
+  }
+  const Shape out = result_sizes<N>(x, p);
+  return apply(MaxPool(std::move(p), x.sizes(), out, relu), x);
+}
+
+template <int N>
+Tensor max_pool(const char* call, const Tensor& x, const Spatial<N>& kernel, const std::optional<Spatial<N>>& stride,
+                const Spatial<N>& padding, const Spatial<N>& dilation, bool ceil_mode, bool relu = false) {
+  return largest<N>(call, x, windows_of(call, x, kernel, stride.value_or(kernel), padding, dilation, ceil_mode, false),
+                    relu);
+}
+
+template <int N>
+Tensor avg_pool(const char* call, const Tensor& x, const Spatial<N>& kernel, const std::optional<Spatial<N>>& stride,
+                const Spatial<N>& padding, bool ceil_mode, bool count_include_pad,
+                std::optional<std::int64_t> divisor_override = {}) {
+  if (divisor_override && *divisor_override == 0) {
+    throw ValueError(std::string(call) + ": divisor_override must not be 0");
+  }
+  Pooling p =
+      windows_of(call, x, kernel, stride.value_or(kernel), padding, Spatial<N>(1), ceil_mode, count_include_pad);
+  p.divisor = divisor_override.value_or(0);
+  const Shape out = result_sizes<N>(x, p);
+  return apply(AvgPool(std::move(p), x.sizes(), out, false), x);
+}
+
+template <int N>
+Tensor adaptive_avg(const char* call, const Tensor& x, const Spatial<N>& size) {
+  Pooling p = adaptive_windows(call, x, size);
+  const Shape out = result_sizes<N>(x, p);
+  return apply(AvgPool(std::move(p), x.sizes(), out, false), x);
+}
+
+template <int N>
+Tensor adaptive_max(const char* call, const Tensor& x, const Spatial<N>& size) {
+  return largest<N>(call, x, adaptive_windows(call, x, size), false);
+}
+
+}  // namespace
+
+Tensor max_pool1d(const Tensor& x, const Spatial<1>& kernel_size, const std::optional<Spatial<1>>& stride,
+                  const Spatial<1>& padding, const Spatial<1>& dilation, bool ceil_mode) {
+  return max_pool<1>("max_pool1d", x, kernel_size, stride, padding, dilation, ceil_mode);
+}
+Tensor max_pool2d(const Tensor& x, const Spatial<2>& kernel_size, const std::optional<Spatial<2>>& stride,
+                  const Spatial<2>& padding, const Spatial<2>& dilation, bool ceil_mode) {
+  return max_pool<2>("max_pool2d", x, kernel_size, stride, padding, dilation, ceil_mode);
+}
+Tensor max_pool3d(const Tensor& x, const Spatial<3>& kernel_size, const std::optional<Spatial<3>>& stride,
+                  const Spatial<3>& padding, const Spatial<3>& dilation, bool ceil_mode) {
+  return max_pool<3>("max_pool3d", x, kernel_size, stride, padding, dilation, ceil_mode);
+}
+
+namespace ops {
+
+template <int N>
+Tensor max_pool_of_relu(const Tensor& x, const Spatial<N>& kernel_size, const std::optional<Spatial<N>>& stride,
+                        const Spatial<N>& padding, const Spatial<N>& dilation, bool ceil_mode) {
+  constexpr const char* calls[] = {"max_pool1d", "max_pool2d", "max_pool3d"};
+  return max_pool<N>(calls[N - 1], x, kernel_size, stride, padding, dilation, ceil_mode, true);
+}
+template Tensor max_pool_of_relu(const Tensor&, const Spatial<1>&, const std::optional<Spatial<1>>&, const Spatial<1>&,
+                                 const Spatial<1>&, bool);
+template Tensor max_pool_of_relu(const Tensor&, const Spatial<2>&, const std::optional<Spatial<2>>&, const Spatial<2>&,
+                                 const Spatial<2>&, bool);
+template Tensor max_pool_of_relu(const Tensor&, const Spatial<3>&, const std::optional<Spatial<3>>&, const Spatial<3>&,
+                                 const Spatial<3>&, bool);
+
+}  // namespace ops
+
+Tensor avg_pool1d(const Tensor& x, const Spatial<1>& kernel_size, const std::optional<Spatial<1>>& stride,
+                  const Spatial<1>& padding, bool ceil_mode, bool count_include_pad) {
+  return avg_pool<1>("avg_pool1d", x, kernel_size, stride, padding, ceil_mode, count_include_pad);
+}
+Tensor avg_pool2d(const Tensor& x, const Spatial<2>& kernel_size, const std::optional<Spatial<2>>& stride,
+                  const Spatial<2>& padding, bool ceil_mode, bool count_include_pad,
+                  std::optional<std::int64_t> divisor_override) {
+  return avg_pool<2>("avg_pool2d", x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override);
+}
+Tensor avg_pool3d(const Tensor& x, const Spatial<3>& kernel_size, const std::optional<Spatial<3>>& stride,
+                  const Spatial<3>& padding, bool ceil_mode, bool count_include_pad,
+                  std::optional<std::int64_t> divisor_override) {
+  return avg_pool<3>("avg_pool3d", x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override);
+}
+
+Tensor adaptive_avg_pool1d(const Tensor& x, const Spatial<1>& s) { return adaptive_avg("adaptive_avg_pool1d", x, s); }
+Tensor adaptive_avg_pool2d(const Tensor& x, const Spatial<2>& s) { return adaptive_avg("adaptive_avg_pool2d", x, s); }
+Tensor adaptive_avg_pool3d(const Tensor& x, const Spatial<3>& s) { return adaptive_avg("adaptive_avg_pool3d", x, s); }
+Tensor adaptive_max_pool1d(const Tensor& x, const Spatial<1>& s) { return adaptive_max("adaptive_max_pool1d", x, s); }
+Tensor adaptive_max_pool2d(const Tensor& x, const Spatial<2>& s) { return adaptive_max("adaptive_max_pool2d", x, s); }
+Tensor adaptive_max_pool3d(const Tensor& x, const Spatial<3>& s) { return adaptive_max("adaptive_max_pool3d", x, s); }
+
+}  // namespace gradus

@@ -1,0 +1,89 @@
+// index_select, index_add, embedding, one_hot: an index of positions along one dimension.
+#include <gradus/op.h>
+#include <gradus/ops.h>
+
+#include <algorithm>
+
+#include "ops/index/positions.h"
+
+namespace gradus {
+
+namespace {
+
+void check_index_rank(const char* call, const Tensor& index) {
+  if (index.dim() <= 1) return;
+  throw ShapeError(std::string(call) + ": the index must have at most 1 dimension, got sizes " +
+                   to_string(index.sizes()));
+}
+
+}  // namespace
+
+Tensor index_select(const Tensor& x, std::int64_t dim, const Tensor& index) {
+  check_index_rank("index_select", index);
+  if (x.dim() == 0) {
+    if (index.numel() != 1) {
+      throw ShapeError("index_select: a 0-d tensor needs an index of one entry, got sizes " + to_string(index.sizes()));
+    }
+    return view(index_select(unsqueeze(x, 0), dim, index), {});
+  }
+  const int d = wrap_dim("index_select", dim, x.sizes().rank());
+  const Tensor positions = ops::checked_index("index_select", index, x.sizes()[d], false);
+  return ops::pick("index_select", x, {.dims = {d}}, positions);
+}
+
+Tensor index_add(const Tensor& x, std::int64_t dim, const Tensor& index, const Tensor& src) {
+  check_index_rank("index_add", index);
+  if (x.dtype() != src.dtype()) {
+    throw DtypeError(std::string("index_add: both tensors must have the same type, got ") + to_string(x.dtype()) +
+                     " and " + to_string(src.dtype()));
+  }
+  if (x.dim() == 0) {
+    return view(index_add(unsqueeze(x, 0), dim, index, src.dim() == 0 ? unsqueeze(src, 0) : src), {});
+  }
+  const int d = wrap_dim("index_add", dim, x.sizes().rank());
+  const Tensor positions = ops::checked_index("index_add", index, x.sizes()[d], false);
+  Shape needed = x.sizes();
+  needed[d] = positions.numel();
+  if (!(src.sizes() == needed)) {
+    throw ShapeError("index_add: the source must have the tensor's sizes, and in dimension " + std::to_string(d) +
+                     " the index's: " + to_string(needed) + ", got " + to_string(src.sizes()));
+  }
+  return ops::put("index_add", x, {.dims = {d}}, positions, src, true);
+}
+
+Tensor embedding(const Tensor& index, const Tensor& weight, std::int64_t padding_idx) {
+  if (weight.dim() != 2) {
+    throw ShapeError("embedding: the weight must be [entries, size], got sizes " + to_string(weight.sizes()));
+  }
+  const std::int64_t rows = weight.sizes()[0];
+  if (padding_idx < -1 || padding_idx >= rows) {
+    throw IndexError("embedding: padding_idx must be -1 for none or below " + std::to_string(rows) + ", got " +
+                     std::to_string(padding_idx));
+  }
+  const Tensor entries = ops::checked_index("embedding", index, rows, false);
+  Shape sizes = index.sizes();
+  sizes.push_back(weight.sizes()[1]);
+  return view(ops::pick("embedding", weight, {.dims = {0}}, view(entries, {entries.numel()}), padding_idx), sizes);
+}
+
+Tensor one_hot(const Tensor& index, std::int64_t num_classes) {
+  if (num_classes < -1) {
+    throw ValueError("one_hot: num_classes must not be negative, or -1 for what the index holds, got " +
+                     std::to_string(num_classes));
+  }
+  if (num_classes == -1 && index.numel() == 0) {
+    throw ValueError("one_hot: an empty index does not say how many classes there are; give num_classes");
+  }
+  constexpr std::int64_t kMost = std::int64_t{1} << 40;
+  const Tensor classes = ops::checked_index("one_hot", index, num_classes == -1 ? kMost : num_classes, false);
+  const auto* p = classes.data_ptr<std::int64_t>();
+  if (num_classes == -1) num_classes = *std::max_element(p, p + classes.numel()) + 1;
+  Shape sizes = index.sizes();
+  sizes.push_back(num_classes);
+  Tensor y = zeros(sizes, {.dtype = kInt64});
+  auto* out = y.data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < classes.numel(); ++i) out[i * num_classes + p[i]] = 1;
+  return y;
+}
+
+}  // namespace gradus

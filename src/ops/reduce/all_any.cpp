@@ -1,0 +1,25 @@
+// all, any: bool for every type of input (PyTorch answers uint8 with uint8).
+#include <gradus/autograd.h>
+#include <gradus/ops.h>
+
+#include "ops/reduce/reduce.h"
+
+namespace gradus {
+
+using namespace ops;
+
+namespace {
+
+Tensor truth(const char* call, cpu::Reduce kind, const Tensor& x, const Dims& dims, bool keepdim) {
+  const NoGrad guard;
+  const Reduction r = reduction(call, x, dims, keepdim);
+  if (r.count == 0) return full(r.result, kind == cpu::Reduce::min, {.dtype = kBool, .device = x.device()});
+  return run_reduce(kind, x.to(kBool).to(kUInt8), r).to(kBool);
+}
+
+}  // namespace
+
+Tensor all(const Tensor& x, const Dims& dims, bool keepdim) { return truth("all", cpu::Reduce::min, x, dims, keepdim); }
+Tensor any(const Tensor& x, const Dims& dims, bool keepdim) { return truth("any", cpu::Reduce::max, x, dims, keepdim); }
+
+}  // namespace gradus

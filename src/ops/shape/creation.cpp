@@ -1,0 +1,239 @@
+// Tensors from nothing: zeros, arange, tensor, from_blob, ...
+#include <gradus/ops.h>
+#include <gradus/tensor.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <memory>
+
+#include "autograd/inplace.h"
+#include "core/tensor_access.h"
+#include "core/visit.h"
+#include "kernels/cpu/elementwise/elementwise.h"
+
+namespace gradus {
+
+namespace {
+
+Tensor created(const char* call, const Shape& sizes, const TensorOptions& options, Dtype fallback = kFloat32) {
+  check_sizes(call, sizes);
+  require_available(call, options.device);
+  return detail::make_empty(sizes, options.dtype.value_or(fallback), options.device);
+}
+
+Tensor with_grad(Tensor x, const TensorOptions& options) {
+  if (options.requires_grad) x.requires_grad_();
+  return x;
+}
+
+TensorOptions like(const Tensor& x, TensorOptions options) {
+  if (!options.dtype) options.dtype = x.dtype();
+  return options;
+}
+
+}  // namespace
+
+Tensor Tensor::scalar(const Scalar& value, Dtype dtype) {
+  if (is_integral(dtype)) check_fits("Tensor::scalar", value, dtype);
+  Tensor x = detail::make_empty({}, dtype);
+  visit_all(dtype, [&]<class T>(T) {
+    typename cpu::Stored<T>::type v{};
+    if constexpr (std::is_same_v<T, bool>) {
+      v = value.as<bool>();
+    } else if constexpr (std::is_arithmetic_v<T>) {
+      v = value.as<T>();
+    } else {
+      v = T(value.as<float>());
+    }
+    std::memcpy(x.impl()->data, &v, sizeof v);
+  });
+  return x;
+}
+
+Tensor empty(const Shape& sizes, const TensorOptions& options) {
+  return with_grad(created("empty", sizes, options), options);
+}
+
+Tensor full(const Shape& sizes, const Scalar& value, const TensorOptions& options) {
+  const Dtype fallback = value.kind() == kFloat64 ? kFloat32 : value.kind();
+  check_fits("full", value, options.dtype.value_or(fallback));
+  const Tensor x = created("full", sizes, options, fallback);
+  detail::fill_data(x, value);
+  return with_grad(x, options);
+}
+
+Tensor zeros(const Shape& sizes, const TensorOptions& options) {
+  Tensor x = created("zeros", sizes, options);
+  if (x.numel() > 0) std::memset(x.impl()->data, 0, x.impl()->storage->nbytes);
+  return with_grad(x, options);
+}
+
+Tensor ones(const Shape& sizes, const TensorOptions& options) { return full(sizes, 1.0, options); }
+
+Tensor arange(const Scalar& end, const TensorOptions& options) { return arange(0, end, 1, options); }
+
+namespace {
+
+// In unsigned arithmetic, which holds the distance between any two bounds.
+Tensor whole_range(std::int64_t start, std::int64_t end, std::int64_t step) {
+  const auto from = static_cast<std::uint64_t>(start), to = static_cast<std::uint64_t>(end);
+  const auto by = static_cast<std::uint64_t>(step);
+  const std::uint64_t length = step > 0 ? (end > start ? to - from : 0) : (start > end ? from - to : 0);
+  const std::uint64_t each = step > 0 ? by : 0 - by, count = length / each + (length % each != 0);
+  constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
+  Tensor x = created("arange", {static_cast<std::int64_t>(std::min(count, most))}, {.dtype = kInt64});
+  auto* out = x.data_ptr<std::int64_t>();
+  for (std::int64_t i = 0; i < x.numel(); ++i) {
+    out[i] = static_cast<std::int64_t>(from + static_cast<std::uint64_t>(i) * by);
+  }
+  return x;
+}
+
+Tensor real_range(double from, double to, double by) {
+  const double count = std::max(0.0, std::ceil((to - from) / by));
+  if (!(count <= 1e15)) throw ShapeError("arange: too many elements to address, got " + std::to_string(count));
+  Tensor x = created("arange", {static_cast<std::int64_t>(count)}, {.dtype = kFloat64});
+  for (std::int64_t i = 0; i < x.numel(); ++i) x.data_ptr<double>()[i] = from + static_cast<double>(i) * by;
+  return x;
+}
+
+}  // namespace
+
+Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, const TensorOptions& options) {
+  const double from = start.to<double>(), to = end.to<double>(), by = step.to<double>();
+  if (!(std::isfinite(from) && std::isfinite(to) && std::isfinite(by)) || by == 0) {
+    throw ValueError("arange: needs finite bounds and a step other than zero, got " + std::to_string(from) + ", " +
+                     std::to_string(to) + " and " + std::to_string(by));
+  }
+  const bool integral = start.kind() != kFloat64 && end.kind() != kFloat64 && step.kind() != kFloat64;
+  const Tensor x = integral ? whole_range(start.to<std::int64_t>(), end.to<std::int64_t>(), step.to<std::int64_t>())
+                            : real_range(from, to, by);
+  require_available("arange", options.device);
+  return with_grad(x.to(options.dtype.value_or(integral ? kInt64 : kFloat32)), options);
+}
+
+Tensor linspace(double start, double end, std::int64_t steps, const TensorOptions& options) {
+  if (steps < 0) throw ValueError("linspace: the number of steps must not be negative, got " + std::to_string(steps));
+  Tensor x = created("linspace", {steps}, {.dtype = kFloat64});
+  const double by = steps > 1 ? (end - start) / static_cast<double>(steps - 1) : 0;
+  for (std::int64_t i = 0; i < steps; ++i) {
+    // From both ends, so that the last element is `end` exactly.
+    x.data_ptr<double>()[i] = i < steps / 2 || steps == 1 ? start + by * static_cast<double>(i)
+                                                          : end - by * static_cast<double>(steps - 1 - i);
+  }
+  require_available("linspace", options.device);
+  return with_grad(x.to(options.dtype.value_or(kFloat32)), options);
+}
+
+Tensor eye(std::int64_t n, std::optional<std::int64_t> m, const TensorOptions& options) {
+  TensorOptions plain = options;
+  plain.requires_grad = false;
+  const std::int64_t columns = m.value_or(n);
+  Tensor x = zeros({n, columns}, plain);
+  const std::int64_t length = std::min(n, columns);
+  if (length > 0) detail::make_view(x, {length}, {columns + 1}, 0).fill_(1);
+  return with_grad(x, options);
+}
+
+Tensor empty_like(const Tensor& x, const TensorOptions& options) { return empty(x.sizes(), like(x, options)); }
+Tensor zeros_like(const Tensor& x, const TensorOptions& options) { return zeros(x.sizes(), like(x, options)); }
+Tensor ones_like(const Tensor& x, const TensorOptions& options) { return full(x.sizes(), 1, like(x, options)); }
+Tensor full_like(const Tensor& x, const Scalar& value, const TensorOptions& options) {
+  return full(x.sizes(), value, like(x, options));
+}
+Tensor rand_like(const Tensor& x, const TensorOptions& options, Generator* generator) {
+  return rand(x.sizes(), like(x, options), generator);
+}
+Tensor randn_like(const Tensor& x, const TensorOptions& options, Generator* generator) {
+  return randn(x.sizes(), like(x, options), generator);
+}
+
+Tensor tensor(const Scalar& value, const TensorOptions& options) {
+  require_available("tensor", options.device);
+  const Dtype fallback = value.kind() == kFloat64 ? kFloat32 : value.kind();
+  const Dtype dtype = options.dtype.value_or(fallback);
+  if (is_integral(dtype)) check_fits("tensor", value, dtype);
+  return with_grad(Tensor::scalar(value, dtype), options);
+}
+
+template <class T>
+Tensor tensor(std::span<const T> values, const Shape& sizes, const TensorOptions& options) {
+  check_sizes("tensor", sizes);
+  if (sizes.numel() != static_cast<std::int64_t>(values.size())) {
+    throw ShapeError("tensor: " + std::to_string(values.size()) + " values do not fill sizes " + to_string(sizes));
+  }
+  require_available("tensor", options.device);
+  if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
+    if (options.dtype && is_integral(*options.dtype) && *options.dtype != DtypeOf<T>::value)
+      for (const T& value : values) check_fits("tensor", value, *options.dtype);
+  }
+  Tensor x = detail::make_empty(sizes, DtypeOf<T>::value);
+  if (!values.empty()) std::memcpy(x.impl()->data, values.data(), values.size_bytes());
+  const Dtype fallback = std::is_same_v<T, double> ? kFloat32 : std::is_same_v<T, std::int32_t> ? kInt64 : x.dtype();
+  return with_grad(x.to(options.dtype.value_or(fallback)), options);
+}
+// Exported, as the header says; GCC forgets that of a function that is instantiated by hand.
+template [[gnu::visibility("default")]] Tensor tensor(std::span<const float>, const Shape&, const TensorOptions&);
+template [[gnu::visibility("default")]] Tensor tensor(std::span<const double>, const Shape&, const TensorOptions&);
+template [[gnu::visibility("default")]] Tensor tensor(std::span<const std::int64_t>, const Shape&,
+                                                      const TensorOptions&);
+template [[gnu::visibility("default")]] Tensor tensor(std::span<const std::int32_t>, const Shape&,
+                                                      const TensorOptions&);
+template [[gnu::visibility("default")]] Tensor tensor(std::span<const std::uint8_t>, const Shape&,
+                                                      const TensorOptions&);
+template [[gnu::visibility("default")]] Tensor tensor(std::span<const bool>, const Shape&, const TensorOptions&);
+template [[gnu::visibility("default")]] Tensor tensor(std::span<const std::int8_t>, const Shape&, const TensorOptions&);
+template [[gnu::visibility("default")]] Tensor tensor(std::span<const std::int16_t>, const Shape&,
+                                                      const TensorOptions&);
+template [[gnu::visibility("default")]] Tensor tensor(std::span<const Float16>, const Shape&, const TensorOptions&);
+template [[gnu::visibility("default")]] Tensor tensor(std::span<const BFloat16>, const Shape&, const TensorOptions&);
+
+Tensor tensor(const std::vector<bool>& values, const Shape& sizes, const TensorOptions& options) {
+  const auto plain = std::make_unique<bool[]>(values.size());
+  std::copy(values.begin(), values.end(), plain.get());
+  return tensor(std::span<const bool>(plain.get(), values.size()), sizes, options);
+}
+
+Tensor from_blob(void* data, const Shape& sizes, Dtype dtype, std::function<void(void*)> deleter) {
+  check_sizes("from_blob", sizes);
+  if (data == nullptr && sizes.numel() > 0) throw ValueError("from_blob: the data pointer is null");
+  auto impl = make_ref<detail::TensorImpl>();
+  impl->storage = make_ref<detail::Storage>();
+  impl->storage->data = data;
+  impl->storage->nbytes = static_cast<std::size_t>(sizes.numel() * element_size(dtype));
+  impl->storage->exposed.store(true, std::memory_order_relaxed);
+  impl->storage->deleter = deleter ? std::move(deleter) : [](void*) {};
+  impl->data = static_cast<std::byte*>(data);
+  impl->sizes = sizes;
+  impl->strides = contiguous_strides(sizes);
+  impl->numel = sizes.numel();
+  impl->dtype = dtype;
+  return Tensor(std::move(impl));
+}
+
+void throw_ragged_rows(std::size_t row, std::size_t expected, std::size_t got) {
+  throw ShapeError("tensor: rows must have one length, got " + std::to_string(expected) + " in row 0 and " +
+                   std::to_string(got) + " in row " + std::to_string(row));
+}
+
+template <class T>
+std::vector<T> Tensor::to_vector() const {
+  checked();
+  const Tensor x = detail::make_alias(*this).to(DtypeOf<T>::value).contiguous();
+  const T* p = static_cast<const T*>(x.const_data_ptr());
+  return numel() ? std::vector<T>(p, p + numel()) : std::vector<T>();
+}
+template std::vector<float> Tensor::to_vector() const;
+template std::vector<double> Tensor::to_vector() const;
+template std::vector<std::int64_t> Tensor::to_vector() const;
+template std::vector<std::int32_t> Tensor::to_vector() const;
+template std::vector<std::uint8_t> Tensor::to_vector() const;
+template std::vector<bool> Tensor::to_vector() const;
+template std::vector<std::int8_t> Tensor::to_vector() const;
+template std::vector<std::int16_t> Tensor::to_vector() const;
+template std::vector<Float16> Tensor::to_vector() const;
+template std::vector<BFloat16> Tensor::to_vector() const;
+
+}  // namespace gradus

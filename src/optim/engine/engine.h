@@ -1,0 +1,475 @@
+// What all optimizers share: groups, defaults, checks, state, and the step. Included by each rule's file.
+#pragma once
+
+#include <gradus/op.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "optim/averages/averages.h"
+
+namespace gradus::optim {
+
+std::string group_place(std::size_t index, const std::string& name);  // "group 1 ('head')"
+// Throws where a parameter of `group` is undefined, not a leaf, there twice, or in one of the groups before.
+void check_params(const char* optimizer, const std::string& place, const Params& group,
+                  const std::vector<std::vector<Entry>>& before, std::span<const std::string> places);
+// A name that no entry has: the given one, the tensor's, "param.3", with "#2" where that is taken.
+std::string unique_name(const NamedTensor& given, const std::vector<std::vector<Entry>>& entries,
+                        const std::vector<Entry>& group);
+// Before each step, as parameters may have been converted since the last: contiguous, float32 or float64, with a
+// gradient (undefined: none) like them.
+void check_gradient(const char* optimizer, const Entry& entry, const Tensor& grad);
+
+template <class Options>
+struct __attribute__((visibility("hidden"))) OptimizerOf<Options>::Engine {
+  using Rule = RuleOf<Options>;
+  std::vector<std::vector<Entry>> entries;  // one list per group
+  std::vector<std::size_t> ids;             // of the groups
+  std::size_t next_id = 0;
+  std::vector<Piece> pieces;  // kept between steps for its memory
+  std::vector<Rule> rules;
+  std::shared_ptr<std::conditional_t<KeepsAverages<Options>, Averages<Options>, int>> averages;  // null before a group
+
+  static constexpr bool has_whole = requires { &Rule::update_whole; };
+  static constexpr bool has_all = requires { &Rule::update_all; };
+  static constexpr bool has_choice = requires(const Options& o, const Tensor& p) { Rule::whole(o, p); };
+  static bool whole(const Options& o, const Tensor& p) {
+    if constexpr (has_choice) return Rule::whole(o, p);
+    return has_whole;
+  }
+  static std::vector<const char*> state_names(const Options& o, const Tensor& p) {
+    if constexpr (requires { Rule::state(o, p); })
+      return Rule::state(o, p);
+    else
+      return Rule::state(o);
+  }
+  static Shape state_sizes(const Tensor& p, const char* state) {
+    if constexpr (requires { Rule::sizes(p, state); })
+      return Rule::sizes(p, state);
+    else
+      return p.sizes();
+  }
+
+  static void check(const std::string& place, const Options& o) {
+    for_each_option<Rule>([&](const auto& field) { check_field(Rule::name, place, field, o); });
+    if constexpr (requires { Rule::check(o); }) {
+      if (const char* rule = Rule::check(o)) {
+        throw ValueError(std::string(Rule::name) + ": " + place + ": " + rule);
+      }
+    }
+    if constexpr (requires(const Tensor& p) { Rule::check_parameter(o, p); }) {
+      for (std::size_t i = 0; i < o.params.size(); ++i) {
+        const Tensor& p = o.params[i].second;
+        const char* rule = p.defined() ? Rule::check_parameter(o, p) : nullptr;
+        if (rule == nullptr) continue;
+        throw ValueError(std::string(Rule::name) + ": " + place + ": parameter " + std::to_string(i) + " ('" +
+                         o.params[i].first + "') of " + gradus::to_string(p.sizes()) + " " + rule);
+      }
+    }
+  }
+
+  static Options resolved(const Options& group, const Options& defaults) {
+    Options o = group;
+    for_each_option<Rule>([&](const auto& field) { resolve(field, o, defaults); });
+    return o;
+  }
+
+  static void check_gradients(const std::vector<Entry>& group) {
+    for (const Entry& entry : group) {
+      const Tensor grad = entry.param.grad();
+      if (has_all || (grad.defined() && !gradus::detail::is_frozen(*entry.param.impl())))
+        check_gradient(Rule::name, entry, grad);
+    }
+  }
+
+  static bool state_fits(const Tensor& p, const char* state, const Shape& sizes) {
+    if constexpr (requires { Rule::fits(p, state, sizes); }) {
+      return Rule::fits(p, state, sizes);
+    } else {
+      return sizes == state_sizes(p, state);
+    }
+  }
+
+  // The state tensors this update uses, made where they are missing.
+  static bool prepare_state(const Options& o, Entry& entry, std::vector<Tensor>& state) {
+    state.clear();
+    entry.convert_state();
+    bool fresh = entry.step == 0;
+    for (const char* name : state_names(o, entry.param)) {
+      Tensor* tensor = entry.find(name);
+      if (tensor == nullptr) {
+        fresh = true;
+        double initial = 0;
+        if constexpr (requires { Rule::initial(o, name); }) initial = Rule::initial(o, name);
+        entry.tensors.emplace_back(name, full(state_sizes(entry.param, name), initial, {.dtype = entry.param.dtype()}));
+        tensor = &entry.tensors.back().second;
+      }
+      state.push_back(*tensor);
+    }
+    return fresh;
+  }
+
+  void update_group(const Options& o, std::vector<Entry>& group) {
+    std::vector<Tensor> state;
+    std::vector<Tensor> held;  // contiguous gradients, while their pieces are used
+    Moment last;
+    Numbers last_after{};
+    Dtype dtype = kFloat32;
+    std::size_t count = 0;  // of the pieces' tensors of state
+    for (Entry& entry : group) {
+      const Tensor raw = entry.param.grad();
+      if (!raw.defined() || gradus::detail::is_frozen(*entry.param.impl())) continue;
+      if constexpr (KeepsAverages<Options>) Averages<Options>::show(o, entry, false);
+      const Tensor grad = raw.contiguous();
+      const bool fresh = prepare_state(o, entry, state);
+      Moment now{entry.step + 1, fresh, entry.numbers};
+      if (whole(o, entry.param)) {
+        if constexpr (has_whole) {
+          Tensor p = entry.param.detach();
+          Rule::update_whole(o, now, p, grad.detach(), state);
+          entry.numbers = now.numbers;
+        }
+      } else if constexpr ((!has_whole && !has_all) || has_choice) {
+        if (!pieces.empty() && (entry.param.dtype() != dtype || state.size() != count)) flush(dtype, count);
+        dtype = entry.param.dtype();
+        count = state.size();
+        // Parameters that have been updated equally often share their numbers.
+        if (pieces.empty() || now.step != last.step || now.fresh != last.fresh || now.numbers != last.numbers) {
+          last = now;
+          rules.emplace_back(o, now);
+          last_after = now.numbers;
+        }
+        entry.numbers = last_after;
+        const auto data = [&](const Tensor& x) { return detail::elements(x, dtype, entry.param.numel()); };
+        Piece piece{data(entry.param), data(grad), {}, entry.param.numel(), rules.size() - 1};
+        for (std::size_t i = 0; i < state.size(); ++i) piece.state[i] = data(state[i]);
+        pieces.push_back(piece);
+        if (!grad.is_same(raw)) held.push_back(grad);
+        gradus::detail::bump_version(entry.param);
+      }
+      ++entry.step;
+    }
+    flush(dtype, count);
+  }
+
+  void flush(Dtype dtype, std::size_t state_count) {
+    if constexpr ((!has_whole && !has_all) || has_choice) {
+      if (!pieces.empty()) {
+        visit<float, double>(Rule::name, dtype, [&]<class T>(T) {
+          run_update(pieces, sizeof(T), rules.data(), sizeof(Rule), state_count,
+                     optim::detail::select_update<Rule, T>(state_count));
+        });
+      }
+    }
+    pieces.clear();
+    rules.clear();
+  }
+
+  Entry* find(const Tensor& parameter) {
+    for (auto& group : entries)
+      for (Entry& entry : group)
+        if (entry.param.is_same(parameter)) return &entry;
+    return nullptr;
+  }
+  Entry* find(const std::string& name) {
+    for (auto& group : entries)
+      for (Entry& entry : group)
+        if (entry.name == name) return &entry;
+    return nullptr;
+  }
+};
+
+template <class Options>
+OptimizerOf<Options>::OptimizerOf(const Params& params, const Options& defaults)
+    : OptimizerOf(std::vector<Options>{[&] {
+                    Options group;
+                    group.params = params;
+                    return group;
+                  }()},
+                  defaults) {}
+
+template <class Options>
+OptimizerOf<Options>::OptimizerOf(const std::vector<Options>& groups, const Options& defaults)
+    : defaults_(Engine::resolved(defaults, Options{})), engine_(std::make_unique<Engine>()) {
+  if (!defaults.params.empty()) throw ValueError(std::string(name()) + ": the defaults must not hold params");
+  Engine::check("defaults", defaults_);
+  if (groups.empty()) throw ValueError(std::string(name()) + ": needs at least one group of parameters, got none");
+  for (const Options& group : groups) add_param_group(group);
+}
+
+template <class Options>
+OptimizerOf<Options>::~OptimizerOf() {
+  if constexpr (KeepsAverages<Options>)
+    for (std::size_t i = 0; i < groups_.size(); ++i) engine_->averages->release(i);
+}
+
+template <class Options>
+const char* OptimizerOf<Options>::name() const {
+  return RuleOf<Options>::name;
+}
+
+template <class Options>
+void OptimizerOf<Options>::add_param_group(const Options& group) {
+  const std::string place = group_place(groups_.size(), group.name);
+  const Options options = Engine::resolved(group, defaults_);
+  Engine::check(place, options);
+  std::vector<std::string> places;
+  for (std::size_t i = 0; i < groups_.size(); ++i) places.push_back(group_place(i, groups_[i].name));
+  if (Engine::has_all && !groups_.empty()) throw ValueError(std::string(name()) + ": takes one group, got another");
+  check_params(name(), place, options.params, engine_->entries, places);
+  std::vector<Entry> entries;
+  for (const NamedTensor& given : options.params) {
+    Entry entry;
+    entry.param = given.second;
+    entry.name = unique_name(given, engine_->entries, entries);
+    entry.numbers = initial_numbers<RuleOf<Options>>();
+    entries.push_back(std::move(entry));
+  }
+  groups_.push_back(options);
+  engine_->entries.push_back(std::move(entries));
+  engine_->ids.push_back(engine_->next_id++);
+  if constexpr (KeepsAverages<Options>) {
+    if (!engine_->averages) engine_->averages = std::make_shared<Averages<Options>>(groups_, engine_->entries);
+    for (const Entry& entry : engine_->entries.back())
+      gradus::detail::extras(*entry.param.impl()).weight_view = engine_->averages;
+  }
+}
+
+template <class Options>
+void OptimizerOf<Options>::remove_param_group(std::size_t group) {
+  if (group >= groups_.size()) {
+    throw IndexError(std::string(name()) + ".remove_param_group: there are " + std::to_string(groups_.size()) +
+                     " groups, got " + std::to_string(group));
+  }
+  if constexpr (KeepsAverages<Options>) engine_->averages->release(group);
+  groups_.erase(groups_.begin() + static_cast<std::ptrdiff_t>(group));
+  engine_->entries.erase(engine_->entries.begin() + static_cast<std::ptrdiff_t>(group));
+  engine_->ids.erase(engine_->ids.begin() + static_cast<std::ptrdiff_t>(group));
+}
+
+template <class Options>
+std::string OptimizerOf<Options>::group_name(std::size_t group) const {
+  return groups_.at(group).name;
+}
+
+template <class Options>
+std::size_t OptimizerOf<Options>::group_id(std::size_t group) const {
+  return engine_->ids.at(group);
+}
+
+template <class Options>
+void OptimizerOf<Options>::update() {
+  // A group whose option was cleared takes the default again. Nothing is updated unless everything is valid.
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    for_each_option<RuleOf<Options>>([&](const auto& field) { resolve(field, groups_[i], defaults_); });
+    Engine::check(group_place(i, groups_[i].name), groups_[i]);
+  }
+  NoGrad guard;
+  for (const auto& group : engine_->entries) Engine::check_gradients(group);
+  if constexpr (Engine::has_all) {
+    if (closure_ == nullptr) {
+      throw ValueError(std::string(name()) + ": step needs a closure that computes gradients and gives the loss");
+    }
+    RuleOf<Options>::update_all(groups_[0], engine_->entries[0], closure_loss_, *closure_);
+  } else {
+    for (std::size_t i = 0; i < groups_.size(); ++i) engine_->update_group(groups_[i], engine_->entries[i]);
+  }
+}
+
+template <class Options>
+std::vector<std::string> OptimizerOf<Options>::option_names() const {
+  std::vector<std::string> names;
+  for_each_option<RuleOf<Options>>([&](const auto& field) { names.emplace_back(field.name); });
+  return names;
+}
+
+template <class Options>
+OptionValue OptimizerOf<Options>::option(std::size_t group, const std::string& option) const {
+  std::optional<OptionValue> value;
+  for_each_option<RuleOf<Options>>([&](const auto& field) {
+    if (option == field.name) value = option_value(field, groups_.at(group));
+  });
+  if (!value) throw ValueError(std::string(name()) + ": there is no option '" + option + "'");
+  return *value;
+}
+
+template <class Options>
+void OptimizerOf<Options>::set_option(std::size_t group, const std::string& option, const OptionValue& value) {
+  Options changed = groups_.at(group);
+  bool found = false;
+  for_each_option<RuleOf<Options>>([&](const auto& field) {
+    if (option != field.name) return;
+    assign_option(name(), field, changed, value);
+    found = true;
+  });
+  if (!found) throw ValueError(std::string(name()) + ": there is no option '" + option + "'");
+  Engine::check(group_place(group, changed.name), changed);
+  groups_[group] = std::move(changed);
+}
+
+template <class Options>
+OptimizerState OptimizerOf<Options>::state_dict() const {
+  OptimizerState state;
+  state.optimizer = name();
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    OptimizerState::Group group;
+    group.name = groups_[i].name;
+    for_each_option<RuleOf<Options>>(
+        [&](const auto& field) { group.options[field.name] = option_value(field, groups_[i]); });
+    for (const Entry& entry : engine_->entries[i]) {
+      group.params.push_back(entry.name);
+      if (entry.step == 0 && entry.tensors.empty()) continue;
+      OptimizerState::Param& saved = state.params[entry.name];
+      saved.step = entry.step;
+      // What earlier options needed is not part of it.
+      for (const char* key : Engine::state_names(groups_[i], entry.param))
+        if (const Tensor* tensor = entry.find(key)) saved.tensors[key] = copied_as(entry.param, *tensor);
+      if constexpr (requires { RuleOf<Options>::numbers; }) {
+        for (std::size_t n = 0; n < RuleOf<Options>::numbers.size(); ++n)
+          saved.numbers[RuleOf<Options>::numbers[n].name] = entry.numbers[n];
+      }
+    }
+    state.groups.push_back(std::move(group));
+  }
+  return state;
+}
+
+template <class Options>
+LoadStateReport OptimizerOf<Options>::load_state_dict(const OptimizerState& state, const LoadStateOptions& options) {
+  using Rule = RuleOf<Options>;
+  const std::string call = std::string(name()) + ".load_state_dict";
+  if (state.optimizer != name()) throw ValueError(call + ": the state is that of " + state.optimizer);
+  LoadStateReport report;
+  std::vector<Options> groups = groups_;
+  if (options.options) {
+    if (state.groups.size() != groups.size()) {
+      throw ValueError(call + ": the state has " + std::to_string(state.groups.size()) + " groups, the optimizer " +
+                       std::to_string(groups.size()) + "; load with options = false to keep this optimizer's own");
+    }
+    for (std::size_t i = 0; i < groups.size(); ++i) {
+      for (const auto& [option, value] : state.groups[i].options) {
+        bool found = false;
+        for_each_option<Rule>([&](const auto& field) {
+          if (option != field.name) return;
+          assign_option(name(), field, groups[i], value);
+          found = true;
+        });
+        if (!found) throw ValueError(call + ": there is no option '" + option + "'");
+      }
+      Engine::check(group_place(i, groups[i].name), groups[i]);
+    }
+  }
+  // Which of the saved state belongs here; built aside, so that a refusal changes nothing.
+  std::vector<std::pair<Entry*, Entry>> loaded;
+  for (const auto& [key, saved] : state.params) {
+    Entry* entry = engine_->find(key);
+    if (entry == nullptr) {
+      report.unexpected.push_back(key);
+      continue;
+    }
+    std::vector<const char*> known;
+    for (const Options& group : groups)
+      for (const char* state_name : Engine::state_names(group, entry->param)) known.push_back(state_name);
+    Entry fresh;
+    fresh.param = entry->param;
+    fresh.name = entry->name;
+    fresh.step = saved.step;
+    fresh.numbers = initial_numbers<Rule>();
+    bool fits = saved.step >= 0;
+    if (!fits) report.mismatched.push_back(key + ": a step of " + std::to_string(saved.step));
+    for (const auto& [tensor_name, tensor] : saved.tensors) {
+      const auto it = std::find(known.begin(), known.end(), std::string_view(tensor_name));
+      const bool sized = it != known.end() && tensor.defined() && Engine::state_fits(entry->param, *it, tensor.sizes());
+      const bool typed = tensor.defined() && tensor.dtype() == entry->param.dtype();
+      if (it == known.end() || !sized || !typed) {
+        fits = false;
+        report.mismatched.push_back(
+            key + "." + tensor_name + ": " +
+            (it == known.end()
+                 ? "not part of this optimizer's state with its options"
+                 : "needs " + gradus::to_string(Engine::state_sizes(entry->param, *it)) + " " +
+                       gradus::to_string(entry->param.dtype()) + ", got " +
+                       (tensor.defined() ? gradus::to_string(tensor.sizes()) + " " + gradus::to_string(tensor.dtype())
+                                         : "an undefined tensor")));
+        continue;
+      }
+      fresh.tensors.emplace_back(*it, tensor.detach().clone());
+    }
+    if constexpr (requires { Rule::numbers; }) {
+      for (std::size_t n = 0; n < Rule::numbers.size(); ++n) {
+        if (const auto it = saved.numbers.find(Rule::numbers[n].name); it != saved.numbers.end())
+          fresh.numbers[n] = it->second;
+      }
+    }
+    if (!fits) continue;
+    report.loaded.push_back(key);
+    loaded.emplace_back(entry, std::move(fresh));
+  }
+  // A parameter that had no update when it was saved has no state: it is missing only if nobody knew it.
+  for (auto& group : engine_->entries) {
+    for (Entry& entry : group) {
+      bool listed = state.params.count(entry.name) != 0;
+      for (const auto& saved : state.groups)
+        listed = listed || std::find(saved.params.begin(), saved.params.end(), entry.name) != saved.params.end();
+      if (!listed) report.missing.push_back(entry.name);
+      if (!listed || state.params.count(entry.name) != 0) continue;
+      Entry fresh;
+      fresh.param = entry.param;
+      fresh.name = entry.name;
+      fresh.numbers = initial_numbers<Rule>();
+      loaded.emplace_back(&entry, std::move(fresh));
+    }
+  }
+  if (!report.mismatched.empty() || (options.strict && (!report.missing.empty() || !report.unexpected.empty()))) {
+    throw ValueError(call + ": the state does not fit: " + report.to_string());
+  }
+  if (options.check_only) return report;
+  for (auto& [entry, fresh] : loaded) {
+    fresh.averaged = entry->averaged;
+    *entry = std::move(fresh);
+  }
+  groups_ = std::move(groups);
+  if constexpr (KeepsAverages<Options>) {
+    for (std::size_t i = 0; i < groups_.size(); ++i)
+      for (Entry& entry : engine_->entries[i]) Averages<Options>::place(groups_[i], entry, entry.averaged);
+  }
+  return report;
+}
+
+template <class Options>
+Tensor OptimizerOf<Options>::state_of(const Tensor& parameter, const std::string& state) const {
+  Entry* entry = engine_->find(parameter);
+  Tensor* found = entry == nullptr ? nullptr : entry->find(state);
+  return found == nullptr ? Tensor() : *found;
+}
+
+template <class Options>
+std::optional<std::int64_t> OptimizerOf<Options>::state_bytes(const Tensor& parameter) const {
+  for (std::size_t i = 0; i < groups_.size(); ++i) {
+    for (const Entry& entry : engine_->entries[i]) {
+      if (!entry.param.is_same(parameter)) continue;
+      if constexpr (Engine::has_all) return std::nullopt;
+      std::int64_t bytes = 0;
+      for (const char* name : Engine::state_names(groups_[i], entry.param))
+        bytes += Engine::state_sizes(entry.param, name).numel() * entry.param.element_size();
+      return bytes;
+    }
+  }
+  return 0;
+}
+
+template <class Options>
+std::map<std::string, Tensor> OptimizerOf<Options>::state_tensors(const Tensor& parameter) const {
+  const Entry* entry = engine_->find(parameter);
+  if (entry == nullptr) return {};
+  return {entry->tensors.begin(), entry->tensors.end()};
+}
+
+template <class Options>
+std::int64_t OptimizerOf<Options>::steps_of(const Tensor& parameter) const {
+  const Entry* entry = engine_->find(parameter);
+  return entry == nullptr ? 0 : entry->step;
+}
+
+}  // namespace gradus::optim

@@ -1,0 +1,43 @@
+// A parameter with its state.
+#pragma once
+
+#include "optim/engine/rule.h"
+
+namespace gradus::optim {
+
+// A copy of a state tensor, in the type that the parameter has now.
+inline Tensor copied_as(const Tensor& param, const Tensor& state) {
+  const Tensor converted = state.to(param.dtype());
+  return converted.is_same(state) ? state.clone() : converted;
+}
+
+struct Entry {
+  Tensor param;
+  std::string name;  // unique within the optimizer
+  std::int64_t step = 0;
+  std::vector<std::pair<const char*, Tensor>> tensors;
+  Numbers numbers{};
+  bool averaged = false;  // which of two points the parameter shows, where the rule keeps two
+
+  Tensor* find(std::string_view state) {
+    for (auto& [key, tensor] : tensors)
+      if (state == key) return &tensor;
+    return nullptr;
+  }
+  const Tensor* find(std::string_view state) const { return const_cast<Entry*>(this)->find(state); }
+
+  // After the parameter was converted (Module::to).
+  void convert_state() {
+    for (auto& [key, tensor] : tensors) tensor = tensor.to(param.dtype());
+  }
+};
+
+template <class Rule>
+Numbers initial_numbers() {
+  Numbers numbers{};
+  if constexpr (requires { Rule::numbers; })
+    for (std::size_t i = 0; i < Rule::numbers.size(); ++i) numbers[i] = Rule::numbers[i].initial;
+  return numbers;
+}
+
+}  // namespace gradus::optim

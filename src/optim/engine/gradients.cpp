@@ -1,0 +1,87 @@
+#include "optim/engine/gradients.h"
+
+#include <gradus/autograd.h>
+#include <gradus/ops.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace gradus::optim {
+
+cpu::Elements elements_of(const std::string& call, const Tensor& x) {
+  if (!x.is_contiguous() || (x.dtype() != kFloat32 && x.dtype() != kFloat64)) {
+    throw ValueError(call + ": needs a contiguous tensor of float32 or float64" +
+                     (x.name().empty() ? "" : " for '" + x.name() + "'") + ", got " + gradus::to_string(x.sizes()) +
+                     " " + gradus::to_string(x.dtype()) + " with strides " + gradus::to_string(x.strides()));
+  }
+  return {x.impl()->data, x.numel(), x.dtype()};
+}
+
+void Gradients::add(const std::string& call, const NamedTensor& tensor, const Tensor& owner) {
+  const auto& [name, x] = tensor;
+  if (x.dtype() != kFloat32 && x.dtype() != kFloat64) {
+    throw DtypeError(call + ": '" + name + "' must be float32 or float64, got " + gradus::to_string(x.dtype()));
+  }
+  names.push_back(name);
+  tensors.push_back(x.contiguous());
+  elements.push_back(elements_of(call, tensors.back()));
+  owners.push_back(owner);
+}
+
+void Gradients::add_gradient_of(const std::string& call, const NamedTensor& parameter) {
+  Tensor x = parameter.second;
+  Tensor grad = x.grad();
+  if (!grad.defined()) return;
+  if (!grad.is_contiguous()) {
+    NoGrad guard;
+    grad = grad.contiguous();
+    x.set_grad(grad);
+  }
+  add(call, {parameter.first.empty() ? x.name() : parameter.first, grad}, x);
+}
+
+std::vector<double> Gradients::powers(double p) const {
+  std::vector<double> all(elements.size());
+  cpu::norm_powers(elements, p, all.data());
+  return all;
+}
+
+void Gradients::scale(double factor) const {
+  if (factor == 1) return;
+  cpu::multi_scale(elements, factor);
+  for (const Tensor& x : tensors) gradus::detail::bump_version(x);
+}
+
+void Gradients::clamp(double limit) const {
+  cpu::multi_clamp(elements, limit);
+  for (const Tensor& x : tensors) gradus::detail::bump_version(x);
+}
+
+void check_norm_type(const std::string& call, double p) {
+  if (!(p > 0)) throw ValueError(call + ": norm_type must be above 0, got " + std::to_string(p));
+}
+
+double norm_of(std::span<const double> powers, double p) {
+  double all = 0;
+  for (double power : powers) {
+    if (!std::isinf(p)) {
+      all += power;
+    } else if (!(power <= all) && !std::isnan(all)) {  // larger, or a NaN, which then stays
+      all = power;
+    }
+  }
+  if (p == 2) return std::sqrt(all);
+  return p == 1 || std::isinf(p) ? all : std::pow(all, 1 / p);
+}
+
+double clip_factor(double max_norm, double norm) {
+  const double factor = max_norm / (norm + 1e-6);
+  return factor > 1 ? 1 : factor;
+}
+
+std::size_t first_nonfinite(std::span<const double> powers) {
+  const auto bad = std::find_if(powers.begin(), powers.end(), [](double x) { return !std::isfinite(x); });
+  return static_cast<std::size_t>(bad - powers.begin());
+}
+
+}  // namespace gradus::optim

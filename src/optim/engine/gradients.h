@@ -1,0 +1,38 @@
+// Gradients as the loops over many tensors take them.
+#pragma once
+
+#include <gradus/optim/params.h>
+
+#include "core/tensor_access.h"
+#include "kernels/cpu/elementwise/multi_tensor.h"
+
+namespace gradus::optim {
+
+// ValueError, in the name of `call`, unless x is contiguous, and float32 or float64.
+cpu::Elements elements_of(const std::string& call, const Tensor& x);
+
+// Tensors with names for messages, and the parameters that they belong to, if any.
+struct Gradients {
+  std::vector<std::string> names;
+  std::vector<Tensor> tensors, owners;
+  std::vector<cpu::Elements> elements;
+
+  // `call` is for the message of a DtypeError.
+  void add(const std::string& call, const NamedTensor& tensor, const Tensor& owner = {});
+  // Nothing where there is none. One that is not contiguous is first replaced by one that is.
+  void add_gradient_of(const std::string& call, const NamedTensor& parameter);
+
+  std::vector<double> powers(double p) const;  // of each tensor, as cpu::norm_powers
+  void scale(double factor) const;
+  void clamp(double limit) const;
+};
+
+void check_norm_type(const std::string& call, double p);
+// Of all tensors, from what `powers` gives.
+double norm_of(std::span<const double> powers, double p);
+// What gradients are multiplied by: at most 1, and no number where the norm is none.
+double clip_factor(double max_norm, double norm);
+// The first that is not finite; powers.size() where all are.
+std::size_t first_nonfinite(std::span<const double> powers);
+
+}  // namespace gradus::optim

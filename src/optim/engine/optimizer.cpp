@@ -1,0 +1,322 @@
+#include <gradus/detail/observer.h>
+#include <gradus/optim/optimizer.h>
+
+#include <charconv>
+#include <unordered_set>
+
+#include "core/threads/parallel.h"
+#include "optim/engine/engine.h"
+#include "optim/engine/minimize.h"
+#include "optim/engine/watch.h"
+
+namespace gradus::optim {
+
+Params::Params(const std::vector<Tensor>& tensors) {
+  for (const Tensor& x : tensors) named_.emplace_back(x.defined() ? x.name() : std::string(), x);
+}
+
+namespace {
+
+std::string number_text(double x) {
+  char text[32];
+  return {text, std::to_chars(text, text + sizeof text, x).ptr};
+}
+
+}  // namespace
+
+std::string to_string(const OptionValue& value) {
+  struct Show {
+    std::string operator()(std::monostate) const { return "None"; }
+    std::string operator()(bool x) const { return x ? "True" : "False"; }
+    std::string operator()(std::int64_t x) const { return std::to_string(x); }
+    std::string operator()(double x) const { return number_text(x); }
+    std::string operator()(const std::pair<double, double>& x) const {
+      std::string text = "(";
+      return text.append(number_text(x.first)).append(", ").append(number_text(x.second)).append(")");
+    }
+    std::string operator()(const std::string& x) const { return x; }
+    std::string operator()(const NumberTuple& numbers) const {
+      std::string text;
+      for (const auto& x : numbers) text.append(text.empty() ? "(" : ", ").append(x ? number_text(*x) : "None");
+      return text + ")";
+    }
+  };
+  return std::visit(Show{}, value);
+}
+
+std::string Range::to_string() const {
+  if (!words.empty()) return std::string("one of ").append(words);
+  std::string text = "finite";
+  if (std::isinf(low) && std::isinf(high)) return text;
+  if (std::isinf(high)) {
+    text.append(low_open ? " and above " : " and at least ").append(number_text(low));
+    return text;
+  }
+  if (std::isinf(low)) {
+    text.append(high_open ? " and below " : " and at most ").append(number_text(high));
+    return text;
+  }
+  text = low_open ? "in (" : "in [";
+  text.append(number_text(low)).append(", ").append(number_text(high)).append(high_open ? ")" : "]");
+  return text;
+}
+
+void refuse_option(const char* optimizer, const std::string& place, const char* option, const std::string& rule,
+                   const std::string& value) {
+  throw ValueError(std::string(optimizer) + ": " + place + ": " + option + " must be " + rule + ", got " + value);
+}
+
+bool Range::contains(std::string_view word) const {
+  for (std::string_view rest = words; !rest.empty();) {
+    const std::size_t end = std::min(rest.find(", "), rest.size());
+    if (rest.substr(0, end) == word) return true;
+    rest.remove_prefix(std::min(end + 2, rest.size()));
+  }
+  return false;
+}
+
+void check_number(const char* optimizer, const std::string& place, const char* option, const Range& range, double x) {
+  refuse_option(optimizer, place, option, range.to_string(), number_text(x));
+}
+
+std::string LoadStateReport::to_string() const {
+  std::string text = std::to_string(loaded.size()) + " loaded";
+  const auto list = [&](const char* what, const std::vector<std::string>& names) {
+    if (names.empty()) return;
+    text += std::string("; ") + what + ": ";
+    for (std::size_t i = 0; i < names.size(); ++i) text += (i ? ", " : "") + names[i];
+  };
+  list("missing", missing);
+  list("unexpected", unexpected);
+  list("mismatched", mismatched);
+  return text;
+}
+
+std::string group_place(std::size_t index, const std::string& name) {
+  std::string place = "group " + std::to_string(index);
+  if (!name.empty()) place.append(" ('").append(name).append("')");
+  return place;
+}
+
+void check_params(const char* optimizer, const std::string& place, const Params& group,
+                  const std::vector<std::vector<Entry>>& before, std::span<const std::string> places) {
+  const auto refuse = [&](const std::string& why) {
+    throw ValueError(std::string(optimizer) + ": " + place + ": " + why);
+  };
+  if (group.empty()) refuse("needs at least one parameter, got none");
+  std::unordered_map<const void*, std::string> seen;
+  for (std::size_t g = 0; g < before.size(); ++g)
+    for (std::size_t i = 0; i < before[g].size(); ++i)
+      seen.emplace(before[g][i].param.impl(),
+                   places[g] + ", parameter " + std::to_string(i) + " ('" + before[g][i].name + "')");
+  for (std::size_t i = 0; i < group.size(); ++i) {
+    const auto& [name, x] = group[i];
+    std::string what = "parameter " + std::to_string(i);
+    if (!name.empty()) what.append(" ('").append(name).append("')");
+    if (!x.defined()) refuse(what + " is an undefined tensor");
+    if (!x.is_leaf()) refuse(what + " is the result of an operation (" + x.grad_fn()->name() + "); only leaves train");
+    if (x.dtype() != kFloat32 && x.dtype() != kFloat64) {
+      refuse(what + " must be float32 or float64, got " + gradus::to_string(x.dtype()));
+    }
+    if (!x.is_contiguous()) refuse(what + " must be contiguous, got strides " + gradus::to_string(x.strides()));
+    const auto [it, added] = seen.emplace(x.impl(), place + ", " + what);
+    if (!added) refuse(what + " is already at " + it->second);
+  }
+}
+
+std::string unique_name(const NamedTensor& given, const std::vector<std::vector<Entry>>& entries,
+                        const std::vector<Entry>& group) {
+  std::size_t count = group.size();
+  for (const auto& list : entries) count += list.size();
+  std::string name = !given.first.empty() ? given.first : given.second.name();
+  if (name.empty()) name = "param." + std::to_string(count);
+  const auto taken = [&](const std::string& candidate) {
+    const auto has = [&](const std::vector<Entry>& list) {
+      return std::any_of(list.begin(), list.end(), [&](const Entry& e) { return e.name == candidate; });
+    };
+    return has(group) || std::any_of(entries.begin(), entries.end(), has);
+  };
+  if (!taken(name)) return name;
+  for (int i = 2;; ++i) {
+    std::string candidate = name + "#" + std::to_string(i);
+    if (!taken(candidate)) return candidate;
+  }
+}
+
+void check_gradient(const char* optimizer, const Entry& entry, const Tensor& grad) {
+  const Dtype dtype = entry.param.dtype();
+  if (dtype != kFloat32 && dtype != kFloat64) {
+    throw ValueError(std::string(optimizer) + ": parameter '" + entry.name + "' must be float32 or float64, got " +
+                     gradus::to_string(dtype));
+  }
+  const bool like = !grad.defined() || (grad.dtype() == dtype && grad.sizes() == entry.param.sizes());
+  if (like && entry.param.is_contiguous()) return;
+  throw ValueError(std::string(optimizer) + ": parameter '" + entry.name + "' of " +
+                   gradus::to_string(entry.param.sizes()) + " " + gradus::to_string(entry.param.dtype()) +
+                   " must be contiguous and have a gradient like itself, got " +
+                   (grad.defined() ? gradus::to_string(grad.sizes()) + " " + gradus::to_string(grad.dtype())
+                                   : "strides " + gradus::to_string(entry.param.strides())));
+}
+
+void* detail::elements(const Tensor& x, Dtype dtype, std::int64_t n) {
+  if (x.dtype() == dtype && x.numel() == n && x.is_contiguous()) return x.impl()->data;
+  throw ValueError("optimizer: needs " + std::to_string(n) + " contiguous elements of " + gradus::to_string(dtype) +
+                   ", got " + gradus::to_string(x.sizes()) + " " + gradus::to_string(x.dtype()));
+}
+
+void run_update(std::span<const Piece> pieces, std::int64_t element_size, const void* rules, std::size_t rule_size,
+                std::size_t state_count, UpdateLoop loop) {
+  constexpr std::int64_t kGrain = 16384;
+  std::int64_t total = 0;
+  for (const Piece& piece : pieces) total += piece.n;
+  core::parallel_for(
+      total, kGrain,
+      [&](std::int64_t begin, std::int64_t end) {
+        std::int64_t start = 0;  // of the piece, in the row of all elements
+        for (const Piece& piece : pieces) {
+          const std::int64_t from = std::max(begin - start, std::int64_t{0});
+          const std::int64_t to = std::min(end - start, piece.n);
+          start += piece.n;
+          if (from >= to) {
+            if (start >= end) return;
+            continue;
+          }
+          const auto at = [&](const void* p) {
+            return const_cast<std::byte*>(static_cast<const std::byte*>(p)) + from * element_size;
+          };
+          void* state[kMaxState] = {};
+          for (std::size_t i = 0; i < state_count; ++i) state[i] = at(piece.state[i]);
+          loop(static_cast<const std::byte*>(rules) + piece.rule * rule_size, to - from, at(piece.p), at(piece.g),
+               state);
+        }
+      },
+      64);
+}
+
+Optimizer::~Optimizer() {
+  tell_watchers([&](Watcher& watcher) { watcher.gone(*this); });
+}
+
+bool Optimizer::step() {
+  const gradus::detail::Span span(name());
+  for (const auto& [handle, hook] : std::map(pre_hooks_)) hook(*this);
+  if (!clip()) {
+    ++skipped_steps_;
+    return false;
+  }
+  tell_watchers([&](Watcher& watcher) { watcher.before_step(*this); });
+  update();
+  tell_watchers([&](Watcher& watcher) { watcher.after_step(*this); });
+  for (const auto& [handle, hook] : std::map(post_hooks_)) hook(*this);
+  return true;
+}
+
+namespace {
+
+// Points to a closure while it lives.
+struct ClosureScope {
+  const std::function<Tensor()>*& current;
+  ClosureScope(const std::function<Tensor()>*& place, const std::function<Tensor()>* closure) : current(place) {
+    current = closure;
+  }
+  ~ClosureScope() { current = nullptr; }
+};
+
+}  // namespace
+
+void Optimizer::step_within(Optimizer& inner) const {
+  const ClosureScope scope(inner.closure_, closure_);
+  inner.closure_loss_ = closure_loss_;
+  for (const auto& [handle, hook] : std::map(inner.pre_hooks_)) hook(inner);
+  inner.update();
+  for (const auto& [handle, hook] : std::map(inner.post_hooks_)) hook(inner);
+}
+
+Tensor Optimizer::step(const std::function<Tensor()>& closure) {
+  Tensor loss;
+  {
+    EnableGrad guard;
+    loss = closure();
+  }
+  const ClosureScope scope(closure_, &closure);
+  closure_loss_ = loss.defined() ? loss.item() : 0;
+  step();
+  return loss;
+}
+
+std::vector<Tensor> Optimizer::parameters() const {
+  std::vector<Tensor> all;
+  for (std::size_t i = 0; i < group_count(); ++i)
+    for (const auto& [name, tensor] : group_params(i)) all.push_back(tensor);
+  return all;
+}
+
+void Optimizer::zero_grad(bool set_to_none) {
+  for (std::size_t i = 0; i < group_count(); ++i) {
+    for (const auto& [name, tensor] : group_params(i)) {
+      Tensor x = tensor;
+      x.zero_grad(set_to_none);
+    }
+  }
+}
+
+void backward_for(const std::string& call, const Tensor& loss, const std::vector<Tensor>& parameters) {
+  BackwardOptions options;
+  for (const Tensor& p : parameters)
+    if (p.requires_grad()) options.inputs.push_back(p);
+  if (options.inputs.empty()) throw ValueError(call + ": none of its parameters requires a gradient");
+  loss.backward(options);
+}
+
+bool Optimizer::minimize(const Tensor& loss) {
+  zero_grad();
+  backward_for(std::string(name()) + ".minimize", loss, parameters());
+  return step();
+}
+
+std::optional<std::int64_t> Optimizer::state_bytes(const Tensor& parameter) const {
+  std::int64_t bytes = 0;
+  for (const auto& [name, tensor] : state_tensors(parameter)) bytes += tensor.numel() * tensor.element_size();
+  return bytes;
+}
+
+std::map<std::string, Tensor> Optimizer::state_tensors(const Tensor& parameter) const {
+  const OptimizerState state = state_dict();
+  for (std::size_t g = 0; g < group_count(); ++g) {
+    for (std::size_t i = 0; i < group_params(g).size(); ++i) {
+      if (!group_params(g)[i].second.is_same(parameter)) continue;
+      const auto found = state.params.find(state.groups[g].params[i]);
+      if (found != state.params.end()) return found->second.tensors;
+    }
+  }
+  return {};
+}
+
+std::size_t Optimizer::register_step_pre_hook(Hook hook) {
+  pre_hooks_.emplace(next_hook_, std::move(hook));
+  return next_hook_++;
+}
+
+std::size_t Optimizer::register_step_post_hook(Hook hook) {
+  post_hooks_.emplace(next_hook_, std::move(hook));
+  return next_hook_++;
+}
+
+void Optimizer::remove_hook(std::size_t handle) {
+  pre_hooks_.erase(handle);
+  post_hooks_.erase(handle);
+}
+
+std::string Optimizer::to_string() const {
+  std::string text = std::string(name()) + " (\n";
+  for (std::size_t i = 0; i < group_count(); ++i) {
+    text += "Parameter Group " + std::to_string(i) + "\n";
+    if (!group_name(i).empty()) text += "    name: " + group_name(i) + "\n";
+    auto names = option_names();
+    std::sort(names.begin(), names.end());
+    for (const auto& option : names) text += "    " + option + ": " + optim::to_string(this->option(i, option)) + "\n";
+  }
+  return text + ")";
+}
+
+}  // namespace gradus::optim

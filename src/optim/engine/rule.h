@@ -1,0 +1,156 @@
+// What an optimizer is: a rule.
+//
+// A rule is RuleOf<Options>, written in one file of src/optim with one line that instantiates its optimizer:
+//
+//   template <>
+//   struct RuleOf<LionOptions> {
+//     static constexpr const char* name = "Lion";
+//     static constexpr auto options = std::tuple{Field{"lr", &LionOptions::lr, 1e-4, at_least(0)}, ...};
+//     static std::vector<const char*> state(const LionOptions&) { return {"exp_avg"}; }
+//     RuleOf(const LionOptions& o, Moment& now);               // the numbers that an update needs
+//     template <class T> GRADUS_INLINE void update(T& p, T g, T& m) const { ... }   // one element
+//   };
+//   template class OptimizerOf<LionOptions>;
+//
+// Optional, for the state:
+//   static std::vector<const char*> state(const Options&, const Tensor& p);   where the names depend on the parameter
+//   static double initial(const Options&, const char* state);                 what a new tensor is filled with
+//   static Shape sizes(const Tensor& p, const char* state);                   its sizes, if they are not p's
+//   static bool fits(const Tensor& p, const char* state, const Shape& sizes);  whether a loaded tensor may have them
+//   static constexpr std::array numbers{Number{"mu_product", 1.0}};           state that is no tensor, with its start;
+//                                                          the rule's constructor changes it in `Moment& now`
+// For what options and parameters must be; null where they are:
+//   static const char* check(const Options&);
+//   static const char* check_parameter(const Options&, const Tensor& p);
+// Instead of `update`:
+//   static void update_whole(const Options&, Moment&, Tensor& p, const Tensor& g, std::span<Tensor> state);
+//       for a rule that sees a parameter as a whole (p and g are contiguous)
+//   static bool whole(const Options&, const Tensor& p);
+//       which of the two, where a rule has both
+//   static void update_all(const Options&, std::vector<Entry>&, double loss, const std::function<Tensor()>& closure);
+//       for a rule that sees all parameters at once, and evaluates the loss as often as it likes; it has one group,
+//       and makes its state itself
+// For a rule that keeps an average of each parameter, which evaluation, checkpoints and copies see
+// (core/weight_view.h):
+//   static constexpr std::array points{"x", "z"};
+//       the average's name in the state, and the name of what it averages
+//   static void show_training(const Options&, Tensor& p, const Tensor& x, const Tensor& z);
+//       puts back the point that trains
+#pragma once
+
+#include <gradus/optim/optimizer.h>
+
+#include <array>
+
+#include "core/visit.h"
+#include "kernels/cpu/simd/simd.h"
+#include "optim/engine/options.h"
+
+namespace gradus::optim {
+
+template <class Options>
+struct RuleOf;
+
+struct Number {
+  const char* name;
+  double initial;
+};
+
+inline constexpr int kMaxState = 4;
+inline constexpr int kMaxNumbers = 7;
+using Numbers = std::array<double, kMaxNumbers>;
+
+// When an update happens, for one parameter.
+struct Moment {
+  std::int64_t step = 1;  // its updates, this one included
+  bool fresh = true;      // its state was made just now, and is zero
+  Numbers numbers{};      // its numbers; a rule may change them as it is prepared
+};
+
+// A parameter with what one update reads and writes, contiguous and of one type.
+struct Piece {
+  void* p;
+  const void* g;
+  std::array<void*, kMaxState> state;
+  std::int64_t n;
+  std::size_t rule;  // which of the prepared rules
+};
+
+// Runs `loop(rule, n, p, g, state)` over all elements of all pieces at once, shared between threads.
+using UpdateLoop = void (*)(const void* rule, std::int64_t n, void* p, const void* g, void* const* state);
+void run_update(std::span<const Piece> pieces, std::int64_t element_size, const void* rules, std::size_t rule_size,
+                std::size_t state_count, UpdateLoop loop);
+
+namespace detail {
+// Where x's elements lie, for a loop over n of `dtype`. ValueError where x is something else.
+void* elements(const Tensor& x, Dtype dtype, std::int64_t n);
+
+template <class Rule, class T, int K>
+struct UpdateBody {
+  GRADUS_INLINE static void run(Rule rule, std::int64_t n, T* p, const T* g, T* a, T* b, T* c, T* d) {
+#pragma GCC ivdep
+    for (std::int64_t i = 0; i < n; ++i) {
+      if constexpr (K == 0) rule.update(p[i], g[i]);
+      if constexpr (K == 1) rule.update(p[i], g[i], a[i]);
+      if constexpr (K == 2) rule.update(p[i], g[i], a[i], b[i]);
+      if constexpr (K == 3) rule.update(p[i], g[i], a[i], b[i], c[i]);
+      if constexpr (K == 4) rule.update(p[i], g[i], a[i], b[i], c[i], d[i]);
+    }
+  }
+};
+
+template <class Rule, class T, int K>
+constexpr bool has_update() {
+  T x{};
+  if constexpr (K == 0) return requires(const Rule& r) {
+      r.update(x, x);
+    };
+  if constexpr (K == 1) return requires(const Rule& r) {
+      r.update(x, x, x);
+    };
+  if constexpr (K == 2) return requires(const Rule& r) {
+      r.update(x, x, x, x);
+    };
+  if constexpr (K == 3) return requires(const Rule& r) {
+      r.update(x, x, x, x, x);
+    };
+  if constexpr (K == 4) return requires(const Rule& r) {
+      r.update(x, x, x, x, x, x);
+    };
+  return false;
+}
+
+template <class Rule, class T, int K>
+void update_loop(const void* rule, std::int64_t n, void* p, const void* g, void* const* state) {
+  const auto at = [&](int i) { return static_cast<T*>(i < K ? state[i] : nullptr); };
+  cpu::simd_call<UpdateBody<Rule, T, K>>(*static_cast<const Rule*>(rule), n, static_cast<T*>(p),
+                                         static_cast<const T*>(g), at(0), at(1), at(2), at(3));
+}
+
+// The loop for a rule with `count` tensors of state.
+template <class Rule, class T, int K = 0>
+UpdateLoop select_update(std::size_t count) {
+  if constexpr (K > kMaxState) {
+    return nullptr;
+  } else {
+    if (count == static_cast<std::size_t>(K)) {
+      if constexpr (has_update<Rule, T, K>()) return update_loop<Rule, T, K>;
+      return nullptr;
+    }
+    return select_update<Rule, T, K + 1>(count);
+  }
+}
+}  // namespace detail
+
+// One parameter's update by a rule, for rules that see it as a whole: `rule.update(p, g, state...)` for each element.
+template <class Rule, class... State>
+void update_elements(const Rule& rule, Tensor& p, const Tensor& g, const State&... state) {
+  const auto data = [&](const Tensor& x) { return detail::elements(x, p.dtype(), p.numel()); };
+  const Piece piece{data(p), data(g), {data(state)...}, p.numel(), 0};
+  visit<float, double>("optimizer", p.dtype(), [&]<class T>(T) {
+    run_update({&piece, 1}, sizeof(T), &rule, sizeof rule, sizeof...(State),
+               detail::select_update<Rule, T>(sizeof...(State)));
+  });
+}
+
+}  // namespace gradus::optim

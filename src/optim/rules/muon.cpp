@@ -1,0 +1,120 @@
+#include <gradus/optim/muon.h>
+
+#include "kernels/gemm.h"
+#include "optim/engine/engine.h"
+#include "optim/rules/adam_update.h"
+
+namespace gradus::optim {
+
+namespace {
+
+// b += (1 - momentum) (g - b), and the update before it is made orthogonal: b, or with nesterov g + momentum (b - g).
+struct Momentum {
+  double momentum;
+  bool nesterov;
+  template <class T>
+  GRADUS_INLINE void update(T& x, T g, T& b) const {
+    b += T(1 - momentum) * (g - b);
+    x = nesterov ? g + T(momentum) * (b - g) : b;
+  }
+};
+struct Scale {
+  double factor;
+  template <class T>
+  GRADUS_INLINE void update(T& x, T) const {
+    x *= T(factor);
+  }
+};
+struct Move {
+  double shrink, rate;
+  template <class T>
+  GRADUS_INLINE void update(T& p, T x) const {
+    p = p * T(shrink) - T(rate) * x;
+  }
+};
+
+// x, in place, becomes a x + (b S + c S S) x, steps times, with S = x x^T; with S on the right, as x^T x, where that is
+// the smaller one.
+template <class T>
+void orthogonalize(Tensor& matrix, const std::array<double, 3>& coefficients, std::int64_t steps) {
+  const std::int64_t m = matrix.size(0), n = matrix.size(1), k = std::min(m, n);
+  const bool tall = m > n;
+  Tensor spare = gradus::detail::make_empty(matrix.sizes(), matrix.dtype());
+  Tensor gram = gradus::detail::make_empty({k, k}, matrix.dtype()),
+         poly = gradus::detail::make_empty({k, k}, matrix.dtype());
+  T *x = matrix.data_ptr<T>(), *y = spare.data_ptr<T>(), *s = gram.data_ptr<T>(), *q = poly.data_ptr<T>();
+  const auto [a, b, c] = std::array{T(coefficients[0]), T(coefficients[1]), T(coefficients[2])};
+  for (std::int64_t step = 0; step < steps; ++step) {
+    cpu::gemm(tall, !tall, k, k, std::max(m, n), T(1), x, n, x, n, T(0), s, k);
+    poly.copy_(gram);
+    cpu::gemm(false, false, k, k, k, c, s, k, s, k, b, q, k);
+    std::swap(matrix, spare);
+    std::swap(x, y);  // y is what the step begins with
+    matrix.copy_(spare);
+    if (tall) {
+      cpu::gemm(false, false, m, n, n, T(1), y, n, q, k, a, x, n);
+    } else {
+      cpu::gemm(false, false, m, n, m, T(1), q, k, y, n, a, x, n);
+    }
+  }
+}
+
+struct Fallback {
+  std::optional<double> lr, eps, weight_decay;
+  std::optional<std::pair<double, double>> betas;
+  std::optional<bool> maximize = false;
+  explicit Fallback(const MuonOptions& o)
+      : lr(o.fallback_lr), eps(o.fallback_eps), weight_decay(o.fallback_weight_decay), betas(o.fallback_betas) {}
+};
+
+}  // namespace
+
+// Matrices whole, because each element of an update depends on all of the momentum: the iteration needs two matrices of
+// the parameter's sizes and two of its smaller side squared, while it lasts. The others element by element.
+template <>
+struct RuleOf<MuonOptions> : AdamUpdate {
+  using O = MuonOptions;
+  static constexpr const char* name = "Muon";
+  static constexpr auto options =
+      std::tuple{Field{"lr", &O::lr, 1e-3, at_least(0)},
+                 Field{"weight_decay", &O::weight_decay, 0.1, at_least(0)},
+                 Field{"momentum", &O::momentum, 0.95, at_least(0)},
+                 Field{"nesterov", &O::nesterov, true},
+                 Field{"ns_coefficients", &O::ns_coefficients, std::array{3.4445, -4.775, 2.0315}},
+                 Field{"eps", &O::eps, 1e-7, at_least(0)},
+                 Field{"ns_steps", &O::ns_steps, std::int64_t{5}, between(0, 99)},
+                 OptionalField{"adjust_lr_fn", &O::adjust_lr_fn, one_of("original, match_rms_adamw")},
+                 OptionalField{"fallback", &O::fallback, one_of("auto, all")},
+                 Field{"fallback_lr", &O::fallback_lr, 3e-4, at_least(0)},
+                 Field{"fallback_betas", &O::fallback_betas, std::pair(0.9, 0.95), from_below(0, 1), from_below(0, 1)},
+                 Field{"fallback_eps", &O::fallback_eps, 1e-10, at_least(0)},
+                 Field{"fallback_weight_decay", &O::fallback_weight_decay, 0.0, at_least(0)}};
+  static bool whole(const O& o, const Tensor& p) { return p.dim() == 2 && o.fallback != "all"; }
+  static const char* check_parameter(const O& o, const Tensor& p) {
+    if (p.dim() == 2 || o.fallback) return nullptr;
+    return "must be a matrix, unless the group's fallback is 'auto' or 'all'";
+  }
+  static std::vector<const char*> state(const O& o, const Tensor& p) {
+    if (whole(o, p)) return {"momentum_buffer"};
+    return {"exp_avg", "exp_avg_sq"};
+  }
+
+  RuleOf(const O& o, const Moment& now) : AdamUpdate(Fallback(o), now, true) {}
+
+  static void update_whole(const O& o, const Moment&, Tensor& p, const Tensor& g, std::span<Tensor> state) {
+    if (p.numel() == 0) return;
+    Tensor x = gradus::detail::make_empty(p.sizes(), p.dtype());
+    update_elements(Momentum{*o.momentum, *o.nesterov}, x, g, state[0]);
+    update_elements(Scale{1 / std::max(norm(x).item(), *o.eps)}, x, x);
+    visit<float, double>(name, p.dtype(), [&]<class T>(T) { orthogonalize<T>(x, *o.ns_coefficients, *o.ns_steps); });
+    const double rows = static_cast<double>(p.size(0)), columns = static_cast<double>(p.size(1));
+    const double adjusted = o.adjust_lr_fn == "match_rms_adamw" ? 0.2 * std::sqrt(std::max(rows, columns))
+                                                                : std::sqrt(std::max(1.0, rows / columns));
+    update_elements(Move{1 - *o.lr * *o.weight_decay, *o.lr * adjusted}, p, x);
+    gradus::detail::bump_version(p);
+  }
+};
+
+template class OptimizerOf<MuonOptions>;
+
+}  // namespace gradus::optim
