@@ -69,11 +69,17 @@ void sequences() {
   auto [y, state] = lstm(x);        // [4, 7, 32], and h and c [4, 4, 16]
   auto [z, next] = lstm(x, state);  // goes on from there
 
+  namespace rnn = nn::utils::rnn;  // sequences of 7, 2, 5 and 3 positions
+  const auto packed = rnn::pack_padded_sequence(x, {7, 2, 5, 3}, /*batch_first=*/true, /*enforce_sorted=*/false);
+  auto [packed_y, last] = lstm(packed);  // h and c of each sequence's own last position
+  auto [padded, lengths] = rnn::pad_packed_sequence(packed_y, /*batch_first=*/true);
+
   nn::TransformerEncoder encoder(nn::TransformerEncoderLayer(32, 4, {.dim_feedforward = 64, .batch_first = true}), 2);
   const Tensor seen = encoder(z, {.is_causal = true});
 
   nn::MultiheadAttention attend(32, 4, {.batch_first = true});
   auto [mixed, weights] = attend(seen, seen, seen);  // [4, 7, 32] and [4, 7, 7]
+  std::printf("%s\n", to_string(padded.sizes()).c_str());
   std::printf("%s %s\n", to_string(mixed.sizes()).c_str(), to_string(weights.sizes()).c_str());
 }
 

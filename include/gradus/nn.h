@@ -21,3 +21,4 @@
 #include <gradus/nn/summary.h>
 #include <gradus/nn/transformer.h>
 #include <gradus/nn/upsampling.h>
+#include <gradus/nn/utils/rnn.h>

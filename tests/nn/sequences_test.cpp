@@ -166,11 +166,40 @@ TEST(Recurrent, Layers) {
   run("lstm_unbatched", nn::LSTM(i, h), {{l, i}, {1, h}, {1, h}});
   run("gru", nn::GRU(i, h), {{l, n, i}});
   run("gru_all", nn::GRU(i, h, {.num_layers = 3, .batch_first = true, .bidirectional = true}), {{n, l, i}, {6, n, h}});
+  run("lstm_relay", nn::LSTM(i, h, {.num_layers = 2, .proj_size = 3}), {{l, n, i}, {2, n, 3}, {2, n, h}});
+  run("gru_no_bias", nn::GRU(i, h, {.bias = false}), {{l, n, i}, {1, n, h}});
   run("rnn_cell", nn::RNNCell(i, h), {{n, i}, {n, h}});
   run("rnn_cell_relu", nn::RNNCell(i, h, {.bias = false, .nonlinearity = "relu"}), {{n, i}});
   run("lstm_cell", nn::LSTMCell(i, h), {{n, i}, {n, h}, {n, h}});
   run("gru_cell", nn::GRUCell(i, h), {{n, i}, {n, h}});
   run("gru_cell_unbatched", nn::GRUCell(i, h, {.bias = false}), {{i}, {h}});
+}
+
+TEST(Recurrent, PackedSequences) {
+  namespace rnn = nn::utils::rnn;
+  const auto run = []<class M>(const std::string& name, M module, const std::vector<Shape>& sizes, bool batch_first) {
+    replay<M>(name, std::move(module), sizes, [batch_first](M& m, const Tensors& x) {
+      const auto packed = rnn::pack_padded_sequence(x[0], {2, 5, 1, 5}, batch_first, false);
+      const auto padded = [&](const rnn::PackedSequence& y) {
+        const auto [all, lengths] = rnn::pad_packed_sequence(y, batch_first, -1, 6);
+        EXPECT_TRUE(equal(lengths, tensor({2, 5, 1, 5})));
+        return all;
+      };
+      if constexpr (std::is_same_v<M, nn::LSTM>) {
+        const auto [y, state] = m(packed, {x[1], x[2]});
+        return Tensors{padded(y), state.h, state.c};
+      } else {
+        const auto [y, state] = m(packed, x.size() > 1 ? x[1] : Tensor());
+        return Tensors{padded(y), state};
+      }
+    });
+  };
+  const std::int64_t i = 3, h = 4;
+  run("packed_lstm", nn::LSTM(i, h, {.num_layers = 2, .bidirectional = true, .proj_size = 2}),
+      {{5, 4, i}, {4, 4, 2}, {4, 4, h}}, false);
+  run("packed_gru", nn::GRU(i, h, {.num_layers = 2, .bidirectional = true}), {{5, 4, i}, {4, 4, h}}, false);
+  run("packed_rnn", nn::RNN(i, h, {.nonlinearity = "relu", .batch_first = true, .bidirectional = true}), {{4, 5, i}},
+      true);
 }
 
 // First and second gradients by finite differences, with respect to the input and every parameter.

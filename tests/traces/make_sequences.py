@@ -2,6 +2,7 @@
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils import rnn
 
 from formula import fill, sketch, uniform
 from trace_io import write
@@ -95,6 +96,8 @@ def recurrent():
     case("lstm_unbatched", nn.LSTM(i, h), lstm, ((l, i), (1, h), (1, h)))
     case("gru", nn.GRU(i, h), lambda m, x: m(x), (x,))
     case("gru_all", nn.GRU(i, h, 3, batch_first=True, bidirectional=True), lambda m, *x: m(*x), ((n, l, i), (6, n, h)))
+    case("lstm_relay", nn.LSTM(i, h, 2, proj_size=3), lstm, (x, (2, n, 3), (2, n, h)))
+    case("gru_no_bias", nn.GRU(i, h, bias=False), lambda m, *x: m(*x), (x, (1, n, h)))
     case("rnn_cell", nn.RNNCell(i, h), lambda m, *x: (m(*x),), ((n, i), (n, h)))
     case("rnn_cell_relu", nn.RNNCell(i, h, False, "relu"), lambda m, *x: (m(*x),), ((n, i),))
     case("lstm_cell", nn.LSTMCell(i, h), lambda m, x, *s: m(x, s), ((n, i), (n, h), (n, h)))
@@ -102,10 +105,29 @@ def recurrent():
     case("gru_cell_unbatched", nn.GRUCell(i, h, bias=False), lambda m, *x: (m(*x),), ((i,), (h,)))
 
 
+def packed():
+    """Sequences of 2, 5, 1 and 5 positions, in this order; results padded with -1 to six positions."""
+    i, h, lengths = 3, 4, torch.tensor([2, 5, 1, 5])
+
+    def through(m, x, *s, batch_first=False):
+        p = rnn.pack_padded_sequence(x, lengths, batch_first=batch_first, enforce_sorted=False)
+        y, state = m(p, None if not s else s[0] if len(s) == 1 else s)
+        padded, again = rnn.pad_packed_sequence(y, batch_first=batch_first, padding_value=-1.0, total_length=6)
+        assert torch.equal(again, lengths)
+        return (padded, *state) if isinstance(state, tuple) else (padded, state)
+
+    case("packed_lstm", nn.LSTM(i, h, 2, bidirectional=True, proj_size=2), through,
+         ((5, 4, i), (4, 4, 2), (4, 4, h)))  # fmt: skip
+    case("packed_gru", nn.GRU(i, h, 2, bidirectional=True), through, ((5, 4, i), (4, 4, h)))
+    case("packed_rnn", nn.RNN(i, h, nonlinearity="relu", batch_first=True, bidirectional=True),
+         lambda m, x: through(m, x, batch_first=True), ((4, 5, i),))  # fmt: skip
+
+
 def main():
     attention()
     transformers()
     recurrent()
+    packed()
     write(__file__, {"about": ABOUT, "cases": cases})
     print(len(cases), "cases")
 

@@ -5,10 +5,12 @@
 // D * hidden_size features, D being 2 for bidirectional layers and else 1. States are [D num_layers, N, hidden_size] or
 // [D num_layers, hidden_size], and zeros where they are not given. Layer k's parameters are weight_ih_lk [gates
 // hidden_size, features], weight_hh_lk [gates hidden_size, hidden_size], bias_ih_lk and bias_hh_lk, with the suffix
-// _reverse for the way back. Sequences of one batch have one length: there are no packed ones.
+// _reverse for the way back. Sequences of different lengths come as a PackedSequence, and so does their result; states
+// are in the caller's order. All positions of a layer and a direction are one node of the graph.
 #pragma once
 
 #include <gradus/nn/module.h>
+#include <gradus/nn/utils/rnn.h>
 
 namespace gradus::nn {
 
@@ -49,21 +51,27 @@ namespace detail {
 
 // What the three kinds share: layers, directions, batches. A kind adds the step from one position to the next.
 class Recurrent : public Module {
+ public:
+  using Packed = utils::rnn::PackedSequence;
+
  protected:
-  enum class Kind { Tanh, Relu, LSTM, GRU };
+  enum class Kind { Tanh, Relu, LSTM, GRU };  // in the order of cpu::RecurrentKind
   Recurrent(const char* type, Kind kind, std::int64_t input_size, std::int64_t hidden_size, const LSTMOptions& options);
   struct Result {
     Tensor output;
     LSTMState state;  // c only for LSTM
   };
+  struct PackedResult {
+    Packed output;
+    LSTMState state;
+  };
   Result run(const Tensor& x, const LSTMState& initial) const;
+  PackedResult run(const Packed& x, const LSTMState& initial) const;
 
  private:
-  struct Weights;
-  Weights weights(std::int64_t layer, std::int64_t direction) const;
-  Result run_way(const Tensor& x, const LSTMState& initial, const Weights& w, bool backwards) const;
+  Result run_layers(const Tensor& x, const std::vector<std::int64_t>& batch_sizes, const LSTMState& initial) const;
   Tensor initial_state(const char* name, const Tensor& given, std::int64_t batch, std::int64_t features, bool batched,
-                       Dtype dtype) const;
+                       const Tensor& x) const;
 
   Kind kind_;
   std::int64_t input_size_, hidden_size_;
@@ -81,6 +89,10 @@ class RNN : public detail::Recurrent {
   std::pair<Tensor, Tensor> operator()(const Tensor& x, const Tensor& h_0 = Tensor()) {
     return call([&] { return forward(x, h_0); });
   }
+  std::pair<Packed, Tensor> forward(const Packed& x, const Tensor& h_0);
+  std::pair<Packed, Tensor> operator()(const Packed& x, const Tensor& h_0 = Tensor()) {
+    return call([&] { return forward(x, h_0); });
+  }
 
  private:
   using Module::forward;
@@ -95,6 +107,10 @@ class LSTM : public detail::Recurrent {
   std::pair<Tensor, LSTMState> operator()(const Tensor& x, const LSTMState& state = {}) {
     return call([&] { return forward(x, state); });
   }
+  std::pair<Packed, LSTMState> forward(const Packed& x, const LSTMState& state);
+  std::pair<Packed, LSTMState> operator()(const Packed& x, const LSTMState& state = {}) {
+    return call([&] { return forward(x, state); });
+  }
 
  private:
   using Module::forward;
@@ -106,6 +122,10 @@ class GRU : public detail::Recurrent {
   GRU(std::int64_t input_size, std::int64_t hidden_size, const GRUOptions& options = {});
   std::pair<Tensor, Tensor> forward(const Tensor& x, const Tensor& h_0);
   std::pair<Tensor, Tensor> operator()(const Tensor& x, const Tensor& h_0 = Tensor()) {
+    return call([&] { return forward(x, h_0); });
+  }
+  std::pair<Packed, Tensor> forward(const Packed& x, const Tensor& h_0);
+  std::pair<Packed, Tensor> operator()(const Packed& x, const Tensor& h_0 = Tensor()) {
     return call([&] { return forward(x, h_0); });
   }
 

@@ -1,6 +1,8 @@
+#include <gradus/autocast.h>
 #include <gradus/nn/rnn.h>
+#include <gradus/ops.h>
 
-#include <algorithm>
+#include <numeric>
 
 #include "nn/layers/recurrent.h"
 #include "nn/module/initial.h"
@@ -21,6 +23,41 @@ bool is_relu(const char* layer, const std::string& nonlinearity) {
   throw ValueError(std::string(layer) + ": nonlinearity must be 'tanh' or 'relu', got '" + nonlinearity + "'");
 }
 
+LSTMState recurrent_way(const char* layer, cpu::RecurrentKind kind, std::span<const std::int64_t> batch_sizes,
+                        bool reverse, const Tensor& x, const ops::RecurrentWeights& w, const LSTMState& initial) {
+  if (autocasts(kFloat32, x, w.ih)) {
+    return recurrent_way(layer, kind, batch_sizes, reverse, autocast(x),
+                         {autocast(w.ih), autocast(w.hh), autocast(w.bias_ih), autocast(w.bias_hh), autocast(w.hr)},
+                         {autocast(initial.h), autocast(initial.c)});
+  }
+  for (const Tensor& other : {w.ih, initial.h, initial.c}) {
+    if (!x.is_floating_point() || (other.defined() && other.dtype() != x.dtype())) {
+      throw DtypeError(std::string(layer) + ": x, parameters and states must have one floating-point type, got " +
+                       gradus::to_string(x.dtype()) + " and " + gradus::to_string(other.dtype()));
+    }
+  }
+  const ops::RecurrentResult r = ops::recurrent(kind, batch_sizes, reverse, x, w, initial.h, initial.c);
+  return {r.y, r.c_n};
+}
+
+namespace {
+
+// The states at the last position of each sequence, [N, features], in the order of the rows at the first position.
+Tensor last_states(const Tensor& y, const std::vector<std::int64_t>& batch_sizes, bool reverse) {
+  const std::int64_t batch = batch_sizes.front();
+  if (reverse) return narrow(y, 0, 0, batch);
+  if (batch_sizes.back() == batch) return narrow(y, 0, y.size(0) - batch, batch);
+  std::vector<std::int64_t> rows(static_cast<std::size_t>(batch));
+  std::int64_t start = 0;
+  for (const std::int64_t size : batch_sizes) {
+    std::iota(rows.begin(), rows.begin() + size, start);
+    start += size;
+  }
+  return index_select(y, 0, tensor(rows));
+}
+
+}  // namespace
+
 namespace detail {
 
 namespace {
@@ -34,10 +71,6 @@ std::string describe(std::int64_t input_size, std::int64_t hidden_size, const LS
 }
 
 }  // namespace
-
-struct Recurrent::Weights {
-  Tensor ih, hh, bias_ih, bias_hh, hr;
-};
 
 Recurrent::Recurrent(const char* type, Kind kind, std::int64_t input_size, std::int64_t hidden_size,
                      const LSTMOptions& o)
@@ -74,52 +107,11 @@ Recurrent::Recurrent(const char* type, Kind kind, std::int64_t input_size, std::
   }
 }
 
-// They lie in the order of registration.
-Recurrent::Weights Recurrent::weights(std::int64_t layer, std::int64_t direction) const {
-  const std::int64_t each = 2 + (options_.bias ? 2 : 0) + (options_.proj_size > 0 ? 1 : 0);
-  auto at = static_cast<std::size_t>((layer * (options_.bidirectional ? 2 : 1) + direction) * each);
-  const auto next = [&] { return state()->parameters[at++].second; };
-  Weights w;
-  w.ih = next();
-  w.hh = next();
-  if (options_.bias) w.bias_ih = next();
-  if (options_.bias) w.bias_hh = next();
-  if (options_.proj_size > 0) w.hr = next();
-  return w;
-}
-
-// x [L, N, features], states [N, features]. The inputs of all positions are projected at once.
-Recurrent::Result Recurrent::run_way(const Tensor& x, const LSTMState& initial, const Weights& w,
-                                     bool backwards) const {
-  const std::vector<Tensor> inputs = unbind(linear(x, w.ih, w.bias_ih), 0);
-  std::vector<Tensor> outputs(inputs.size());
-  LSTMState s = initial;
-  for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const std::size_t t = backwards ? inputs.size() - 1 - i : i;
-    const Tensor from = linear(s.h, w.hh, w.bias_hh);
-    switch (kind_) {
-      case Kind::LSTM:
-        s = lstm_step(inputs[t], from, s.c);
-        if (w.hr.defined()) s.h = linear(s.h, w.hr);
-        break;
-      case Kind::GRU:
-        s.h = gru_step(inputs[t], from, s.h);
-        break;
-      case Kind::Tanh:
-      case Kind::Relu:
-        s.h = rnn_step(inputs[t], from, kind_ == Kind::Relu);
-        break;
-    }
-    outputs[t] = s.h;
-  }
-  return {stack(outputs, 0), s};
-}
-
 // [layers and ways, N, features]
 Tensor Recurrent::initial_state(const char* name, const Tensor& given, std::int64_t batch, std::int64_t features,
-                                bool batched, Dtype dtype) const {
+                                bool batched, const Tensor& x) const {
   const std::int64_t rows = options_.num_layers * (options_.bidirectional ? 2 : 1);
-  if (!given.defined()) return zeros({rows, batch, features}, {.dtype = dtype});
+  if (!given.defined()) return zeros({rows, batch, features}, {.dtype = x.dtype()});
   const Shape wanted = batched ? Shape{rows, batch, features} : Shape{rows, features};
   if (!(given.sizes() == wanted)) {
     throw ShapeError(type_name() + ": " + name + " must be " + gradus::to_string(wanted) + ", got " +
@@ -128,41 +120,76 @@ Tensor Recurrent::initial_state(const char* name, const Tensor& given, std::int6
   return batched ? given : unsqueeze(given, 1);
 }
 
+// x [rows, features] as in a PackedSequence; the states are [layers and ways, N, features].
+Recurrent::Result Recurrent::run_layers(const Tensor& x_given, const std::vector<std::int64_t>& batch_sizes,
+                                        const LSTMState& initial) const {
+  Tensor x = x_given;
+  auto next_parameter = state()->parameters.begin();  // in the order of registration
+  const auto next = [&](bool there) { return there ? (next_parameter++)->second : Tensor(); };
+  std::vector<Tensor> h, c;
+  const std::int64_t ways = options_.bidirectional ? 2 : 1;
+  for (std::int64_t layer = 0; layer < options_.num_layers; ++layer) {
+    std::vector<Tensor> outputs;
+    for (std::int64_t way = 0; way < ways; ++way) {
+      ops::RecurrentWeights w;
+      w.ih = next(true);
+      w.hh = next(true);
+      w.bias_ih = next(options_.bias);
+      w.bias_hh = next(options_.bias);
+      w.hr = next(options_.proj_size > 0);
+      const auto row = [&](const Tensor& states) {
+        return states.defined() ? select(states, 0, layer * ways + way) : states;
+      };
+      const LSTMState r = recurrent_way(type_name().c_str(), static_cast<cpu::RecurrentKind>(kind_), batch_sizes,
+                                        way == 1, x, w, {row(initial.h), row(initial.c)});
+      outputs.push_back(r.h);
+      h.push_back(last_states(r.h, batch_sizes, way == 1));
+      if (r.c.defined()) c.push_back(r.c);
+    }
+    x = ways == 1 ? outputs[0] : cat(outputs, -1);
+    if (layer + 1 < options_.num_layers) x = dropout(x, options_.dropout, is_training());
+  }
+  return {x, {stack(h, 0), c.empty() ? Tensor() : stack(c, 0)}};
+}
+
 Recurrent::Result Recurrent::run(const Tensor& x_given, const LSTMState& initial) const {
   const bool batched = x_given.dim() == 3;
   if ((x_given.dim() != 2 && !batched) || x_given.size(-1) != input_size_) {
     throw ShapeError(type_name() + ": needs x of three dimensions, or two without a batch, and " +
                      std::to_string(input_size_) + " features, got " + gradus::to_string(x_given.sizes()));
   }
-  Tensor x = !batched ? unsqueeze(x_given, 1) : options_.batch_first ? transpose(x_given, 0, 1) : x_given;
-  if (x.size(0) == 0) {
+  const Tensor x = !batched ? unsqueeze(x_given, 1) : options_.batch_first ? transpose(x_given, 0, 1) : x_given;
+  const std::int64_t length = x.size(0), batch = x.size(1);
+  if (length == 0) {
     throw ShapeError(type_name() + ": needs at least one position, got " + gradus::to_string(x_given.sizes()));
   }
   const std::int64_t out = options_.proj_size > 0 ? options_.proj_size : hidden_size_;
-  const Tensor h_0 = initial_state("h_0", initial.h, x.size(1), out, batched, x.dtype());
-  const Tensor c_0 =
-      kind_ == Kind::LSTM ? initial_state("c_0", initial.c, x.size(1), hidden_size_, batched, x.dtype()) : Tensor();
-  const std::int64_t ways = options_.bidirectional ? 2 : 1;
-  std::vector<Tensor> h, c;
-  for (std::int64_t layer = 0; layer < options_.num_layers; ++layer) {
-    std::vector<Tensor> outputs;
-    for (std::int64_t way = 0; way < ways; ++way) {
-      const std::int64_t row = layer * ways + way;
-      const Result r = run_way(x, {select(h_0, 0, row), c_0.defined() ? select(c_0, 0, row) : Tensor()},
-                               weights(layer, way), way == 1);
-      outputs.push_back(r.output);
-      h.push_back(r.state.h);
-      if (c_0.defined()) c.push_back(r.state.c);
-    }
-    x = ways == 1 ? outputs[0] : cat(outputs, -1);
-    if (layer + 1 < options_.num_layers) x = dropout(x, options_.dropout, is_training());
+  LSTMState states{initial_state("h_0", initial.h, batch, out, batched, x), Tensor()};
+  if (kind_ == Kind::LSTM) states.c = initial_state("c_0", initial.c, batch, hidden_size_, batched, x);
+  const std::vector<std::int64_t> sizes(static_cast<std::size_t>(length), batch);
+  Result r = run_layers(reshape(x, {length * batch, input_size_}), sizes, states);
+  r.output = reshape(r.output, {length, batch, r.output.size(1)});
+  if (batched) return {options_.batch_first ? transpose(r.output, 0, 1) : r.output, r.state};
+  return {squeeze(r.output, 1), {squeeze(r.state.h, 1), r.state.c.defined() ? squeeze(r.state.c, 1) : Tensor()}};
+}
+
+Recurrent::PackedResult Recurrent::run(const Packed& x, const LSTMState& initial) const {
+  const std::vector<std::int64_t> sizes = utils::rnn::batch_sizes_of(type_name().c_str(), x);
+  if (x.data.dim() != 2 || x.data.size(1) != input_size_) {
+    throw ShapeError(type_name() + ": needs packed data [rows, " + std::to_string(input_size_) + "], got " +
+                     gradus::to_string(x.data.sizes()));
   }
-  const auto states = [&](const std::vector<Tensor>& rows) {
-    if (rows.empty()) return Tensor();
-    const Tensor all = stack(rows, 0);
-    return batched ? all : squeeze(all, 1);
+  const auto in_order = [](const Tensor& states, const Tensor& order) {
+    return states.defined() && order.defined() ? index_select(states, 1, order) : states;
   };
-  return {!batched ? squeeze(x, 1) : options_.batch_first ? transpose(x, 0, 1) : x, {states(h), states(c)}};
+  const std::int64_t out = options_.proj_size > 0 ? options_.proj_size : hidden_size_;
+  LSTMState states{in_order(initial_state("h_0", initial.h, sizes.front(), out, true, x.data), x.sorted_indices), {}};
+  if (kind_ == Kind::LSTM) {
+    states.c = in_order(initial_state("c_0", initial.c, sizes.front(), hidden_size_, true, x.data), x.sorted_indices);
+  }
+  const Result r = run_layers(x.data, sizes, states);
+  return {{r.output, x.batch_sizes, x.sorted_indices, x.unsorted_indices},
+          {in_order(r.state.h, x.unsorted_indices), in_order(r.state.c, x.unsorted_indices)}};
 }
 
 }  // namespace detail
@@ -180,12 +207,20 @@ std::pair<Tensor, Tensor> RNN::forward(const Tensor& x, const Tensor& h_0) {
   const Result r = run(x, {h_0, Tensor()});
   return {r.output, r.state.h};
 }
+std::pair<RNN::Packed, Tensor> RNN::forward(const Packed& x, const Tensor& h_0) {
+  const PackedResult r = run(x, {h_0, Tensor()});
+  return {r.output, r.state.h};
+}
 
 LSTM::LSTM(std::int64_t input_size, std::int64_t hidden_size, const LSTMOptions& options)
     : Recurrent("LSTM", Kind::LSTM, input_size, hidden_size, options) {}
 
 std::pair<Tensor, LSTMState> LSTM::forward(const Tensor& x, const LSTMState& state) {
   const Result r = run(x, state);
+  return {r.output, r.state};
+}
+std::pair<LSTM::Packed, LSTMState> LSTM::forward(const Packed& x, const LSTMState& state) {
+  const PackedResult r = run(x, state);
   return {r.output, r.state};
 }
 
@@ -200,6 +235,10 @@ GRU::GRU(std::int64_t input_size, std::int64_t hidden_size, const GRUOptions& o)
 
 std::pair<Tensor, Tensor> GRU::forward(const Tensor& x, const Tensor& h_0) {
   const Result r = run(x, {h_0, Tensor()});
+  return {r.output, r.state.h};
+}
+std::pair<GRU::Packed, Tensor> GRU::forward(const Packed& x, const Tensor& h_0) {
+  const PackedResult r = run(x, {h_0, Tensor()});
   return {r.output, r.state.h};
 }
 

@@ -37,13 +37,17 @@ Tensor state_of(const Cell& cell, const char* name, const Tensor& x, const Tenso
   return given;
 }
 
+// A layer of one position.
 template <class Cell>
-Tensor from_input(const Cell& cell, const Tensor& x) {
-  return linear(x, cell.weight_ih, cell.bias_ih);
-}
-template <class Cell>
-Tensor from_state(const Cell& cell, const Tensor& h) {
-  return linear(h, cell.weight_hh, cell.bias_hh);
+LSTMState step(const Cell& cell, cpu::RecurrentKind kind, const Tensor& x, const LSTMState& state) {
+  const auto rows = [](const Tensor& t) { return t.defined() && t.dim() == 1 ? unsqueeze(t, 0) : t; };
+  const Tensor batch = rows(x);
+  const std::int64_t sizes[] = {batch.size(0)};
+  const LSTMState next = recurrent_way(cell.type_name().c_str(), kind, sizes, false, batch,
+                                       {cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh, Tensor()},
+                                       {rows(state.h), rows(state.c)});
+  if (x.dim() == 2) return next;
+  return {squeeze(next.h, 0), next.c.defined() ? squeeze(next.c, 0) : Tensor()};
 }
 
 }  // namespace
@@ -57,7 +61,7 @@ RNNCell::RNNCell(std::int64_t input_size, std::int64_t hidden_size, const RNNCel
 
 Tensor RNNCell::forward(const Tensor& x, const Tensor& given) {
   const Tensor h = state_of(*this, "h", x, given);
-  return rnn_step(from_input(*this, x), from_state(*this, h), relu_);
+  return step(*this, relu_ ? cpu::RecurrentKind::relu : cpu::RecurrentKind::tanh, x, {h, Tensor()}).h;
 }
 
 LSTMCell::LSTMCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& o)
@@ -67,7 +71,7 @@ LSTMCell::LSTMCell(std::int64_t input_size, std::int64_t hidden_size, const Cell
 
 LSTMState LSTMCell::forward(const Tensor& x, const LSTMState& given) {
   const Tensor h = state_of(*this, "h", x, given.h), c = state_of(*this, "c", x, given.c);
-  return lstm_step(from_input(*this, x), from_state(*this, h), c);
+  return step(*this, cpu::RecurrentKind::lstm, x, {h, c});
 }
 
 GRUCell::GRUCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& o)
@@ -77,7 +81,7 @@ GRUCell::GRUCell(std::int64_t input_size, std::int64_t hidden_size, const CellOp
 
 Tensor GRUCell::forward(const Tensor& x, const Tensor& given) {
   const Tensor h = state_of(*this, "h", x, given);
-  return gru_step(from_input(*this, x), from_state(*this, h), h);
+  return step(*this, cpu::RecurrentKind::gru, x, {h, Tensor()}).h;
 }
 
 }  // namespace gradus::nn

@@ -2,129 +2,22 @@
 
 #include <algorithm>
 
-#include "kernels/cpu/simd/simd.h"
+#include "kernels/cpu/product/tiles.h"
 
 namespace gradus::cpu {
 
 namespace {
 
-// C is computed in tiles of a few rows by one or two vectors, which stay in registers while p runs. B is read where it
-// stands if its rows are contiguous and fill whole vectors, else through a packed copy; A is read one element at a
-// time, so that its layout does not matter.
+// B is read where it stands if its rows are contiguous and fill whole vectors, else through a packed copy; A is read
+// one element at a time, so that its layout does not matter.
 template <class T, int kBytes>
-struct DirectGemm {
-  // GCC's vectors have any width on any target, and may alias their elements.
-  typedef T Vector __attribute__((vector_size(kBytes), aligned(alignof(T)), may_alias));
-  static constexpr int kLanes = kBytes / static_cast<int>(sizeof(T));
+struct DirectGemm : Tiles<T, kBytes> {
+  using Base = Tiles<T, kBytes>;
+  using Product = typename Base::Product;
+  static constexpr int kLanes = Base::kLanes;
   // Rows of a tile two vectors wide, and one: as many sums as fit beside two vectors of B and an element of A.
   static constexpr int kRows2 = kBytes == 64 ? 8 : 5, kRows1 = 8;
   static constexpr std::int64_t kDepth = 256;  // of a packed block of B
-
-  struct Product {
-    std::int64_t k;
-    T alpha;
-    const T* a;
-    std::int64_t a_row, a_col;
-    const T* b;
-    std::int64_t ldb;
-    T beta;
-    T* c;
-    std::int64_t ldc;
-    const T* bias;  // of these columns, or null
-  };
-
-  template <int kRows, int kWide>
-  GRADUS_INLINE static void tile(const Product& x) {
-    Vector sums[kRows][kWide];
-    for (auto& row : sums)
-      for (auto& sum : row) sum = Vector{};
-    const T *a = x.a, *b = x.b;
-    for (std::int64_t p = 0; p < x.k; ++p, a += x.a_col, b += x.ldb) {
-      Vector right[kWide];
-      for (int v = 0; v < kWide; ++v) right[v] = *reinterpret_cast<const Vector*>(b + v * kLanes);
-#pragma GCC unroll 16
-      for (int r = 0; r < kRows; ++r) {
-        const T left = a[r * x.a_row];
-#pragma GCC unroll 2
-        for (int v = 0; v < kWide; ++v) sums[r][v] += left * right[v];
-      }
-    }
-#pragma GCC unroll 16
-    for (int r = 0; r < kRows; ++r) {
-#pragma GCC unroll 2
-      for (int v = 0; v < kWide; ++v) {
-        Vector& out = *reinterpret_cast<Vector*>(x.c + r * x.ldc + v * kLanes);
-        Vector sum = x.alpha * sums[r][v];
-        if (x.bias != nullptr) sum += *reinterpret_cast<const Vector*>(x.bias + v * kLanes);
-        out = x.beta == T(0) ? sum : sum + x.beta * out;
-      }
-    }
-  }
-
-  template <int kWide, int kMost>
-  GRADUS_INLINE static void tile_of(int rows, const Product& x) {
-    switch (rows) {
-#define GRADUS_ROWS(n)                           \
-  case n:                                        \
-    if constexpr (n <= kMost) tile<n, kWide>(x); \
-    break;
-      GRADUS_ROWS(1)
-      GRADUS_ROWS(2)
-      GRADUS_ROWS(3)
-      GRADUS_ROWS(4)
-      GRADUS_ROWS(5)
-      GRADUS_ROWS(6)
-      GRADUS_ROWS(7)
-      GRADUS_ROWS(8)
-#undef GRADUS_ROWS
-      default:
-        break;
-    }
-  }
-
-  GRADUS_INLINE static void pack(std::int64_t k, std::int64_t width, std::int64_t padded, const T* b,
-                                 std::int64_t b_row, std::int64_t b_col, T* to) {
-    for (std::int64_t p = 0; p < k; ++p, b += b_row, to += padded) {
-      for (std::int64_t j = 0; j < width; ++j) to[j] = b[j * b_col];
-      for (std::int64_t j = width; j < padded; ++j) to[j] = T(0);
-    }
-  }
-
-  // Writes the first `width` columns of a tile that stands elsewhere, as the tile would have written all of them.
-  GRADUS_INLINE static void store_part(const T* tile, std::int64_t padded, int rows, std::int64_t width,
-                                       const Product& x) {
-    for (std::int64_t r = 0; r < rows; ++r) {
-      for (std::int64_t q = 0; q < width; ++q) {
-        T value = tile[r * padded + q];
-        if (x.bias != nullptr) value += x.bias[q];
-        T& out = x.c[r * x.ldc + q];
-        out = x.beta == T(0) ? value : value + x.beta * out;
-      }
-    }
-  }
-
-  // Up to 2 * kLanes columns of C, from top to bottom.
-  template <int kWide, int kMost>
-  GRADUS_INLINE static void panel(std::int64_t m, std::int64_t width, Product x) {
-    constexpr std::int64_t kPadded = kWide * kLanes;
-    alignas(64) T partial[kMost * kPadded];
-    // Tiles of nearly equal height: one of a single row would wait for its own sums.
-    const std::int64_t tiles = (m + kMost - 1) / kMost, height = m / tiles, higher = m % tiles;
-    for (std::int64_t t = 0; t < tiles; ++t) {
-      const int rows = static_cast<int>(height + (t < higher));
-      Product y = x;
-      if (width < kPadded) {
-        y.beta = T(0);
-        y.c = partial;
-        y.ldc = kPadded;
-        y.bias = nullptr;
-      }
-      tile_of<kWide, kMost>(rows, y);
-      if (width < kPadded) store_part(partial, kPadded, rows, width, x);
-      x.a += rows * x.a_row;
-      x.c += rows * x.ldc;
-    }
-  }
 
   GRADUS_INLINE static void run(std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const T* a, std::int64_t a_row,
                                 std::int64_t a_col, const T* b, std::int64_t b_row, std::int64_t b_col, T beta, T* c,
@@ -138,7 +31,7 @@ struct DirectGemm {
         const std::int64_t padded = width > kLanes ? 2 * kLanes : kLanes;
         const T* right = b + p * b_row + j * b_col;
         const bool packs = b_col != 1 || width != padded;
-        if (packs) pack(depth, width, padded, right, b_row, b_col, packed);
+        if (packs) Base::pack(depth, width, padded, right, b_row, b_col, packed);
         const Product x{depth,
                         alpha,
                         a + p * a_col,
@@ -151,9 +44,9 @@ struct DirectGemm {
                         ldc,
                         first && bias != nullptr ? bias + j : nullptr};
         if (padded > kLanes) {
-          panel<2, kRows2>(m, width, x);
+          Base::template panel<2, kRows2>(m, width, x);
         } else {
-          panel<1, kRows1>(m, width, x);
+          Base::template panel<1, kRows1>(m, width, x);
         }
       }
     }
