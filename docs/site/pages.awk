@@ -16,6 +16,7 @@ function site_link(target,   name, anchor) {
   if (target ~ /(^|\/)README\.md$/) return "index.html"
   if (target ~ /\.md$/) return "@ref " label(target)
   if (target ~ /examples\/.*\.cpp$/) { sub(/\.cpp$/, "_8cpp-example.html", name); return name }
+  if (target ~ /\.png$/) return name
   if (target ~ /include\/gradus\/.*\.h$/) { sub(/^.*include\//, "", target); return "@ref " target }
   return ""  # nothing on the site: the words stay, without a link
 }

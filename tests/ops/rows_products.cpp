@@ -2,6 +2,8 @@
 #include "ops/op_table.h"
 #include "ops/product/linear.h"
 
+#include <gradus/ops/attention.h>
+
 namespace gradus::test {
 
 namespace {
@@ -175,6 +177,10 @@ void add_product_rows(Rows& rows) {
   rows.push_back(product_row(
       "bilinear", [](const Inputs& x) { return bilinear(x[0], x[1], x[2], x[3]); },
       {{{3, 2}, {3, 4}, {5, 2, 4}, {5}}, {{0, 2}, {0, 4}, {5, 2, 4}, {5}}, {{1, 1}, {1, 1}, {1, 1, 1}, {1}}}, nullptr,
+      nullptr));
+  rows.push_back(product_row(
+      "scaled_dot_product_attention", [](const Inputs& x) { return scaled_dot_product_attention(x[0], x[1], x[2]); },
+      {{{2, 3, 4}, {2, 5, 4}, {2, 5, 2}}, {{0, 3, 4}, {0, 5, 4}, {0, 5, 2}}, {{1, 1}, {1, 1}, {1, 1}}}, nullptr,
       nullptr));
   add_einsum(rows, "ij,jk->ik", {{{3, 4}, {4, 2}}, {{0, 4}, {4, 2}}, {{1, 1}, {1, 1}}},
              [](const auto& x) { return product(x[0], x[1]); });
