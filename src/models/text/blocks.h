@@ -1,0 +1,36 @@
+// What the language models share: activations by the Hub's names, checks of options, initial values.
+#pragma once
+
+#include <gradus/nn/embedding.h>
+#include <gradus/nn/linear.h>
+
+#include <initializer_list>
+#include <string>
+#include <utility>
+
+namespace gradus::models {
+
+using Activation = Tensor (*)(const Tensor& x);
+// "gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh"; null for others.
+Activation find_activation(const std::string& name);
+// ValueError, naming the known ones, for others.
+Activation activation(const char* model, const std::string& name);
+std::string activations();
+
+using Sizes = std::initializer_list<std::pair<const char*, std::int64_t>>;
+// ValueError, naming it, for a size below 1.
+void check_sizes(const char* model, Sizes sizes);
+void check_divides(const char* model, std::pair<const char*, std::int64_t> part,
+                   std::pair<const char*, std::int64_t> whole);
+void check_probability(const char* model, const char* name, double p);
+
+// Weights normal with deviation `std`, biases zero, as transformers starts them.
+nn::Linear normal_linear(std::int64_t in, std::int64_t out, bool bias, double std);
+nn::Embedding normal_embedding(std::int64_t count, std::int64_t size, double std, const nn::EmbeddingOptions& o = {});
+nn::Parameter normal_parameter(const Shape& sizes, double std);
+
+// [batch, positions, heads * size] <-> [batch, heads, positions, size]
+Tensor split_heads(const Tensor& x, std::int64_t heads);
+Tensor join_heads(const Tensor& x);
+
+}  // namespace gradus::models

@@ -1,0 +1,107 @@
+#include <gradus/autograd.h>
+#include <gradus/models/decoder.h>
+#include <gradus/nn/functional.h>
+
+#include <algorithm>
+
+namespace gradus::models {
+
+namespace {
+
+// Which keys [0, all) the queries at [past, past + count) see: those before them, and not further back than a window.
+Tensor causal_mask(std::int64_t past, std::int64_t count, std::optional<std::int64_t> window) {
+  const Tensor query = reshape(arange(past, past + count), {1, 1, count, 1});
+  const Tensor key = reshape(arange(past + count), {1, 1, 1, past + count});
+  const Tensor seen = le(key, query);
+  return window ? logical_and(seen, gt(key, query - *window)) : seen;
+}
+
+void check_ids(const Tensor& ids, std::int64_t vocabulary) {
+  if (is_floating_point(ids.dtype()) || ids.dtype() == kBool)
+    throw DtypeError(std::string("CausalLM: input_ids must be integers, got ") + to_string(ids.dtype()));
+  if (ids.dim() != 2 || ids.size(1) < 1)
+    throw ShapeError("CausalLM: input_ids must be [batch, positions] with a position at least, got " +
+                     to_string(ids.sizes()));
+  if (ids.numel() == 0) return;
+  const auto least = ids.min().item<std::int64_t>(), most = ids.max().item<std::int64_t>();
+  if (least < 0 || most >= vocabulary)
+    throw IndexError("CausalLM: input_ids must be from 0 to " + std::to_string(vocabulary - 1) + ", got " +
+                     std::to_string(least < 0 ? least : most));
+}
+
+}  // namespace
+
+void KVCache::append(Tensor& kept, std::int64_t length, const Tensor& next) {
+  const std::int64_t needed = length + next.size(2);
+  if (is_grad_enabled() && (next.requires_grad() || (kept.defined() && kept.requires_grad()))) {
+    kept = length == 0 ? next : cat({narrow(kept, 2, 0, length), next}, 2);
+    return;
+  }
+  NoGrad guard;
+  if (!kept.defined() || kept.size(2) < needed) {
+    Shape sizes = next.sizes();
+    sizes[2] = std::max<std::int64_t>(needed, 2 * length);
+    Tensor room = empty(sizes, {.dtype = next.dtype(), .device = next.device()});
+    if (length > 0) narrow(room, 2, 0, length).copy_(narrow(kept, 2, 0, length));
+    kept = room;
+  }
+  narrow(kept, 2, length, next.size(2)).copy_(next);
+}
+
+std::pair<Tensor, Tensor> KVCache::update(std::size_t layer, const Tensor& key, const Tensor& value) {
+  if (layer >= layers_.size()) layers_.resize(layer + 1);
+  auto& [keys, values] = layers_[layer];
+  if (length_ > 0 && (!keys.defined() || keys.size(0) != key.size(0) || keys.size(1) != key.size(1) ||
+                      keys.size(3) != key.size(3) || keys.dtype() != key.dtype()))
+    throw ShapeError("KVCache: what is added must be like what is kept, got key " + to_string(key.sizes()) + " after " +
+                     (keys.defined() ? to_string(keys.sizes()) : "none"));
+  append(keys, length_, key);
+  append(values, length_, value);
+  const std::int64_t all = length_ + key.size(2);
+  return {narrow(keys, 2, 0, all), narrow(values, 2, 0, all)};
+}
+
+Tensor CausalLM::forward(const Tensor& ids, const DecoderInputs& inputs) {
+  check_ids(ids, vocab_size());
+  const std::int64_t batch = ids.size(0), count = ids.size(1);
+  const std::int64_t past = inputs.cache != nullptr ? inputs.cache->length() : 0, all = past + count;
+  Step step{.seen = {}, .position_ids = inputs.position_ids, .cache = inputs.cache};
+  if (!step.position_ids.defined()) {
+    step.position_ids = unsqueeze(arange(past, all), 0);
+  } else if (!(step.position_ids.sizes() == ids.sizes())) {
+    throw ShapeError("CausalLM: position_ids must be like input_ids, " + gradus::to_string(ids.sizes()) + ", got " +
+                     gradus::to_string(step.position_ids.sizes()));
+  }
+  std::optional<std::int64_t> window = sliding_window();
+  if (window && *window >= all) window.reset();
+  if (inputs.attention_mask.defined() && !(inputs.attention_mask.sizes() == Shape{batch, all}))
+    throw ShapeError("CausalLM: attention_mask must be " + gradus::to_string(Shape{batch, all}) + ", got " +
+                     gradus::to_string(inputs.attention_mask.sizes()));
+  if (inputs.attention_mask.defined()) {
+    const Tensor filled = reshape(ne(inputs.attention_mask, 0), {batch, 1, 1, all});
+    step.seen.mask = logical_and(causal_mask(past, count, window), filled);
+  } else if (window || (past > 0 && count > 1)) {
+    step.seen.mask = causal_mask(past, count, window);
+  } else {
+    step.seen.is_causal = count > 1;
+  }
+  Tensor hidden = hidden_states(ids, step);
+  // After an error the count is what it was, and the next call begins there again.
+  if (inputs.cache != nullptr) inputs.cache->length_ = all;
+  if (inputs.last_only) hidden = narrow(hidden, 1, count - 1, 1);
+  return logits(hidden);
+}
+
+Tensor causal_lm_loss(const Tensor& logits, const Tensor& labels) {
+  if (logits.dim() != 3 || labels.dim() != 2 || logits.size(0) != labels.size(0) || logits.size(1) != labels.size(1) ||
+      labels.size(1) < 2)
+    throw ShapeError(
+        "causal_lm_loss: needs logits [batch, positions, vocabulary] and labels [batch, positions], two "
+        "positions at least, got " +
+        gradus::to_string(logits.sizes()) + " and " + gradus::to_string(labels.sizes()));
+  const std::int64_t count = labels.size(1) - 1;
+  return nn::functional::cross_entropy(reshape(narrow(logits, 1, 0, count), {-1, logits.size(2)}),
+                                       reshape(narrow(labels, 1, 1, count), {-1}));
+}
+
+}  // namespace gradus::models
