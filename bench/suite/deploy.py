@@ -154,4 +154,9 @@ def measure(python, build, threads, rounds):
                                                       ("w5", "Adam/1", "fused", 3),
                                                       *(("w4", f"{part}/{dtype}", "channels-last", 3)
                                                         for part in ("full", "frozen", "attention")
-                                                        for dtype in ("float32", "bfloat16"))])}
+                                                        for dtype in ("float32", "bfloat16")),
+                                                      ("w7", "lstm/384", "fused", 3), ("w7", "gru/384", "fused", 3),
+                                                      ("w8", "language/256", "fused", 3), ("w8", "vit-ti/8", "fused", 3),
+                                                      ("w9", "unet/96", "fused-channels-last", 3),
+                                                      ("w10", "pair/32", "fused-channels-last", 3),
+                                                      ("w11", "perceptron/2048", "fused", 3)])}

@@ -1,12 +1,17 @@
 """Tables from what was measured."""
 
 TITLES = {"w1": "W1 autoencoder, one step", "w2": "W2 GAN, a step of each", "w3": "W3 LeNet, one step",
-          "w4": "W4 ResNet-50, one step", "w5": "W5 an optimizer's step", "w6": "W6 one small operation"}
+          "w4": "W4 ResNet-50, one step", "w5": "W5 an optimizer's step", "w6": "W6 one small operation",
+          "w7": "W7 recurrent networks, one step", "w8": "W8 transformers, one step", "w9": "W9 U-Net, one step",
+          "w10": "W10 DCGAN, a step of each", "w11": "W11 large products"}
 
-# The ratios of issue 6: ours over PyTorch's best eager setting, with all threads.
+# Ratios of medians: ours over PyTorch's best eager setting, with all threads.
 AIMS = {("w1", "joint/64"): 0.20, ("w1", "decoder/64"): 0.20, ("w1", "joint/1024"): 0.35, ("w2", "pair/128"): 0.5,
         ("w3", "step/64"): 0.35, ("w4", "full/float32"): 0.85, ("w4", "full/bfloat16"): 0.85,
-        ("w4", "frozen/float32"): 0.85, ("w4", "attention/float32"): 0.8, ("w6", "add"): 0.4, ("w6", "add-recorded"): 0.5}
+        ("w4", "frozen/float32"): 0.85, ("w4", "attention/float32"): 0.8, ("w6", "add"): 0.4, ("w6", "add-recorded"): 0.5,
+        ("w7", "lstm/384"): 0.7, ("w7", "gru/384"): 0.7, ("w8", "language/256"): 0.6, ("w8", "vit-ti/8"): 0.7,
+        ("w9", "unet/96"): 0.8, ("w9", "unet-resized/96"): 0.8, ("w10", "pair/32"): 0.8,
+        ("w11", "perceptron/2048"): 0.85, ("w11", "float64/1000"): 0.9}
 AIMS_OVER_FROZEN = {"frozen/bfloat16": 0.35, "cached/float32": 0.05}  # over the frozen step in float32
 AIM_FOREACH = {"Adam/1000", "SGD/1000"}  # over the foreach optimizers alone
 AIM_START, AIM_SIZE, AIM_COMPILE, AIM_ADAM, AIM_SMALL = 0.05, 0.25, 0.2, 0.9, 0.1

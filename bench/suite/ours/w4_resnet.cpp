@@ -15,20 +15,6 @@ namespace F = nn::functional;
 
 constexpr std::int64_t kBatch = 8, kWidth = 2048;
 
-// Weights from the hash, biases zero; normalisation stays as it starts.
-void set_weights(const nn::Module& module) {
-  const NoGrad guard;
-  std::uint32_t seed = 1;
-  for (auto [name, p] : module.named_parameters()) {
-    if (p.dim() > 1) {
-      p.copy_(
-          numbers_like(p.sizes(), seed++, std::sqrt(static_cast<double>(p.size(0)) / static_cast<double>(p.numel()))));
-    } else if (name.ends_with("bias")) {
-      p.zero_();
-    }
-  }
-}
-
 struct Attention : nn::Module {
   models::ResNet resnet;
   nn::Conv2d f = nn::Conv2d(kWidth, kWidth / 8, 1), g = nn::Conv2d(kWidth, kWidth / 8, 1);

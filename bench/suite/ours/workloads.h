@@ -30,6 +30,19 @@ inline void set_parameters(const gradus::nn::Module& module, std::uint32_t seed)
   }
 }
 
+// Weights from the hash, biases zero; normalisation stays as it starts. For deep networks.
+inline void set_weights(const gradus::nn::Module& module, std::uint32_t seed = 1) {
+  const gradus::NoGrad guard;
+  for (auto [name, p] : module.named_parameters()) {
+    if (p.dim() > 1) {
+      const double bound = std::sqrt(static_cast<double>(p.size(0)) / static_cast<double>(p.numel()));
+      p.copy_(numbers_like(p.sizes(), seed++, bound));
+    } else if (name.ends_with("bias")) {
+      p.zero_();
+    }
+  }
+}
+
 // Losses of the first `count` steps.
 template <class Step>
 std::vector<double> losses_of(int count, Step&& step) {

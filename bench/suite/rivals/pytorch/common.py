@@ -29,6 +29,23 @@ def set_parameters(module, seed):
             seed += 1
 
 
+def weights_of(module):
+    """The weights that set_weights fills, where the order is that of registration; biases become zero."""
+    with torch.no_grad():
+        for name, p in module.named_parameters():
+            if p.dim() > 1:
+                yield p
+            elif name.endswith("bias"):
+                p.zero_()
+
+
+def set_weights(weights, seed=1):
+    with torch.no_grad():
+        for p in weights:
+            p.copy_(tensor(tuple(p.shape), seed, (p.shape[0] / p.numel()) ** 0.5))
+            seed += 1
+
+
 def optimizer_of(way, kind, params, **options):
     flags = {"loop": dict(foreach=False), "foreach": dict(foreach=True), "compile-all": dict(foreach=True)}
     return kind(params, **options, **flags.get(way, dict(fused=True)))

@@ -1,7 +1,7 @@
 """W4: ResNet-50 on 8 images of 224 x 224, as ours/w4_resnet.cpp. Frozen parts are in evaluation, as Gradus's are."""
 import torch
 import torch.nn.functional as F
-from common import Case, optimizer_of, tensor
+from common import Case, optimizer_of, set_weights, tensor, weights_of
 from torch import nn
 
 CASES = [f"{part}/{dtype} {way}" for part in ("full", "frozen", "attention") for dtype in ("float32", "bfloat16")
@@ -70,17 +70,6 @@ class Attention(nn.Module):
         return self.fc(torch.flatten(self.resnet.avgpool(y), 1))
 
 
-def set_weights(module):
-    seed = 1
-    with torch.no_grad():
-        for name, p in module.named_parameters():
-            if p.dim() > 1:
-                p.copy_(tensor(tuple(p.shape), seed, (p.shape[0] / p.numel()) ** 0.5))
-                seed += 1
-            elif name.endswith("bias"):
-                p.zero_()
-
-
 def make(name):
     case, way = name.split()
     part, dtype = case.split("/")
@@ -91,7 +80,7 @@ def make(name):
         net.fc = nn.Linear(WIDTH, 10)
     if part == "attention":
         net = Attention(net)
-    set_weights(net)
+    set_weights(weights_of(net))
     layout = torch.channels_last if way == "channels-last" else torch.contiguous_format
     net = net.to(memory_format=layout)
     x = tensor((BATCH, 3, 224, 224), 1000, 1).to(memory_format=layout)
