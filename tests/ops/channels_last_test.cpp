@@ -2,10 +2,12 @@
 // computed row-major.
 #include <gradus/autocast.h>
 #include <gradus/autograd.h>
+#include <gradus/flops.h>
 #include <gradus/ops.h>
 #include <gradus/ops/convolution.h>
 #include <gradus/ops/normalization.h>
 #include <gradus/ops/pooling.h>
+#include <gradus/ops/resampling.h>
 #include <gradus/random.h>
 #include <gtest/gtest.h>
 
@@ -159,6 +161,55 @@ TEST_P(ChannelsLast, Pooling) {
         return adaptive_avg_pool2d(v[0], {1, 1});
       },
       {in}, GetParam(), tolerance_of(GetParam()));
+}
+
+// What lies between the two halves of a U-Net.
+TEST_P(ChannelsLast, JoiningAndResizing) {
+  manual_seed(9);
+  const Tensor a = channels_last(randn({2, 5, 4, 3})), b = channels_last(randn({2, 16, 4, 3}));
+  for (const std::string_view mode : {"nearest", "bilinear", "bicubic"}) {
+    expect_same(
+        [&](const std::vector<Tensor>& v) {
+          const Tensor joined = cat(std::vector<Tensor>{v[0], v[1]}, 1);
+          return interpolate(joined, {.scale_factor = {2}, .mode = mode}) * 2 + interpolate(joined, {.size = {8, 6}});
+        },
+        {a, b}, GetParam(), tolerance_of(GetParam()));
+  }
+  expect_same(
+      [](const std::vector<Tensor>& v) {
+        return cat(std::vector<Tensor>{v[0], v[0], v[1]}, 1);
+      },
+      {a, b}, GetParam(), tolerance_of(GetParam()));
+  expect_same(
+      [](const std::vector<Tensor>& v) {
+        return cat(std::vector<Tensor>{v[0], v[0]}, 2);
+      },
+      {a}, GetParam(), tolerance_of(GetParam()));
+
+  const Tensor x = a.to(GetParam()).requires_grad_(), y = b.to(GetParam()).requires_grad_();
+  const Tensor z = cat(std::vector<Tensor>{x, y}, 1);
+  EXPECT_TRUE(detail::is_channels_last(z) && !z.is_contiguous());
+  for (const Tensor& g : autograd::grad({sum(square(z))}, {x, y})) EXPECT_TRUE(detail::is_channels_last(g));
+  EXPECT_TRUE(detail::is_channels_last(interpolate(z, {.scale_factor = {2}, .mode = "bilinear"})));
+  // Where the parts disagree, the result is row-major.
+  EXPECT_TRUE(cat(std::vector<Tensor>{x, y.contiguous()}, 1).is_contiguous());
+}
+
+TEST(ChannelsLastLayout, LeakyReluInPlaceKeepsNoCopyOfItsInput) {
+  manual_seed(10);
+  const Tensor x = channels_last(randn({2, 8, 4, 3})).requires_grad_();
+  FlopCounter counter;
+  const auto in_place = [&](double slope) {
+    Tensor y = x * 3;
+    leaky_relu_(y, slope);
+    return autograd::grad({sum(y * y)}, {x})[0];
+  };
+  const Tensor gradient = in_place(0.2);
+  EXPECT_EQ(counter.by_operation().count("clone"), 0u);
+  const auto wanted = [&](double slope) { return autograd::grad({sum(square(leaky_relu(x * 3, slope)))}, {x})[0]; };
+  EXPECT_TRUE(allclose(gradient, wanted(0.2)));
+  EXPECT_TRUE(allclose(in_place(0), wanted(0)));
+  EXPECT_TRUE(allclose(in_place(-0.5), wanted(-0.5)));  // the result does not tell the sign of the input
 }
 
 TEST(ChannelsLastLayout, FollowsTheTensorFromLayerToLayer) {

@@ -200,7 +200,11 @@ struct GeluTanh {
 Tensor relu(const Tensor& x) { return unary(Relu{}, x); }
 Tensor& Tensor::relu_() { return unary_(Relu{}, *this); }
 Tensor leaky_relu(const Tensor& x, double negative_slope) { return unary(LeakyRelu{negative_slope}, x); }
-Tensor& leaky_relu_(Tensor& x, double negative_slope) { return unary_(LeakyRelu{negative_slope}, x); }
+Tensor& leaky_relu_(Tensor& x, double negative_slope) {
+  // Where the result says enough for backward, the input need not be copied.
+  if (negative_slope >= 0) return unary_(LeakyReluOfResult{{negative_slope}}, x);
+  return unary_(LeakyRelu{negative_slope}, x);
+}
 Tensor hardtanh(const Tensor& x, double min_val, double max_val) {
   return unary(make_hardtanh(x.dtype(), min_val, max_val), x);
 }

@@ -12,6 +12,7 @@
 #include "kernels/cpu/pool/resample.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/reduce/reduce.h"
+#include "ops/shape/layout.h"
 
 namespace gradus {
 
@@ -80,26 +81,35 @@ Taps taps_of(const Sampling& sampling) {
   return taps;
 }
 
+// What lies around a spatial dimension where the channels of a place are beside each other.
+cpu::Extent channels_last_extent(const Tensor& x, int dim) {
+  const std::int64_t inner = detail::channels_last_strides(x.sizes())[dim], size = x.sizes()[dim];
+  return {x.numel() / (inner * size), size, inner};
+}
+
 struct Resample final : Op {
   Sampling sampling;
   std::shared_ptr<const Taps> taps;  // null before the first pass
   int dim;
-  bool backwards;
-  Resample(const Sampling& s, std::shared_ptr<const Taps> t, int d, bool b)
-      : sampling(s), taps(std::move(t)), dim(d), backwards(b) {}
+  bool backwards, channels_last;
+  Resample(const Sampling& s, std::shared_ptr<const Taps> t, int d, bool b, bool last)
+      : sampling(s), taps(std::move(t)), dim(d), backwards(b), channels_last(last) {}
   const char* name() const override { return backwards ? "interpolate_backward" : "interpolate"; }
   Tensor forward(const Tensor& x_given) {
-    const Tensor x = x_given.to(compute_type(x_given.dtype())).contiguous();
+    const Tensor x = laid_out(x_given.to(compute_type(x_given.dtype())), channels_last);
     Shape sizes = x.sizes();
-    const cpu::Extent extent = extent_around(sizes, dim);
+    const cpu::Extent extent = channels_last ? channels_last_extent(x, dim) : extent_around(sizes, dim);
     sizes[dim] = backwards ? sampling.in : sampling.out;
-    const Tensor y = detail::make_empty(sizes, x.dtype(), x.device());  // first: it may be too large
+    const Tensor y = channels_last ? detail::make_channels_last(sizes, x.dtype())
+                                   : detail::make_empty(sizes, x.dtype(), x.device());  // first: it may be too large
     if (!taps) taps = std::make_shared<const Taps>(taps_of(sampling));
     (backwards ? cpu::resample_backward : cpu::resample)(x.dtype(), *taps, extent.outer, extent.inner, x.data_ptr(),
                                                          y.data_ptr());
     return y.to(x_given.dtype());
   }
-  void backward(const Tensor& g, Grads gx) override { gx[0] = apply(Resample(sampling, taps, dim, !backwards), g); }
+  void backward(const Tensor& g, Grads gx) override {
+    gx[0] = apply(Resample(sampling, taps, dim, !backwards, channels_last), g);
+  }
   std::int64_t flops(const Tensor& y, const Tensor& x) const { return 2 * taps->count * (backwards ? x : y).numel(); }
 };
 
@@ -189,7 +199,7 @@ Tensor interpolate(const Tensor& x, const InterpolateOptions& o) {
   }
   Tensor y = x;
   for (std::size_t d = 0; d < n; ++d) {
-    y = apply(Resample(samplings[d], nullptr, static_cast<int>(2 + d), false), y);
+    y = apply(Resample(samplings[d], nullptr, static_cast<int>(2 + d), false, prefers_channels_last(y)), y);
   }
   return y;
 }

@@ -2,12 +2,20 @@
 #include <gradus/op.h>
 #include <gradus/ops.h>
 
+#include <algorithm>
+
 #include "autograd/inplace.h"
 #include "core/tensor_access.h"
+#include "ops/shape/layout.h"
 
 namespace gradus {
 
 namespace {
+
+// Whether all parts are images whose channels lie beside each other: their sum is then laid out so, too.
+bool are_channels_last(std::span<const Tensor> xs) {
+  return std::all_of(xs.begin(), xs.end(), [](const Tensor& x) { return ops::prefers_channels_last(x); });
+}
 
 // A 1-d tensor without elements joins anything, as in PyTorch: the start of many loops that collect.
 bool is_nothing(const Tensor& x) { return x.dim() == 1 && x.numel() == 0; }
@@ -22,10 +30,13 @@ struct Cat final : Op {
   Shape sizes;
   Dtype dtype;
   std::vector<Part> parts;
+  bool channels_last = false;
   Cat(int d, Shape s, Dtype t) : dim(d), sizes(std::move(s)), dtype(t) {}
   const char* name() const override { return "cat"; }
   Tensor forward(std::span<const Tensor> xs) {
-    Tensor y = detail::make_empty(sizes, dtype, xs[0].device());
+    channels_last = are_channels_last(xs);
+    Tensor y =
+        channels_last ? detail::make_channels_last(sizes, dtype) : detail::make_empty(sizes, dtype, xs[0].device());
     std::int64_t start = 0;
     for (const Tensor& x : xs) {
       const bool nothing = is_nothing(x);
@@ -41,8 +52,10 @@ struct Cat final : Op {
     std::int64_t start = 0;
     for (std::size_t i = 0; i < parts.size(); ++i) {
       const Part& part = parts[i];
-      if (needs(static_cast<int>(i))) {
-        gx[i] = part.nothing ? zeros({0}, {.dtype = part.dtype}) : narrow(g, dim, start, part.size).to(part.dtype);
+      if (needs(static_cast<int>(i)) && part.nothing) gx[i] = zeros({0}, {.dtype = part.dtype});
+      if (needs(static_cast<int>(i)) && !part.nothing) {
+        const Tensor own = narrow(g, dim, start, part.size).to(part.dtype);
+        gx[i] = channels_last ? ops::to_channels_last(own) : own;  // as the layers before want it, and add it up
       }
       start += part.size;
     }
