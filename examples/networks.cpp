@@ -58,7 +58,7 @@ void fine_tune(const std::string& file) {
 void attention() {
   models::ResNetAttention net(models::resnet50());  // or one that was loaded, moved: std::move(pretrained)
   optim::Adam optimizer(optim::filter(net.parameters(), [](auto& p) { return p.requires_grad(); }),
-                        {.lr = 0.0001, .betas = {{0.9, 0.999}}, .eps = 1e-08, .weight_decay = 1e-5});
+                        {.lr = 0.0001, .betas = {0.9, 0.999}, .eps = 1e-08, .weight_decay = 1e-5});
   std::printf("the article's network trains %zu of %zu tensors\n", optimizer.parameters().size(),
               net.parameters().size());
 }

@@ -52,7 +52,7 @@ void all_but_one_layer() {
   for (auto& [k, v] : model.named_parameters()) {
     if (k != "fc.weight" && k != "fc.bias") v.requires_grad_(false);
   }
-  optim::Adam optimizer2({model.fc.weight, model.fc.bias}, {.lr = 1e-3, .betas = {{0.9, 0.999}}, .weight_decay = 1e-5});
+  optim::Adam optimizer2({model.fc.weight, model.fc.bias}, {.lr = 1e-3, .betas = {0.9, 0.999}, .weight_decay = 1e-5});
   optimizer2.minimize(model(randn({4, 8})).pow(2).mean());
   expect(trainable(model) == 2, "one layer trains");
 }

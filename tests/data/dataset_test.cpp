@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "gradus/data/random.h"
+#include "gradus/data/sampler.h"
 #include "gradus/error.h"
 #include "gradus/ops.h"
 #include "support/temp_folder.h"
@@ -20,6 +21,21 @@ using testing::UnorderedElementsAre;
 
 FunctionDataset counting(std::int64_t n) {
   return {n, [](std::int64_t i) { return Sample(tensor(static_cast<double>(i)), i); }};
+}
+
+TEST(Datasets, SubsetsTakeListsVectorsAndTensors) {
+  const FunctionDataset all = counting(10);
+  EXPECT_THAT(Subset(all, {4}).indices(), ElementsAre(4));
+  EXPECT_THAT(Subset(all, {4, 2}).indices(), ElementsAre(4, 2));
+  EXPECT_THAT(Subset(all, std::vector<std::int64_t>{1, 1}).indices(), ElementsAre(1, 1));
+  EXPECT_THAT(Subset(all, tensor({3, 0})).indices(), ElementsAre(3, 0));
+  EXPECT_THAT(Subset(all, tensor({3, 0, 7})[{Slice{1}}].to(kInt32)).indices(), ElementsAre(0, 7));
+  EXPECT_EQ(SubsetRandomSampler(randperm(4)).size(), 4);
+  EXPECT_EQ(WeightedRandomSampler(tensor({0.0, 1.0}), 3).indices(0, 0), (std::vector<std::int64_t>{1, 1, 1}));
+  EXPECT_THROW(Subset(all, tensor({3, 10})), IndexError);
+  EXPECT_THROW(Subset(all, tensor({1.0})), DtypeError);
+  EXPECT_THROW(Subset(all, tensor({true})), DtypeError);
+  EXPECT_THROW(Subset(all, tensor(3)), ShapeError);
 }
 
 TEST(Datasets, AFunctionOrASubclassWillDo) {

@@ -1,7 +1,6 @@
 #include <gradus/nn/containers.h>
 #include <gradus/nn/linear.h>
-#include <gradus/optim/adam.h>
-#include <gradus/optim/sgd.h>
+#include <gradus/optim.h>
 #include <gradus/parallel.h>
 #include <gradus/random.h>
 #include <gtest/gtest.h>
@@ -25,6 +24,49 @@ std::string message(const std::function<void()>& call) {
 
 void set_grads(const optim::Optimizer& opt, double value) {
   for (Tensor& p : opt.parameters()) p.set_grad(full_like(p.detach(), value));
+}
+
+template <class O>
+class OptimizerArguments : public testing::Test {};
+using AllOptimizers =
+    testing::Types<optim::SGD, optim::ASGD, optim::AdEMAMix, optim::Muon, optim::Rprop, optim::Adam, optim::AdamW,
+                   optim::RAdam, optim::Adadelta, optim::LBFGS, optim::RMSprop, optim::Adamax, optim::Lion,
+                   optim::SGDScheduleFree, optim::AdamWScheduleFree, optim::Adagrad, optim::Adafactor, optim::NAdam>;
+TYPED_TEST_SUITE(OptimizerArguments, AllOptimizers);
+
+TYPED_TEST(OptimizerArguments, AreTensorsListsModulesAndGroups) {
+  using O = TypeParam;
+  const Tensor p = zeros({2, 2}, {.requires_grad = true}), q = zeros({2, 2}, {.requires_grad = true});
+  nn::Linear net(2, 2, {.bias = false});
+  const auto count = [](const O& opt) { return opt.param_groups().size() * 100 + opt.parameters().size(); };
+  EXPECT_EQ(count(O({p})), 101u);
+  EXPECT_EQ(count(O(p)), 101u);
+  EXPECT_EQ(count(O({p, q})), 102u);
+  EXPECT_EQ(count(O({p}, {})), 101u);
+  EXPECT_EQ(count(O({p}, {.lr = 0.5})), 101u);
+  EXPECT_EQ(count(O({net.weight})), 101u);
+  EXPECT_EQ(count(O({net.weight, p})), 102u);
+  EXPECT_EQ(count(O(net)), 101u);
+  EXPECT_EQ(count(O({net})), 101u);
+  EXPECT_EQ(count(O({net.parameters()})), 101u);
+  EXPECT_EQ(count(O({net.named_parameters()})), 101u);
+  EXPECT_EQ(count(O({{.params = {p}}})), 101u);
+  static_assert(!std::is_copy_constructible_v<O> && !std::is_move_constructible_v<O>);
+}
+
+TEST(OptimizerArguments, SeveralNumbersInBraces) {
+  const Tensor p = zeros({2, 2}, {.requires_grad = true});
+  optim::Adam adam({p}, {.betas = {0.8, 0.95}});
+  EXPECT_EQ(adam.param_groups()[0].betas, (std::pair{0.8, 0.95}));
+  optim::Adam twice({p}, {.betas = {{0.8, 0.95}}});
+  EXPECT_EQ(twice.param_groups()[0].betas, (std::pair{0.8, 0.95}));
+  adam.param_groups()[0].betas = {0.7, 0.9};
+  EXPECT_EQ(adam.param_groups()[0].betas->first, 0.7);
+  EXPECT_EQ(*optim::Rprop({p}, {.step_sizes = {1e-5, 10}}).param_groups()[0].step_sizes, (std::pair{1e-5, 10.0}));
+  EXPECT_EQ((*optim::AdEMAMix({p}, {.betas = {0.9, 0.99, 0.999}}).param_groups()[0].betas)[2], 0.999);
+  EXPECT_EQ((*optim::Muon({p}, {.ns_coefficients = {3, -4, 2}}).param_groups()[0].ns_coefficients)[1], -4);
+  EXPECT_EQ(optim::Adafactor({p}, {.eps = {1e-20, 1e-2}}).param_groups()[0].eps->second, 1e-2);
+  EXPECT_FALSE(optim::Adafactor({p}, {.eps = {std::nullopt, 1e-2}}).param_groups()[0].eps->first);
 }
 
 TEST(OptimizerGroups, UnsetOptionsTakeTheDefaultsAndSetOnesWin) {

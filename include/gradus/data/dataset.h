@@ -133,10 +133,19 @@ class TensorDataset final : public Dataset {
   Tensor data_, target_;
 };
 
+// Numbers of samples: `{0, 4, 7}`, a vector, or a tensor of integers with one dimension, as `randperm(100)`.
+class SampleIndices : public std::vector<std::int64_t> {
+ public:
+  using vector::vector;
+  SampleIndices(std::vector<std::int64_t> indices) : vector(std::move(indices)) {}
+  // DtypeError, ShapeError. The places where a bool mask is true are `nonzero(mask).select(1, 0)`.
+  SampleIndices(const Tensor& indices);
+};
+
 // Some samples of another dataset, in the order of `indices`; one may come twice. IndexError for indices outside.
 class Subset final : public Dataset {
  public:
-  Subset(AnyDataset dataset, std::vector<std::int64_t> indices);
+  Subset(AnyDataset dataset, SampleIndices indices);
   std::int64_t size() const override { return static_cast<std::int64_t>(indices_->size()); }
   Sample get(std::int64_t index) const override;
   Batch get_batch(std::span<const std::int64_t> indices) const override;

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include <gradus/tensor.h>
+#include <gradus/data/dataset.h>
 
 namespace gradus::data {
 
@@ -62,6 +62,8 @@ class RandomSampler final : public Sampler {
 class WeightedRandomSampler final : public Sampler {
  public:
   WeightedRandomSampler(std::vector<double> weights, std::int64_t num_samples, bool replacement = true);
+  WeightedRandomSampler(const Tensor& weights, std::int64_t num_samples, bool replacement = true)
+      : WeightedRandomSampler(weights.to_vector<double>(), num_samples, replacement) {}
   std::int64_t size() const override { return num_samples_; }
   std::vector<std::int64_t> indices(std::uint64_t seed, std::int64_t epoch) const override;
   bool repeats() const override { return replacement_; }
@@ -75,7 +77,7 @@ class WeightedRandomSampler final : public Sampler {
 // The given indices in random order.
 class SubsetRandomSampler final : public Sampler {
  public:
-  explicit SubsetRandomSampler(std::vector<std::int64_t> indices);
+  explicit SubsetRandomSampler(SampleIndices indices);
   std::int64_t size() const override { return static_cast<std::int64_t>(indices_.size()); }
   std::vector<std::int64_t> indices(std::uint64_t seed, std::int64_t epoch) const override;
   bool repeats() const override { return repeats_; }

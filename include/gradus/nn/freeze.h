@@ -6,8 +6,9 @@
 //
 // A frozen parameter requires no gradient, gets none, and no optimizer changes it or its state: no update, no decay,
 // no momentum. A frozen module evaluates, through any later train(): its running statistics stand still and its
-// dropout is off. State dicts record what is frozen. Unfreezing gives back requires_grad and the training mode as they
-// were last asked for, and the momentum as it was left.
+// dropout is off. A state dict records what is frozen, and so do checkpoints (see training/checkpoint.h); a file of the
+// tensors alone, as io::save(path, net.state_dict()) writes it, does not. Unfreezing gives back requires_grad and the
+// training mode as they were last asked for, and the momentum as it was left.
 //
 // PyTorch has no such state: there, requires_grad = false leaves statistics running, and a gradient that is left over
 // lets momentum and decay move the parameter. That meaning of requires_grad is unchanged here.

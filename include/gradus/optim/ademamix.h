@@ -8,9 +8,10 @@ namespace gradus::optim {
 
 struct AdEMAMixOptions {
   Params params = {};
-  std::optional<double> lr = {};                    // 1e-3
-  std::optional<std::array<double, 3>> betas = {};  // {0.9, 0.999, 0.9999}: fast mean, squares, slow mean
-  std::optional<double> alpha = {};                 // 2: the slow mean's part
+  std::optional<double> lr = {};                // 1e-3
+  detail::LearningRateIsLr learning_rate = {};  // refused
+  Several<std::array<double, 3>> betas = {};    // {0.9, 0.999, 0.9999}: fast mean, squares, slow mean
+  std::optional<double> alpha = {};             // 2: the slow mean's part
   // Updates over which the slow mean's beta grows from the fast one's, and alpha from 0. Unset: at once.
   std::optional<std::int64_t> beta3_warmup = {};
   std::optional<std::int64_t> alpha_warmup = {};

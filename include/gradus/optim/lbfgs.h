@@ -7,6 +7,7 @@ namespace gradus::optim {
 struct LBFGSOptions {
   Params params = {};
   std::optional<double> lr = {};                   // 1
+  detail::LearningRateIsLr learning_rate = {};     // refused
   std::optional<std::int64_t> max_iter = {};       // 20: iterations of a step
   std::optional<std::int64_t> max_eval = {};       // evaluations of a step; unset: max_iter * 5 / 4
   std::optional<double> tolerance_grad = {};       // 1e-7: the largest gradient to stop at

@@ -6,10 +6,11 @@ namespace gradus::optim {
 
 struct LionOptions {
   Params params = {};
-  std::optional<double> lr = {};                        // 1e-4
-  std::optional<std::pair<double, double>> betas = {};  // {0.9, 0.99}, each in [0, 1)
-  std::optional<double> weight_decay = {};              // 0: multiplies the parameter by 1 - lr weight_decay
-  std::optional<bool> maximize = {};                    // false
+  std::optional<double> lr = {};                  // 1e-4
+  detail::LearningRateIsLr learning_rate = {};    // refused
+  Several<std::pair<double, double>> betas = {};  // {0.9, 0.99}, each in [0, 1)
+  std::optional<double> weight_decay = {};        // 0: multiplies the parameter by 1 - lr weight_decay
+  std::optional<bool> maximize = {};              // false
   std::string name = {};
 };
 

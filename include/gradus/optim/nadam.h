@@ -6,13 +6,14 @@ namespace gradus::optim {
 
 struct NAdamOptions {
   Params params = {};
-  std::optional<double> lr = {};                        // 2e-3
-  std::optional<std::pair<double, double>> betas = {};  // {0.9, 0.999}, each in [0, 1)
-  std::optional<double> eps = {};                       // 1e-8
-  std::optional<double> weight_decay = {};              // 0: L2 penalty, added to the gradient unless decoupled
-  std::optional<double> momentum_decay = {};            // 4e-3
-  std::optional<bool> decoupled_weight_decay = {};      // false
-  std::optional<bool> maximize = {};                    // false
+  std::optional<double> lr = {};                    // 2e-3
+  detail::LearningRateIsLr learning_rate = {};      // refused
+  Several<std::pair<double, double>> betas = {};    // {0.9, 0.999}, each in [0, 1)
+  std::optional<double> eps = {};                   // 1e-8
+  std::optional<double> weight_decay = {};          // 0: L2 penalty, added to the gradient unless decoupled
+  std::optional<double> momentum_decay = {};        // 4e-3
+  std::optional<bool> decoupled_weight_decay = {};  // false
+  std::optional<bool> maximize = {};                // false
   std::string name = {};
 };
 

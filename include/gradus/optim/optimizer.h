@@ -16,6 +16,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <variant>
 
 #include <gradus/optim/clip.h>
@@ -137,6 +138,39 @@ class Optimizer {
   std::map<std::size_t, Hook> pre_hooks_, post_hooks_;
 };
 
+// An option of several numbers: `.betas = {0.9, 0.95}`.
+template <class T>
+class Several : public std::optional<T> {
+  // Integers may stand for numbers: {1e-6, 50}.
+  template <class Number>
+  static auto number(const Number& x) {
+    if constexpr (std::is_integral_v<Number>) {
+      return static_cast<double>(x);
+    } else {
+      return x;
+    }
+  }
+
+ public:
+  using std::optional<T>::optional;
+  using std::optional<T>::operator=;
+  template <class... Numbers>
+  requires(sizeof...(Numbers) > 1 && requires { T{number(std::declval<Numbers>())...}; })
+      Several(const Numbers&... numbers)
+      : std::optional<T>(T{number(numbers)...}) {}
+};
+
+namespace detail {
+// Stands in options under a name that is not ours, so that the compiler says which one is.
+struct LearningRateIsLr {
+  LearningRateIsLr() = default;
+  template <class T>
+  LearningRateIsLr(const T&) {
+    static_assert(sizeof(T) == 0, "there is no option .learning_rate; it is .lr, as in PyTorch");
+  }
+};
+}  // namespace detail
+
 // The optimizer whose options are of type Options, which has `params`, `name` and optional fields. Its rule is RuleOf
 // <Options>, in one file of src/optim.
 template <class Options>
@@ -148,6 +182,16 @@ class OptimizerOf : public Optimizer {
   OptimizerOf(const std::vector<Options>& groups, const Options& defaults = {});
   OptimizerOf(std::initializer_list<Options> groups, const Options& defaults = {})
       : OptimizerOf(std::vector<Options>(groups), defaults) {}
+  template <class Number, class... Rest>
+  requires(std::is_arithmetic_v<Number>) OptimizerOf(const Params& params, Number, Rest...) : OptimizerOf(params) {
+    static_assert(sizeof(Number) == 0, "options are named: optim::Adam(net.parameters(), {.lr = 1e-3})");
+  }
+  template <class Number>
+  OptimizerOf(const Params& params, std::initializer_list<Number>) : OptimizerOf(params) {
+    static_assert(sizeof(Number) == 0, "options are named: optim::Adam(net.parameters(), {.lr = 1e-3})");
+  }
+  // Not of a const one: `optim::SGD({p})` would be that as well as a list of parameters.
+  OptimizerOf(OptimizerOf&) = delete;
   ~OptimizerOf() override;
 
   const char* name() const override;

@@ -6,13 +6,14 @@ namespace gradus::optim {
 
 struct RMSpropOptions {
   Params params = {};
-  std::optional<double> lr = {};            // 1e-2
-  std::optional<double> alpha = {};         // 0.99: how slowly the squares are forgotten
-  std::optional<double> eps = {};           // 1e-8
-  std::optional<double> weight_decay = {};  // 0: L2 penalty, added to the gradient
-  std::optional<double> momentum = {};      // 0
-  std::optional<bool> centered = {};        // false: divide by the standard deviation, not by the root mean square
-  std::optional<bool> maximize = {};        // false
+  std::optional<double> lr = {};                // 1e-2
+  detail::LearningRateIsLr learning_rate = {};  // refused
+  std::optional<double> alpha = {};             // 0.99: how slowly the squares are forgotten
+  std::optional<double> eps = {};               // 1e-8
+  std::optional<double> weight_decay = {};      // 0: L2 penalty, added to the gradient
+  std::optional<double> momentum = {};          // 0
+  std::optional<bool> centered = {};            // false: divide by the standard deviation, not by the root mean square
+  std::optional<bool> maximize = {};            // false
   std::string name = {};
 };
 

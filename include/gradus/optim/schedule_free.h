@@ -22,6 +22,7 @@ namespace gradus::optim {
 struct SGDScheduleFreeOptions {
   Params params = {};
   std::optional<double> lr = {};                  // 1
+  detail::LearningRateIsLr learning_rate = {};    // refused
   std::optional<double> momentum = {};            // 0.9, in [0, 1]: y = momentum x + (1 - momentum) z
   std::optional<double> weight_decay = {};        // 0: L2 penalty at y
   std::optional<std::int64_t> warmup_steps = {};  // 0: updates over which the rate grows linearly
@@ -36,14 +37,15 @@ using SGDScheduleFree = OptimizerOf<SGDScheduleFreeOptions>;
 
 struct AdamWScheduleFreeOptions {
   Params params = {};
-  std::optional<double> lr = {};                        // 2.5e-3
-  std::optional<std::pair<double, double>> betas = {};  // {0.9, 0.999}: y = b1 x + (1 - b1) z; b2 as AdamW's
-  std::optional<double> eps = {};                       // 1e-8
-  std::optional<double> weight_decay = {};              // 0: at y, times the rate
-  std::optional<std::int64_t> warmup_steps = {};        // 0
-  std::optional<double> r = {};                         // 0
-  std::optional<double> weight_lr_power = {};           // 2
-  std::optional<bool> maximize = {};                    // false
+  std::optional<double> lr = {};                  // 2.5e-3
+  detail::LearningRateIsLr learning_rate = {};    // refused
+  Several<std::pair<double, double>> betas = {};  // {0.9, 0.999}: y = b1 x + (1 - b1) z; b2 as AdamW's
+  std::optional<double> eps = {};                 // 1e-8
+  std::optional<double> weight_decay = {};        // 0: at y, times the rate
+  std::optional<std::int64_t> warmup_steps = {};  // 0
+  std::optional<double> r = {};                   // 0
+  std::optional<double> weight_lr_power = {};     // 2
+  std::optional<bool> maximize = {};              // false
   std::string name = {};
 };
 

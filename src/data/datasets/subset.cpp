@@ -11,7 +11,17 @@
 
 namespace gradus::data {
 
-Subset::Subset(AnyDataset dataset, std::vector<std::int64_t> indices) : dataset_(std::move(dataset)) {
+SampleIndices::SampleIndices(const Tensor& indices) {
+  if (indices.is_floating_point() || indices.dtype() == kBool) {
+    throw DtypeError(fmt::format("SampleIndices: need integers, got {}", to_string(indices.dtype())));
+  }
+  if (indices.dim() != 1) {
+    throw ShapeError(fmt::format("SampleIndices: need one dimension, got {}", to_string(indices.sizes())));
+  }
+  vector::operator=(indices.to_vector<std::int64_t>());
+}
+
+Subset::Subset(AnyDataset dataset, SampleIndices indices) : dataset_(std::move(dataset)) {
   for (const std::int64_t index : indices) {
     if (index < 0 || index >= dataset_->size()) {
       throw IndexError(fmt::format("Subset: need indices from 0 to {}, got {}", dataset_->size() - 1, index));

@@ -108,7 +108,7 @@ Indices WeightedRandomSampler::indices(std::uint64_t seed, std::int64_t epoch) c
   return order;
 }
 
-SubsetRandomSampler::SubsetRandomSampler(std::vector<std::int64_t> indices) : indices_(std::move(indices)) {
+SubsetRandomSampler::SubsetRandomSampler(SampleIndices indices) : indices_(std::move(indices)) {
   Indices sorted = indices_;
   std::sort(sorted.begin(), sorted.end());
   repeats_ = std::adjacent_find(sorted.begin(), sorted.end()) != sorted.end();

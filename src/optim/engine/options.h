@@ -39,24 +39,20 @@ constexpr Range one_of(std::string_view words) { return {.words = words}; }
 using MaybeAndNumber = std::pair<std::optional<double>, double>;
 
 // One option: a field of Options, its default, and its range. `second` is that of a pair's second number.
-template <class Options, class T>
+template <class Options, class Member>
 struct Field {
   const char* name;
-  std::optional<T> Options::*member;
-  T fallback;
+  Member Options::*member;
+  typename Member::value_type fallback;
   Range range = {}, second = {};
 };
-template <class Options, class T>
-Field(const char*, std::optional<T> Options::*, T) -> Field<Options, T>;
-template <class Options, class T>
-Field(const char*, std::optional<T> Options::*, T, Range) -> Field<Options, T>;
-template <class Options, class T>
-Field(const char*, std::optional<T> Options::*, T, Range, Range) -> Field<Options, T>;
+template <class Options, class Member, class... Rest>
+Field(const char*, Member Options::*, Rest...) -> Field<Options, Member>;
 // One whose absence means something: it has no default.
-template <class Options, class T>
+template <class Options, class Member>
 struct OptionalField {
   const char* name;
-  std::optional<T> Options::*member;
+  Member Options::*member;
   Range range = {};
 };
 
@@ -124,49 +120,50 @@ void for_each_option(Fn&& fn) {
 }
 
 // The member of `options`, or what stands for it when it is unset.
-template <class Options, class T>
-OptionValue option_value(const Field<Options, T>& field, const Options& options) {
+template <class Options, class Member>
+OptionValue option_value(const Field<Options, Member>& field, const Options& options) {
   return to_value((options.*field.member).value_or(field.fallback));
 }
-template <class Options, class T>
-OptionValue option_value(const OptionalField<Options, T>& field, const Options& options) {
+template <class Options, class Member>
+OptionValue option_value(const OptionalField<Options, Member>& field, const Options& options) {
   const auto& member = options.*field.member;
   return member ? to_value(*member) : OptionValue();
 }
 
 // Sets what a group leaves unset: from the optimizer's defaults, then from the table.
-template <class Options, class T>
-void resolve(const Field<Options, T>& field, Options& group, const Options& defaults) {
+template <class Options, class Member>
+void resolve(const Field<Options, Member>& field, Options& group, const Options& defaults) {
   auto& member = group.*field.member;
   if (!member) member = (defaults.*field.member).value_or(field.fallback);
 }
-template <class Options, class T>
-void resolve(const OptionalField<Options, T>& field, Options& group, const Options& defaults) {
+template <class Options, class Member>
+void resolve(const OptionalField<Options, Member>& field, Options& group, const Options& defaults) {
   auto& member = group.*field.member;
   if (!member) member = defaults.*field.member;
 }
 
-template <class Options, class T>
-void check_field(const char* optimizer, const std::string& place, const Field<Options, T>& field, const Options& o) {
+template <class Options, class Member>
+void check_field(const char* optimizer, const std::string& place, const Field<Options, Member>& field,
+                 const Options& o) {
   check_value(optimizer, place, field.name, field.range, field.second, *(o.*field.member));
 }
-template <class Options, class T>
-void check_field(const char* optimizer, const std::string& place, const OptionalField<Options, T>& field,
+template <class Options, class Member>
+void check_field(const char* optimizer, const std::string& place, const OptionalField<Options, Member>& field,
                  const Options& o) {
   if (o.*field.member) check_value(optimizer, place, field.name, field.range, field.range, *(o.*field.member));
 }
 
-template <class Options, class T>
-void assign_option(const char* optimizer, const Field<Options, T>& field, Options& o, const OptionValue& value) {
-  o.*field.member = option_as<T>(optimizer, field.name, value);
+template <class Options, class Member>
+void assign_option(const char* optimizer, const Field<Options, Member>& field, Options& o, const OptionValue& value) {
+  o.*field.member = option_as<typename Member::value_type>(optimizer, field.name, value);
 }
-template <class Options, class T>
-void assign_option(const char* optimizer, const OptionalField<Options, T>& field, Options& o,
+template <class Options, class Member>
+void assign_option(const char* optimizer, const OptionalField<Options, Member>& field, Options& o,
                    const OptionValue& value) {
   if (std::holds_alternative<std::monostate>(value)) {
     (o.*field.member).reset();
   } else {
-    o.*field.member = option_as<T>(optimizer, field.name, value);
+    o.*field.member = option_as<typename Member::value_type>(optimizer, field.name, value);
   }
 }
 
