@@ -43,6 +43,14 @@ class InferenceMode : public NoGrad {
 
 namespace autograd {
 
+// One tensor or several: `y`, `{y, z}`, or a vector.
+struct Tensors : std::vector<Tensor> {
+  Tensors() = default;
+  Tensors(const Tensor& x) : vector{x} {}
+  Tensors(std::initializer_list<Tensor> xs) : vector(xs) {}
+  Tensors(std::vector<Tensor> xs) : vector(std::move(xs)) {}
+};
+
 struct GradOptions {
   std::optional<bool> retain_graph = {};  // unset: as create_graph
   bool create_graph = false;              // make the gradients differentiable themselves
@@ -51,12 +59,14 @@ struct GradOptions {
 
 // d(sum of outputs . grad_outputs) / d(input), for each input; nothing is accumulated in .grad. An empty
 // `grad_outputs` stands for ones and needs outputs of one element. As torch.autograd.grad.
-std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
-                         const std::vector<Tensor>& grad_outputs = {}, const GradOptions& options = {});
+std::vector<Tensor> grad(const Tensors& outputs, const Tensors& inputs, const Tensors& grad_outputs = {},
+                         const GradOptions& options = {});
+inline std::vector<Tensor> grad(const Tensors& outputs, const Tensors& inputs, const GradOptions& options) {
+  return grad(outputs, inputs, {}, options);
+}
 
 // Accumulates gradients of several outputs at once. As torch.autograd.backward.
-void backward(const std::vector<Tensor>& tensors, const std::vector<Tensor>& gradients = {},
-              const BackwardOptions& options = {});
+void backward(const Tensors& tensors, const Tensors& gradients = {}, const BackwardOptions& options = {});
 
 }  // namespace autograd
 }  // namespace gradus

@@ -15,6 +15,15 @@
 #include <gradus/error.h>
 #include <gradus/scalar.h>
 
+#ifndef __cpp_multidimensional_subscript
+// Before C++23 the comma in x[0, 1] drops the 0. The compilers' warning for that is an error from here on.
+#ifdef __clang__
+#pragma clang diagnostic error "-Wdeprecated-comma-subscript"
+#else
+#pragma GCC diagnostic error "-Wcomma-subscript"
+#endif
+#endif
+
 namespace gradus {
 
 class Generator;
@@ -108,28 +117,29 @@ class Tensor {
   template <class T>
   std::vector<T> to_vector() const;
 
-  // Gradients.
+  // Gradients. A const handle is a handle of the same tensor: what changes the tensor, and not the handle, is const.
   bool requires_grad() const;
-  Tensor& requires_grad_(bool requires_grad = true);
+  Tensor& requires_grad_(bool requires_grad = true) const;
   bool is_leaf() const;
-  const Tensor grad() const;          // undefined until a backward has reached this tensor
-  void set_grad(const Tensor& grad);  // shape, dtype and device must match; undefined clears
-  void zero_grad(bool set_to_none = true);
+  const Tensor grad() const;                // undefined until a backward has reached this tensor
+  void set_grad(const Tensor& grad) const;  // shape, dtype and device must match; undefined clears
+  void zero_grad(bool set_to_none = true) const;
   Ref<Node> grad_fn() const;  // null for a leaf
-  void retain_grad();         // keep .grad of a non-leaf too
+  void retain_grad() const;   // keep .grad of a non-leaf too
   void backward(const Tensor& gradient = Tensor()) const;
   void backward(const BackwardOptions& options) const;
   void backward(const Tensor& gradient, const BackwardOptions& options) const;
   // Called with the gradient when it is complete; a defined result replaces it. Returns a handle for remove_hook.
-  std::size_t register_hook(std::function<Tensor(const Tensor&)> hook);
-  void remove_hook(std::size_t handle);
-  Tensor detach() const;  // shares memory, outside the graph
+  std::size_t register_hook(std::function<Tensor(const Tensor&)> hook) const;
+  void remove_hook(std::size_t handle) const;
+  Tensor detach() const;    // shares memory, outside the graph
+  Tensor& detach_() const;  // itself outside the graph, as a leaf; AutogradError for a view
   Tensor data() const { return detach(); }
   std::uint32_t version() const;  // in-place changes so far
   bool is_view() const { return static_cast<bool>(checked()->base); }
   // A name for messages and state dicts; modules set the path of their parameters ("encoder.0.weight").
   const std::string& name() const;
-  void set_name(std::string name);
+  void set_name(std::string name) const;
 
   // Conversion. A tensor that already is what is asked for comes back unchanged.
   Tensor to(Dtype dtype) const;
@@ -142,24 +152,29 @@ class Tensor {
   Tensor clone() const;
   Tensor contiguous() const;
 
-  // Indexing: `x[0]`, `x[{0, Slice{1, 3}}]`, `x[{mask}]`; assignment to the result writes into x.
+  // Indexing: `x[0]`, `x[{0, Slice{1, 3}}]`, `x[{mask}]`; assignment to the result writes into x. `x[0, 1]` is refused
+  // below C++23, where it would mean x[1].
   Indexed operator[](const IndexArg& index) const;
   Indexed operator[](std::initializer_list<IndexArg> indices) const;
+#ifdef __cpp_multidimensional_subscript
+  template <std::convertible_to<IndexArg>... I>
+  requires(sizeof...(I) > 1) Indexed operator[](const I&... indices) const;
+#endif
   Tensor index(const std::vector<Index>& indices) const;
-  Tensor& index_put_(const std::vector<Index>& indices, const Tensor& values, bool accumulate = false);
+  Tensor& index_put_(const std::vector<Index>& indices, const Tensor& values, bool accumulate = false) const;
 
   // In place. Not on a leaf that requires a gradient, except in a NoGrad scope.
-  Tensor& copy_(const Tensor& source);  // broadcast and converted
-  Tensor& fill_(const Scalar& value);
-  Tensor& zero_() { return fill_(0); }
-  Tensor& add_(const Tensor& other, const Scalar& alpha = 1);
-  Tensor& add_(const Scalar& other);
-  Tensor& sub_(const Tensor& other, const Scalar& alpha = 1);
-  Tensor& sub_(const Scalar& other);
-  Tensor& mul_(const Tensor& other);
-  Tensor& mul_(const Scalar& other);
-  Tensor& div_(const Tensor& other);
-  Tensor& div_(const Scalar& other);
+  Tensor& copy_(const Tensor& source) const;  // broadcast and converted
+  Tensor& fill_(const Scalar& value) const;
+  Tensor& zero_() const { return fill_(0); }
+  Tensor& add_(const Tensor& other, const Scalar& alpha = 1) const;
+  Tensor& add_(const Scalar& other) const;
+  Tensor& sub_(const Tensor& other, const Scalar& alpha = 1) const;
+  Tensor& sub_(const Scalar& other) const;
+  Tensor& mul_(const Tensor& other) const;
+  Tensor& mul_(const Scalar& other) const;
+  Tensor& div_(const Tensor& other) const;
+  Tensor& div_(const Scalar& other) const;
   Tensor& operator+=(const Tensor& o) { return add_(o); }
   Tensor& operator-=(const Tensor& o) { return sub_(o); }
   Tensor& operator*=(const Tensor& o) { return mul_(o); }
@@ -168,11 +183,11 @@ class Tensor {
   Tensor& operator-=(const Scalar& o) { return sub_(o); }
   Tensor& operator*=(const Scalar& o) { return mul_(o); }
   Tensor& operator/=(const Scalar& o) { return div_(o); }
-  Tensor& uniform_(double from = 0, double to = 1, Generator* generator = nullptr);
-  Tensor& normal_(double mean = 0, double std = 1, Generator* generator = nullptr);
-  Tensor& bernoulli_(double p = 0.5, Generator* generator = nullptr);
-  Tensor& clamp_(std::optional<double> min, std::optional<double> max);
-  Tensor& relu_();
+  Tensor& uniform_(double from = 0, double to = 1, Generator* generator = nullptr) const;
+  Tensor& normal_(double mean = 0, double std = 1, Generator* generator = nullptr) const;
+  Tensor& bernoulli_(double p = 0.5, Generator* generator = nullptr) const;
+  Tensor& clamp_(std::optional<double> min, std::optional<double> max) const;
+  Tensor& relu_() const;
 
   // The usual operations as methods; gradus/ops.h has all of them, and their documentation.
   Tensor view(const Shape& sizes) const;
@@ -228,6 +243,7 @@ class Tensor {
     if (!impl_) undefined();
     return impl_.get();
   }
+  Tensor& self() const { return const_cast<Tensor&>(*this); }
   [[noreturn]] static void undefined();
   void* data_as(Dtype dtype) const;
   void* exposed(void* data) const {
@@ -306,6 +322,13 @@ class Indexed : public Tensor {
   Tensor self_;
   std::vector<Index> indices_;
 };
+
+#ifdef __cpp_multidimensional_subscript
+template <std::convertible_to<IndexArg>... I>
+requires(sizeof...(I) > 1) Indexed Tensor::operator[](const I&... indices) const {
+  return (*this)[{IndexArg(indices)...}];
+}
+#endif
 
 // Creation.
 Tensor empty(const Shape& sizes, const TensorOptions& options = {});

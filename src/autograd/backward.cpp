@@ -63,8 +63,8 @@ std::vector<Tensor> root_gradients(const char* call, const std::vector<Tensor>& 
 
 namespace autograd {
 
-std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& inputs,
-                         const std::vector<Tensor>& grad_outputs, const GradOptions& options) {
+std::vector<Tensor> grad(const Tensors& outputs, const Tensors& inputs, const Tensors& grad_outputs,
+                         const GradOptions& options) {
   if (outputs.empty() || inputs.empty()) throw ValueError("grad: needs at least one output and one input");
   for (const Tensor& input : inputs) {
     if (!input.requires_grad()) throw AutogradError("grad: " + described(input) + " does not require a gradient");
@@ -88,8 +88,7 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
   return result;
 }
 
-void backward(const std::vector<Tensor>& tensors, const std::vector<Tensor>& gradients,
-              const BackwardOptions& options) {
+void backward(const Tensors& tensors, const Tensors& gradients, const BackwardOptions& options) {
   for (const Tensor& input : options.inputs) {
     if (!input.requires_grad()) throw AutogradError("backward: " + described(input) + " does not require a gradient");
   }
@@ -119,7 +118,7 @@ Ref<Node> Tensor::grad_fn() const {
   return impl->base ? detail::current_grad_fn(*impl) : impl->grad_fn;
 }
 
-Tensor& Tensor::requires_grad_(bool requires_grad) {
+Tensor& Tensor::requires_grad_(bool requires_grad) const {
   auto* impl = checked();
   if (requires_grad && !gradus::is_floating_point(impl->dtype)) {
     throw DtypeError(std::string("requires_grad_: only floating-point tensors have gradients, got ") +
@@ -130,7 +129,7 @@ Tensor& Tensor::requires_grad_(bool requires_grad) {
         "requires_grad_: a tensor made in an InferenceMode scope cannot require a gradient outside of one; clone it");
   }
   if (!is_leaf()) {
-    if (requires_grad) return *this;
+    if (requires_grad) return self();
     throw AutogradError(
         "requires_grad_: only a leaf can stop requiring a gradient, got the result of an operation; "
         "use detach()");
@@ -140,12 +139,12 @@ Tensor& Tensor::requires_grad_(bool requires_grad) {
   } else {
     impl->requires_grad = requires_grad;
   }
-  return *this;
+  return self();
 }
 
 const Tensor Tensor::grad() const { return Tensor(checked()->grad); }
 
-void Tensor::set_grad(const Tensor& grad) {
+void Tensor::set_grad(const Tensor& grad) const {
   auto* impl = checked();
   if (grad.defined()) {
     if (grad.is_same(*this)) throw AutogradError("set_grad: a tensor cannot be its own gradient");
@@ -161,7 +160,7 @@ void Tensor::set_grad(const Tensor& grad) {
   impl->grad = grad.ref();
 }
 
-void Tensor::zero_grad(bool set_to_none) {
+void Tensor::zero_grad(bool set_to_none) const {
   auto* impl = checked();
   if (!impl->grad) return;
   if (set_to_none) {
@@ -173,7 +172,7 @@ void Tensor::zero_grad(bool set_to_none) {
   }
 }
 
-void Tensor::retain_grad() {
+void Tensor::retain_grad() const {
   if (!requires_grad()) throw AutogradError("retain_grad: the tensor does not require a gradient");
   const Ref<Node> node = grad_fn();
   if (!node) return;
@@ -181,7 +180,7 @@ void Tensor::retain_grad() {
   NodeAccess::retain(*node, impl_.get());
 }
 
-std::size_t Tensor::register_hook(std::function<Tensor(const Tensor&)> hook) {
+std::size_t Tensor::register_hook(std::function<Tensor(const Tensor&)> hook) const {
   if (!requires_grad()) throw AutogradError("register_hook: the tensor does not require a gradient");
   auto& own = detail::extras(*impl_);
   const std::size_t handle = own.next_hook++;
@@ -193,7 +192,7 @@ std::size_t Tensor::register_hook(std::function<Tensor(const Tensor&)> hook) {
   return handle;
 }
 
-void Tensor::remove_hook(std::size_t handle) {
+void Tensor::remove_hook(std::size_t handle) const {
   auto& own = detail::extras(*checked());
   std::size_t removed = own.hooks.erase(handle);
   if (const Ref<Node> node = grad_fn()) {
@@ -205,6 +204,14 @@ void Tensor::remove_hook(std::size_t handle) {
 Tensor Tensor::detach() const {
   checked();
   return detail::make_alias(*this);
+}
+
+Tensor& Tensor::detach_() const {
+  auto& impl = *checked();
+  if (impl.base) throw AutogradError("detach_: a view cannot be detached in place; use detach()");
+  if (!impl.grad_fn) return requires_grad_(false);
+  impl.grad_fn.reset();
+  return self();
 }
 
 }  // namespace gradus

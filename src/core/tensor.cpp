@@ -143,7 +143,7 @@ const std::string& Tensor::name() const {
   return checked()->extras ? impl_->extras->name : none;
 }
 
-void Tensor::set_name(std::string name) {
+void Tensor::set_name(std::string name) const {
   checked();
   detail::extras(*impl_).name = std::move(name);
 }

@@ -31,6 +31,44 @@ std::string message(const std::function<void()>& f) {
   return "nothing thrown";
 }
 
+TEST(Grad, TakesOneTensorOrSeveralAndOptionsInThirdPlace) {
+  const Tensor x = leaf({2}), y = (x * x * x).sum();
+  const Tensor first = autograd::grad(y, {x}, {.create_graph = true})[0];
+  EXPECT_THAT(values(first), ElementsAre(12));
+  EXPECT_THAT(values(autograd::grad(first, x, {.retain_graph = true})[0]), ElementsAre(12));
+  EXPECT_THAT(values(autograd::grad({y, first}, {x}, {}, {.retain_graph = true})[0]), ElementsAre(24));
+  EXPECT_THAT(values(autograd::grad(y, x, full({}, 2.0, {.dtype = kFloat64}))[0]), ElementsAre(24));
+  autograd::backward((x * 3).sum());
+  EXPECT_THAT(values(x.grad()), ElementsAre(3));
+}
+
+TEST(ConstHandles, ChangeTheTensor) {
+  const Tensor x = leaf({1, 2});
+  x.requires_grad_(false);
+  x.add_(1).mul_(2);
+  x.requires_grad_();
+  int calls = 0;
+  const std::size_t hook = x.register_hook([&](const Tensor&) {
+    ++calls;
+    return Tensor();
+  });
+  const Tensor y = x * 3;
+  y.retain_grad();
+  y.sum().backward();
+  EXPECT_EQ(calls, 1);
+  EXPECT_THAT(values(y.grad()), ElementsAre(1, 1));
+  x.remove_hook(hook);
+  x.grad().mul_(2);
+  EXPECT_THAT(values(x.grad()), ElementsAre(6, 6));
+  x.zero_grad(false);
+  EXPECT_THAT(values(x.grad()), ElementsAre(0, 0));
+  y.detach_();
+  EXPECT_TRUE(y.is_leaf());
+  EXPECT_FALSE(y.requires_grad());
+  EXPECT_THAT(values(x), ElementsAre(4, 6));
+  EXPECT_THROW((x * 1)[0].detach_(), AutogradError);
+}
+
 TEST(Backward, AddsUpInLeaves) {
   Tensor x = leaf({1, 2});
   sum(x * x).backward();

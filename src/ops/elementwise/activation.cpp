@@ -198,7 +198,7 @@ struct GeluTanh {
 }  // namespace
 
 Tensor relu(const Tensor& x) { return unary(Relu{}, x); }
-Tensor& Tensor::relu_() { return unary_(Relu{}, *this); }
+Tensor& Tensor::relu_() const { return unary_(Relu{}, self()); }
 Tensor leaky_relu(const Tensor& x, double negative_slope) { return unary(LeakyRelu{negative_slope}, x); }
 Tensor& leaky_relu_(Tensor& x, double negative_slope) {
   // Where the result says enough for backward, the input need not be copied.

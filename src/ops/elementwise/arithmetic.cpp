@@ -100,19 +100,19 @@ Tensor sub(const Scalar& a, const Tensor& b) {
   return with_number<Side::left>(negated(1), b, a);
 }
 
-Tensor& Tensor::add_(const Tensor& other, const Scalar& alpha) { return binary_(scaled(alpha), *this, other); }
-Tensor& Tensor::add_(const Scalar& other) { return with_number_(Add{}, *this, other); }
-Tensor& Tensor::sub_(const Tensor& other, const Scalar& alpha) {
+Tensor& Tensor::add_(const Tensor& other, const Scalar& alpha) const { return binary_(scaled(alpha), self(), other); }
+Tensor& Tensor::add_(const Scalar& other) const { return with_number_(Add{}, self(), other); }
+Tensor& Tensor::sub_(const Tensor& other, const Scalar& alpha) const {
   refuse_bool(dtype(), other.dtype());
-  return binary_(negated(alpha), *this, other);
+  return binary_(negated(alpha), self(), other);
 }
-Tensor& Tensor::sub_(const Scalar& other) {
+Tensor& Tensor::sub_(const Scalar& other) const {
   refuse_bool(dtype(), other.kind());
-  return with_number_(negated(1), *this, other);
+  return with_number_(negated(1), self(), other);
 }
-Tensor& Tensor::mul_(const Tensor& other) { return binary_(Mul{}, *this, other); }
-Tensor& Tensor::mul_(const Scalar& other) { return with_number_(Mul{}, *this, other); }
-Tensor& Tensor::div_(const Tensor& other) { return binary_(Div{}, *this, other); }
-Tensor& Tensor::div_(const Scalar& other) { return with_number_(Div{}, *this, other); }
+Tensor& Tensor::mul_(const Tensor& other) const { return binary_(Mul{}, self(), other); }
+Tensor& Tensor::mul_(const Scalar& other) const { return with_number_(Mul{}, self(), other); }
+Tensor& Tensor::div_(const Tensor& other) const { return binary_(Div{}, self(), other); }
+Tensor& Tensor::div_(const Scalar& other) const { return with_number_(Div{}, self(), other); }
 
 }  // namespace gradus

@@ -157,10 +157,10 @@ Tensor clamp(const Tensor& x, std::optional<double> min, std::optional<double> m
   return unary(bounds, x.to(clamped_type(x.dtype(), bounds)));
 }
 
-Tensor& Tensor::clamp_(std::optional<double> min, std::optional<double> max) {
+Tensor& Tensor::clamp_(std::optional<double> min, std::optional<double> max) const {
   const Clamp bounds = make_clamp(min, max);
-  check_inplace_type("clamp_", *this, clamped_type(dtype(), bounds));
-  return unary_(bounds, *this);
+  check_inplace_type("clamp_", self(), clamped_type(dtype(), bounds));
+  return unary_(bounds, self());
 }
 
 Tensor lerp(const Tensor& start, const Tensor& end, double weight) { return binary(Lerp{weight}, start, end); }

@@ -202,11 +202,11 @@ Tensor index(const Tensor& x, const std::vector<Index>& indices) {
 
 Tensor Tensor::index(const std::vector<Index>& indices) const { return gradus::index(*this, indices); }
 
-Tensor& Tensor::index_put_(const std::vector<Index>& indices, const Tensor& values, bool accumulate) {
-  Selection s = Parser(*this).parse(indices);
+Tensor& Tensor::index_put_(const std::vector<Index>& indices, const Tensor& values, bool accumulate) const {
+  Selection s = Parser(self()).parse(indices);
   if (!s.entries.empty()) {
-    put_selected(*this, s, values, accumulate);
-    return *this;
+    put_selected(self(), s, values, accumulate);
+    return self();
   }
   const Tensor fitted = fit_values(values, s.view.sizes());
   const Tensor from = share_memory(fitted, s.view) ? fitted.clone() : fitted;
@@ -215,7 +215,7 @@ Tensor& Tensor::index_put_(const std::vector<Index>& indices, const Tensor& valu
   } else {
     s.view.copy_(from);
   }
-  return *this;
+  return self();
 }
 
 void Indexed::store(const Tensor& changed) {

@@ -71,28 +71,28 @@ Tensor Tensor::to(Device device) const {
 Tensor Tensor::clone() const { return apply(Clone{}, *this); }
 Tensor Tensor::contiguous() const { return is_contiguous() ? *this : clone(); }
 
-Tensor& Tensor::copy_(const Tensor& source) {
-  if (source.is_same(*this)) return *this;
+Tensor& Tensor::copy_(const Tensor& source) const {
+  if (source.is_same(self())) return self();
   const Tensor values = source.sizes() == sizes() ? source : source.expand(sizes());
-  if (detail::records_inplace(*this, {&values})) {
-    detail::commit_inplace("copy_", *this, values);
+  if (detail::records_inplace(self(), {&values})) {
+    detail::commit_inplace("copy_", self(), values);
   } else {
-    detail::check_inplace("copy_", *this);
-    detail::copy_data(*this, ops::disturbs(*this, values) ? values.detach().clone() : values);
+    detail::check_inplace("copy_", self());
+    detail::copy_data(self(), ops::disturbs(self(), values) ? values.detach().clone() : values);
   }
-  return *this;
+  return self();
 }
 
-Tensor& Tensor::fill_(const Scalar& value) {
+Tensor& Tensor::fill_(const Scalar& value) const {
   check_fits("fill_", value, dtype());
-  if (detail::records_inplace(*this, {})) {
-    detail::commit_inplace("fill_", *this, apply(Fill(value), *this));
-    return *this;
+  if (detail::records_inplace(self(), {})) {
+    detail::commit_inplace("fill_", self(), apply(Fill(value), self()));
+    return self();
   }
-  detail::check_inplace("fill_", *this);
-  detail::fill_data(*this, value);
-  detail::bump_version(*this);
-  return *this;
+  detail::check_inplace("fill_", self());
+  detail::fill_data(self(), value);
+  detail::bump_version(self());
+  return self();
 }
 
 }  // namespace gradus

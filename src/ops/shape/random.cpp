@@ -99,7 +99,7 @@ void check_holds(const char* call, Dtype dtype, std::int64_t low, std::int64_t l
 
 }  // namespace
 
-Tensor& Tensor::uniform_(double from, double to, Generator* generator) {
+Tensor& Tensor::uniform_(double from, double to, Generator* generator) const {
   const double most = dtype() == kFloat64 ? std::numeric_limits<double>::max() : std::numeric_limits<float>::max();
   if (!(from >= -most && to <= most && from <= to && to - from <= most)) {
     throw ValueError("uniform_: needs from <= to with a difference that " + std::string(gradus::to_string(dtype())) +
@@ -116,28 +116,28 @@ Tensor& Tensor::uniform_(double from, double to, Generator* generator) {
       to = from;
     }
   }
-  return filled("uniform_", *this, [&](auto* out, std::int64_t n) {
+  return filled("uniform_", self(), [&](auto* out, std::int64_t n) {
     cpu::fill_uniform(take(generator, cpu::uniform_blocks(n, sizeof *out)), out, n, from, to, last);
   });
 }
 
-Tensor& Tensor::normal_(double mean, double std, Generator* generator) {
+Tensor& Tensor::normal_(double mean, double std, Generator* generator) const {
   if (!(std::isfinite(mean) && std >= 0 && std::isfinite(std))) {
     throw ValueError("normal_: needs a finite mean and a finite std of at least 0, got " + std::to_string(mean) +
                      " and " + std::to_string(std));
   }
-  return filled("normal_", *this, [&](auto* out, std::int64_t n) {
+  return filled("normal_", self(), [&](auto* out, std::int64_t n) {
     cpu::fill_normal(take(generator, cpu::normal_blocks(n, sizeof *out)), out, n, mean, std);
   });
 }
 
-Tensor& Tensor::bernoulli_(double p, Generator* generator) {
+Tensor& Tensor::bernoulli_(double p, Generator* generator) const {
   if (!(p >= 0 && p <= 1)) throw ValueError("bernoulli_: p must be in [0, 1], got " + std::to_string(p));
-  detail::check_inplace("bernoulli_", *this);
+  detail::check_inplace("bernoulli_", self());
   Tensor drawn = detail::make_empty(sizes(), kBool);
   cpu::fill_bernoulli(take(generator, cpu::uniform_blocks(drawn.numel(), 4)),
                       static_cast<std::uint8_t*>(drawn.data_ptr()), drawn.numel(), p);
-  if (detail::records_inplace(*this, {})) fill_(0);
+  if (detail::records_inplace(self(), {})) fill_(0);
   NoGrad guard;
   return copy_(drawn);
 }
