@@ -30,13 +30,33 @@ class IndexedModules : public Module {
 
   std::size_t size() const { return state()->children.size(); }
   bool is_empty() const { return size() == 0; }
-  ModuleRef operator[](std::int64_t index);      // from the end when negative; IndexError
+  ModuleRef operator[](std::int64_t index);  // from the end when negative; IndexError
+  // Before the one at `index`, which counts from the end when negative; size() is the end. IndexError. Those after it
+  // get the next numbers for names, as in PyTorch; names that are not numbers stay.
+  template <AnyModule M>
+  void insert(std::int64_t index, M&& module) {
+    insert_child(place_of_new(index), kept_of(std::forward<M>(module)));
+  }
+  // Takes it out. What is returned may be put elsewhere: `seq.append(*seq.pop(0))`.
+  std::shared_ptr<Module> pop(std::int64_t index);
   Iterator begin() const { return {*this, 0}; }  // as Module&
   Iterator end() const { return {*this, size()}; }
 
  protected:
   using Module::Module;
+  std::size_t place_of_new(std::int64_t index) const;
 };
+
+template <class Modules, class Fn>
+void for_each_module(Modules& modules, const Fn& fn) {
+  if constexpr (std::derived_from<std::remove_const_t<Modules>, Module>) {
+    static_assert(std::derived_from<std::remove_const_t<Modules>, IndexedModules>,
+                  "extend takes a Sequential, a ModuleList or a range of modules; append takes one module");
+    for (Module* module : modules.children()) fn(*module);  // a list made before, as the two may be one
+  } else {
+    for (auto& module : modules) fn(module);
+  }
+}
 
 }  // namespace detail
 
@@ -62,6 +82,13 @@ class Sequential : public detail::IndexedModules {
     return *this;
   }
 
+  // Appends the modules of another container, or of a range such as std::vector<nn::Linear>.
+  template <class Modules>
+  Sequential& extend(Modules&& modules) {
+    detail::for_each_module(modules, [&](auto& module) { append(module); });
+    return *this;
+  }
+
   Tensor forward(const Tensor& x) override;
 
   using IndexedModules::operator[];
@@ -70,6 +97,9 @@ class Sequential : public detail::IndexedModules {
 };
 
 // Modules in a list, registered as "0", "1", ...; used by index. Iterates as Module&.
+//
+// Layers in a std::vector of a network's own are members like others: assigning to an element changes the network. What
+// a std::vector itself drops or gains, by swap, resize or erase, it does not tell the network; a ModuleList does.
 class ModuleList : public detail::IndexedModules {
  public:
   ModuleList() : IndexedModules("ModuleList") {}
@@ -83,6 +113,11 @@ class ModuleList : public detail::IndexedModules {
   template <AnyModule M>
   ModuleList& append(M&& module) {
     add_child(std::to_string(size()), kept_of(std::forward<M>(module)));
+    return *this;
+  }
+  template <class Modules>
+  ModuleList& extend(Modules&& modules) {
+    detail::for_each_module(modules, [&](auto& module) { append(module); });
     return *this;
   }
 };
@@ -99,7 +134,9 @@ class ModuleDict : public Module {
   }
   std::size_t size() const { return state()->children.size(); }
   bool contains(const std::string& name) const;
+  std::vector<std::string> keys() const;
   ModuleRef operator[](const std::string& name);
+  std::shared_ptr<Module> pop(const std::string& name);  // takes it out; ValueError
 };
 
 // Parameters in a list, registered as "0", "1", ...
@@ -108,6 +145,7 @@ class ParameterList : public Module {
   ParameterList() : Module("ParameterList") {}
   explicit ParameterList(const std::vector<Tensor>& tensors);
   ParameterList& append(const Tensor& x);
+  ParameterList& extend(const std::vector<Tensor>& tensors);
   std::size_t size() const { return state()->parameters.size(); }
   const Tensor operator[](std::int64_t index) const;
 };

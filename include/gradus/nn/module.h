@@ -216,6 +216,10 @@ class Module : public detail::ModuleMember, public std::enable_shared_from_this<
   void add_child(const std::string& name, std::shared_ptr<Module> child);
   void set_child(std::size_t index, std::shared_ptr<Module> child);
   void put_child(const std::string& name, std::shared_ptr<Module> child);  // adds it, or replaces
+  // Those after the place move; where a name is the number of the place, it becomes the new number. ValueError, with
+  // nothing changed, for names that would be there twice, and where a C++ member stands at a place to be taken out.
+  void insert_child(std::size_t index, std::shared_ptr<Module> child);
+  std::shared_ptr<Module> take_child(std::size_t index);
   Module& child_at(std::size_t index) const;
 
   void set_detail(std::string detail) { state_->detail = std::move(detail); }
@@ -262,6 +266,8 @@ class Module : public detail::ModuleMember, public std::enable_shared_from_this<
   std::shared_ptr<Module> replace_child(std::size_t index, std::shared_ptr<Module> kept, const Module* assigned);
   std::shared_ptr<Module> register_instead(const Module& other);
   void rename_replaced(std::size_t index, const Module& replaced);
+  static void leave_path(detail::ModuleState& state, const std::string& path);
+  void move_children(std::size_t begin, int shift);
   std::string path_of_place() const;
   void join_state(std::shared_ptr<detail::ModuleState> state, const Module* from, bool moved);
   void leave_state(Module* heir) noexcept;

@@ -7,11 +7,12 @@ namespace gradus::nn {
 
 namespace {
 
-std::size_t wrapped(const char* type, std::int64_t index, std::size_t size) {
-  const auto n = static_cast<std::int64_t>(size);
-  if (index < -n || index >= n) {
-    throw IndexError(std::string(type) + ": the index must be in [" + std::to_string(-n) + ", " +
-                     std::to_string(n - 1) + "], got " + std::to_string(index));
+// `places` is `size`, or one more where the end counts.
+std::size_t wrapped(const std::string& type, std::int64_t index, std::size_t size, std::size_t places) {
+  const auto n = static_cast<std::int64_t>(size), last = static_cast<std::int64_t>(places) - 1;
+  if (index < -n || index > last) {
+    throw IndexError(type + ": the index must be in [" + std::to_string(-n) + ", " + std::to_string(last) + "], got " +
+                     std::to_string(index));
   }
   return static_cast<std::size_t>(index < 0 ? index + n : index);
 }
@@ -26,7 +27,15 @@ ModuleRef named(const char* type, Module& container, const std::string& name) {
 }  // namespace
 
 ModuleRef detail::IndexedModules::operator[](std::int64_t index) {
-  return {*this, wrapped(state()->type.c_str(), index, size())};
+  return {*this, wrapped(type_name(), index, size(), size())};
+}
+
+std::size_t detail::IndexedModules::place_of_new(std::int64_t index) const {
+  return wrapped(type_name() + ".insert", index, size(), size() + 1);
+}
+
+std::shared_ptr<Module> detail::IndexedModules::pop(std::int64_t index) {
+  return take_child(wrapped(type_name() + ".pop", index, size(), size()));
 }
 
 Tensor Sequential::forward(const Tensor& x) {
@@ -52,10 +61,25 @@ bool ModuleDict::contains(const std::string& name) const {
   return false;
 }
 
+std::vector<std::string> ModuleDict::keys() const {
+  std::vector<std::string> names;
+  for (const auto& child : state()->children) names.push_back(child.name);
+  return names;
+}
+
 ModuleRef ModuleDict::operator[](const std::string& name) { return named("ModuleDict", *this, name); }
 
-ParameterList::ParameterList(const std::vector<Tensor>& tensors) : ParameterList() {
+std::shared_ptr<Module> ModuleDict::pop(const std::string& name) {
+  for (std::size_t i = 0; i < size(); ++i)
+    if (state()->children[i].name == name) return take_child(i);
+  throw ValueError("ModuleDict.pop: no module is named '" + name + "'");
+}
+
+ParameterList::ParameterList(const std::vector<Tensor>& tensors) : ParameterList() { extend(tensors); }
+
+ParameterList& ParameterList::extend(const std::vector<Tensor>& tensors) {
   for (const Tensor& x : tensors) append(x);
+  return *this;
 }
 
 ParameterList& ParameterList::append(const Tensor& x) {
@@ -64,7 +88,7 @@ ParameterList& ParameterList::append(const Tensor& x) {
 }
 
 const Tensor ParameterList::operator[](std::int64_t index) const {
-  return state()->parameters[wrapped("ParameterList", index, size())].second;
+  return state()->parameters[wrapped("ParameterList", index, size(), size())].second;
 }
 
 }  // namespace gradus::nn

@@ -198,17 +198,20 @@ void Module::rename_replaced(std::size_t index, const Module& replaced) {
   const auto& child = state_->children[index];
   const std::string path = joined(state_->path, child.name);
   ModuleState &before = *replaced.state_, &after = *child.module->state_;
-  if (&before != &after && before.path == path) {
-    std::string next;
-    for (const Module* handle = before.handles; handle != nullptr && next.empty(); handle = handle->next_)
-      next = handle->path_of_place();
-    if (next.empty()) {
-      before.path = next;  // its tensors keep the names by which optimizers and audits know them
-    } else {
-      set_path(before, next);
-    }
-  }
+  if (&before != &after) leave_path(before, path);
   if (after.path.empty()) set_path(after, path);
+}
+
+void Module::leave_path(ModuleState& state, const std::string& path) {
+  if (state.path != path) return;
+  std::string next;
+  for (const Module* handle = state.handles; handle != nullptr && next.empty(); handle = handle->next_)
+    next = handle->path_of_place();
+  if (next.empty()) {
+    state.path = next;  // its tensors keep the names by which optimizers and audits know them
+  } else {
+    set_path(state, next);
+  }
 }
 
 std::string Module::path_of_place() const {
