@@ -76,6 +76,31 @@ TEST_P(Converted, StepsGoOnAsThoseOfANewOptimizer) {
   }
 }
 
+// As PyTorch's load_state_dict: state takes the type of the parameter that it is loaded for.
+TEST_P(Converted, LoadsTheStateOfAnotherType) {
+  for (const auto& [first, second] : {std::pair(kFloat32, kFloat64), std::pair(kFloat64, kFloat32)}) {
+    Training run;
+    run.net.to(first);
+    run.make(*GetParam().first, GetParam().second);
+    for (int i = 0; i < 3; ++i) run.step(i);
+    const optim::OptimizerState state = run.opt().state_dict();
+    Training fresh;
+    fresh.net.to(second);
+    fresh.make(*GetParam().first, GetParam().second);
+    fresh.opt().load_state_dict(state);
+    const auto parameters = fresh.net.parameters(), before = run.net.parameters();
+    for (std::size_t i = 0; i < parameters.size(); ++i) {
+      const auto tensors = fresh.opt().state_tensors(parameters[i]);
+      EXPECT_EQ(tensors.size(), run.opt().state_tensors(before[i]).size());
+      for (const auto& [name, tensor] : tensors) {
+        EXPECT_EQ(tensor.dtype(), second) << name;
+        EXPECT_TRUE(equal(tensor, run.opt().state_tensors(before[i]).at(name).to(second))) << name;
+      }
+    }
+    fresh.step(3);
+  }
+}
+
 TEST_P(Converted, HalvesAreRefusedAndNothingChanges) {
   for (const bool before : {true, false}) {  // with and without state
     for (const Dtype half : {kBFloat16, kFloat16}) {

@@ -131,6 +131,7 @@ TEST(ToPyTorch, LBFGSLiesAtTheFirstParameter) {
       EXPECT_NEAR(own.as_double(), value.as_double(), 1e-9) << key.to_string();
     }
   }
+  EXPECT_EQ(saved.as_int({"param_groups", 0, "max_eval"}), file.as_int({"param_groups", 0, "max_eval"}));
   Problem copy(run.w.detach(), run.b.detach());
   from_pytorch(saved, copy.optimizer);
   run.step();

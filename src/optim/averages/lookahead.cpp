@@ -155,7 +155,7 @@ LoadStateReport Lookahead::load_state_dict(const OptimizerState& state, const Lo
         continue;
       }
       const Tensor& w = weights->second;
-      const bool fits = w.defined() && w.sizes() == x.sizes() && w.dtype() == x.dtype();
+      const bool fits = w.defined() && w.sizes() == x.sizes() && w.is_floating_point();
       if (!fits || !(step->second >= 0 && step->second < 1e15)) {
         throw ValueError(
             call + ": the state does not fit: mismatched: " + saved->first + "." + kSlow + ": needs " +
@@ -163,7 +163,7 @@ LoadStateReport Lookahead::load_state_dict(const OptimizerState& state, const Lo
             (w.defined() ? gradus::to_string(w.sizes()) + " " + gradus::to_string(w.dtype()) : "an undefined tensor") +
             " and " + optim::to_string(step->second));
       }
-      slow[x.impl()] = {x, w.detach().clone(), static_cast<std::int64_t>(step->second)};
+      slow[x.impl()] = {x, copied_as(x, w.detach()), static_cast<std::int64_t>(step->second)};
     }
   }
   LoadStateReport report = optimizer().load_state_dict(inner, options);

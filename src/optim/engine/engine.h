@@ -381,7 +381,7 @@ LoadStateReport OptimizerOf<Options>::load_state_dict(const OptimizerState& stat
     for (const auto& [tensor_name, tensor] : saved.tensors) {
       const auto it = std::find(known.begin(), known.end(), std::string_view(tensor_name));
       const bool sized = it != known.end() && tensor.defined() && Engine::state_fits(entry->param, *it, tensor.sizes());
-      const bool typed = tensor.defined() && tensor.dtype() == entry->param.dtype();
+      const bool typed = tensor.defined() && tensor.is_floating_point();  // it becomes the parameter's type
       if (it == known.end() || !sized || !typed) {
         fits = false;
         report.mismatched.push_back(
@@ -389,12 +389,12 @@ LoadStateReport OptimizerOf<Options>::load_state_dict(const OptimizerState& stat
             (it == known.end()
                  ? "not part of this optimizer's state with its options"
                  : "needs " + gradus::to_string(Engine::state_sizes(entry->param, *it)) + " " +
-                       gradus::to_string(entry->param.dtype()) + ", got " +
+                       gradus::to_string(entry->param.dtype()) + " or another floating-point type, got " +
                        (tensor.defined() ? gradus::to_string(tensor.sizes()) + " " + gradus::to_string(tensor.dtype())
                                          : "an undefined tensor")));
         continue;
       }
-      fresh.tensors.emplace_back(*it, tensor.detach().clone());
+      fresh.tensors.emplace_back(*it, copied_as(entry->param, tensor.detach()));
     }
     if constexpr (requires { Rule::numbers; }) {
       for (std::size_t n = 0; n < Rule::numbers.size(); ++n) {

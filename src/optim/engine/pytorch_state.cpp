@@ -142,6 +142,8 @@ Value to_pytorch(const OptimizerState& state) {
       positions.push_back(position++);
     }
     for (const auto& [name, option] : group.options) saved.set(name, to_value(option));
+    // PyTorch works this default out once and compares with it at each step.
+    if (lbfgs && saved.at({"max_eval"}).is_none()) saved.set("max_eval", saved.as_int({"max_iter"}) * 5 / 4);
     if (is_fixed(state.optimizer, "decoupled_weight_decay")) saved.set("decoupled_weight_decay", true);
     saved.set("params", positions);
     groups.push_back(saved);
@@ -201,13 +203,6 @@ LoadStateReport from_pytorch(const Value& saved, Optimizer& optimizer) {
     } else {
       state.params[name->second] = param_at(saved, path, left_out);
     }
-  }
-  // As PyTorch does, state takes the parameter's type.
-  for (const auto& [name, p] : parameters_of(own, optimizer)) {
-    const auto found = state.params.find(name);
-    if (found == state.params.end()) continue;
-    for (auto& [key, tensor] : found->second.tensors)
-      if (tensor.is_floating_point()) tensor = tensor.to(p.dtype());
   }
   LoadStateReport report = optimizer.load_state_dict(state);
   report.unexpected.insert(report.unexpected.end(), left_out.begin(), left_out.end());
