@@ -4,12 +4,18 @@
 #include <gradus/memory.h>
 #include <gradus/training/checkpoint_manager.h>
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <atomic>
 #include <charconv>
 #include <cmath>
+#include <exception>
 #include <filesystem>
 #include <new>
 #include <system_error>
+#include <thread>
+#include <utility>
 
 #include "io/file/atomic_file.h"
 #include "io/file/damage.h"
@@ -106,6 +112,25 @@ std::vector<SavedCheckpoint> list_checkpoints(const std::string& folder) {
   return found;
 }
 
+struct CheckpointManager::Writing {
+  const pid_t process = ::getpid();
+  std::atomic<bool> done = false;
+  std::exception_ptr error;  // once done
+  std::thread thread;        // the last, as it uses the others
+
+  template <class Write>
+  explicit Writing(Write write)
+      : thread([this, write = std::move(write)]() mutable {
+          try {
+            // What is written goes with it, before the training learns that it is done.
+            std::exchange(write, {})();
+          } catch (...) {
+            error = std::current_exception();
+          }
+          done = true;
+        }) {}
+};
+
 CheckpointManager::CheckpointManager(std::string folder, Checkpoint& state, const CheckpointManagerOptions& options)
     : folder_(std::move(folder)), state_(state), options_(checked(options)), last_time_(Clock::now()) {
   std::error_code error;
@@ -118,7 +143,11 @@ CheckpointManager::CheckpointManager(std::string folder, Checkpoint& state, cons
 }
 
 CheckpointManager::~CheckpointManager() {
-  if (writing_.valid()) writing_.wait();
+  if (is_writing()) {
+    writing_->thread.join();
+  } else {
+    static_cast<void>(writing_.release());
+  }
 }
 
 bool CheckpointManager::better(double metric) const {
@@ -127,7 +156,7 @@ bool CheckpointManager::better(double metric) const {
 }
 
 bool CheckpointManager::step(std::int64_t step, std::optional<double> metric) {
-  if (writing_.valid() && writing_.wait_for(std::chrono::seconds(0)) == std::future_status::ready) wait();
+  if (writing_ && writing_->done) wait();
   const std::int64_t every = options_.every_steps;
   const std::chrono::duration<double, std::ratio<60>> minutes = Clock::now() - last_time_;
   const bool due = (every > 0 && step / every > last_step_ / every) ||
@@ -152,22 +181,17 @@ void CheckpointManager::save(std::int64_t step, std::optional<double> metric) {
     return value;
   };
   const auto write_now = [&] {
-    std::promise<void> done;
-    writing_ = done.get_future();
     try {
       write(document(false), step, best);
-      done.set_value();
     } catch (...) {
-      done.set_exception(std::current_exception());
+      best_ = before_;
+      throw;
     }
-    wait();
   };
   if (!options_.background) return write_now();
   try {
-    writing_ = std::async(std::launch::async, [this, copy = document(true), step, best]() mutable {
-      const io::Value mine = std::exchange(copy, {});  // goes as soon as it is written
-      write(mine, step, best);
-    });
+    writing_ = std::make_unique<Writing>(
+        std::function<void()>([this, copy = document(true), step, best] { write(copy, step, best); }));
   } catch (const OutOfMemory&) {
     write_now();
   } catch (const std::bad_alloc&) {
@@ -177,14 +201,19 @@ void CheckpointManager::save(std::int64_t step, std::optional<double> metric) {
   }
 }
 
+bool CheckpointManager::is_writing() const { return writing_ && writing_->process == ::getpid(); }
+
 void CheckpointManager::wait() {
-  if (!writing_.valid()) return;
-  try {
-    writing_.get();
-  } catch (...) {
-    best_ = before_;
-    throw;
+  if (!is_writing()) {
+    // A forked child has no such thread, and what the thread held is never released.
+    static_cast<void>(writing_.release());
+    return;
   }
+  writing_->thread.join();
+  const std::unique_ptr<Writing> written = std::move(writing_);
+  if (!written->error) return;
+  best_ = before_;
+  std::rethrow_exception(written->error);
 }
 
 void CheckpointManager::write(const io::Value& document, std::int64_t step, bool best) const {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gradus/gradus.h>
 #include <gtest/gtest.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -131,6 +132,43 @@ TEST(CheckpointManager, WritesWhileTrainingGoesOn) {
   Training loaded;
   loaded.state.load(folder / "checkpoint-00000001.pth");
   EXPECT_EQ(loaded.weights[0].item(), 1);
+}
+
+// What the parent was writing is not the child's: it neither waits for it for ever nor ends the process.
+TEST(CheckpointManager, AForkedChildGoesOnWithoutTheParentsWrite) {
+  const auto status_of = [](auto&& child) {
+    const pid_t pid = ::fork();
+    if (pid == 0) {
+      ::alarm(20);
+      child();
+      ::_exit(7);
+    }
+    int status = 0;
+    ::waitpid(pid, &status, 0);
+    return status;
+  };
+  const TempFolder folder;
+  Training run;
+  std::atomic<bool> may_go_on = false;
+  const auto hold = [&] {
+    while (!may_go_on) std::this_thread::yield();
+  };
+  auto manager = std::make_unique<CheckpointManager>(folder / "run", run.state,
+                                                     CheckpointManagerOptions{.every_steps = 1, .before_commit = hold});
+  manager->step(1);
+  const int waits = status_of([&] { manager->wait(); });
+  const int destroys = status_of([&] { manager.reset(); });
+  const int saves = status_of([&] {
+    may_go_on = true;
+    manager->save(5);
+    manager->wait();
+    manager.reset();
+  });
+  may_go_on = true;
+  manager->wait();
+  for (const int status : {waits, destroys, saves})
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 7) << status;
+  EXPECT_THAT(names(folder / "run"), ElementsAre("checkpoint-00000001.pth", "checkpoint-00000005.pth"));
 }
 
 TEST(CheckpointManager, AFullDiskIsAnErrorAndTrainingGoesOn) {

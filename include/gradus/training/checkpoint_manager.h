@@ -12,7 +12,7 @@
 #include <chrono>
 #include <cstdint>
 #include <functional>
-#include <future>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -39,7 +39,8 @@ struct SavedCheckpoint {
 };
 
 // The folder holds checkpoint-00001000.pth, with the number of the step, and best.pth, which is the one with the best
-// metric. Files of other names are left alone. One manager at a time writes to a folder.
+// metric. Files of other names are left alone. One manager at a time writes to a folder. In a forked child what the
+// parent was writing is the parent's: the child neither waits for it nor learns how it ended.
 class CheckpointManager {
  public:
   // `state` must live as long. Makes the folder. ValueError for options out of range, IoError for the folder.
@@ -76,7 +77,9 @@ class CheckpointManager {
   std::optional<double> best_metric() const { return best_; }
 
  private:
+  struct Writing;  // a checkpoint on its way to the disk
   bool better(double metric) const;
+  bool is_writing() const;
   void write(const io::Value& document, std::int64_t step, bool best) const;
 
   std::string folder_;
@@ -85,7 +88,7 @@ class CheckpointManager {
   std::optional<double> best_, before_;  // before the save that is under way
   std::int64_t last_step_ = 0;
   std::chrono::steady_clock::time_point last_time_;
-  std::future<void> writing_;
+  std::unique_ptr<Writing> writing_;
 };
 
 // The checkpoints of a folder, the newest last. Empty where the folder is missing.

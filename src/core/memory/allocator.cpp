@@ -1,5 +1,7 @@
 #include "core/memory/allocator.h"
 
+#include <pthread.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
@@ -47,7 +49,21 @@ struct Process {
 // Never destroyed: tensors may be freed until the very end of the process.
 Process& process() {
   alignas(Process) static unsigned char memory[sizeof(Process)];
-  static Process* const instance = new (memory) Process;
+  static Process* const instance = [] {
+    static auto* const all = new (memory) Process;
+    // Another thread may be in here while one forks: the child would wait for it for ever.
+    static constexpr auto unlock = [] {
+      all->store.unlock();
+      all->mutex.unlock();
+    };
+    pthread_atfork(
+        [] {
+          all->mutex.lock();
+          all->store.lock();
+        },
+        unlock, unlock);
+    return all;
+  }();
   return *instance;
 }
 

@@ -62,6 +62,10 @@ class BlockStore {
   void release_unused();
   std::int64_t reserved_bytes();
 
+  // Around a fork.
+  void lock() { mutex_.lock(); }
+  void unlock() { mutex_.unlock(); }
+
  private:
   struct Chunk {
     std::size_t bytes;
