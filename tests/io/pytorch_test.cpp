@@ -101,6 +101,42 @@ TEST(PyTorch, LoadedTensorsTrain) {
   EXPECT_EQ(p.grad().to_vector<double>(), (std::vector<double>{2, 4}));
 }
 
+// As a tool leaves them that unpacks archives and packs them again; torch.load reads them too.
+TEST(PyTorch, PackedArchivesAreRead) {
+  const Value v = load_pytorch(fixture("repacked.pth"), {.verify = true});
+  EXPECT_EQ(v.as_int({"step"}), 7);
+  EXPECT_EQ(v.as_string({"text"}).size(), 300U);
+  EXPECT_EQ(v.as_tensor({"empty"}).sizes(), (Shape{0, 3}));
+  Tensor w = v.as_tensor({"w"});
+  EXPECT_TRUE(equal(w, arange(2000).to(kFloat32).reshape({50, 40})));
+  w.fill_(1);  // it is memory of its own
+  EXPECT_TRUE(equal(load_pytorch(fixture("repacked_uint16.pth")).as_tensor({"u"}), arange(300).to(kInt32)));
+  // The checksum is that of the unpacked bytes.
+  const TempFolder folder;
+  std::string bytes = file_bytes(fixture("repacked.pth"));
+  const std::size_t data = bytes.find("data/0");
+  ASSERT_NE(data, bytes.npos);
+  bytes[data + 100] ^= 1;
+  put_file(folder / "damaged.pth", bytes);
+  EXPECT_THAT(load_error(folder / "damaged.pth"), HasSubstr("damaged"));
+  // A small file cannot claim a large memory.
+  EXPECT_THAT(message_of<IoError>([&] { load_pytorch(fixture("repacked.pth"), {.memory = 4000}); }),
+              HasSubstr("memory"));
+}
+
+TEST(PyTorch, AttributesOfTensorsAreReported) {
+  std::vector<std::string> notes;
+  load_pytorch(fixture("dtypes.pth"), {.notes = &notes});
+  EXPECT_TRUE(notes.empty());
+  for (const char* file : {"objects.pth", "objects_legacy.pth", "objects_protocol5.pth"}) {
+    notes.clear();
+    load_pytorch(fixture(file), {.notes = &notes});
+    EXPECT_THAT(notes, testing::UnorderedElementsAre("attributes of 'parameter' are not read: note",
+                                                     "attributes of 'tensor' are not read: note"))
+        << file;
+  }
+}
+
 TEST(PyTorch, RefusesByName) {
   EXPECT_THAT(load_error(fixture("expected.json")), HasSubstr("JSON"));
   EXPECT_THAT(load_error(fixture("none.pth")), HasSubstr("No such file"));

@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace gradus::io {
 
@@ -16,6 +18,9 @@ struct LoadOptions {
   // Most bytes for what the file describes, beside its own bytes. Unset: 16 times the file and 1 GB, which ordinary
   // files never reach. More is refused, so that a small file cannot claim a large memory.
   std::optional<std::uint64_t> memory = {};
+  // Where set, what is to be said beside the values is appended: bytes after the end of the file, members of archives
+  // and attributes of tensors that are not read. `gradus ckpt show` prints the same.
+  std::vector<std::string>* notes = nullptr;
 };
 
 }  // namespace gradus::io

@@ -2,6 +2,8 @@
 #include <gradus/io/load.h>
 #include <gradus/io/pytorch.h>
 
+#include <unordered_map>
+
 #include "io/checkpoint/find_state_dict.h"
 #include "io/checkpoint/numpy.h"
 #include "io/checkpoint/pytorch_formats.h"
@@ -48,11 +50,60 @@ LoadedFile read_format(const std::shared_ptr<Source>& source) {
   source->fail(describe_unknown(file));
 }
 
+// Says where the tensors lie that have attributes in the file.
+class AttributeNotes {
+ public:
+  explicit AttributeNotes(Remarks& remarks) : notes_(remarks.notes) {
+    for (const auto& [tensor, names] : remarks.attributes) names_.emplace(tensor.impl(), names);
+  }
+
+  void add(const Value& value) {
+    if (value.is(Value::Kind::Tensor)) {
+      const auto found = names_.find(value.as_tensor().impl());
+      if (found != names_.end() && ++count_ <= kMost)
+        notes_.push_back(fmt::format("attributes of '{}' are not read: {}", to_string(path_), found->second));
+    } else if (value.is(Value::Kind::Dict)) {
+      for (const auto& [key, item] : value.entries()) add_at(key, item);
+    } else if (value.is(Value::Kind::List) || value.is(Value::Kind::Tuple)) {
+      for (std::size_t i = 0; i < value.size(); ++i) add_at(i, value.items()[i]);
+    } else if (value.is(Value::Kind::Object)) {
+      add(value.content());
+    }
+  }
+  void finish() {
+    if (count_ > kMost) notes_.push_back(fmt::format("attributes of {} more tensors are not read", count_ - kMost));
+  }
+
+ private:
+  static constexpr std::size_t kMost = 20;
+  void add_at(const Key& key, const Value& value) {
+    path_.push_back(key);
+    add(value);
+    path_.pop_back();
+  }
+
+  std::vector<std::string>& notes_;
+  std::unordered_map<const void*, std::string_view> names_;
+  Path path_;
+  std::size_t count_ = 0;
+};
+
 }  // namespace
+
+Remarks remarks_of(Source& source, const Value& value) {
+  Remarks remarks = std::move(source.remarks());
+  if (!remarks.attributes.empty()) {
+    AttributeNotes notes(remarks);
+    notes.add(value);
+    notes.finish();
+  }
+  if (auto* wanted = source.options().notes) wanted->insert(wanted->end(), remarks.notes.begin(), remarks.notes.end());
+  return remarks;
+}
 
 LoadedFile read_any(const std::shared_ptr<Source>& source) {
   LoadedFile file = read_format(source);
-  file.remarks = std::move(source->remarks());
+  file.remarks = remarks_of(*source, file.value);
   return file;
 }
 

@@ -2,14 +2,16 @@
 #include <gradus/io/pytorch.h>
 
 #include "io/checkpoint/pytorch_formats.h"
+#include "io/checkpoint/read_any.h"
 #include "io/file/file_kind.h"
 #include "io/file/zip_writer.h"
 #include "io/pickle/pickle_writer.h"
 
 namespace gradus::io {
 
-Value load_pytorch(const std::string& path, const LoadOptions& options) {
-  const auto source = Source::open(path, options);
+namespace {
+
+Value read(const std::shared_ptr<Source>& source) {
   switch (kind_of(source->bytes())) {
     case FileKind::PytorchStream:
       return read_pytorch_legacy(source);
@@ -20,6 +22,15 @@ Value load_pytorch(const std::string& path, const LoadOptions& options) {
     default:
       source->fail(source->size() == 0 ? "the file is empty" : describe_unknown(source->bytes()));
   }
+}
+
+}  // namespace
+
+Value load_pytorch(const std::string& path, const LoadOptions& options) {
+  const auto source = Source::open(path, options);
+  Value value = read(source);
+  remarks_of(*source, value);
+  return value;
 }
 
 void save_pytorch(const std::string& path, const Value& value) {

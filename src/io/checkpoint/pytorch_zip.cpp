@@ -10,6 +10,20 @@ namespace gradus::io {
 
 namespace {
 
+// Where an entry's bytes lie: in the file, or unpacked where a tool has packed the archive anew.
+struct Content {
+  std::shared_ptr<Source> source;
+  std::size_t offset, size;
+
+  Content(const Zip& zip, const ZipEntry& entry)
+      : source(zip.source()), offset(entry.offset), size(static_cast<std::size_t>(entry.size)) {
+    if (entry.method == ZipEntry::Method::Stored) return;
+    source = zip.inflated(entry);
+    offset = 0;
+  }
+  std::string_view bytes() const { return source->bytes().substr(offset, size); }
+};
+
 class ZipHost : public PickleHost {
  public:
   // Storages lie in `folder` below the prefix: "data/".
@@ -35,12 +49,14 @@ class ZipHost : public PickleHost {
     Source& source = *zip_.source();
     const ZipEntry* entry = zip_.find(folder_ + wanted.key);
     if (entry == nullptr) source.fail(fmt::format("it has no data of storage '{}'", wanted.key));
-    if (zip_.stored(*entry).size() != static_cast<std::uint64_t>(wanted.nbytes)) {
+    if (entry->size != static_cast<std::uint64_t>(wanted.nbytes)) {
       source.fail(fmt::format("storage '{}' needs {} bytes, its data has {}", wanted.key, wanted.nbytes, entry->size));
     }
     source.budget().charge(sizeof(gradus::detail::Storage) + sizeof(Known) + 2 * wanted.key.size() + 100);
-    PickledStorage storage{file_storage(zip_.source(), entry->offset, entry->packed, *wanted.type, big_endian_),
+    const Content content(zip_, *entry);
+    PickledStorage storage{file_storage(content.source, content.offset, content.size, *wanted.type, big_endian_),
                            wanted.type, big_endian_, 0, wanted.size};
+    if (content.source != zip_.source()) source.remarks().take(std::move(content.source->remarks()));
     return {std::move(storage), wanted.type_name};
   }
 
@@ -128,8 +144,9 @@ std::string find_prefix(const Zip& zip) {
 }
 
 Value read_part(const Zip& zip, const ZipEntry& entry, std::string_view name, ZipHost& host) {
-  zip.check_crc(entry, zip.stored(entry));
-  Cursor at(*zip.source(), name, entry.offset, entry.offset + entry.packed);
+  const Content content(zip, entry);
+  if (content.source == zip.source()) zip.check_crc(entry, content.bytes());  // inflating has checked it already
+  Cursor at(*content.source, name, content.offset, content.offset + content.size);
   Value value = read_pickle(*zip.source(), at, &host);
   if (at.left() != 0) at.fail("goes on behind its end");
   return value;
@@ -161,7 +178,8 @@ Value read_pytorch_zip(const Zip& zip) {
   Source& source = *zip.source();
   bool big_endian = false;
   if (const ZipEntry* order = zip.find(prefix + "byteorder")) {
-    const std::string_view name = zip.stored(*order);
+    const Content content(zip, *order);
+    const std::string_view name = content.bytes();
     if (name != "little" && name != "big") source.fail("its byteorder is neither little nor big");
     big_endian = name == "big";
   }

@@ -22,6 +22,9 @@ struct LoadedFile {
 };
 LoadedFile read_any(const std::shared_ptr<Source>& source);
 
+// What there is to say of what was read from the source, put where LoadOptions::notes asks for it, too.
+Remarks remarks_of(Source& source, const Value& value);
+
 // `path` may also be a folder or an index of several files ("model.safetensors.index.json"), see shards.h.
 LoadedFile read_path(const std::string& path, const LoadOptions& options);
 

@@ -94,6 +94,7 @@ std::shared_ptr<Source> Source::open(const std::string& path, const LoadOptions&
 void Remarks::take(Remarks&& other) {
   notes.insert(notes.end(), other.notes.begin(), other.notes.end());
   stored_as.merge(other.stored_as);
+  attributes.insert(attributes.end(), other.attributes.begin(), other.attributes.end());
 }
 
 void Source::remark_rest(std::size_t bytes) {

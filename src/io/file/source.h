@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gradus/io/options.h>
+#include <gradus/tensor.h>
 
 #include <memory>
 #include <string>
@@ -18,6 +19,8 @@ struct Remarks {
   std::vector<std::string> notes;  // "1 byte after its end is not read"
   // Storages (Tensor::impl()->storage) whose elements have another type in the file, and which: "uint16".
   std::unordered_map<const void*, std::string_view> stored_as;
+  // Tensors that have attributes in the file, and which: "tag, layer". There is no place for them in a Tensor.
+  std::vector<std::pair<Tensor, std::string>> attributes;
 
   void take(Remarks&& other);
 };

@@ -181,12 +181,6 @@ const ZipEntry* Zip::find(std::string_view name) const {
 }
 
 std::string_view Zip::stored(const ZipEntry& entry) const {
-  if (entry.method != ZipEntry::Method::Stored) {
-    source_->fail(
-        fmt::format("'{}' in it is compressed; PyTorch stores entries as they are. Unpack the archive and pack "
-                    "it again without compression (zip -0)",
-                    entry.name));
-  }
   return source_->bytes().substr(entry.offset, entry.packed);
 }
 

@@ -36,7 +36,7 @@ class Zip {
   const ZipEntry* find(std::string_view name) const;
   const std::shared_ptr<Source>& source() const { return source_; }
 
-  // Bytes of a stored entry; IoError for a deflated one.
+  // Bytes of a stored entry.
   std::string_view stored(const ZipEntry& entry) const;
   // The content of a deflated one, in memory of its own. Its checksum is checked.
   std::shared_ptr<Source> inflated(const ZipEntry& entry) const;

@@ -533,6 +533,7 @@ void Unpickler::persistent(const Value& id) {
 void Unpickler::build() {
   Value state = take();
   Item& item = top();
+  if (!item.building && item.value.is(Value::Kind::Tensor)) remark_attributes(context_, item.value.as_tensor(), state);
   if (!item.building || item.building->kind != Building::Kind::Object) return;
   filling().state = std::move(state);
 }

@@ -69,14 +69,16 @@ std::optional<Value> tensor(PickleContext& context, const Args& args) {
   return rebuild_tensor(context, version, args);
 }
 
-std::optional<Value> parameter(PickleContext&, const Args& args) { return rebuild_parameter(args); }
+std::optional<Value> parameter(PickleContext& context, const Args& args) { return rebuild_parameter(context, args); }
 
 // (function, type, its arguments, attributes): a tensor with attributes, or of a class of its own.
 std::optional<Value> tensor_with_attributes(PickleContext& context, const Args& args) {
   if (args.size() != 4 || !args[2].is(Value::Kind::Tuple)) return std::nullopt;
   const std::string_view function = global_name(args[0]);
   if (!function.starts_with("torch._utils._rebuild_")) return std::nullopt;
-  return call_known(context, function, args[2].items());
+  auto known = call_known(context, function, args[2].items());
+  if (known && known->is(Value::Kind::Tensor)) remark_attributes(context, known->as_tensor(), args[3]);
+  return known;
 }
 
 // (array, dtype, device, requires_grad), of devices whose tensors are saved through NumPy or the CPU.

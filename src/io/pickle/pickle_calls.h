@@ -41,7 +41,9 @@ std::optional<Value> call_known(PickleContext& context, std::string_view name, c
 // (storage, offset, size, stride[, requires_grad, backward_hooks[, dtype (v3)][, metadata]])
 std::optional<Value> rebuild_tensor(PickleContext& context, int version, const Value::Items& args);
 // (data[, requires_grad[, backward_hooks[, attributes]]])
-std::optional<Value> rebuild_parameter(const Value::Items& args);
+std::optional<Value> rebuild_parameter(PickleContext& context, const Value::Items& args);
+// `state`: a dict of attributes, or two where the class has __slots__.
+void remark_attributes(PickleContext& context, const Tensor& tensor, const Value& state);
 
 // An array whose state is (version, shape, dtype, in Fortran's order, data).
 std::optional<Value> numpy_array(PickleContext& context, const Value& state);

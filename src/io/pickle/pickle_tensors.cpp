@@ -56,13 +56,33 @@ std::optional<Value> rebuild_tensor(PickleContext& context, int version, const V
   return tensor;
 }
 
-std::optional<Value> rebuild_parameter(const Value::Items& args) {
+void remark_attributes(PickleContext& context, const Tensor& tensor, const Value& state) {
+  constexpr std::size_t kLongest = 200;
+  if (state.is(Value::Kind::Tuple)) {
+    for (const Value& part : state.items())
+      if (part.is(Value::Kind::Dict)) remark_attributes(context, tensor, part);
+    return;
+  }
+  if (!state.is(Value::Kind::Dict) || state.size() == 0) return;
+  std::string names;
+  for (const auto& [key, value] : state.entries()) {
+    if (names.size() > kLongest) break;
+    names.append(names.empty() ? "" : ", ").append(key.is_string() ? key.to_string().substr(0, kLongest) : "...");
+  }
+  auto& all = context.source.remarks().attributes;
+  context.source.budget().grow(all);
+  context.charge_text(names.size());
+  all.emplace_back(tensor, std::move(names));
+}
+
+std::optional<Value> rebuild_parameter(PickleContext& context, const Value::Items& args) {
   const bool fits = args.size() > 0 && args.size() <= 4 && args[0].is(Value::Kind::Tensor) &&
                     (args.size() < 2 || args[1].is(Value::Kind::Bool));
   if (!fits) return std::nullopt;
   Tensor tensor = args[0].as_tensor();
   const bool requires_grad = args.size() < 2 || args[1].as_bool();
   tensor.requires_grad_(requires_grad && tensor.is_floating_point());
+  if (args.size() == 4) remark_attributes(context, tensor, args[3]);
   return tensor;
 }
 
