@@ -121,6 +121,26 @@ TEST_F(ClassifierTest, CachedFeaturesTrainToTheSame) {
   expect_refused(finetune("x", "--freeze features --augment none --cache-features"), "'classifier.0.weight' is");
 }
 
+// The first checkpoint comes after the features, which may take hours.
+TEST_F(ClassifierTest, KilledWhileItComputesFeaturesItBeginsAgain) {
+  const std::string options = "--model resnet18 --size 96 --freeze backbone --augment none --epochs 1 --cache-features";
+  ASSERT_EQ(run_gradus(finetune("undisturbed", options)).status, 0);
+  const std::string out = in("killed");
+  const auto killed =
+      test::run_shell("'" + test::command_path() + "' " + finetune("killed", options) + " & pid=$!; while [ ! -e " +
+                      out + "/start.pth ]; do kill -0 $pid || exit 99; done; kill -KILL $pid; wait $pid");
+  ASSERT_EQ(killed.status, 128 + SIGKILL) << killed.err;
+  ASSERT_TRUE(training::list_checkpoints(out + "/checkpoints").empty()) << "killed too late";
+  const auto resumed = run_gradus("resume " + out);
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_EQ(summary("killed")["accuracy"], summary("undisturbed")["accuracy"]);
+  EXPECT_TRUE(equal(weight("killed", "fc.weight"), weight("undisturbed", "fc.weight")));
+  EXPECT_FALSE(std::filesystem::exists(out + "/start.pth"));
+  // What never began leaves nothing to resume.
+  expect_refused(finetune("mistaken", "--freeze features --augment none --cache-features"), "'classifier.0.weight' is");
+  expect_refused("resume " + in("mistaken"), "there is no checkpoint in");
+}
+
 TEST_F(ClassifierTest, LearnsInMixedPrecisionToo) {
   const auto half = run_gradus(finetune("half", "--epochs 6 --lr 0.02 --bf16"));
   ASSERT_EQ(half.status, 0) << half.err;

@@ -213,7 +213,9 @@ std::string find_recipe(const std::string& recipe) {
 int train_recipe(const RecipeOptions& given) {
   const InterruptScope interrupts;
   RecipeOptions options = given;
-  const std::string path = options.run.resume ? kept_recipe(options.run.out) : find_recipe(options.recipe);
+  // A run that was killed before it began has not kept its recipe yet.
+  const std::string kept = kept_recipe(options.run.out);
+  const std::string path = options.run.resume && fs::exists(kept) ? kept : find_recipe(options.recipe);
   // All mistakes are found before the run's folder is touched.
   const auto checked = training_of(path, options.changes, fs::path(options.recipe).stem().string());
   recipe::Training& training = *checked;

@@ -30,6 +30,14 @@ namespace fs = std::filesystem;
 
 std::string checkpoint_folder(const std::string& out) { return out + "/checkpoints"; }
 
+// The command line of a run that has not saved its first checkpoint yet.
+std::string start_file(const std::string& out) { return out + "/start.pth"; }
+
+bool has_started(const std::string& out) {
+  std::error_code error;
+  return training::list_checkpoints(checkpoint_folder(out)).empty() && fs::exists(start_file(out), error);
+}
+
 void make_folder(const std::string& out) {
   std::error_code error;
   fs::create_directories(out, error);
@@ -90,10 +98,17 @@ Run::Run(const RunOptions& options) : options_(options), views_(options.views, o
   state_.options.set("arguments", arguments);
   std::error_code error;
   state_.options.set("folder", path_value(fs::current_path(error).string()));
+  if (!options_.resume && !holds_run(options_.out))
+    warn_on_failure([&] { io::save_pytorch(start_file(options_.out), state_.options); });
   state_.add("step", step_);
   state_.add("seconds", seconds_);
   state_.add(
       "metrics", [this] { return save_metrics(); }, [this](const io::Value& value) { load_metrics(value); });
+}
+
+Run::~Run() {
+  std::error_code ignored;
+  if (!manager_ && !options_.resume) fs::remove(start_file(options_.out), ignored);
 }
 
 void Run::use_data(const std::string& name, const data::Dataset& dataset, const std::vector<std::string>& classes) {
@@ -112,7 +127,8 @@ void Run::use_data(const std::string& name, const data::Dataset& dataset, const 
 }
 
 void Run::begin() {
-  if (!options_.resume) {
+  const bool anew = !options_.resume || has_started(options_.out);
+  if (anew) {
     drop_run(options_.out);
     metrics_.emplace(path("metrics.jsonl"), io::JsonlWriter::Existing::kReplace);
     for (const auto& [file, text] : files_) io::write_file(path(file), text);
@@ -123,7 +139,7 @@ void Run::begin() {
                                                       .keep = options_.keep,
                                                       .mode = options_.best,
                                                       .before_commit = [this] { metrics_->sync(); }});
-  if (options_.resume) {
+  if (!anew) {
     const auto loaded = manager_->load_latest();
     if (!loaded) throw ValueError("resume: there is no checkpoint in '" + manager_->folder() + "'");
     // Cut off only now: another part may have refused what it should load.
@@ -131,7 +147,9 @@ void Run::begin() {
     for (const std::string& why : loaded->damaged) warn(why + "; going on from " + loaded->path);
     saved_step_ = step_;
   } else {
-    save();  // from here on it can go on after a kill at any moment
+    save();  // from here on it goes on from where it was
+    std::error_code ignored;
+    if (saved_step_ == step_) fs::remove(start_file(options_.out), ignored);
   }
   views_.begin(step_, options_.arguments);
   start_ = seconds_now() - seconds_;
@@ -279,16 +297,19 @@ void Run::write_summary(const nlohmann::ordered_json& summary) {
 }
 
 RecordedStart recorded_start(const std::string& folder) {
+  const auto start_in = [](const io::Value& options) {
+    RecordedStart start;
+    for (const io::Value& argument : options.items({"arguments"})) start.arguments.push_back(path_of(argument));
+    if (options.contains({"folder"})) start.folder = path_of(options.at({"folder"}));
+    return start;
+  };
+  if (has_started(folder)) return start_in(io::load_pytorch(start_file(folder)));
   const auto all = training::list_checkpoints(checkpoint_folder(folder));
   if (all.empty()) throw ValueError("resume: there is no checkpoint in '" + checkpoint_folder(folder) + "'");
   std::string why;
   for (auto it = all.rbegin(); it != all.rend(); ++it) {
     try {
-      const io::Value options = training::read_info(it->path).options;
-      RecordedStart start;
-      for (const io::Value& argument : options.items({"arguments"})) start.arguments.push_back(path_of(argument));
-      if (options.contains({"folder"})) start.folder = path_of(options.at({"folder"}));
-      return start;
+      return start_in(training::read_info(it->path).options);
     } catch (const IoError& e) {
       if (!io::is_damaged(it->path)) throw;
       why = e.what();

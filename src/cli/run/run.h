@@ -52,8 +52,13 @@ struct RunOptions {
 class Run {
  public:
   // Sets threads and seed, makes the folder, and takes it for this process alone. IoError; ValueError where it holds an
-  // earlier run. That run is left as it is until begin(): a mistake in another option must not cost it.
+  // earlier run. That run is left as it is until begin(): a mistake in another option must not cost it. In a new folder
+  // the command line is written down at once: what comes before begin() may take long, and the run can be killed there.
   explicit Run(const RunOptions& options);
+  // Of a run that never began, nothing stays.
+  ~Run();
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
 
   std::string path(const std::string& file) const { return options_.out + "/" + file; }
   training::Checkpoint& state() { return state_; }
@@ -121,7 +126,8 @@ class Run {
   double seconds_ = 0, start_ = 0;
 };
 
-// How the run was started whose checkpoints are in `folder`. ValueError if there are none.
+// How the run was started whose checkpoints are in `folder`, or which has not come to its first. ValueError if there is
+// none.
 struct RecordedStart {
   std::vector<std::string> arguments;  // the command line: what to parse to go on
   std::string folder;                  // where relative paths in it begin; empty: not known
