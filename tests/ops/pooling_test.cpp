@@ -132,5 +132,26 @@ TEST(Pooling, ARowOfNaNAndInfinityStays) {
   EXPECT_FALSE(std::signbit(of_relu[3]));
 }
 
+// As PyTorch: -inf, and no gradient. A wide dilation can step over a small input.
+TEST(MaxPool, AWindowOfPaddingAlone) {
+  const float inf = std::numeric_limits<float>::infinity();
+  const Tensor small = arange(6).to(kFloat32).reshape({1, 2, 3}).requires_grad_();
+  const Tensor none = max_pool1d(small, 2, 2, 1, 4, true);
+  EXPECT_EQ(none.to_vector<float>(), (std::vector<float>{-inf, -inf}));
+  EXPECT_EQ(max_pool2d(arange(9).to(kFloat32).reshape({1, 1, 3, 3}), 2, 1, 1, 4).to_vector<float>(),
+            std::vector<float>{-inf});
+  // Columns -1 and 3 of three, then 0 and 4: the second window has an element.
+  const Tensor x = tensor({5.0f, -7.0f, 2.0f, 9.0f}).reshape({1, 1, 1, 4}).requires_grad_();
+  const Tensor y = max_pool2d(x, Spatial<2>{2, 2}, 1, Spatial<2>{1, 1}, Spatial<2>{2, 4});
+  EXPECT_EQ(y.to_vector<float>(), (std::vector<float>{-inf, -inf}));
+  const Tensor z = max_pool1d(x.reshape({1, 1, 4}), 2, 3, 1, 6, true);
+  EXPECT_EQ(z.sizes(), (Shape{1, 1, 1}));
+  none.sum().backward();
+  EXPECT_EQ(small.grad().to_vector<float>(), std::vector<float>(6, 0));
+  EXPECT_EQ(
+      ops::max_pool_of_relu<1>(tensor({-1.0f, -2.0f, 3.0f}).reshape({1, 1, 3}), 2, 1, 1, 4, false).to_vector<float>(),
+      std::vector<float>{-inf});
+}
+
 }  // namespace
 }  // namespace gradus::test

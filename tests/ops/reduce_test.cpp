@@ -193,5 +193,15 @@ TEST(Std, OfMuchBesideALargeMean) {
   EXPECT_NEAR(std(x.to(kFloat32)).item() / std(x.to(kFloat32).to(kFloat64)).item(), 1, 1e-6);
 }
 
+TEST(AnyAll, OfUint8AreUint8) {
+  const Tensor u = tensor({0, 3, 200}).to(kUInt8);
+  for (const Tensor& y : {any(u), all(u, 0), any(u.reshape({1, 3}), 1), all(empty({0}, {.dtype = kUInt8}))})
+    EXPECT_EQ(y.dtype(), kUInt8);
+  EXPECT_EQ(any(u).item<int>(), 1);
+  EXPECT_EQ(all(u).item<int>(), 0);
+  EXPECT_EQ(all(empty({0}, {.dtype = kUInt8})).item<int>(), 1);
+  EXPECT_EQ(any(u.to(kInt64)).dtype(), kBool);
+}
+
 }  // namespace
 }  // namespace gradus

@@ -1,5 +1,7 @@
 // float16, int8 and int16 are types to store in: operations give what the wider type gives, rounded or cut.
+#include <gradus/autocast.h>
 #include <gradus/ops.h>
+#include <gradus/ops/attention.h>
 #include <gradus/ops/convolution.h>
 #include <gradus/ops/normalization.h>
 #include <gradus/ops/pooling.h>
@@ -175,6 +177,32 @@ TEST(EmptyTensors, AreContiguous) {
   EXPECT_EQ(x.view({0, 12}).sizes(), (Shape{0, 12}));
   EXPECT_TRUE(zeros({3, 0}).t().is_contiguous());
   EXPECT_FALSE(zeros({3, 2}).t().is_contiguous());
+}
+
+// PyTorch's attention of halves has scores and weights in float32: the result is the exact one, rounded.
+TEST(StorageTypes, AttentionOfHalvesIsRoundedOnce) {
+  manual_seed(4);
+  const Tensor q = randn({2, 3, 40, 16}) * 2, k = randn({2, 3, 40, 16}), v = randn({2, 3, 40, 16}),
+               bias = randn({40, 40});
+  for (const Dtype dtype : {kBFloat16, kFloat16}) {
+    const auto half = [&](const Tensor& x) { return x.to(dtype); };
+    const auto exact = [&](const Tensor& x) { return x.to(dtype).to(kFloat64); };
+    const double step = dtype == kBFloat16 ? 1.0 / 256 : 1.0 / 2048;
+    for (const Tensor& mask : {Tensor(), bias, bias > 0}) {
+      const bool added = mask.defined() && mask.dtype() != kBool;
+      const Tensor y = scaled_dot_product_attention(half(q), half(k), half(v), added ? half(mask) : mask);
+      const Tensor want = scaled_dot_product_attention(exact(q), exact(k), exact(v), added ? exact(mask) : mask);
+      EXPECT_EQ(y.dtype(), dtype);
+      EXPECT_TRUE(allclose(y.to(kFloat64), want, step / 2 * 1.01, 1e-6)) << to_string(dtype);
+    }
+  }
+  // Under autocast, too, where a product by itself would be rounded to bfloat16.
+  const Autocast scope;
+  const Tensor y = scaled_dot_product_attention(q, k, v);
+  EXPECT_EQ(y.dtype(), kBFloat16);
+  EXPECT_TRUE(is_autocast_enabled());
+  const auto exact = [](const Tensor& x) { return x.to(kBFloat16).to(kFloat64); };
+  EXPECT_TRUE(allclose(y.to(kFloat64), scaled_dot_product_attention(exact(q), exact(k), exact(v)), 1.01 / 512, 1e-6));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gradus/op.h>
 #include <gradus/ops.h>
 #include <gradus/ops/pooling.h>
+#include <gradus/ops/resampling.h>
 
 #include <algorithm>
 #include <limits>
@@ -243,11 +244,6 @@ Pooling windows_of(const char* call, const Tensor& x, const Spatial<N>& kernel, 
       const std::int64_t first = o * stride[i] - padding[i], past = first + reach;
       Window w{first, std::min(past, in), dilation[i], std::min(past, in + padding[i]) - first};
       while (w.begin < 0) w.begin += dilation[i];
-      if (w.begin >= w.end) {
-        throw ShapeError(std::string(call) + ": a window would hold nothing but padding: x " + to_string(x.sizes()) +
-                         ", kernel_size " + list(kernel) + ", padding " + list(padding) + ", dilation " +
-                         list(dilation));
-      }
       if (!count_padding) w.count = w.end - w.begin;
       p.windows[d].push_back(w);
     }
@@ -283,11 +279,28 @@ Tensor largest(const char* call, const Tensor& x, Pooling p, bool relu) {
   return apply(MaxPool(std::move(p), x.sizes(), out, relu), x);
 }
 
+bool all_hold_elements(const Pooling& p) {
+  const auto holds = [](const Window& w) { return w.begin < w.end; };
+  return std::all_of(p.windows.begin(), p.windows.end(),
+                     [&](const auto& windows) { return std::all_of(windows.begin(), windows.end(), holds); });
+}
+
 template <int N>
-Tensor max_pool(const char* call, const Tensor& x, const Spatial<N>& kernel, const std::optional<Spatial<N>>& stride,
+Tensor max_pool(const char* call, const Tensor& x, const Spatial<N>& kernel, const std::optional<Spatial<N>>& given,
                 const Spatial<N>& padding, const Spatial<N>& dilation, bool ceil_mode, bool relu = false) {
-  return largest<N>(call, x, windows_of(call, x, kernel, stride.value_or(kernel), padding, dilation, ceil_mode, false),
-                    relu);
+  const Spatial<N> stride = given.value_or(kernel);
+  Pooling p = windows_of(call, x, kernel, stride, padding, dilation, ceil_mode, false);
+  if (all_hold_elements(p)) return largest<N>(call, x, std::move(p), relu);
+  // A window that holds padding alone, as a wide dilation may leave, is -inf in PyTorch. Here the padding becomes a
+  // part of x then, which may make room for more windows in ceil_mode.
+  std::vector<std::int64_t> edges;
+  for (int i = N; i-- > 0;) edges.insert(edges.end(), 2, padding[i]);
+  const Tensor wide = pad(relu ? gradus::relu(x) : x, edges, "constant", -std::numeric_limits<double>::infinity());
+  const Shape out = result_sizes<N>(x, p);
+  Tensor y =
+      largest<N>(call, wide, windows_of(call, wide, kernel, stride, Spatial<N>(0), dilation, ceil_mode, false), false);
+  for (int i = static_cast<int>(x.dim()) - N; i < x.dim(); ++i) y = narrow(y, i, 0, out[i]);
+  return y;
 }
 
 template <int N>

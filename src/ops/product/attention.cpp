@@ -1,4 +1,5 @@
 // Composed from other operations, and so as differentiable as they are.
+#include <gradus/autocast.h>
 #include <gradus/autograd.h>
 #include <gradus/ops.h>
 #include <gradus/ops/attention.h>
@@ -52,40 +53,51 @@ Tensor softmax_or_zero(const Tensor& scores) {
 
 }  // namespace
 
-Tensor scaled_dot_product_attention(const Tensor& query, const Tensor& key_given, const Tensor& value_given,
+Tensor scaled_dot_product_attention(const Tensor& query_given, const Tensor& key_given, const Tensor& value_given,
                                     const Tensor& attn_mask, double dropout_p, bool is_causal,
                                     std::optional<double> scale, bool enable_gqa) {
-  check(query, key_given, value_given);
+  check(query_given, key_given, value_given);
   if (is_causal && attn_mask.defined()) {
     throw ValueError("scaled_dot_product_attention: is_causal and attn_mask exclude each other");
   }
   Tensor key = key_given, value = value_given;
   if (enable_gqa) {
-    if (query.dim() < 3 || key.dim() < 3 || value.dim() < 3) {
+    if (query_given.dim() < 3 || key.dim() < 3 || value.dim() < 3) {
       throw ShapeError("scaled_dot_product_attention: enable_gqa needs a dimension of heads, got query " +
-                       to_string(query.sizes()));
+                       to_string(query_given.sizes()));
     }
-    key = repeat_heads(key, query.size(-3));
-    value = repeat_heads(value, query.size(-3));
+    key = repeat_heads(key, query_given.size(-3));
+    value = repeat_heads(value, query_given.size(-3));
   }
+  if (attn_mask.defined() && attn_mask.dtype() != kBool && attn_mask.dtype() != query_given.dtype()) {
+    throw DtypeError(std::string("scaled_dot_product_attention: attn_mask must be bool or of the query's type, ") +
+                     to_string(query_given.dtype()) + ", got " + to_string(attn_mask.dtype()));
+  }
+  // Scores and weights of halves are float32, as PyTorch's are: rounded ones cost most of the result's digits.
+  const Dtype dtype = autocast(query_given).dtype();
+  const bool halves = dtype == kBFloat16 || dtype == kFloat16;
+  std::optional<Autocast> in_float;
+  if (halves && is_autocast_enabled()) in_float.emplace(kBFloat16, false);
+  const auto operand = [&](const Tensor& x) { return halves && x.defined() ? x.to(dtype).to(kFloat32) : x; };
+  const Tensor query = operand(query_given),
+               mask = attn_mask.defined() && attn_mask.dtype() != kBool ? operand(attn_mask) : attn_mask;
+  key = operand(key);
+  value = operand(value);
   const double factor = scale ? *scale : 1 / std::sqrt(static_cast<double>(query.size(-1)));
   Tensor scores = matmul(query * factor, transpose(key, -2, -1));
   if (is_causal) {
     const Tensor seen = tril(ones({query.size(-2), key.size(-2)}, {.dtype = kBool}));
     scores = masked_fill(scores, logical_not(seen), kNever);
-  } else if (attn_mask.defined()) {
-    if (attn_mask.dtype() != kBool && attn_mask.dtype() != query.dtype()) {
-      throw DtypeError(std::string("scaled_dot_product_attention: attn_mask must be bool or of the query's type, ") +
-                       to_string(query.dtype()) + ", got " + to_string(attn_mask.dtype()));
-    }
-    if (!(broadcast_shapes("scaled_dot_product_attention", attn_mask.sizes(), scores.sizes()) == scores.sizes())) {
+  } else if (mask.defined()) {
+    if (!(broadcast_shapes("scaled_dot_product_attention", mask.sizes(), scores.sizes()) == scores.sizes())) {
       throw ShapeError("scaled_dot_product_attention: attn_mask must broadcast to " + to_string(scores.sizes()) +
-                       ", got " + to_string(attn_mask.sizes()));
+                       ", got " + to_string(mask.sizes()));
     }
-    scores = attn_mask.dtype() == kBool ? masked_fill(scores, logical_not(attn_mask), kNever) : scores + attn_mask;
+    scores = mask.dtype() == kBool ? masked_fill(scores, logical_not(mask), kNever) : scores + mask;
   }
-  const Tensor weights = attn_mask.defined() ? softmax_or_zero(scores) : softmax(scores, -1);
-  return matmul(dropout_p > 0 ? dropout(weights, dropout_p, true) : weights, value);
+  const Tensor weights = mask.defined() ? softmax_or_zero(scores) : softmax(scores, -1);
+  const Tensor y = matmul(dropout_p > 0 ? dropout(weights, dropout_p, true) : weights, value);
+  return halves ? y.to(dtype) : y;
 }
 
 }  // namespace gradus

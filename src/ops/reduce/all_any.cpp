@@ -1,4 +1,4 @@
-// all, any: bool for every type of input (PyTorch answers uint8 with uint8).
+// all, any: bool, but uint8 for uint8, as in PyTorch.
 #include <gradus/autograd.h>
 #include <gradus/ops.h>
 
@@ -13,8 +13,9 @@ namespace {
 Tensor truth(const char* call, cpu::Reduce kind, const Tensor& x, const Dims& dims, bool keepdim) {
   const NoGrad guard;
   const Reduction r = reduction(call, x, dims, keepdim);
-  if (r.count == 0) return full(r.result, kind == cpu::Reduce::min, {.dtype = kBool, .device = x.device()});
-  return run_reduce(kind, x.to(kBool).to(kUInt8), r).to(kBool);
+  const Dtype dtype = x.dtype() == kUInt8 ? kUInt8 : kBool;
+  if (r.count == 0) return full(r.result, kind == cpu::Reduce::min, {.dtype = dtype, .device = x.device()});
+  return run_reduce(kind, x.to(kBool).to(kUInt8), r).to(dtype);
 }
 
 }  // namespace
