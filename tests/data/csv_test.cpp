@@ -100,7 +100,9 @@ TEST_F(CsvFile, FindsTheDelimiter) {
   EXPECT_THAT(numbers(read("sep=;\na;b\n1;2\n").data()), ElementsAre(1, 2));
   EXPECT_THAT(numbers(read("a\n1\n2\n").data()), ElementsAre(1, 2));
   EXPECT_THAT(numbers(read("a;b,c\n1;2,3\n", {.delimiter = ',', .one_hot = {"a;b"}}).data()), ElementsAre(1, 3));
-  EXPECT_THAT(error("a;b\n1,5;2\n"), HasSubstr("line 2, column a: need a number, got \"1,5\"; decimal=',' reads it"));
+  EXPECT_THAT(error("a;b\n1,5;2\n"),
+              HasSubstr("line 2, column a: need a number, got \"1,5\"; decimal=',' reads it as 1.5"));
+  EXPECT_THAT(error("a;b\n1,000;2\n"), HasSubstr("decimal=',' reads it as 1"));
   EXPECT_THROW(CsvDataset(path(), {.decimal = ';'}), ValueError);
 }
 

@@ -70,8 +70,8 @@ class Table {
     std::string hint;
     if (std::find(options_.na_values.begin(), options_.na_values.end(), text) != options_.na_values.end()) {
       hint = "; missing=0 gives such fields a value";
-    } else if (number_of(text, ',')) {
-      hint = "; decimal=',' reads it";
+    } else if (const auto with_comma = number_of(text, ',')) {
+      hint = fmt::format("; decimal=',' reads it as {}", *with_comma);  // "1,000" may be meant as a thousand
     } else if (!number_of(text)) {
       hint = "; one_hot takes columns of names";
     }
