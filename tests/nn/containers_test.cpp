@@ -36,8 +36,8 @@ TEST(Containers, InsertAsPyTorch) {
   EXPECT_THAT(outputs(seq), ElementsAre(1, 3, 0, 2, 5));
   EXPECT_THAT(names(seq), ElementsAre("0.weight", "1.weight", "3.weight", "4.weight"));
   EXPECT_EQ(seq[3].as<Linear>()->weight.name(), "3.weight");
-  EXPECT_THAT(message_of([&] { seq.insert(6, ReLU()); }), HasSubstr("must be in [-5, 5], got 6"));
-  EXPECT_THAT(message_of([&] { seq.insert(-6, ReLU()); }), HasSubstr("got -6"));
+  EXPECT_THAT(message_of<IndexError>([&] { seq.insert(6, ReLU()); }), HasSubstr("must be in [-5, 5], got 6"));
+  EXPECT_THAT(message_of<IndexError>([&] { seq.insert(-6, ReLU()); }), HasSubstr("got -6"));
   Sequential empty;
   empty.insert(0, ReLU());
   EXPECT_EQ(empty.size(), 1U);
@@ -56,7 +56,7 @@ TEST(Containers, PopTakesOutAndNumbersAnew) {
   EXPECT_EQ(second.name(), "0.weight");
   EXPECT_EQ(list.pop(-1)->as<Linear>()->weight.size(0), 3);
   EXPECT_THAT(outputs(list), ElementsAre(2, 1));
-  EXPECT_THAT(message_of([&] { list.pop(2); }), HasSubstr("must be in [-2, 1], got 2"));
+  EXPECT_THAT(message_of<IndexError>([&] { list.pop(2); }), HasSubstr("must be in [-2, 1], got 2"));
   list.pop(0);
   list.pop(0);
   EXPECT_THROW(list.pop(0), IndexError);
@@ -95,7 +95,7 @@ TEST(Containers, NamesThatAreNotNumbersStay) {
   EXPECT_THAT(names(seq), ElementsAre("1.weight", "1.bias", "head.weight", "head.bias"));
   Sequential clash;
   clash.append("1", Linear(2, 1)).append("x", Linear(2, 2));
-  EXPECT_THAT(message_of([&] { clash.insert(1, Linear(2, 5)); }), HasSubstr("'1' would be there twice"));
+  EXPECT_THAT(message_of<ValueError>([&] { clash.insert(1, Linear(2, 5)); }), HasSubstr("'1' would be there twice"));
   EXPECT_THAT(outputs(clash), ElementsAre(1, 2));
 }
 
@@ -112,7 +112,7 @@ TEST(Containers, MembersMoveAlongAndAreNotTakenOut) {
   handle.own = Linear(2, 9);
   EXPECT_EQ(block.own.weight.size(0), 9);
   EXPECT_THAT(outputs(block), ElementsAre(0, 9, 1));
-  EXPECT_THAT(message_of([&] { block.pop(1); }), HasSubstr("'own' is a C++ member"));
+  EXPECT_THAT(message_of<ValueError>([&] { block.pop(1); }), HasSubstr("'own' is a C++ member"));
   EXPECT_THAT(outputs(block), ElementsAre(0, 9, 1));
   block.pop(0);
   block.own = Linear(2, 8);
@@ -126,7 +126,7 @@ TEST(Containers, ADictGivesItsKeysAndLetsGo) {
   EXPECT_EQ(dict.pop("b")->as<Linear>()->weight.size(0), 2);
   EXPECT_THAT(dict.keys(), ElementsAre("a", "c"));
   EXPECT_FALSE(dict.contains("b"));
-  EXPECT_THAT(message_of([&] { dict.pop("b"); }), HasSubstr("no module is named 'b'"));
+  EXPECT_THAT(message_of<ValueError>([&] { dict.pop("b"); }), HasSubstr("no module is named 'b'"));
 }
 
 }  // namespace
