@@ -27,10 +27,10 @@ struct WithNumber {
 template <class F, Side side>
 Tensor number_forward(const WithNumber<F, side>& f, const Tensor& x, const Tensor& into = Tensor()) {
   Dtype dtype = promote_scalar(x.dtype(), f.number);
-  if constexpr (f.types == Types::floating) dtype = to_floating(dtype);
+  if constexpr (types_of<F>() == Types::floating) dtype = to_floating(dtype);
   const Dtype compute = compute_type(dtype);
   const Tensor* ins[] = {&x};
-  const cpu::Loop loop = select_loop<WithNumber<F, side>, 1, f.types>(F::name, compute);
+  const cpu::Loop loop = select_loop<WithNumber<F, side>, 1, types_of<F>()>(F::name, compute);
   return run_elementwise(F::name, loop, &f, ins, compute, dtype, into);
 }
 

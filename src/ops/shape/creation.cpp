@@ -175,20 +175,26 @@ Tensor tensor(std::span<const T> values, const Shape& sizes, const TensorOptions
   return with_grad(x.to(options.dtype.value_or(fallback)), options);
 }
 // Exported, as the header says; GCC forgets that of a function that is instantiated by hand.
-template [[gnu::visibility("default")]] Tensor tensor(std::span<const float>, const Shape&, const TensorOptions&);
-template [[gnu::visibility("default")]] Tensor tensor(std::span<const double>, const Shape&, const TensorOptions&);
-template [[gnu::visibility("default")]] Tensor tensor(std::span<const std::int64_t>, const Shape&,
-                                                      const TensorOptions&);
-template [[gnu::visibility("default")]] Tensor tensor(std::span<const std::int32_t>, const Shape&,
-                                                      const TensorOptions&);
-template [[gnu::visibility("default")]] Tensor tensor(std::span<const std::uint8_t>, const Shape&,
-                                                      const TensorOptions&);
-template [[gnu::visibility("default")]] Tensor tensor(std::span<const bool>, const Shape&, const TensorOptions&);
-template [[gnu::visibility("default")]] Tensor tensor(std::span<const std::int8_t>, const Shape&, const TensorOptions&);
-template [[gnu::visibility("default")]] Tensor tensor(std::span<const std::int16_t>, const Shape&,
-                                                      const TensorOptions&);
-template [[gnu::visibility("default")]] Tensor tensor(std::span<const Float16>, const Shape&, const TensorOptions&);
-template [[gnu::visibility("default")]] Tensor tensor(std::span<const BFloat16>, const Shape&, const TensorOptions&);
+template __attribute__((visibility("default"))) Tensor tensor(std::span<const float>, const Shape&,
+                                                              const TensorOptions&);
+template __attribute__((visibility("default"))) Tensor tensor(std::span<const double>, const Shape&,
+                                                              const TensorOptions&);
+template __attribute__((visibility("default"))) Tensor tensor(std::span<const std::int64_t>, const Shape&,
+                                                              const TensorOptions&);
+template __attribute__((visibility("default"))) Tensor tensor(std::span<const std::int32_t>, const Shape&,
+                                                              const TensorOptions&);
+template __attribute__((visibility("default"))) Tensor tensor(std::span<const std::uint8_t>, const Shape&,
+                                                              const TensorOptions&);
+template __attribute__((visibility("default"))) Tensor tensor(std::span<const bool>, const Shape&,
+                                                              const TensorOptions&);
+template __attribute__((visibility("default"))) Tensor tensor(std::span<const std::int8_t>, const Shape&,
+                                                              const TensorOptions&);
+template __attribute__((visibility("default"))) Tensor tensor(std::span<const std::int16_t>, const Shape&,
+                                                              const TensorOptions&);
+template __attribute__((visibility("default"))) Tensor tensor(std::span<const Float16>, const Shape&,
+                                                              const TensorOptions&);
+template __attribute__((visibility("default"))) Tensor tensor(std::span<const BFloat16>, const Shape&,
+                                                              const TensorOptions&);
 
 Tensor tensor(const std::vector<bool>& values, const Shape& sizes, const TensorOptions& options) {
   const auto plain = std::make_unique<bool[]>(values.size());

@@ -319,7 +319,10 @@ struct Totals : Vectors<T, kBytes> {
         even[i] = static_cast<Integer>(2 * i);
         odd[i] = static_cast<Integer>(2 * i + 1);
       }
-      to = __builtin_shuffle(a, b, even) + __builtin_shuffle(a, b, odd);
+      Vector left, right;
+      GRADUS_SHUFFLE(left, a, b, even);
+      GRADUS_SHUFFLE(right, a, b, odd);
+      to = left + right;
     }
   }
   GRADUS_INLINE static void run(const T* vectors, int64_t count, T* to) {

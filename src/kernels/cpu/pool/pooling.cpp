@@ -105,7 +105,7 @@ struct MaxBlocks {
     } else if constexpr (kStride == 2) {
       Places pick;
       for (int64_t i = 0; i < kBlock; ++i) pick[i] = static_cast<Place>(i < kBlock / 2 ? 2 * i : 2 * i + 1);
-      to = __builtin_shuffle(whole(from), whole(from + kBlock - 1), pick);
+      GRADUS_SHUFFLE(to, whole(from), whole(from + kBlock - 1), pick);
     } else {
       for (int64_t i = 0; i < kBlock; ++i) to[i] = from[i * stride];
     }

@@ -26,6 +26,15 @@
 #define GRADUS_V4
 #endif
 
+// to = the elements of a, and then of b, that `places` names; all of GCC's vector types.
+#if defined(__GNUC__) && !defined(__clang__)
+#define GRADUS_SHUFFLE(to, a, b, places) to = __builtin_shuffle(a, b, places)
+#else
+#define GRADUS_SHUFFLE(to, a, b, places)                                         \
+  for (int lane = 0, lanes = sizeof(to) / sizeof((to)[0]); lane < lanes; ++lane) \
+  (to)[lane] = (places)[lane] < lanes ? (a)[(places)[lane]] : (b)[(places)[lane] - lanes]
+#endif
+
 // glibc's libmvec has these functions for whole vectors; the declarations tell GCC so. (Its own headers do that under
 // -ffast-math only.) Errors are up to 4 units in the last place, and the scalar tail of a loop calls the plain
 // function, so bits may differ between an element in a full vector and the same element in a tail.
