@@ -9,6 +9,13 @@ namespace gradus::detail {
 
 struct WeightView;
 
+// That nn::init filled a tensor with default_generator()'s numbers from `begin` to `end`, and how to do so again.
+struct InitialDraw {
+  std::uint64_t begin, end;
+  std::uint32_t version;  // the tensor's, then
+  std::function<void(Tensor&)> fill;
+};
+
 struct TensorExtras {
   std::string name;
   std::map<std::size_t, std::function<Tensor(const Tensor&)>> hooks;  // of a leaf, in the order of registration
@@ -17,6 +24,7 @@ struct TensorExtras {
   bool frozen = false;                    // requires no gradient, whatever is asked
   bool wants_grad = false;                // while frozen: what requires_grad_ was last told
   std::weak_ptr<WeightView> weight_view;  // of a parameter whose optimizer keeps two points of it
+  std::vector<InitialDraw> draws;         // the latest few
 };
 
 inline bool is_frozen(const TensorImpl& impl) { return impl.extras && impl.extras->frozen; }

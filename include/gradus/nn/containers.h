@@ -9,6 +9,15 @@ namespace gradus::nn {
 
 namespace detail {
 
+// What Container(modules...) takes by value, so that a module that is made in the call can be told from one that was
+// made before it; and what it takes by reference: where a variable is among them.
+template <class Container, class... M>
+concept Made = sizeof...(M) > 0 && (AnyModule<M> && ...) && (!std::same_as<M, Module> && ...) &&
+               !(sizeof...(M) == 1 && (std::same_as<M, Container> && ...));
+template <class Container, class... M>
+concept Given = (AnyModule<M> && ...) && (std::is_lvalue_reference_v<M> || ...) &&
+                !(sizeof...(M) == 1 && (std::same_as<std::remove_cvref_t<M>, Container> && ...));
+
 // What Sequential and ModuleList share.
 class IndexedModules : public Module {
  public:
@@ -45,6 +54,13 @@ class IndexedModules : public Module {
  protected:
   using Module::Module;
   std::size_t place_of_new(std::int64_t index) const;
+  template <class M>
+  static Module* new_module(std::remove_reference_t<M>& module) {
+    if constexpr (std::is_lvalue_reference_v<M> || std::same_as<M, ModuleRef>)
+      return nullptr;
+    else
+      return &module;
+  }
 };
 
 template <class Modules, class Fn>
@@ -60,14 +76,24 @@ void for_each_module(Modules& modules, const Fn& fn) {
 
 }  // namespace detail
 
-// Modules run one after the other: each takes the result of the one before. Named "0", "1", ...
+// Modules run one after the other: each takes the result of the one before. Named "0", "1", ... In whatever order the
+// compiler makes the arguments of a call, the layers of `Sequential net(a, b, c)` have the initial values that they
+// have when made from left to right. ValueError where that cannot be done for one that draws its values by itself, not
+// by nn::init: braces, `Sequential net{a, b, c}`, make the arguments in order.
 class Sequential : public detail::IndexedModules {
  public:
   Sequential() : IndexedModules("Sequential") {}
-  template <AnyModule... M>
-  requires(sizeof...(M) > 0 && !(sizeof...(M) == 1 && (std::same_as<std::remove_cvref_t<M>, Sequential> &&
-                                                       ...))) explicit Sequential(M&&... modules)
-      : Sequential() {
+  template <class... M>
+  requires detail::Made<Sequential, M...>
+  explicit Sequential(M... modules) : Sequential() {
+    detail::draw_in_order("Sequential", {new_module<M>(modules)...}, false);
+    (append(std::move(modules)), ...);
+  }
+  template <class First, class... M>
+  requires detail::Given<Sequential, First, M...>
+  explicit Sequential(First&& first, M&&... modules) : Sequential() {
+    detail::draw_in_order("Sequential", {new_module<First>(first), new_module<M>(modules)...}, true);
+    append(std::forward<First>(first));
     (append(std::forward<M>(modules)), ...);
   }
 
@@ -104,10 +130,17 @@ class ModuleList : public detail::IndexedModules {
  public:
   ModuleList() : IndexedModules("ModuleList") {}
   // Handles of modules that may be registered elsewhere too: `nn::ModuleList special(net.classifier[0], net.fc)`.
-  template <AnyModule... M>
-  requires(sizeof...(M) > 0 && !(sizeof...(M) == 1 && (std::same_as<std::remove_cvref_t<M>, ModuleList> &&
-                                                       ...))) explicit ModuleList(M&&... modules)
-      : ModuleList() {
+  template <class... M>
+  requires detail::Made<ModuleList, M...>
+  explicit ModuleList(M... modules) : ModuleList() {
+    detail::draw_in_order("ModuleList", {new_module<M>(modules)...}, false);
+    (append(std::move(modules)), ...);
+  }
+  template <class First, class... M>
+  requires detail::Given<ModuleList, First, M...>
+  explicit ModuleList(First&& first, M&&... modules) : ModuleList() {
+    detail::draw_in_order("ModuleList", {new_module<First>(first), new_module<M>(modules)...}, true);
+    append(std::forward<First>(first));
     (append(std::forward<M>(modules)), ...);
   }
   template <AnyModule M>

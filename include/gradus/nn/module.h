@@ -14,6 +14,7 @@
 #pragma once
 
 #include <concepts>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <string>
@@ -61,6 +62,7 @@ struct ModuleState {
   bool training = true;       // what train() last asked for
   bool frozen = false;        // counts as evaluating whatever train() asks (see nn/freeze.h)
   Module* handles = nullptr;  // all C++ objects that are this module, in a list
+  std::uint64_t born = 0;     // where the default generator stood when it was made
 };
 
 // What can be done with a module of a C++ type that is known where it is registered only.
@@ -74,6 +76,12 @@ struct ModuleType {
 // Clears the mark of modules that hold something that is no longer frozen, and lets parameters show the point that
 // their mode asks for. Gives whether all that `state` holds is frozen.
 bool settle_frozen(ModuleState& state);
+
+// Of the modules that a call was given, in the order in which they stand: those that were made within the call draw
+// their initial values anew where the compiler made them in another order. ValueError, with nothing changed, where a
+// value cannot be drawn anew. Null ones stay as they are; so do all, and without an error, where modules that are given
+// by reference have values that cannot be: these may be older than the call.
+void draw_in_order(const char* call, std::vector<Module*> modules, bool by_reference);
 }  // namespace detail
 
 // A module's C++ type, or what containers give for an element.
@@ -229,6 +237,7 @@ class Module : public detail::ModuleMember, public std::enable_shared_from_this<
   friend class detail::TensorMember;
   friend class detail::CloneScope;
   friend class ModuleRef;
+  friend void detail::draw_in_order(const char* call, std::vector<Module*> modules, bool by_reference);
 
   template <class M>
   static constexpr bool is_variable = std::is_lvalue_reference_v<M> && !std::is_const_v<std::remove_reference_t<M>>;

@@ -1,6 +1,7 @@
 #include <gradus/autograd.h>
 #include <gradus/nn/embedding.h>
-#include <gradus/nn/init.h>
+
+#include "nn/module/initial.h"
 
 namespace gradus::nn {
 
@@ -16,8 +17,10 @@ Embedding::Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim, co
     padding_idx_ = *options.padding_idx < 0 ? *options.padding_idx + num_embeddings : *options.padding_idx;
   }
   Tensor table = empty({num_embeddings, embedding_dim}, {.dtype = options.dtype});
-  init::normal_(table);
-  if (padding_idx_ >= 0) table.select(0, padding_idx_).fill_(0);
+  init::filled(table, nullptr, [padding = padding_idx_](Tensor& to) {
+    to.normal_();
+    if (padding >= 0) to.select(0, padding).fill_(0);
+  });
   weight = add("weight", Parameter(table));
 }
 

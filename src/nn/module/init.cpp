@@ -1,12 +1,18 @@
 #include <gradus/autograd.h>
 #include <gradus/nn/init.h>
 #include <gradus/ops.h>
+#include <gradus/random.h>
 
 #include <cmath>
+
+#include "core/tensor_access.h"
+#include "nn/module/initial.h"
 
 namespace gradus::nn::init {
 
 namespace {
+
+constexpr std::size_t kDrawsKept = 8;  // of one tensor: layers draw once, models another time
 
 double fan(const char* call, const Tensor& x, FanMode mode) {
   try {
@@ -52,42 +58,52 @@ Fans calculate_fans(const Tensor& x) {
   return {x.sizes()[1] * field, x.sizes()[0] * field};
 }
 
-Tensor& uniform_(Tensor& x, double a, double b, Generator* generator) {
+Tensor& filled(Tensor& x, const Generator* generator, std::function<void(Tensor&)> fill) {
   NoGrad guard;
-  return x.uniform_(a, b, generator);
+  const std::uint64_t begin = default_generator().offset();
+  fill(x);
+  const std::uint64_t end = default_generator().offset();
+  const bool drew = end != begin && (generator == nullptr || generator == &default_generator());
+  if (!drew && !(x.impl()->extras && !x.impl()->extras->draws.empty())) return x;
+  auto& draws = gradus::detail::extras(*x.impl()).draws;
+  if (draws.size() == kDrawsKept) draws.erase(draws.begin());
+  draws.push_back({begin, end, x.version(), std::move(fill)});
+  return x;
+}
+
+Tensor& uniform_(Tensor& x, double a, double b, Generator* generator) {
+  return filled(x, generator, [=](Tensor& to) { to.uniform_(a, b, generator); });
 }
 
 Tensor& normal_(Tensor& x, double mean, double std, Generator* generator) {
-  NoGrad guard;
-  return x.normal_(mean, std, generator);
+  return filled(x, generator, [=](Tensor& to) { to.normal_(mean, std, generator); });
 }
 
 Tensor& trunc_normal_(Tensor& x, double mean, double std, double a, double b, Generator* generator) {
   if (!(a < b) || !(std > 0)) throw ValueError("trunc_normal_: needs a < b and a positive std");
-  NoGrad guard;
   // Where the interval is a rare one, rejection would not end; its mass is checked first.
   const double share =
       0.5 * (std::erf((b - mean) / (std * std::sqrt(2.0))) - std::erf((a - mean) / (std * std::sqrt(2.0))));
   if (share < 1e-4) throw ValueError("trunc_normal_: [a, b] holds too little of the distribution to draw from");
-  x.normal_(mean, std, generator);
-  for (;;) {
-    const Tensor outside = (x < a) | (x > b);
-    if (!any(outside).item<bool>()) return x;
-    x.copy_(where(outside, empty_like(x).normal_(mean, std, generator), x));
-  }
+  return filled(x, generator, [=](Tensor& to) {
+    to.normal_(mean, std, generator);
+    for (;;) {
+      const Tensor outside = (to < a) | (to > b);
+      if (!any(outside).item<bool>()) return;
+      to.copy_(where(outside, empty_like(to).normal_(mean, std, generator), to));
+    }
+  });
 }
 
 Tensor& constant_(Tensor& x, const Scalar& value) {
-  NoGrad guard;
-  return x.fill_(value);
+  return filled(x, nullptr, [value](Tensor& to) { to.fill_(value); });
 }
 Tensor& ones_(Tensor& x) { return constant_(x, 1); }
 Tensor& zeros_(Tensor& x) { return constant_(x, 0); }
 
 Tensor& eye_(Tensor& x) {
   check_rank("eye_", x, 2, 2);
-  NoGrad guard;
-  return x.copy_(eye(x.sizes()[0], x.sizes()[1], {.dtype = x.dtype()}));
+  return filled(x, nullptr, [](Tensor& to) { to.copy_(eye(to.sizes()[0], to.sizes()[1], {.dtype = to.dtype()})); });
 }
 
 Tensor& dirac_(Tensor& x, std::int64_t groups) {
@@ -96,17 +112,17 @@ Tensor& dirac_(Tensor& x, std::int64_t groups) {
     throw ValueError("dirac_: groups must divide the " + std::to_string(x.sizes()[0]) + " output channels, got " +
                      std::to_string(groups));
   }
-  NoGrad guard;
-  x.fill_(0);
-  const std::int64_t out = x.sizes()[0] / groups;
-  for (std::int64_t g = 0; g < groups; ++g) {
-    for (std::int64_t i = 0; i < std::min(out, x.sizes()[1]); ++i) {
-      Tensor kernel = x.select(0, g * out + i).select(0, i);
-      while (kernel.dim() > 0) kernel = kernel.select(0, kernel.sizes()[0] / 2);
-      kernel.fill_(1);
+  return filled(x, nullptr, [groups](Tensor& to) {
+    to.fill_(0);
+    const std::int64_t out = to.sizes()[0] / groups;
+    for (std::int64_t g = 0; g < groups; ++g) {
+      for (std::int64_t i = 0; i < std::min(out, to.sizes()[1]); ++i) {
+        Tensor kernel = to.select(0, g * out + i).select(0, i);
+        while (kernel.dim() > 0) kernel = kernel.select(0, kernel.sizes()[0] / 2);
+        kernel.fill_(1);
+      }
     }
-  }
-  return x;
+  });
 }
 
 Tensor& xavier_uniform_(Tensor& x, double gain, Generator* generator) {
@@ -134,28 +150,29 @@ Tensor& kaiming_normal_(Tensor& x, double a, FanMode mode, std::string_view nonl
 Tensor& orthogonal_(Tensor& x, double gain, Generator* generator) {
   if (x.dim() < 2) throw ShapeError("orthogonal_: needs at least 2 dimensions, got sizes " + to_string(x.sizes()));
   if (x.numel() == 0) return x;
-  NoGrad guard;
-  const std::int64_t rows = x.sizes()[0], columns = x.numel() / rows;
-  const std::int64_t count = std::min(rows, columns), length = std::max(rows, columns);
-  // Gram-Schmidt over random vectors in double, twice for orthogonality to rounding. This is the QR factorisation with
-  // a positive diagonal, which makes the result uniform over orthogonal matrices.
-  const Tensor q = randn({count, length}, {.dtype = kFloat64}, generator);
-  double* v = q.data_ptr<double>();
-  for (std::int64_t i = 0; i < count; ++i) {
-    double* row = v + i * length;
-    for (int pass = 0; pass < 2; ++pass) {
-      for (std::int64_t j = 0; j < i; ++j) {
-        const double* other = v + j * length;
-        double product = 0;
-        for (std::int64_t k = 0; k < length; ++k) product += row[k] * other[k];
-        for (std::int64_t k = 0; k < length; ++k) row[k] -= product * other[k];
+  return filled(x, generator, [gain, generator](Tensor& to) {
+    const std::int64_t rows = to.sizes()[0], columns = to.numel() / rows;
+    const std::int64_t count = std::min(rows, columns), length = std::max(rows, columns);
+    // Gram-Schmidt over random vectors in double, twice for orthogonality to rounding. This is the QR factorisation
+    // with a positive diagonal, which makes the result uniform over orthogonal matrices.
+    const Tensor q = randn({count, length}, {.dtype = kFloat64}, generator);
+    double* v = q.data_ptr<double>();
+    for (std::int64_t i = 0; i < count; ++i) {
+      double* row = v + i * length;
+      for (int pass = 0; pass < 2; ++pass) {
+        for (std::int64_t j = 0; j < i; ++j) {
+          const double* other = v + j * length;
+          double product = 0;
+          for (std::int64_t k = 0; k < length; ++k) product += row[k] * other[k];
+          for (std::int64_t k = 0; k < length; ++k) row[k] -= product * other[k];
+        }
       }
+      double square = 0;
+      for (std::int64_t k = 0; k < length; ++k) square += row[k] * row[k];
+      for (std::int64_t k = 0; k < length; ++k) row[k] /= std::sqrt(square);
     }
-    double square = 0;
-    for (std::int64_t k = 0; k < length; ++k) square += row[k] * row[k];
-    for (std::int64_t k = 0; k < length; ++k) row[k] /= std::sqrt(square);
-  }
-  return x.copy_(((rows < columns ? q : q.t()) * gain).reshape(x.sizes()));
+    to.copy_(((rows < columns ? q : q.t()) * gain).reshape(to.sizes()));
+  });
 }
 
 Tensor& sparse_(Tensor& x, double sparsity, double std, Generator* generator) {
@@ -163,15 +180,16 @@ Tensor& sparse_(Tensor& x, double sparsity, double std, Generator* generator) {
   if (!(sparsity >= 0 && sparsity <= 1)) {
     throw ValueError("sparse_: sparsity must be in [0, 1], got " + std::to_string(sparsity));
   }
-  NoGrad guard;
-  const std::int64_t rows = x.sizes()[0];
-  const auto zeros = static_cast<std::int64_t>(std::ceil(sparsity * static_cast<double>(rows)));
-  x.normal_(0, std, generator);
-  for (std::int64_t column = 0; column < x.sizes()[1]; ++column) {
-    const Tensor order = randperm(rows, {}, generator);
-    for (std::int64_t i = 0; i < zeros; ++i) x.select(0, order.data_ptr<std::int64_t>()[i]).select(0, column).fill_(0);
-  }
-  return x;
+  return filled(x, generator, [=](Tensor& to) {
+    const std::int64_t rows = to.sizes()[0];
+    const auto zeros = static_cast<std::int64_t>(std::ceil(sparsity * static_cast<double>(rows)));
+    to.normal_(0, std, generator);
+    for (std::int64_t column = 0; column < to.sizes()[1]; ++column) {
+      const Tensor order = randperm(rows, {}, generator);
+      for (std::int64_t i = 0; i < zeros; ++i)
+        to.select(0, order.data_ptr<std::int64_t>()[i]).select(0, column).fill_(0);
+    }
+  });
 }
 
 }  // namespace gradus::nn::init

@@ -3,7 +3,14 @@
 
 #include <gradus/nn/parameter.h>
 
+#include <functional>
+
 namespace gradus::nn {
+
+namespace init {
+// Fills x without recording. Where `fill` draws from the default generator, it is kept with x, for draw_in_order.
+Tensor& filled(Tensor& x, const Generator* generator, std::function<void(Tensor&)> fill);
+}  // namespace init
 
 // Uniform in +-1/sqrt(fan_in): what PyTorch's linear layers and convolutions start from.
 Parameter uniform_parameter(const Shape& sizes, std::int64_t fan_in, Dtype dtype);

@@ -1,5 +1,6 @@
 #include <gradus/memory.h>
 #include <gradus/nn/module.h>
+#include <gradus/random.h>
 
 #include <cxxabi.h>
 
@@ -64,7 +65,10 @@ std::string detail::type_name_of(const std::type_info& type) {
   return name;
 }
 
-Module::Module() : ModuleMember(MemberKind::Module) { join_state(std::make_shared<ModuleState>(), nullptr, false); }
+Module::Module() : ModuleMember(MemberKind::Module) {
+  join_state(std::make_shared<ModuleState>(), nullptr, false);
+  state_->born = default_generator().offset();
+}
 
 Module::Module(std::string type, std::string detail) : Module() {
   state_->type = std::move(type);
