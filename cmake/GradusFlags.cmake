@@ -2,6 +2,8 @@
 add_library(gradus_flags INTERFACE)
 target_compile_features(gradus_flags INTERFACE cxx_std_20)
 target_compile_options(gradus_flags INTERFACE
+  # A project around this one may ask for more than that of its own code.
+  $<$<NOT:$<BOOL:${PROJECT_IS_TOP_LEVEL}>>:-Wno-error -Wno-shadow>
   -Wall -Wextra -Wpedantic $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local>
   # Hints to GCC alone, `&` of conditions that keeps a loop without branches, and names that only some instances use.
   $<$<CXX_COMPILER_ID:Clang>:-Wno-unknown-pragmas -Wno-bitwise-instead-of-logical -Wno-unused-lambda-capture
@@ -13,6 +15,10 @@ target_compile_options(gradus_flags INTERFACE
   -fno-math-errno -fno-trapping-math -fopenmp-simd
   # Line tables in releases too, and no paths of the building machine in them.
   $<$<CONFIG:Release>:-g1> -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
+
+if(NOT GRADUS_WERROR)
+  set(CMAKE_COMPILE_WARNING_AS_ERROR OFF)
+endif()
 
 # Sanitizers must cover everything that is compiled and linked here.
 if(GRADUS_SANITIZE)

@@ -4,13 +4,24 @@ include(CMakePackageConfigHelpers)
 set(gradus_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/gradus)
 
 install(TARGETS gradus EXPORT gradusTargets
-  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library NAMELINK_COMPONENT development)
+  LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library NAMELINK_COMPONENT development
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 install(DIRECTORY include/gradus DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 
 # find_package(gradus): the targets, and a version that says which requests it meets. Below 1.0 a minor release may
 # change the interface.
 install(EXPORT gradusTargets FILE gradusTargets.cmake NAMESPACE gradus:: DESTINATION ${gradus_cmake_dir}
   COMPONENT development)
+# A shared library hides what it is made of; a program that links a static one needs that too.
+set(gradus_find_dependencies "")
+if(gradus_kind STREQUAL STATIC)
+  foreach(package Threads ZLIB fmt DNNL CBLAS PNG JPEG)
+    if(gradus_dependencies MATCHES "(^|;)${package}::")
+      string(APPEND gradus_find_dependencies "find_dependency(${package})\n")
+    endif()
+  endforeach()
+  install(FILES cmake/FindDNNL.cmake cmake/FindCBLAS.cmake DESTINATION ${gradus_cmake_dir} COMPONENT development)
+endif()
 configure_package_config_file(cmake/gradusConfig.cmake.in "${CMAKE_CURRENT_BINARY_DIR}/gradusConfig.cmake"
   INSTALL_DESTINATION ${gradus_cmake_dir} NO_SET_AND_CHECK_MACRO)
 write_basic_package_version_file("${CMAKE_CURRENT_BINARY_DIR}/gradusConfigVersion.cmake"
@@ -24,6 +35,17 @@ cmake_path(ABSOLUTE_PATH CMAKE_INSTALL_INCLUDEDIR BASE_DIRECTORY "${CMAKE_INSTAL
 file(RELATIVE_PATH gradus_pc_prefix "${lib_path}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
 file(RELATIVE_PATH gradus_pc_lib "${CMAKE_INSTALL_PREFIX}" "${lib_path}")
 file(RELATIVE_PATH gradus_pc_include "${CMAKE_INSTALL_PREFIX}" "${include_path}")
+set(gradus_pc_private "")
+if(gradus_kind STREQUAL STATIC)
+  set(gradus_pc_private "Requires.private: zlib fmt")
+  if(GRADUS_IMAGES)
+    string(APPEND gradus_pc_private " libpng libjpeg")
+  endif()
+  string(APPEND gradus_pc_private "\nLibs.private: -pthread")
+  foreach(library ${DNNL_LIBRARY} ${CBLAS_LIBRARY} ${SLEEF_LIBRARY})
+    string(APPEND gradus_pc_private " ${library}")
+  endforeach()
+endif()
 configure_file(cmake/gradus.pc.in "${CMAKE_CURRENT_BINARY_DIR}/gradus.pc" @ONLY)
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/gradus.pc" DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
   COMPONENT development)

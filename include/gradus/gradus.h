@@ -1,6 +1,26 @@
 // Everything.
 #pragma once
 
+// Macros of other headers (windows.h, X11, AssertMacros.h) by the names of functions and values here: they are off within.
+#pragma push_macro("min")
+#pragma push_macro("max")
+#pragma push_macro("check")
+#pragma push_macro("verify")
+#pragma push_macro("None")
+#pragma push_macro("Bool")
+#pragma push_macro("Status")
+#pragma push_macro("True")
+#pragma push_macro("False")
+#undef min
+#undef max
+#undef check
+#undef verify
+#undef None
+#undef Bool
+#undef Status
+#undef True
+#undef False
+
 // As torch/torch.h brings them: what a program that prints tensors and numbers needs.
 #include <cmath>
 #include <iostream>
@@ -34,3 +54,13 @@
 #include <gradus/tensor.h>
 #include <gradus/training.h>
 #include <gradus/version.h>
+
+#pragma pop_macro("min")
+#pragma pop_macro("max")
+#pragma pop_macro("check")
+#pragma pop_macro("verify")
+#pragma pop_macro("None")
+#pragma pop_macro("Bool")
+#pragma pop_macro("Status")
+#pragma pop_macro("True")
+#pragma pop_macro("False")

@@ -8,6 +8,9 @@
 
 #include <atomic>
 #include <cstdint>
+#include <filesystem>
+#include <fstream>
+#include <string>
 #include <thread>
 #include <vector>
 
@@ -128,6 +131,60 @@ TEST_F(Pool, OneProcessorIsEnough) {
     EXPECT_EQ(core::cpu_count(), 1);
     for (int i = 0; i < 100; ++i) ASSERT_TRUE(works());
   }).join();
+}
+#endif
+
+#if defined(__linux__) && !defined(__SANITIZE_THREAD__)
+// A control group with half a processor, where this process may make one: within the group at the root.
+class HalfAProcessor {
+ public:
+  HalfAProcessor() {
+    const std::string name = "/gradus_test_" + std::to_string(getpid());
+    if (make("/sys/fs/cgroup/cpu" + name) && write("cpu.cfs_period_us", "100000") && write("cpu.cfs_quota_us", "50000"))
+      return;
+    if (path_.empty() && make("/sys/fs/cgroup" + name) && write("cpu.max", "50000 100000")) return;
+    remove();
+  }
+  ~HalfAProcessor() { remove(); }
+  bool is_there() const { return !path_.empty(); }
+  bool enter() const { return write("cgroup.procs", std::to_string(getpid())); }
+
+ private:
+  bool make(const std::string& path) {
+    std::error_code error;
+    if (!std::filesystem::create_directory(path, error)) return false;
+    path_ = path;
+    return true;
+  }
+  bool write(const char* file, const std::string& text) const {
+    const std::string path = path_ + "/" + file;
+    if (!std::filesystem::exists(path)) return false;
+    std::ofstream out(path);
+    return static_cast<bool>(out << text << std::flush);
+  }
+  void remove() {
+    std::error_code error;
+    if (!path_.empty()) std::filesystem::remove(path_, error);
+    path_.clear();
+  }
+
+  std::string path_;
+};
+
+TEST_F(Pool, HalfAProcessorIsEnough) {
+  const HalfAProcessor group;
+  if (!group.is_there()) GTEST_SKIP() << "no control group can be made here";
+  EXPECT_EQ(child([&] {
+              if (!group.enter() || core::cpu_count() != 1) return false;
+              // Two threads in spite of the quota, and one, as a program gets that asks for nothing.
+              for (const int threads : {2, core::cpu_count()}) {
+                set_num_threads(threads);
+                for (int i = 0; i < 200; ++i)
+                  if (!works(100)) return false;
+              }
+              return true;
+            }),
+            0);
 }
 #endif
 

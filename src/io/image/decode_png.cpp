@@ -88,8 +88,6 @@ class Reader {
 
 }  // namespace
 
-bool is_png(std::string_view bytes) { return bytes.starts_with("\x89PNG\r\n\x1a\n"); }
-
 Tensor decode_png(std::string_view bytes, const ReadImageOptions& options, const std::string& name) {
   Reader png(bytes);
   const auto fail = [&] { throw IoError(fmt::format("decode_png: {} is damaged: {}", name, png.message())); };

@@ -143,8 +143,6 @@ void convert_cmyk(const std::uint8_t* from, std::int64_t count, bool inverted, b
 
 }  // namespace
 
-bool is_jpeg(std::string_view bytes) { return bytes.starts_with("\xff\xd8\xff"); }
-
 Tensor decode_jpeg(std::string_view bytes, const ReadImageOptions& options, const std::string& name) {
   Decompressor jpeg;
   const auto fail = [&] { throw IoError(fmt::format("decode_jpeg: {} is damaged: {}", name, jpeg.message())); };

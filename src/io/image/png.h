@@ -13,6 +13,8 @@ struct ImageView {
   int64_t height = 0;
   int64_t channels = 0;
   const uint8_t* data = nullptr;
+
+  int64_t bytes() const;  // -1 where a size is not positive, or for more than 2^30
 };
 
 struct Image {

@@ -334,18 +334,9 @@ struct Totals : Vectors<T, kBytes> {
   }
 };
 
-// The width of a vector is part of the bodies, so the choice that simd_call makes is made by hand.
 template <class T, template <class, int> class Body, class... Args>
 void call(Args... args) {
-  switch (current_isa()) {
-    case Isa::v4:
-      return detail::call_v4<Body<T, 64>>(args...);
-    case Isa::v3:
-      return detail::call_v3<Body<T, 32>>(args...);
-    case Isa::base:
-      break;
-  }
-  detail::call_base<Body<T, 16>>(args...);
+  simd_choose<Body<T, 16>, Body<T, 32>, Body<T, 64>>(args...);
 }
 
 template <class T>

@@ -60,16 +60,8 @@ void direct_gemm(std::int64_t m, std::int64_t n, std::int64_t k, T alpha, const 
                  std::int64_t a_col, const T* b, std::int64_t b_row, std::int64_t b_col, T beta, T* c, std::int64_t ldc,
                  const T* bias) {
   if (m == 0 || n == 0) return;
-  // The width of a vector is part of the body here, so the choice that simd_call makes is made by hand.
-  switch (current_isa()) {
-    case Isa::v4:
-      return detail::call_v4<DirectGemm<T, 64>>(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, ldc, bias);
-    case Isa::v3:
-      return detail::call_v3<DirectGemm<T, 32>>(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, ldc, bias);
-    case Isa::base:
-      break;
-  }
-  detail::call_base<DirectGemm<T, 16>>(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col, beta, c, ldc, bias);
+  simd_choose<DirectGemm<T, 16>, DirectGemm<T, 32>, DirectGemm<T, 64>>(m, n, k, alpha, a, a_row, a_col, b, b_row, b_col,
+                                                                       beta, c, ldc, bias);
 }
 
 template void direct_gemm(std::int64_t, std::int64_t, std::int64_t, float, const float*, std::int64_t, std::int64_t,

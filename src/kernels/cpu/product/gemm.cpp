@@ -2,7 +2,9 @@
 // repeats.
 #include "kernels/gemm.h"
 
+#ifndef GRADUS_WITHOUT_BLAS
 #include <cblas.h>
+#endif
 
 #include <algorithm>
 #include <atomic>
@@ -85,12 +87,19 @@ void direct(const Operands<T>& x) {
               x.trans_b ? x.ldb : 1, x.beta, x.c, x.ldc, x.finish.bias);
 }
 
-// False, and nothing done, where the library does not take such a product.
-bool library(const Operands<float>& x) {
-  const core::OneOpenMPThread guard;
-  return onednn::gemm(x.trans_a, x.trans_b, x.m, x.n, x.k, x.alpha, x.a, x.lda, x.b, x.ldb, x.beta, x.c, x.ldc);
-}
+// On other processors oneDNN's product is that of its reference loops.
+#if defined(__x86_64__) && !defined(GRADUS_WITHOUT_ONEDNN)
+constexpr bool kOneDnnMultiplies = true;
+#else
+constexpr bool kOneDnnMultiplies = false;
+#endif
 
+#ifdef GRADUS_WITHOUT_BLAS
+template <class T>
+bool blas(const Operands<T>&) {
+  return false;
+}
+#else
 // We share out the work: the library's own switch, which OpenMP's does not turn everywhere.
 void use_one_thread() {
 #ifdef GRADUS_BLIS
@@ -100,13 +109,22 @@ void use_one_thread() {
 #endif
 }
 
-bool library(const Operands<double>& x) {
+// False, and nothing done, where the library does not take such a product.
+template <class T>
+bool blas(const Operands<T>& x) {
   const auto fits = [](auto... sizes) { return ((sizes <= std::numeric_limits<int>::max()) && ...); };
   if (!fits(x.m, x.n, x.k, x.lda, x.ldb, x.ldc)) return false;
   static const bool once = (use_one_thread(), true);
   static_cast<void>(once);
   const core::OneOpenMPThread guard;
   const auto narrow = [](int64_t size) { return static_cast<int>(size); };
+  const auto pick = [](auto single, auto twice) {
+    if constexpr (std::is_same_v<T, float>) {
+      return single;
+    } else {
+      return twice;
+    }
+  };
   // As a product of matrices, the library takes several times as long for these.
   if (x.n == 1 || x.m == 1) {
     const bool tall = x.n == 1;
@@ -114,15 +132,27 @@ bool library(const Operands<double>& x) {
       for (int64_t i = 0; i < x.m * x.n; ++i) x.c[tall ? i * x.ldc : i] = 0;
     const bool trans = tall ? x.trans_a : !x.trans_b;
     const int64_t length = tall ? x.m : x.n;
-    cblas_dgemv(CblasRowMajor, trans ? CblasTrans : CblasNoTrans, narrow(trans ? x.k : length),
-                narrow(trans ? length : x.k), x.alpha, tall ? x.a : x.b, narrow(tall ? x.lda : x.ldb), tall ? x.b : x.a,
-                narrow(tall ? (x.trans_b ? 1 : x.ldb) : (x.trans_a ? x.lda : 1)), x.beta, x.c,
-                narrow(tall ? x.ldc : 1));
+    pick(cblas_sgemv, cblas_dgemv)(
+        CblasRowMajor, trans ? CblasTrans : CblasNoTrans, narrow(trans ? x.k : length), narrow(trans ? length : x.k),
+        x.alpha, tall ? x.a : x.b, narrow(tall ? x.lda : x.ldb), tall ? x.b : x.a,
+        narrow(tall ? (x.trans_b ? 1 : x.ldb) : (x.trans_a ? x.lda : 1)), x.beta, x.c, narrow(tall ? x.ldc : 1));
     return true;
   }
-  cblas_dgemm(CblasRowMajor, x.trans_a ? CblasTrans : CblasNoTrans, x.trans_b ? CblasTrans : CblasNoTrans, narrow(x.m),
-              narrow(x.n), narrow(x.k), x.alpha, x.a, narrow(x.lda), x.b, narrow(x.ldb), x.beta, x.c, narrow(x.ldc));
+  pick(cblas_sgemm, cblas_dgemm)(CblasRowMajor, x.trans_a ? CblasTrans : CblasNoTrans,
+                                 x.trans_b ? CblasTrans : CblasNoTrans, narrow(x.m), narrow(x.n), narrow(x.k), x.alpha,
+                                 x.a, narrow(x.lda), x.b, narrow(x.ldb), x.beta, x.c, narrow(x.ldc));
   return true;
+}
+#endif
+
+template <class T>
+bool library(const Operands<T>& x) {
+  if constexpr (std::is_same_v<T, float> && kOneDnnMultiplies) {
+    const core::OneOpenMPThread guard;
+    return onednn::gemm(x.trans_a, x.trans_b, x.m, x.n, x.k, x.alpha, x.a, x.lda, x.b, x.ldb, x.beta, x.c, x.ldc);
+  } else {
+    return blas(x);
+  }
 }
 
 template <class T>

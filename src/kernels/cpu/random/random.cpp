@@ -169,17 +169,9 @@ struct FillGroups {
 
 template <class Formula>
 void fill(RandomRange stream, typename Formula::Out* out, std::int64_t n, Formula formula) {
-  using Out = typename Formula::Out;
   const auto part = [=](std::int64_t begin, std::int64_t end) {
-    switch (current_isa()) {
-      case Isa::v4:
-        return detail::call_v4<FillGroups<Formula, Isa::v4>, Out*>(out, begin, end, stream, formula);
-      case Isa::v3:
-        return detail::call_v3<FillGroups<Formula, Isa::v3>, Out*>(out, begin, end, stream, formula);
-      case Isa::base:
-        break;
-    }
-    detail::call_base<FillGroups<Formula, Isa::base>, Out*>(out, begin, end, stream, formula);
+    simd_choose<FillGroups<Formula, Isa::base>, FillGroups<Formula, Isa::v3>, FillGroups<Formula, Isa::v4>>(
+        out, begin, end, stream, formula);
   };
   core::parallel_for(n, kGrain, part, Formula::kPerGroup);
 }

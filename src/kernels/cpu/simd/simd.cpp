@@ -26,15 +26,21 @@ Isa wished_isa() {
   return Isa::v4;
 }
 
+// The best that was built, up to this one.
+Isa built(Isa isa) {
+  while (!is_built(isa)) isa = static_cast<Isa>(static_cast<int>(isa) - 1);
+  return isa;
+}
+
 }  // namespace
 
 Isa best_isa() {
-  static const Isa best = std::min(machine_isa(), wished_isa());
+  static const Isa best = built(std::min(machine_isa(), wished_isa()));
   return best;
 }
 
 void set_isa(Isa isa) {
-  detail::isa_in_use.store(static_cast<int>(std::min(isa, best_isa())), std::memory_order_relaxed);
+  detail::isa_in_use.store(static_cast<int>(built(std::min(isa, best_isa()))), std::memory_order_relaxed);
 }
 
 namespace detail {

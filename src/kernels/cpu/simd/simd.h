@@ -22,8 +22,10 @@
 #define GRADUS_V3 __attribute__((target("arch=x86-64-v3")))
 #define GRADUS_V4 __attribute__((target("arch=x86-64-v4,prefer-vector-width=512")))
 #else
+// Other compilers and processors have one set of loops.
 #define GRADUS_V3
 #define GRADUS_V4
+#define GRADUS_ONE_SET
 #endif
 
 // to = the elements of a, and then of b, that `places` names; all of GCC's vector types.
@@ -35,25 +37,35 @@
   (to)[lane] = (places)[lane] < lanes ? (a)[(places)[lane]] : (b)[(places)[lane] - lanes]
 #endif
 
-// glibc's libmvec has these functions for whole vectors; the declarations tell GCC so. (Its own headers do that under
-// -ffast-math only.) Errors are up to 4 units in the last place, and the scalar tail of a loop calls the plain
-// function, so bits may differ between an element in a full vector and the same element in a tail.
-#if defined(__x86_64__) && defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+// Functions of whole vectors: those of glibc's libmvec on x86-64, on arm64 SLEEF's under the same names. The
+// declarations tell GCC of them. (glibc's own headers do that under -ffast-math only.) Errors are up to 4 units in the
+// last place, and the scalar tail of a loop calls the plain function, so bits may differ between an element in a full
+// vector and the same element in a tail.
+#if defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
+#if defined(__x86_64__)
+#define GRADUS_SIMD_DOUBLE _Pragma("omp declare simd notinbranch")
+#define GRADUS_SIMD_FLOAT _Pragma("omp declare simd notinbranch")
+#define GRADUS_HAS_VECTOR_MATH(major, minor) __GLIBC_PREREQ(major, minor)
+#elif defined(__aarch64__) && defined(GRADUS_SLEEF)
+#define GRADUS_SIMD_DOUBLE _Pragma("omp declare simd notinbranch simdlen(2)")
+#define GRADUS_SIMD_FLOAT _Pragma("omp declare simd notinbranch simdlen(4)")
+#define GRADUS_HAS_VECTOR_MATH(major, minor) 1
+#endif
+#endif
+#ifdef GRADUS_HAS_VECTOR_MATH
 extern "C" {
-#define GRADUS_VECTOR_MATH(name)                                        \
-  _Pragma("omp declare simd notinbranch") double name(double) noexcept; \
-  _Pragma("omp declare simd notinbranch") float name##f(float) noexcept
-#if __GLIBC_PREREQ(2, 22)
+#define GRADUS_VECTOR_MATH(name)                   \
+  GRADUS_SIMD_DOUBLE double name(double) noexcept; \
+  GRADUS_SIMD_FLOAT float name##f(float) noexcept
+#if GRADUS_HAS_VECTOR_MATH(2, 22)
 GRADUS_VECTOR_MATH(exp);
 GRADUS_VECTOR_MATH(log);
 GRADUS_VECTOR_MATH(sin);
 GRADUS_VECTOR_MATH(cos);
-#pragma omp declare simd notinbranch
-double pow(double, double) noexcept;
-#pragma omp declare simd notinbranch
-float powf(float, float) noexcept;
+GRADUS_SIMD_DOUBLE double pow(double, double) noexcept;
+GRADUS_SIMD_FLOAT float powf(float, float) noexcept;
 #endif
-#if __GLIBC_PREREQ(2, 35)
+#if GRADUS_HAS_VECTOR_MATH(2, 35)
 GRADUS_VECTOR_MATH(expm1);
 GRADUS_VECTOR_MATH(log1p);
 GRADUS_VECTOR_MATH(log2);
@@ -73,10 +85,21 @@ namespace gradus::cpu {
 /// AVX-512.
 enum class Isa : int { base = 0, v3 = 1, v4 = 2 };
 
-/// The best this machine has; the environment variable GRADUS_ISA=base|v3|v4 may lower it.
+/// Whether the loops were compiled for it: CMake's GRADUS_INSTRUCTION_SETS.
+constexpr bool is_built(Isa isa) {
+#if defined(GRADUS_ONE_SET) || defined(GRADUS_WITHOUT_V3)
+  if (isa == Isa::v3) return false;
+#endif
+#if defined(GRADUS_ONE_SET) || defined(GRADUS_WITHOUT_V4)
+  if (isa == Isa::v4) return false;
+#endif
+  return isa == Isa::base || isa == Isa::v3 || isa == Isa::v4;
+}
+
+/// The best that this machine and this build have; the environment variable GRADUS_ISA=base|v3|v4 may lower it.
 Isa best_isa();
 
-/// Makes `simd_call` use `isa`, or the best this machine has where that is less. For tests; not while kernels run.
+/// Makes `simd_call` use `isa`, or the best below it that there is. For tests; not while kernels run.
 void set_isa(Isa isa);
 
 namespace detail {
@@ -105,18 +128,23 @@ GRADUS_V4 void call_v4(Args... args) {
 }
 }  // namespace detail
 
+/// As simd_call, for loops that are written for each set: of which the width of a vector is a part.
+template <class Base, class V3, class V4, class... Args>
+inline void simd_choose(Args... args) {
+  const Isa isa = current_isa();
+  if constexpr (is_built(Isa::v4)) {
+    if (isa == Isa::v4) return detail::call_v4<V4>(args...);
+  }
+  if constexpr (is_built(Isa::v3)) {
+    if (isa == Isa::v3) return detail::call_v3<V3>(args...);
+  }
+  detail::call_base<Base>(args...);
+}
+
 /// Runs Body::run(args...) compiled for current_isa(). Arguments go by value: pointers, sizes, scalars.
 template <class Body, class... Args>
 inline void simd_call(Args... args) {
-  switch (current_isa()) {
-    case Isa::v4:
-      return detail::call_v4<Body>(args...);
-    case Isa::v3:
-      return detail::call_v3<Body>(args...);
-    case Isa::base:
-      break;
-  }
-  detail::call_base<Body>(args...);
+  simd_choose<Body, Body, Body>(args...);
 }
 
 }  // namespace gradus::cpu
