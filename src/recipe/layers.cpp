@@ -262,6 +262,13 @@ const std::vector<Layer>& layers() {
                 Shape(f.integers("normalized_shape")),
                 {.eps = f.number("eps"), .elementwise_affine = f.flag("elementwise_affine"), .bias = f.flag("bias")}));
           }),
+      layer("RMSNorm(normalized_shape: int>=1..., eps: number>=0 = none, elementwise_affine: flag = true)",
+            "over the last dimensions, without a mean or a bias",
+            [](const Fields& f) {
+              return keep(
+                  nn::RMSNorm(Shape(f.integers("normalized_shape")),
+                              {.eps = maybe_number(f, "eps"), .elementwise_affine = f.flag("elementwise_affine")}));
+            }),
       layer("GroupNorm(num_groups: int>=1, num_channels: int>=1, eps: number>=0 = 1e-5, affine: flag = true)",
             "over groups of channels",
             [](const Fields& f) {

@@ -82,6 +82,9 @@ std::map<std::string, std::shared_ptr<nn::Module>> layers() {
   r.put("layer_norm", nn::LayerNorm(6));
   r.put("layer_norm_two", nn::LayerNorm({5, 6}, {.eps = 1e-6, .bias = false}));
   r.put("layer_norm_plain", nn::LayerNorm({5, 6}, {.elementwise_affine = false}));
+  r.put("rms_norm", nn::RMSNorm(6));
+  r.put("rms_norm_two", nn::RMSNorm({5, 6}, {.eps = 1e-6}));
+  r.put("rms_norm_plain", nn::RMSNorm({5, 6}, {.elementwise_affine = false}));
   r.put("group_norm", nn::GroupNorm(2, 4));
   r.put("group_norm_plain", nn::GroupNorm(4, 4, {.eps = 1e-3, .affine = false}));
   r.put("upsample", nn::Upsample({.scale_factor = {2}}));

@@ -106,6 +106,18 @@ void add_batch_rows(Rows& rows) {
   rows.push_back(fixed);
 }
 
+Plain root_mean_square(const std::vector<Plain>& in) {
+  Plain y = in[0];
+  const auto n = static_cast<std::size_t>(y.sizes[y.sizes.rank() - 1]);
+  for (std::size_t first = 0; first < y.values.size(); first += n) {
+    double squares = 0;
+    for (std::size_t i = 0; i < n; ++i) squares += in[0].values[first + i] * in[0].values[first + i];
+    const double root = std::sqrt(squares / static_cast<double>(n) + kEps);
+    for (std::size_t i = 0; i < n; ++i) y.values[first + i] *= (in.size() > 1 ? in[1].values[i] : 1) / root;
+  }
+  return y;
+}
+
 }  // namespace
 
 void add_normalization_rows(Rows& rows) {
@@ -126,6 +138,16 @@ void add_normalization_rows(Rows& rows) {
                       [](const Position& p, const Shape&) { return p.back(); }}));
   rows.back().lengths = [](std::int64_t n) { return Sizes{{2, n}, {n}, {n}}; };
   rows.back().scale = 64;
+  rows.push_back({.name = "rms_norm",
+                  .fn = [](const Inputs& x) { return rms_norm(x[0], {x[0].size(-1)}, part(x, 1), kEps); },
+                  .cases = {{{3, 5}, {5}}, {{2, 2, 4}, {4}}, {{1}, {1}}, {{0, 3}, {3}}, {{3, 0}, {0}}, {{6}}},
+                  .reference = root_mean_square,
+                  .lengths =
+                      [](std::int64_t n) {
+                        return Sizes{{2, n}, {n}};
+                      },
+                  .ulps = 64,
+                  .scale = 16});
   rows.push_back(row("layer_norm of two dimensions",
                      [](const Inputs& x) {
                        return layer_norm(x[0], {x[0].size(-2), x[0].size(-1)}, part(x, 1), part(x, 2), kEps);

@@ -37,6 +37,7 @@ TEST(StorageTypes, HalvesComputeInFloat32) {
       {"linear", [](auto& x, auto& y) { return linear(x, y, y[0]); }},
       {"softmax", [](auto& x, auto&) { return softmax(x, 1); }},
       {"layer_norm", [](auto& x, auto& y) { return layer_norm(x, {6}, y[0], y[1]); }},
+      {"rms_norm", [](auto& x, auto& y) { return rms_norm(x, {6}, y[0], 1e-5); }},
       {"batch_norm", [](auto& x, auto& y) { return batch_norm(x, {}, {}, y[0], y[1], true); }},
       {"conv2d",
        [](auto& x, auto& y) {

@@ -120,6 +120,25 @@ class LayerNorm : public Module {
   double eps_;
 };
 
+struct RMSNormOptions {
+  std::optional<double> eps = {};  // unset: the machine epsilon of the type computed in
+  bool elementwise_affine = true;
+  Dtype dtype = kFloat32;
+};
+
+// Over the last dimensions, whose sizes are normalized_shape; weight has these sizes. There is no bias.
+class RMSNorm : public Module {
+ public:
+  Parameter weight;
+  explicit RMSNorm(const Shape& normalized_shape, const RMSNormOptions& options = {});
+  explicit RMSNorm(std::int64_t features, const RMSNormOptions& options = {}) : RMSNorm(Shape{features}, options) {}
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  Shape normalized_shape_;
+  std::optional<double> eps_;
+};
+
 struct GroupNormOptions {
   double eps = 1e-5;
   bool affine = true;

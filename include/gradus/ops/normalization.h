@@ -3,6 +3,8 @@
 // statistics go with bfloat16 inputs; else all have one type. Differentiable to any order.
 #pragma once
 
+#include <optional>
+
 #include <gradus/tensor.h>
 
 namespace gradus {
@@ -26,6 +28,11 @@ Tensor instance_norm(const Tensor& x, const Tensor& running_mean = Tensor(), con
 // (2016).
 Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = Tensor(),
                   const Tensor& bias = Tensor(), double eps = 1e-5);
+
+// x / sqrt(mean(x^2) + eps) * weight over the last dimensions, whose sizes are normalized_shape and weight's. An unset
+// eps is the machine epsilon of the type computed in. Zhang and Sennrich (2019).
+Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& weight = Tensor(),
+                std::optional<double> eps = {});
 
 // x [N, C, ...]; moments of C / num_groups channels at a time, of each sample. weight and bias [C]. Wu and He (2018).
 Tensor group_norm(const Tensor& x, std::int64_t num_groups, const Tensor& weight = Tensor(),

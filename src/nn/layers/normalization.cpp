@@ -90,6 +90,17 @@ LayerNorm::LayerNorm(const Shape& normalized_shape, const LayerNormOptions& o)
 
 Tensor LayerNorm::forward(const Tensor& x) { return layer_norm(x, normalized_shape_, weight, bias, eps_); }
 
+RMSNorm::RMSNorm(const Shape& normalized_shape, const RMSNormOptions& o)
+    : Module("RMSNorm", tuple(normalized_shape) + ", eps=" + (o.eps ? repr(*o.eps) : "None") +
+                            ", elementwise_affine=" + repr(o.elementwise_affine)),
+      normalized_shape_(normalized_shape),
+      eps_(o.eps) {
+  check_sizes("RMSNorm", normalized_shape);
+  weight = add("weight", o.elementwise_affine ? constant_parameter(normalized_shape, 1, o.dtype) : Parameter());
+}
+
+Tensor RMSNorm::forward(const Tensor& x) { return rms_norm(x, normalized_shape_, weight, eps_); }
+
 GroupNorm::GroupNorm(std::int64_t num_groups, std::int64_t num_channels, const GroupNormOptions& o)
     : Module("GroupNorm", std::to_string(num_groups) + ", " + std::to_string(num_channels) + ", eps=" + repr(o.eps) +
                               ", affine=" + repr(o.affine) + ", bias=" + repr(o.affine && o.bias)),
