@@ -16,6 +16,7 @@
 #include <gradus/nn/module.h>
 #include <gradus/nn/normalization.h>
 #include <gradus/nn/padding.h>
+#include <gradus/nn/parametrize.h>
 #include <gradus/nn/pooling.h>
 #include <gradus/nn/rnn.h>
 #include <gradus/nn/summary.h>

@@ -14,6 +14,7 @@ class Module;
 namespace detail {
 
 struct ModuleState;
+struct ComputedParameters;
 
 enum class MemberKind : std::uint8_t { Parameter, Buffer, Module };
 
@@ -46,6 +47,7 @@ class ModuleMember {
 
  private:
   friend class nn::Module;
+  friend struct ComputedParameters;
   bool follow_owner(const ModuleMember& other);
   void inherit_place(ModuleMember& other) noexcept;
   void leave_place() noexcept;

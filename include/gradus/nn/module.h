@@ -55,7 +55,8 @@ struct ModuleState {
   std::string type;                     // for printing; empty: the C++ type's name
   std::string detail;                   // what stands between the parentheses
   std::string path;                     // from the outermost module: "encoder.0"
-  std::vector<NamedTensor> parameters;  // an absent optional one is undefined
+  std::vector<NamedTensor> parameters;  // an absent optional one is undefined, and so is one that is computed
+  std::vector<Tensor> values;           // of those that each call computes (nn/parametrize.h), by place; else empty
   std::vector<BufferEntry> buffers;
   std::vector<Child> children;
   std::vector<ForwardHook> hooks;
@@ -63,7 +64,15 @@ struct ModuleState {
   bool frozen = false;        // counts as evaluating whatever train() asks (see nn/freeze.h)
   Module* handles = nullptr;  // all C++ objects that are this module, in a list
   std::uint64_t born = 0;     // where the default generator stood when it was made
+
+  bool computes() const { return !values.empty(); }
+  // What runs as the parameter at a place: itself, or the value that was computed last.
+  const Tensor& parameter(std::size_t place) const {
+    return place < values.size() && values[place].defined() ? values[place] : parameters[place].second;
+  }
 };
+
+struct ComputedParameters;
 
 // What can be done with a module of a C++ type that is known where it is registered only.
 struct ModuleType {
@@ -195,6 +204,8 @@ class Module : public detail::ModuleMember, public std::enable_shared_from_this<
     if (watched) [[unlikely]]
       begin_call();
     try {
+      if (state_->computes()) [[unlikely]]
+        compute_parameters();
       auto y = forward();
       if (watched) [[unlikely]] {
         watched = false;
@@ -236,6 +247,7 @@ class Module : public detail::ModuleMember, public std::enable_shared_from_this<
   friend class detail::ModuleMember;
   friend class detail::TensorMember;
   friend class detail::CloneScope;
+  friend struct detail::ComputedParameters;
   friend class ModuleRef;
   friend void detail::draw_in_order(const char* call, std::vector<Module*> modules, bool by_reference);
 
@@ -290,6 +302,8 @@ class Module : public detail::ModuleMember, public std::enable_shared_from_this<
   std::size_t add_hook(detail::ForwardHook hook);
   void begin_call() const;
   void call_failed(bool watched) const;
+  void compute_parameters();
+  void show_tensor(detail::MemberKind kind, std::size_t index, const Tensor& value);
 
   std::shared_ptr<detail::ModuleState> state_;
   std::vector<detail::ModuleMember*> members_;    // those that live

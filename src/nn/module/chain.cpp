@@ -21,6 +21,10 @@ M* exactly(Module* module) {
   return typeid(*module) == typeid(M) ? static_cast<M*>(module) : nullptr;
 }
 
+// Whether a module may run as a part of another: hooks want to see each result, and what a call computes its parameters
+// from is only looked at by a call.
+bool is_plain(const Module& module) { return module.state()->hooks.empty() && !module.state()->computes(); }
+
 BatchNorm* batch_norm_of(Module* module) {
   if (auto* norm = exactly<BatchNorm2d>(module)) return norm;
   if (auto* norm = exactly<BatchNorm1d>(module)) return norm;
@@ -36,7 +40,7 @@ struct Run {
 
   Run(std::span<Module* const> modules, std::size_t at, bool residual) {
     for (std::size_t k = at; k < modules.size() && k < at + 3; ++k)
-      if (!modules[k]->state()->hooks.empty()) return;  // which want to see each result
+      if (!is_plain(*modules[k])) return;
     std::size_t i = at;
     conv = exactly<Conv2d>(modules[i]);
     if (conv != nullptr && ++i == modules.size()) return;
@@ -90,7 +94,7 @@ Tensor rectified(const Tensor& x, Module* first, Module* second, Module* third) 
   auto* layer = exactly<Linear>(first);
   if (layer == nullptr) return Tensor();
   if (exactly<ReLU>(second) != nullptr) return ops::linear_relu(x, layer->weight, layer->bias);
-  const bool taken = third != nullptr && exactly<Linear>(third) != nullptr && third->state()->hooks.empty();
+  const bool taken = third != nullptr && exactly<Linear>(third) != nullptr && is_plain(*third);
   if (auto* leaky = exactly<LeakyReLU>(second); leaky != nullptr && taken) {
     return ops::linear_leaky_relu(x, layer->weight, layer->bias, leaky->negative_slope());
   }
@@ -102,7 +106,7 @@ Tensor pooled(const Tensor& x, Module* before, Module* first, Module* second) {
   const auto* relu = exactly<ReLU>(first);
   if (relu == nullptr) return Tensor();
   // What is changed in place may be seen, except where it has just been made.
-  const bool made = before != nullptr && exactly<Conv2d>(before) != nullptr && before->state()->hooks.empty();
+  const bool made = before != nullptr && exactly<Conv2d>(before) != nullptr && is_plain(*before);
   if (relu->inplace() && !made) return Tensor();
   if (auto* pool = exactly<MaxPool2d>(second)) return pool->forward_of_relu(x);
   if (auto* pool = exactly<MaxPool1d>(second)) return pool->forward_of_relu(x);
@@ -113,7 +117,7 @@ Tensor pooled(const Tensor& x, Module* before, Module* first, Module* second) {
 // The modules at `at` and `at` + 1 as one; or undefined.
 Tensor pair(const Tensor& x, std::span<Module* const> modules, std::size_t at) {
   Module *first = modules[at], *second = modules[at + 1];
-  if (!first->state()->hooks.empty() || !second->state()->hooks.empty()) return Tensor();
+  if (!is_plain(*first) || !is_plain(*second)) return Tensor();
   Module* third = at + 2 < modules.size() ? modules[at + 2] : nullptr;
   if (const Tensor y = rectified(x, first, second, third); y.defined()) return y;
   return pooled(x, at > 0 ? modules[at - 1] : nullptr, first, second);

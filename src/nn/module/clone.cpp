@@ -55,6 +55,7 @@ std::shared_ptr<ModuleState> CloneScope::copy_of(const std::shared_ptr<ModuleSta
   }
   copies->states[state.get()] = copy;
   for (auto& [name, tensor] : copy->parameters) tensor = copy_of(tensor);
+  for (Tensor& value : copy->values) value = copy_of(value);
   for (auto& buffer : copy->buffers) buffer.tensor = copy_of(buffer.tensor);
   for (auto& child : copy->children) child.module = child.module->copied();
   return copy;

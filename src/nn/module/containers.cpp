@@ -88,7 +88,7 @@ ParameterList& ParameterList::append(const Tensor& x) {
 }
 
 const Tensor ParameterList::operator[](std::int64_t index) const {
-  return state()->parameters[wrapped("ParameterList", index, size(), size())].second;
+  return state()->parameter(wrapped("ParameterList", index, size(), size()));
 }
 
 }  // namespace gradus::nn

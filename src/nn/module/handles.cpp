@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "nn/module/paths.h"
+#include "nn/parametrize/computed.h"
 
 namespace gradus::nn {
 
@@ -149,6 +150,10 @@ void Module::set_tensor(detail::TensorMember& member, const Tensor& value, bool 
   const MemberKind kind = member.kind();
   const std::size_t index = member.index_;
   const bool is_parameter = kind == MemberKind::Parameter;
+  if (is_parameter && index < state_->values.size() && state_->values[index].defined()) {
+    detail::ComputedParameters::assign(*this, index, value);
+    return;
+  }
   Tensor& entry = is_parameter ? state_->parameters[index].second : state_->buffers[index].tensor;
   Tensor next = value;
   // A tied one keeps its first name.
@@ -156,9 +161,15 @@ void Module::set_tensor(detail::TensorMember& member, const Tensor& value, bool 
     next.set_name(joined(state_->path, is_parameter ? state_->parameters[index].first : state_->buffers[index].name));
   }
   entry = next;
+  show_tensor(kind, index, next);
+}
+
+// In the members of all handles.
+void Module::show_tensor(MemberKind kind, std::size_t index, const Tensor& value) {
+  const std::lock_guard lock(handles_mutex());
   for (Module* handle = state_->handles; handle != nullptr; handle = handle->next_)
     if (ModuleMember* same = handle->member_at(kind, index))
-      static_cast<detail::TensorMember*>(same)->Tensor::operator=(next);
+      static_cast<detail::TensorMember*>(same)->Tensor::operator=(value);
 }
 
 void Module::set_child(std::size_t index, std::shared_ptr<Module> child) {

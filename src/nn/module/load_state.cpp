@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/weight_view.h"
+#include "nn/parametrize/computed.h"
 
 namespace gradus::nn {
 
@@ -67,7 +68,15 @@ StateDict Module::state_dict() const {
   return dict;
 }
 
-LoadReport Module::load_state_dict(const StateDict& dict, const LoadOptions& options) {
+LoadReport Module::load_state_dict(const StateDict& given, const LoadOptions& options) {
+  std::optional<StateDict> renamed;
+  for (const auto& [name, older] : detail::ComputedParameters::older_names(*this)) {
+    if (given.contains(name) || !given.contains(older)) continue;
+    if (!renamed) renamed = given;
+    renamed->set(name, given.at(older));
+    renamed->erase(older);
+  }
+  const StateDict& dict = renamed ? *renamed : given;
   StateDict own;
   collect(*state_, "", own, [](const Tensor& p) { return p; });
   LoadReport report;
