@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gradus/nn/activation.h>
+#include <gradus/nn/adapters.h>
 #include <gradus/nn/attention.h>
 #include <gradus/nn/chain.h>
 #include <gradus/nn/containers.h>

@@ -315,6 +315,21 @@ TEST(Parametrize, ByPatternAndOfAttention) {
   EXPECT_THAT(message([&] { nn::parametrize(net, "*.wight", nn::Symmetric()); }), HasSubstr("matches '*.wight'"));
 }
 
+TEST(Parametrize, RecurrentLayersReadWhatIsComputed) {
+  manual_seed(3);
+  nn::LSTM lstm(4, 3), plain(4, 3);
+  plain.load_state_dict(lstm.state_dict());
+  nn::register_parametrization(lstm, "weight_hh_l0", Doubled());
+  {
+    const NoGrad guard;
+    plain.get_parameter("weight_hh_l0").mul_(2);
+  }
+  const Tensor x = randn({5, 2, 4});
+  EXPECT_TRUE(allclose(lstm(x).first, plain(x).first));
+  lstm(x).first.sum().backward();
+  EXPECT_TRUE(lstm.get_parameter("parametrizations.weight_hh_l0.original").grad().defined());
+}
+
 TEST(Parametrize, RefusesWhatDoesNotFitAndChangesNothing) {
   Net net;
   EXPECT_THAT(message([&] { nn::weight_norm(net.first, "wight"); }),

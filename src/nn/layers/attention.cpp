@@ -7,6 +7,8 @@
 #include <cmath>
 #include <limits>
 
+#include "nn/adapters/adapter.h"
+
 namespace gradus::nn {
 
 namespace {
@@ -76,16 +78,23 @@ MultiheadAttention::MultiheadAttention(std::int64_t embed_dim, std::int64_t num_
 // All [N, positions, E].
 MultiheadAttention::Projected MultiheadAttention::project(const Tensor& query, const Tensor& key,
                                                           const Tensor& value) const {
+  const detail::Adapters* adapters = detail::adapters_of(*this);
   if (in_proj_weight.defined() && query.is_same(key) && key.is_same(value)) {
-    const auto parts = chunk(linear(query, in_proj_weight, in_proj_bias), 3, -1);
+    Tensor all = linear(query, in_proj_weight, in_proj_bias);
+    if (adapters != nullptr) all = adapters->after_projection(*this, query, all, -1);
+    const auto parts = chunk(all, 3, -1);
     return {parts[0], parts[1], parts[2]};
   }
   std::vector<Tensor> weights{q_proj_weight, k_proj_weight, v_proj_weight};
   if (in_proj_weight.defined()) weights = chunk(in_proj_weight, 3);
   std::vector<Tensor> biases(3);
   if (in_proj_bias.defined()) biases = chunk(in_proj_bias, 3);
-  return {linear(query, weights[0], biases[0]), linear(key, weights[1], biases[1]),
-          linear(value, weights[2], biases[2])};
+  const auto projected = [&](const Tensor& x, int part) {
+    const auto i = static_cast<std::size_t>(part);
+    const Tensor y = linear(x, weights[i], biases[i]);
+    return adapters != nullptr ? adapters->after_projection(*this, x, y, part) : y;
+  };
+  return {projected(query, 0), projected(key, 1), projected(value, 2)};
 }
 
 // [N, positions, E] -> [N, num_heads, positions, E / num_heads]
@@ -132,6 +141,11 @@ std::pair<Tensor, Tensor> MultiheadAttention::forward(const Tensor& query, const
     const Tensor hidden = mask_of_sizes("key_padding_mask", given, batched ? Shape{n, s} : Shape{s}, {n, 1, 1, s});
     mask = mask.defined() ? mask + hidden : hidden;
   }
+  std::int64_t before = 0;  // positions of a prefix, which all queries see
+  if (const detail::Adapters* adapters = detail::adapters_of(*this)) {
+    before = adapters->prepend(*this, k, v);
+    if (mask.defined() && before > 0) mask = pad(mask, {before, 0});
+  }
   if (bias_k.defined()) {
     k = cat({k, expand(bias_k, {n, 1, embed_dim_})}, 1);
     v = cat({v, expand(bias_v, {n, 1, embed_dim_})}, 1);
@@ -141,7 +155,7 @@ std::pair<Tensor, Tensor> MultiheadAttention::forward(const Tensor& query, const
     k = cat({k, zero}, 1);
     v = cat({v, zero}, 1);
   }
-  if (mask.defined() && k.size(1) > s) mask = pad(mask, {0, k.size(1) - s});
+  if (mask.defined() && k.size(1) > before + s) mask = pad(mask, {0, k.size(1) - before - s});
 
   q = heads(q);
   k = heads(k);
@@ -152,6 +166,7 @@ std::pair<Tensor, Tensor> MultiheadAttention::forward(const Tensor& query, const
     const Tensor scores = matmul(q / std::sqrt(static_cast<double>(q.size(-1))), transpose(k, -2, -1));
     weights = dropout(softmax(mask.defined() ? scores + mask : scores, -1), p, p > 0);
     seen = matmul(weights, v);
+    if (before > 0) weights = narrow(weights, -1, before, weights.size(-1) - before);
     if (o.average_attn_weights) weights = mean(weights, 1);
     if (!batched) weights = squeeze(weights, 0);
   } else {

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "nn/adapters/int8.h"
 #include "nn/module/initial.h"
 #include "nn/module/repr.h"
 
@@ -35,7 +36,11 @@ Linear::Linear(std::int64_t in_features, std::int64_t out_features, const Linear
   bias = add("bias", options.bias ? uniform_parameter({out_features}, in_features, options.dtype) : Parameter());
 }
 
-Tensor Linear::forward(const Tensor& x) { return linear(x, weight, bias); }
+Tensor Linear::forward(const Tensor& x) {
+  if (detail::is_int8(weight)) [[unlikely]]
+    return detail::int8_linear(*this, x, weight, bias);
+  return linear(x, weight, bias);
+}
 
 Bilinear::Bilinear(std::int64_t in1_features, std::int64_t in2_features, std::int64_t out_features,
                    const LinearOptions& options)

@@ -124,8 +124,8 @@ Tensor Recurrent::initial_state(const char* name, const Tensor& given, std::int6
 Recurrent::Result Recurrent::run_layers(const Tensor& x_given, const std::vector<std::int64_t>& batch_sizes,
                                         const LSTMState& initial) const {
   Tensor x = x_given;
-  auto next_parameter = state()->parameters.begin();  // in the order of registration
-  const auto next = [&](bool there) { return there ? (next_parameter++)->second : Tensor(); };
+  std::size_t place = 0;  // in the order of registration
+  const auto next = [&](bool there) { return there ? state()->parameter(place++) : Tensor(); };
   std::vector<Tensor> h, c;
   const std::int64_t ways = options_.bidirectional ? 2 : 1;
   for (std::int64_t layer = 0; layer < options_.num_layers; ++layer) {

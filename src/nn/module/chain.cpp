@@ -8,6 +8,7 @@
 
 #include <typeinfo>
 
+#include "nn/adapters/int8.h"
 #include "ops/image/folded.h"
 #include "ops/product/linear.h"
 
@@ -92,7 +93,7 @@ Tensor run(const Tensor& x, const Run& all, const Tensor& shortcut) {
 // be changed in place, a ReLU's may not, as in PyTorch: so there must be another linear layer that takes it.
 Tensor rectified(const Tensor& x, Module* first, Module* second, Module* third) {
   auto* layer = exactly<Linear>(first);
-  if (layer == nullptr) return Tensor();
+  if (layer == nullptr || detail::is_int8(layer->weight)) return Tensor();
   if (exactly<ReLU>(second) != nullptr) return ops::linear_relu(x, layer->weight, layer->bias);
   const bool taken = third != nullptr && exactly<Linear>(third) != nullptr && is_plain(*third);
   if (auto* leaky = exactly<LeakyReLU>(second); leaky != nullptr && taken) {
