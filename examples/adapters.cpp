@@ -5,6 +5,7 @@
 #include <string>
 
 using namespace gradus;
+namespace F = nn::functional;
 
 // Points of the plane, and on which side of a wave they lie.
 struct Task {
@@ -20,7 +21,7 @@ nn::Sequential network() {
 double train(nn::Sequential& net, const Task& task, optim::Optimizer& optimizer, int steps) {
   double loss = 0;
   for (int i = 0; i < steps; ++i) {
-    const Tensor error = cross_entropy(net(task.x), task.y);
+    const Tensor error = F::cross_entropy(net(task.x), task.y);
     optimizer.minimize(error);
     loss = error.item();
   }
@@ -44,7 +45,7 @@ int main(int argc, char** argv) {
   nn::set_adapter(net, "third");
   std::printf("adapter 'third':   loss %.3f\n", train(net, third, for_third, 200));
   nn::set_adapter(net, "");
-  std::printf("the network again: loss %.3f\n", cross_entropy(net(first.x), first.y).item());
+  std::printf("the network again: loss %.3f\n", F::cross_entropy(net(first.x), first.y).item());
 
   {
     const nn::BatchAdapters batch(net, {"second", "third", ""});
@@ -56,7 +57,7 @@ int main(int argc, char** argv) {
   nn::Sequential other = network();
   other.load_state_dict(nn::StateDict(net.state_dict()), {.strict = false});
   training::load_adapter(other, folder + "/third", {.name = "third"});
-  std::printf("loaded:            loss %.3f\n", cross_entropy(other(third.x), third.y).item());
+  std::printf("loaded:            loss %.3f\n", F::cross_entropy(other(third.x), third.y).item());
 
   const nn::MergeReport report = nn::merge_adapter(other, "third", [&] { return other(third.x); });
   std::printf("merged into %zu layers: outputs up to %.3g changed by at most %.1g\n", report.layers.size(),

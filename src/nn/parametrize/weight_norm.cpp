@@ -15,7 +15,7 @@ namespace {
 // The norms over all dimensions but `dim`, which stay as dimensions of one element; without `dim` one number.
 Tensor norm_except(const Tensor& v, std::optional<std::int64_t> dim) {
   if (!dim) return norm(v);
-  Dims others(0);
+  Dims others;
   for (std::int64_t d = 0; d < v.dim(); ++d)
     if (d != *dim) others.push_back(d);
   return others.empty() ? abs(v) : norm(v, 2, others, true);
