@@ -36,7 +36,7 @@ double value_at(const Tensor& x, std::int64_t offset) {
   return value;
 }
 
-// Calls fn(value, number) for each element in row-major order, until it gives false.
+// Calls fn(value, number) for each element in row-major order, until it returns false.
 template <class Fn>
 void walk(const Tensor& x, const Fn& fn) {
   const int rank = x.sizes().rank();

@@ -85,7 +85,7 @@ Engine::Engine(const Request& request)
   captured_.resize(request.inputs.size());
 }
 
-// Also when an operation threw: no gradient may stay behind in the graph.
+// Also when an operation threw: no gradient may remain in the graph.
 Engine::~Engine() {
   for (Node* node : visited_) {
     node->run_grad_ = Tensor();

@@ -87,7 +87,7 @@ bool overlaps_itself(const TensorImpl& x) {
   return false;
 }
 
-// A base that was given other memory since (Module::to) is no longer what is looked at.
+// A base that has other memory by now (Module::to) is no longer what the view looks at.
 void leave_moved_base(TensorImpl& impl) {
   if (impl.base && impl.base->storage != impl.storage) impl.base.reset();
 }

@@ -6,7 +6,7 @@
 
 namespace gradus::detail {
 
-// Of [N, C, spatial...] of four or five dimensions.
+// For [N, C, spatial...] of four or five dimensions.
 Shape channels_last_strides(const Shape& sizes);
 
 // Also where it is row-major at the same time: one channel, or one place.

@@ -131,7 +131,7 @@ class Parser {
         const std::size_t at = at_;
         const std::string method = name();
         if (method.empty()) return fail(at, "a name must follow the point");
-        if (!take("(")) return fail(at, "'" + method + "' is no method call: '(' must follow");
+        if (!take("(")) return fail(at, "'" + method + "' is not a method call: '(' must follow");
         Expression call = make(Kind::Call, at, method);
         call.operands.push_back(std::move(result));
         if (!arguments(call.operands)) return false;
@@ -259,7 +259,7 @@ class Parser {
     const std::size_t at = at_;
     double value = 0;
     const auto [end, error] = std::from_chars(text_.data() + at, text_.data() + text_.size(), value);
-    if (error != std::errc()) return fail(at, "this is no number");
+    if (error != std::errc()) return fail(at, "this is not a number");
     at_ = static_cast<std::size_t>(end - text_.data());
     if (at_ < text_.size() && is_letter(text_[at_])) return fail(at, "a number must not be followed by a letter");
     result = make(Kind::Number, at, text_.substr(at, at_ - at));
@@ -357,7 +357,7 @@ bool to_literal(const Expression& e, Node& result, Mistakes& mistakes) {
       return true;
     }
   }
-  mistakes.add(e.place, "needs a number, a text or a list; put a text that is no name, such as a path, in quotes");
+  mistakes.add(e.place, "needs a number, a text or a list; put a text that is not a name, such as a path, in quotes");
   return false;
 }
 

@@ -9,7 +9,7 @@
 // A type is one of
 //   flag int number text file expression pattern   (a pattern of parameter names)
 //   tensor network                                  (of functions in expressions)
-//   loss optimizer metric                           (names that the recipe gives)
+//   loss optimizer metric                           (names that the recipe chooses)
 //   (a|b|c)                                         one of these words
 //   call KIND                                       "Name(arguments)", or a map with `type`: see callables.h
 //   form NAME, options                              a map of such fields; of an optimizer's options

@@ -38,7 +38,7 @@ const std::vector<Form>& sections() {
                "constants: {expression} = none -- computed once, before training",
                "values: {expression} = none -- computed in each update where they are needed; they may use those above "
                "them",
-               "losses: {expression} -- what is minimized: each gives one number",
+               "losses: {expression} -- what is minimized: each is one number",
                "optimizers: {form optimizer} -- by name",
                "phases: [form phase] -- one after the other",
                "evaluate: form evaluate = none -- what is measured beside training",

@@ -332,10 +332,11 @@ const std::vector<Layer>& layers() {
       upsampling<nn::UpsamplingNearest2d>("UpsamplingNearest2d", "the nearest pixel"),
       upsampling<nn::UpsamplingBilinear2d>("UpsamplingBilinear2d", "with aligned corners"),
       recurrent<nn::RNN, nn::RNNOptions>(
-          "RNN", "nonlinearity: (tanh|relu) = tanh, ", "Elman (1990); gives the output of all positions, not the state",
+          "RNN", "nonlinearity: (tanh|relu) = tanh, ",
+          "Elman (1990); returns the output of all positions, not the state",
           [](nn::RNNOptions& options, const Fields& f) { options.nonlinearity = f.text("nonlinearity"); }),
-      recurrent<nn::LSTM, nn::LSTMOptions>("LSTM", "", "gives the output of all positions, not the state", nullptr),
-      recurrent<nn::GRU, nn::GRUOptions>("GRU", "", "gives the output of all positions, not the state", nullptr),
+      recurrent<nn::LSTM, nn::LSTMOptions>("LSTM", "", "returns the output of all positions, not the state", nullptr),
+      recurrent<nn::GRU, nn::GRUOptions>("GRU", "", "returns the output of all positions, not the state", nullptr),
       layer("TransformerEncoderLayer(d_model: int>=1, nhead: int>=1, dim_feedforward: int>=1 = 2048, "
             "dropout: number[0,1] = 0.1, activation: (relu|gelu) = relu, layer_norm_eps: number>=0 = 1e-5, "
             "batch_first: flag = false, norm_first: flag = false, bias: flag = true)",

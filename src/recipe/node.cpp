@@ -140,7 +140,7 @@ Node parse_yaml(const std::string& text, const std::string& name, Mistakes& mist
   try {
     return reader.read(YAML::Load(text), 0);
   } catch (const YAML::Exception& e) {
-    mistakes.add(reader.place(e.mark), "this is no YAML: " + e.msg);
+    mistakes.add(reader.place(e.mark), "this is not YAML: " + e.msg);
     return {};
   }
 }
@@ -156,7 +156,7 @@ void set(Node& root, const std::string& assignment, Mistakes& mistakes) {
   Mistakes unread;
   Node value = parse_yaml(assignment.substr(equals + 1), place.file, unread);
   if (!unread.empty()) {
-    mistakes.add(place, "the value is no YAML: '" + assignment.substr(equals + 1) + "'");
+    mistakes.add(place, "the value is not YAML: '" + assignment.substr(equals + 1) + "'");
     return;
   }
   put_place(value, place);

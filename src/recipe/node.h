@@ -26,7 +26,7 @@ struct Node {
 // The place of character `offset` of a scalar.
 Place place_in(const Node& scalar, std::size_t offset);
 
-// Null with mistakes where it is no YAML, or has a key twice. `name` is the file's, for messages.
+// Null with mistakes where it is not YAML, or has a key twice. `name` is the file's, for messages.
 Node parse_yaml(const std::string& text, const std::string& name, Mistakes& mistakes);
 
 // "data.batch_size=32": a path and YAML. A part of the path is a key, the `name` of a list's item, or its number from

@@ -16,7 +16,7 @@ namespace gradus::recipe {
 
 namespace {
 
-// More is no recipe.
+// A larger file is not a recipe.
 constexpr std::uintmax_t kMaxFile = 1 << 20;
 
 class Reader {
@@ -484,7 +484,8 @@ Recipe read_recipe(const std::string& path, const std::vector<std::string>& assi
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error))
     throw IoError("cannot read the recipe '" + path + "': no such file");
-  if (std::filesystem::file_size(path, error) > kMaxFile) throw IoError("'" + path + "' is no recipe: it is too large");
+  if (std::filesystem::file_size(path, error) > kMaxFile)
+    throw IoError("'" + path + "' is not a recipe: it is too large");
   std::ifstream file(path, std::ios::binary);
   std::ostringstream text;
   text << file.rdbuf();

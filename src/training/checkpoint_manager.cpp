@@ -66,7 +66,7 @@ void remove(const std::string& path) {
   if (error) fail("remove", path, error);
 }
 
-// What a process that was killed while writing left behind.
+// What remains of a process that was killed while writing.
 void remove_temporaries(const std::string& folder) {
   std::vector<std::string> left;
   for_each_name(folder, [&](const std::string& name) {

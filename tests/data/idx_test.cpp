@@ -157,7 +157,7 @@ TEST(Idx, NamesTypesThatItDoesNotRead) {
   put_file(folder / "a", idx({}, "1"));
   EXPECT_THAT(read_error(folder / "a"), HasSubstr("need at least one dimension"));
   put_file(folder / "a", "a text file");
-  EXPECT_THAT(read_error(folder / "a"), HasSubstr("is no IDX file: it starts with 0x61 0x20"));
+  EXPECT_THAT(read_error(folder / "a"), HasSubstr("is not an IDX file: it starts with 0x61 0x20"));
 }
 
 TEST(Idx, TakesNoMemoryForWhatIsNotThere) {

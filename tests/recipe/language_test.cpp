@@ -177,7 +177,7 @@ TEST(Changes, AreCheckedAsTheRecipeIs) {
             "--set data.batch_size: data: batch_size needs a whole number of at least 1, got 'none'");
   EXPECT_THAT(refusal(kSmall, {"phases.2.steps=16"}), StartsWith("--set phases.2.steps: the list has no item '2'"));
   EXPECT_THAT(refusal(kSmall, {"data.batch_size"}), HasSubstr("needs KEY=VALUE"));
-  EXPECT_THAT(refusal(kSmall, {"data.batch_size=[1"}), HasSubstr("is no YAML"));
+  EXPECT_THAT(refusal(kSmall, {"data.batch_size=[1"}), HasSubstr("is not YAML"));
   EXPECT_THAT(refusal(kSmall, {"optimizers.sgd.lr=-1"}), HasSubstr("lr must be"));
   EXPECT_EQ(refusal(kSmall, {}), "");
 }

@@ -43,7 +43,7 @@ std::string linear_text(double value, double step) {
 }
 
 Axis linear_axis(Range range, bool widen) {
-  // A span that the doubles around it cannot divide is no span.
+  // A span that the doubles around it cannot divide is not a span.
   const double magnitude = std::max(std::abs(range.low), std::abs(range.high));
   if (range.high - range.low <= magnitude * 1e-10) {
     const double middle = range.low / 2 + range.high / 2;

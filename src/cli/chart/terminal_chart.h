@@ -21,7 +21,7 @@ struct TerminalChartOptions {
 };
 
 // The lines of the chart, `rows` of them, none longer than `columns` characters; where there is too little room (under
-// 24 columns or 4 rows), one line that gives the last values. Points without a place are left out and interrupt their
+// 24 columns or 4 rows), one line with the last values. Points without a place are left out and interrupt their
 // line.
 std::vector<std::string> terminal_chart(const std::string& title, const std::vector<TerminalSeries>& series,
                                         const TerminalChartOptions& options);

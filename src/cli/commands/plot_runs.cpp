@@ -137,7 +137,7 @@ Chart chart_of(const PlotOptions& options, const std::vector<std::string>& keys,
       }
       const Curve curve =
           thinned({whole.x, smooth > 0 ? smoothed(whole, smooth, run.metrics.spacing()) : whole.y}, kMostPoints);
-      // A single point is no line.
+      // A single point is not a line.
       const auto look = curve.x.size() < 2 ? Series::Look::kMarked : Series::Look::kPlain;
       clear.push_back({name, curve.x, curve.y, look, color});
     }

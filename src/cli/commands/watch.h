@@ -28,8 +28,8 @@ std::string watch_line(const Metrics& metrics, const WatchOptions& options);
 // Whether a process has the folder of a run in use.
 bool is_in_use(const std::string& folder);
 
-// Until the run ends, or Ctrl-C; at once where it has ended already, unless `follow`. Where the output is no terminal,
-// a line per interval in which something came.
+// Until the run ends, or Ctrl-C; at once where it has ended already, unless `follow`. Where the output is not a
+// terminal, a line per interval in which something came.
 int watch_run(const WatchOptions& options);
 
 // Defines the command; running it sets `status`.

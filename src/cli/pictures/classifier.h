@@ -53,10 +53,10 @@ struct ClassifierTraining {
   std::int64_t epochs = 1;
   bool skip_single = false;  // leave out batches of one picture
 };
-// Trains by cross entropy until the epochs are run or Ctrl-C ends it, and gives the score of the last test. After each
-// epoch it tests, prints a line and logs {"epoch", "step", "loss", "accuracy"}; the best checkpoint is the one with the
-// highest accuracy. The run's state must hold all of it but the loader, which is added here.
-// IoError where not one picture can be read.
+// Trains by cross entropy until the epochs are run or Ctrl-C ends it, and returns the score of the last test. After
+// each epoch it tests, prints a line and logs {"epoch", "step", "loss", "accuracy"}; the best checkpoint is the one
+// with the highest accuracy. The run's state must hold all of it but the loader, which is added here. IoError where not
+// one picture can be read.
 Score train_classifier(Run& run, const ClassifierTraining& training);
 
 // Says which pictures were left out, each once, and returns how many.

@@ -216,7 +216,7 @@ Images read_folder(const ImageOptions& options, const Preprocess& preprocess) {
   std::vector<std::string> left_out;
   add_left_out(train, left_out);
 
-  // A folder without a picture is no class.
+  // A folder without a picture is not a class.
   const std::vector<std::int64_t> filled = classes_with_pictures(train);
   if (filled.empty()) throw IoError(fmt::format("--data: no picture in '{}'", train_path));
   const std::vector<std::string> all = names_of(train);
@@ -319,7 +319,7 @@ void from_json(const nlohmann::ordered_json& json, Preprocess& preprocess) {
 
 Images read_images(const ImageOptions& options, const Preprocess& preprocess) {
   const std::string& folder = options.folder;
-  if (!fs::is_directory(folder)) throw IoError(fmt::format("'{}' is no folder", folder));
+  if (!fs::is_directory(folder)) throw IoError(fmt::format("'{}' is not a folder", folder));
   const auto idx = [](std::string name) { return name + "-images-idx3-ubyte"; };
   const std::string plain = idx("train"), zipped = plain + ".gz";
   if (has_file(folder, {"FashionMNIST/raw"}) ||

@@ -48,7 +48,7 @@ struct Images {
 
 // MNIST's and Fashion-MNIST's IDX files, CIFAR-10 and CIFAR-100 (binary), folders of pictures (class = sub-folder) in
 // train/ and val/ (valid/, validation/, test/), or together: then `held_out` of them are for the test. Pictures stand
-// as their EXIF data say; folders without one are no classes. IoError where there is nothing of the kind; ValueError
+// as their EXIF data say; folders without one are not classes. IoError where there is nothing of the kind; ValueError
 // for classes that are not there.
 Images read_images(const ImageOptions& options, const Preprocess& preprocess);
 

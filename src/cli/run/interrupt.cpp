@@ -21,7 +21,7 @@ static_assert(std::atomic<int>::is_always_lock_free && std::atomic<std::int64_t>
 std::array<struct sigaction, kSignals.size()> previous;
 
 // The handler has a stack of its own: oneDNN's AVX-512 products use the stack pointer for other things, and a signal
-// frame written there would land in a matrix. The kernel gives signals of a process to its first thread.
+// frame written there would land in a matrix. The kernel delivers signals of a process to its first thread.
 std::array<std::byte, 1 << 16> handler_stack;
 stack_t previous_stack;
 

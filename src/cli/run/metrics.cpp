@@ -18,7 +18,7 @@ namespace gradus::cli {
 
 namespace {
 
-// Counters, which are no curves.
+// Counters, which are not curves.
 bool is_counter(const std::string& key) {
   static const std::set<std::string> counters{"step", "epoch", "seconds", "time", "iteration"};
   return counters.count(key) != 0;

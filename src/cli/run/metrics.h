@@ -18,11 +18,11 @@ class Metrics {
   // `x`: the key that curves are drawn over; lines without it are passed over. `file` need not exist yet.
   explicit Metrics(std::string file, std::string x = "step") : file_(std::move(file)), x_(std::move(x)) {}
 
-  // Takes in the lines that have come to an end since. Gives whether there were any. A file that has become shorter, a
-  // run that started anew, is read from its beginning. Lines that are no JSON objects are passed over. IoError.
+  // Takes in the lines that have come to an end since. Returns whether there were any. A file that has become shorter,
+  // a run that started anew, is read from its beginning. Lines that are not JSON objects are skipped. IoError.
   bool read();
 
-  // By key, those that have numbers. Where a phase begins to count anew its curve goes on behind the last one; where a
+  // By key, those that have numbers. Where a phase begins to count anew its curve continues after the last one; where a
   // run was resumed, what came after that point is dropped.
   const std::map<std::string, Curve>& curves() const { return curves_; }
   const std::vector<std::string>& keys() const { return keys_; }  // in the order of their appearance

@@ -32,7 +32,7 @@ std::string format_progress_end(const ProgressState& state);
 
 struct ProgressOutput {
   int fd = 2;
-  double plain_seconds = 5.0;         // time between lines where the output is no terminal
+  double plain_seconds = 5.0;         // time between lines where the output is not a terminal
   double (*seconds_now)() = nullptr;  // a clock for tests; null: the steady clock
 };
 

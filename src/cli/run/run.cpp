@@ -45,7 +45,7 @@ void make_folder(const std::string& out) {
   if (!fs::is_directory(out, error)) throw IoError("--out: '" + out + "' is not a folder");
 }
 
-// Two processes that write to one folder would spoil both runs. The system gives the lock back when the process ends.
+// Two processes that write to one folder would spoil both runs. The system releases the lock when the process ends.
 void lock_folder(io::Fd& lock, const std::string& out) {
   lock.reset(io::open_file(out, O_RDONLY | O_DIRECTORY));
   if (!lock) io::throw_io_error("open", "use the folder", out, errno);

@@ -69,7 +69,7 @@ class Table {
     if (const auto value = number_of(text, options_.decimal)) return to_float(*value, row, column);
     std::string hint;
     if (std::find(options_.na_values.begin(), options_.na_values.end(), text) != options_.na_values.end()) {
-      hint = "; missing=0 gives such fields a value";
+      hint = "; missing=0 replaces such fields by a value";
     } else if (const auto with_comma = number_of(text, ',')) {
       hint = fmt::format("; decimal=',' reads it as {}", *with_comma);  // "1,000" may be meant as a thousand
     } else if (!number_of(text)) {

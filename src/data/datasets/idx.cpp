@@ -65,7 +65,7 @@ std::vector<int64_t> read_header(GzipFile& reader, const std::string& name) {
   std::array<uint8_t, 4> word{};
   if (reader.read(word.data(), 4) != 4) throw IoError(fmt::format("read_idx: {} ends within its header", name));
   if (word[0] != 0 || word[1] != 0) {
-    throw IoError(fmt::format("read_idx: {} is no IDX file: it starts with {:#04x} {:#04x}, not 0x00 0x00", name,
+    throw IoError(fmt::format("read_idx: {} is not an IDX file: it starts with {:#04x} {:#04x}, not 0x00 0x00", name,
                               word[0], word[1]));
   }
   if (word[2] != kUint8) {

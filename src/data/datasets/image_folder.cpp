@@ -70,7 +70,7 @@ class Collector {
     enter(root);
   }
 
-  // All pictures below, those of a folder before those of its sub-folders, as torchvision's os.walk gives them.
+  // All pictures below, those of a folder before those of its sub-folders, in the order of torchvision's os.walk.
   void collect(const std::string& folder, std::vector<std::string>& paths) {
     if (!enter(folder)) return leave_out("links to above", folder);
     const auto entries = entries_of(folder);

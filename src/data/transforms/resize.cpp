@@ -77,7 +77,7 @@ struct IntegerWeights {
   int precision = 0;
 };
 
-// With as many bits behind the point as 16 hold.
+// With as many bits after the point as 16 hold.
 IntegerWeights to_integers(const Windows& windows) {
   IntegerWeights result;
   while (result.precision < 22 && 0.5 + windows.largest * (1 << (result.precision + 1)) < (1 << 15)) ++result.precision;

@@ -50,7 +50,7 @@ class LegacyHost : public PickleHost {
     return storage;
   }
 
-  // Of the budget, by the storages.
+  // What the storages take of the budget.
   std::uint64_t charged() const { return charged_; }
 
   void read_storages(Cursor& at, const Value& keys) {

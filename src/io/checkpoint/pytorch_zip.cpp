@@ -148,7 +148,7 @@ Value read_part(const Zip& zip, const ZipEntry& entry, std::string_view name, Zi
   if (content.source == zip.source()) zip.check_crc(entry, content.bytes());  // inflating has checked it already
   Cursor at(*content.source, name, content.offset, content.offset + content.size);
   Value value = read_pickle(*zip.source(), at, &host);
-  if (at.left() != 0) at.fail("goes on behind its end");
+  if (at.left() != 0) at.fail("goes on after its end");
   return value;
 }
 

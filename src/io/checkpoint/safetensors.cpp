@@ -101,7 +101,7 @@ class HeaderReader final : public nlohmann::json_sax<ordered_json> {
   bool boolean(bool) override { fail("has a true or false where none belongs"); }
   bool binary(ordered_json::binary_t&) override { fail("has binary data"); }
   bool parse_error(std::size_t position, const std::string&, const nlohmann::detail::exception&) override {
-    fail(fmt::format("is no valid JSON at byte {}", position));
+    fail(fmt::format("is not valid JSON at byte {}", position));
   }
 
  private:

@@ -146,7 +146,7 @@ void Zip::read_local_header(ZipEntry& entry, bool streamed, std::uint64_t direct
   const auto name_size = at.number<std::uint16_t>(), extra_size = at.number<std::uint16_t>();
   const bool same_name = at.take(name_size) == entry.name;
   at.take(extra_size);
-  // Two readers must not see two different archives. A streamed entry's sizes stand behind its bytes.
+  // Two readers must not see two different archives. A streamed entry's sizes follow its bytes.
   const auto differs = [](std::uint32_t local, std::uint64_t value) { return local != zip::kMax32 && local != value; };
   if (!same_name || (!streamed && (differs(packed, entry.packed) || differs(size, entry.size) || crc != entry.crc))) {
     source_->fail(fmt::format("'{}' in it has a header that disagrees with the directory", entry.name));

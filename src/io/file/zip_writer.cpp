@@ -15,7 +15,7 @@ constexpr std::uint64_t kAlignment = 64;
 constexpr std::uint64_t kStreamedSize = std::uint64_t{1} << 20;
 constexpr std::uint16_t kPaddingExtra = 0x4246;  // "FB": the extra field that PyTorch pads with
 constexpr std::uint16_t kVersion = 20, kVersion64 = 45;
-constexpr std::uint16_t kDate = 0x0021;  // 1980-01-01: the same input gives the same bytes
+constexpr std::uint16_t kDate = 0x0021;  // 1980-01-01: the same input makes the same bytes
 
 class Fields {
  public:
@@ -52,7 +52,7 @@ void ZipWriter::add(std::string_view name, std::initializer_list<std::string_vie
   Entry entry{std::string(name), 0, 0, at_};
   for (const std::string_view piece : content) entry.size += piece.size();
   const bool large = entry.size >= zip::kMax32;
-  // The checksum of much data is computed while the data is written, and stands behind it.
+  // The checksum of much data is computed while the data is written, and follows it.
   const bool streamed = entry.size >= kStreamedSize;
   auto crc = std::async(streamed ? std::launch::async : std::launch::deferred, [&] { return checksum(content); });
   if (!streamed) entry.crc = crc.get();

@@ -94,7 +94,7 @@ Shape without_classes(const Tensor& input, int dim) {
   return sizes;
 }
 
-// Checks sizes, and gives the class dimension.
+// Checks sizes, and returns the class dimension.
 int class_dim(const char* call, const Tensor& input, const Tensor& target, const Tensor& weight, bool same_sizes) {
   require_floating(call, input);
   if (input.dim() == 0) throw ShapeError(std::string(call) + ": input must be [C] or [N, C, ...], got a 0-d tensor");

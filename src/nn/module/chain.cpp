@@ -89,7 +89,7 @@ Tensor run(const Tensor& x, const Run& all, const Tensor& shortcut) {
   return all.norm->forward(all.conv != nullptr ? (*all.conv)(x) : x, after.residual, after.relu);
 }
 
-// A linear layer and the rectifier behind it. Undefined where that is not what stands there. A LeakyReLU's result may
+// A linear layer and the rectifier after it. Undefined where that is not what stands there. A LeakyReLU's result may
 // be changed in place, a ReLU's may not, as in PyTorch: so there must be another linear layer that takes it.
 Tensor rectified(const Tensor& x, Module* first, Module* second, Module* third) {
   auto* layer = exactly<Linear>(first);
@@ -102,7 +102,7 @@ Tensor rectified(const Tensor& x, Module* first, Module* second, Module* third) 
   return Tensor();
 }
 
-// A ReLU, behind `before` or first, and the max pooling behind it; or undefined.
+// A ReLU, after `before` or first, and the max pooling after it; or undefined.
 Tensor pooled(const Tensor& x, Module* before, Module* first, Module* second) {
   const auto* relu = exactly<ReLU>(first);
   if (relu == nullptr) return Tensor();

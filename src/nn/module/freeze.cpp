@@ -70,7 +70,7 @@ void set_all(ModuleState& state, bool frozen) {
   });
 }
 
-// Marks the modules all of whose parameters are frozen, with all that they hold. Gives {holds one, all are}.
+// Marks the modules all of whose parameters are frozen, with all that they hold. Returns {holds one, all are}.
 std::pair<bool, bool> mark_whole(ModuleState& state) {
   bool any = false, all = true;
   for (const auto& [name, tensor] : state.parameters) {

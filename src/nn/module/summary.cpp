@@ -101,7 +101,7 @@ class Restore {
   std::vector<std::pair<Tensor, Tensor>> buffers_;
 };
 
-// The rows of a module and of what it holds; gives back the place of its own.
+// The rows of a module and of what it holds; returns the place of its own.
 std::size_t add_rows(const Module& module, int depth, std::unordered_map<const void*, Collector::Own>& own,
                      std::unordered_set<const void*>& seen, std::vector<LayerSummary>& rows) {
   const ModuleState& state = *module.state();

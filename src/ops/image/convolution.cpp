@@ -32,7 +32,7 @@ struct Geometry {
 
 Tensor operand(const Tensor& x) { return x.to(compute_type(x.dtype())).contiguous(); }
 
-// Of each channel: the gradient of a bias.
+// The sum of each channel: the gradient of a bias.
 Tensor sum_of_channels(const Tensor& g) {
   Dims dims(0);
   for (int d = 2; d < g.sizes().rank(); ++d) dims.push_back(d);

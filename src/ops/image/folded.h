@@ -1,4 +1,4 @@
-// What a frozen network is made of: a convolution, the batch normalisation behind it folded into its weights, and what
+// What a frozen network is made of: a convolution, the batch normalisation after it folded into its weights, and what
 // follows, in one pass. For inference: nothing is recorded.
 #pragma once
 

@@ -12,7 +12,7 @@ namespace gradus {
 
 namespace {
 
-// What is left when integers, slices, Ellipsis and None are done, which gives a view: index tensors in some of its
+// What is left when integers, slices, Ellipsis and None are done, which makes a view: index tensors in some of its
 // dimensions, not yet broadcast.
 struct Selection {
   Tensor view;

@@ -1,4 +1,4 @@
-// A linear layer and the rectifier behind it, in one pass over the result.
+// A linear layer and the rectifier after it, in one pass over the result.
 #pragma once
 
 #include <gradus/tensor.h>
@@ -9,7 +9,7 @@ namespace gradus::ops {
 Tensor linear_relu(const Tensor& x, const Tensor& weight, const Tensor& bias);
 
 // leaky_relu(linear(x, weight, bias), negative_slope), with the same bits. Backward may read the result, which must not
-// change in place until then; what leaky_relu gives may.
+// change in place until then; what leaky_relu returns may.
 Tensor linear_leaky_relu(const Tensor& x, const Tensor& weight, const Tensor& bias, double negative_slope);
 
 }  // namespace gradus::ops

@@ -101,7 +101,7 @@ struct AddMm final : Op {
   }
 };
 
-// All but the last dimensions of `sizes`, and behind them `last`.
+// All but the last dimensions of `sizes`, followed by `last`.
 Shape with_last(Shape sizes, int drop, std::initializer_list<std::int64_t> last) {
   sizes.resize(sizes.rank() - drop);
   for (std::int64_t size : last) sizes.push_back(size);

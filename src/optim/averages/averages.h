@@ -65,7 +65,7 @@ struct Averages final : gradus::detail::WeightView {
     });
   }
 
-  // What an optimizer leaves behind is the average.
+  // What remains after an optimizer is the average.
   void release(std::size_t group) {
     for (Entry& entry : entries[group]) {
       if (gradus::detail::weight_view(entry.param).get() != this) continue;

@@ -269,7 +269,7 @@ void OptimizerOf<Options>::update() {
   for (const auto& group : engine_->entries) Engine::check_gradients(group);
   if constexpr (Engine::has_all) {
     if (closure_ == nullptr) {
-      throw ValueError(std::string(name()) + ": step needs a closure that computes gradients and gives the loss");
+      throw ValueError(std::string(name()) + ": step needs a closure that computes gradients and returns the loss");
     }
     RuleOf<Options>::update_all(groups_[0], engine_->entries[0], closure_loss_, *closure_);
   } else {

@@ -28,7 +28,7 @@ struct Gradients {
 };
 
 void check_norm_type(const std::string& call, double p);
-// Of all tensors, from what `powers` gives.
+// Of all tensors, from what `powers` returns.
 double norm_of(std::span<const double> powers, double p);
 // What gradients are multiplied by: at most 1, and no number where the norm is none.
 double clip_factor(double max_norm, double norm);

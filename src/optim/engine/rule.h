@@ -17,7 +17,8 @@
 //   static double initial(const Options&, const char* state);                 what a new tensor is filled with
 //   static Shape sizes(const Tensor& p, const char* state);                   its sizes, if they are not p's
 //   static bool fits(const Tensor& p, const char* state, const Shape& sizes);  whether a loaded tensor may have them
-//   static constexpr std::array numbers{Number{"mu_product", 1.0}};           state that is no tensor, with its start;
+//   static constexpr std::array numbers{Number{"mu_product", 1.0}};           state that is not a tensor, with its
+//   start;
 //                                                          the rule's constructor changes it in `Moment& now`
 // For what options and parameters must be; null where they are:
 //   static const char* check(const Options&);

@@ -32,7 +32,7 @@ std::size_t count_up_to(double t, const std::vector<std::int64_t>& milestones);
 // Throws unless `values` are finite numbers for all groups, or for each of them.
 void need_values(const char* schedule, const char* argument, const PerGroup& values, const Optimizer& optimizer);
 
-// An option, or one of a pair ("betas[0]"), of one group. ValueError where it is no floating-point number.
+// An option, or one of a pair ("betas[0]"), of one group. ValueError where it is not a floating-point number.
 double read_option(const Optimizer& optimizer, std::size_t group, const std::string& option);
 void write_option(Optimizer& optimizer, std::size_t group, const std::string& option, double value);
 

@@ -53,12 +53,12 @@ struct Geometry {
   }
 };
 
-// Of a tap of the kernel in a channel.
+// Offset of a kernel tap within a channel.
 int64_t distance(const Convolution& c, const Grid& grid, int64_t channel, int64_t row, int64_t column) {
   return (channel * grid.copies + column) * grid.size() + row * c.dilation[1] * grid.width;
 }
 
-// Of all taps, as they lie in w.
+// Offsets of all taps, as they lie in w.
 std::vector<int64_t> distances(const Convolution& c, const Grid& grid, int64_t channels) {
   std::vector<int64_t> found;
   for (int64_t i = 0; i < channels; ++i)
@@ -99,7 +99,7 @@ GRADUS_INLINE void with_rows(int64_t rows, F&& fn) {
 }
 
 // Planes [count, rows, columns] to their copies [count, copies, height, width]. Rows are written in order, in whole
-// vectors: what is written behind a row is overwritten by the next, and `to` has room for a vector more.
+// vectors: what is written past a row is overwritten by the next, and `to` has room for a vector more.
 template <class T, int kBytes>
 struct Lay : Vectors<T, kBytes> {
   using typename Vectors<T, kBytes>::Vector;
@@ -240,7 +240,7 @@ struct Fold : Vectors<T, kBytes> {
 };
 
 // A few samples: their gradients of y [count, outs, vectors, lanes], and the copies of their x [count, x_size]. A row
-// of y that is no number of whole vectors ends with one that overlaps the one before and is zero there.
+// of y that is not a whole number of vectors ends with one that overlaps the one before and is zero there.
 template <class T>
 struct Samples {
   int64_t count, outs, length, x_size;

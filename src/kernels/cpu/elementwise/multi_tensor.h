@@ -16,7 +16,7 @@ struct Elements {
   Dtype dtype;
 };
 
-// For each tensor the sum of |x|^p, in double, or for an infinite p the largest |x|. A NaN gives a NaN.
+// For each tensor the sum of |x|^p, in double, or for an infinite p the largest |x|. A NaN makes the result NaN.
 void norm_powers(std::span<const Elements> tensors, double p, double* powers);
 
 // x *= factor

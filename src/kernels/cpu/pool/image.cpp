@@ -43,7 +43,7 @@ GRADUS_INLINE Int4 four_bytes(const std::uint8_t* from) {
   return (Int4)((Word4{word, word, word, word} >> shift) & 255u);
 }
 
-// Three channels, and a fourth that is thrown away, at a time: reads one byte behind each pixel. Several rows share the
+// Three channels, and a fourth that is thrown away, at a time: reads one byte past each pixel. Several rows share the
 // loads of the weights, and do not wait for each other's sums.
 template <int kRows>
 GRADUS_INLINE void resize_rows_of_three(const std::uint8_t* from, std::int64_t stride, std::int64_t end, const Bytes& w,
@@ -76,7 +76,7 @@ struct ResizeRows {
   GRADUS_INLINE static void run(const std::uint8_t* from, std::int64_t stride, std::int64_t rows, std::int64_t in,
                                 std::int64_t out, std::int64_t channels, const Bytes& w, int precision,
                                 std::uint8_t* to) {
-    // The last pixel of the last row has no byte behind it that may be read.
+    // The last pixel of the last row is not followed by a byte that may be read.
     std::int64_t safe = out;
     while (safe > 0 && w.first[safe - 1] + w.taps >= in) --safe;
     std::int64_t y = 0;

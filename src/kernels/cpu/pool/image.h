@@ -15,7 +15,7 @@ struct ResizeWindows {
 };
 
 /// Along rows: [rows, in, channels] to [rows, out, channels], dense. Rows of `from` lie `stride` bytes apart.
-/// Integer weights, of 16 bits at most, have `precision` of them behind the point; sums are rounded and cut off to
+/// Integer weights, of 16 bits at most, have `precision` of them after the point; sums are rounded and cut off to
 /// 0 ... 255.
 void resize_rows(const std::uint8_t* from, std::int64_t stride, std::int64_t rows, std::int64_t in, std::int64_t out,
                  std::int64_t channels, const ResizeWindows<std::int32_t>& windows, int precision, std::uint8_t* to);

@@ -178,7 +178,7 @@ bool is_direct(const Operands<T>& x) {
   int64_t below = std::is_same_v<T, float> ? kDirectBelow : kDirectDoubleBelow;
   if (x.trans_b && x.m < 8) below = kDirectFewRowsBelow;
   if (x.m == 1 || x.n == 1) below = kDirectVectorBelow;
-  // They add a bias for nothing; behind a library it is a pass of its own, which costs most where k is small.
+  // They add a bias for nothing; after a library's product it is a pass of its own, which costs most where k is small.
   if (x.finish.bias != nullptr && x.k <= kDirectBiasDepth && x.m >= 16) return true;
   return multiplications(x.m, x.n, x.k) < below;
 }
