@@ -49,7 +49,7 @@ MemoryStats memory_stats();
 /// Sets peak_bytes to current_bytes.
 void reset_peak_memory();
 
-/// Gives unused memory back to the system. Small blocks that other threads keep for themselves stay, and with them the
+/// Returns unused memory to the system. Small blocks that other threads keep for themselves stay, and with them the
 /// 2 to 8 MiB they lie in.
 void empty_cache();
 

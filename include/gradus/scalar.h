@@ -27,9 +27,9 @@ class Scalar {
   // ValueError where T cannot hold it.
   template <class T>
   T to() const {
-    using Limits = std::numeric_limits<T>;  // clang-format off
-    if (!std::same_as<T, bool> && !lies_in(static_cast<double>(Limits::lowest()), static_cast<double>(Limits::max()),
-                                           std::floating_point<T>)) {  // clang-format on
+    using Limits = std::numeric_limits<T>;
+    if (!std::same_as<T, bool> &&
+        !lies_in(static_cast<double>(Limits::lowest()), static_cast<double>(Limits::max()), std::floating_point<T>)) {
       refuse(8 * sizeof(T), std::floating_point<T> ? "float" : std::unsigned_integral<T> ? "uint" : "int");
     }
     return as<T>();

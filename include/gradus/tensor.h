@@ -129,7 +129,7 @@ class Tensor {
   void backward(const Tensor& gradient = Tensor()) const;
   void backward(const BackwardOptions& options) const;
   void backward(const Tensor& gradient, const BackwardOptions& options) const;
-  // Called with the gradient when it is complete; a defined result replaces it. Returns a handle for remove_hook.
+  // Called with the gradient once it is complete; a defined result replaces it. Returns a handle for remove_hook.
   std::size_t register_hook(std::function<Tensor(const Tensor&)> hook) const;
   void remove_hook(std::size_t handle) const;
   Tensor detach() const;    // shares memory, outside the graph
@@ -276,7 +276,7 @@ struct IndexArg {
   IndexArg(const Tensor& t) : index(t) {}
 };
 
-// What x[...] gives: the tensor read; assigned to while it is a temporary (`x[0] = y`, `x[{mask}] += 1`), it writes
+// What x[...] returns: the tensor read. Assigned to while it is a temporary (`x[0] = y`, `x[{mask}] += 1`), it writes
 // into x, as in Python. Once it has a name (`auto y = x[0]`) it is an ordinary tensor.
 class Indexed : public Tensor {
  public:
@@ -376,7 +376,7 @@ Tensor tensor(std::initializer_list<T> values, const TensorOptions& options = {}
 template <class T>
 Tensor tensor(std::initializer_list<std::initializer_list<T>> rows, const TensorOptions& options = {});
 
-// Borrowed: the memory must outlive the tensor, or `deleter` is called with `data` when the last user goes.
+// Borrowed: the memory must outlive the tensor, unless `deleter` is given: the last user calls it with `data`.
 Tensor from_blob(void* data, const Shape& sizes, Dtype dtype, std::function<void(void*)> deleter = {});
 
 // For tensor() of rows, below.

@@ -83,10 +83,11 @@ class DataLoader {
   std::int64_t position() const;
 
   // Where it is: {"seed", "epoch", "position", "num_samples", "dataset_size", "skipped"}. Taken in a loop's body it
-  // means that the batch in hand is done; a loader that loads it goes on with the next one, and gives the same batches
-  // as if it had never stopped, whatever the number of workers. Batches that workers had prepared are made again.
+  // means that the batch in hand is done; a loader that loads it goes on with the next one, and returns the same
+  // batches as if it had never stopped, whatever the number of workers. Batches that workers had prepared are made
+  // again.
   io::Value state_dict() const;
-  // ValueError, and nothing changes, for what is no such state or is one of a dataset or sampler of another size.
+  // ValueError, and nothing changes, for what is not such a state, or is one of a dataset or sampler of another size.
   void load_state_dict(const io::Value& state);
 
   // The samples that skip_damaged left out, each once, of all epochs that this loader or one whose state it loaded ran.

@@ -111,7 +111,7 @@ struct ImageFolderOptions {
 };
 // root/CLASS/ANY/PATH.jpg: a class is a sub-folder, and they are numbered in sorted order; so are the files of one.
 // Links are followed. Hidden entries and what systems keep for themselves (__MACOSX, @eaDir, Thumbs.db, ...) are passed
-// over; what else is no picture is listed in left_out(). IoError if there is no class, or one without a picture.
+// over; what else is not a picture is listed in left_out(). IoError if there is no class, or one without a picture.
 class ImageFolder final : public Dataset {
  public:
   explicit ImageFolder(const std::string& root, ImageFolderOptions options = {});

@@ -13,7 +13,7 @@ namespace gradus::io {
 enum class ImageReadMode : std::uint8_t { Unchanged, Gray, RGB };
 
 struct ReadImageOptions {
-  // Unchanged gives what the file has: 1 channel, or 3; with alpha, 2 or 4. Gray and RGB convert and leave alpha out,
+  // Unchanged keeps what the file has: 1 channel, or 3; with alpha, 2 or 4. Gray and RGB convert and leave alpha out,
   // as Pillow does: gray = (19595 R + 38470 G + 7471 B + 32768) >> 16 for PNG, the luminance that the file holds for
   // JPEG.
   ImageReadMode mode = ImageReadMode::Unchanged;

@@ -1,4 +1,4 @@
-// safetensors files: tensors by name behind a JSON header, and nothing else.
+// safetensors files: a JSON header, then tensors by name, and nothing else.
 // Format: https://github.com/huggingface/safetensors#format
 #pragma once
 

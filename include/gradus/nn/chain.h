@@ -1,5 +1,5 @@
 // Modules one after the other. What a network says as a chain can be run as one: a batch normalisation and the ReLU
-// behind it take one pass over memory, and where a convolution before them is frozen or in evaluation, all three do,
+// after it take one pass over memory, and where a convolution before them is frozen or in evaluation, all three do,
 // with the normalisation folded into weights that are kept until one of them changes. A ReLU and the max pooling behind
 // it take one pass, too. The results are those of the modules by themselves, up to the rounding of a folded weight.
 #pragma once

@@ -55,7 +55,7 @@ class ConvTranspose : public Module {
   ConvTranspose(std::int64_t in_channels, std::int64_t out_channels, const Spatial<N>& kernel_size,
                 const ConvTransposeOptions<N>& options = {});
   Tensor forward(const Tensor& x) override;
-  // With the output_padding that gives these spatial sizes; ShapeError where none does.
+  // With the output_padding that leads to these spatial sizes; ShapeError where none does.
   Tensor forward(const Tensor& x, const Shape& output_size);
   using Module::operator();
   Tensor operator()(const Tensor& x, const Shape& output_size) {

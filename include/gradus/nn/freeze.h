@@ -7,7 +7,7 @@
 // A frozen parameter requires no gradient, gets none, and no optimizer changes it or its state: no update, no decay,
 // no momentum. A frozen module evaluates, through any later train(): its running statistics stand still and its
 // dropout is off. A state dict records what is frozen, and so do checkpoints (see training/checkpoint.h); a file of the
-// tensors alone, as io::save(path, net.state_dict()) writes it, does not. Unfreezing gives back requires_grad and the
+// tensors alone, as io::save(path, net.state_dict()) writes it, does not. Unfreezing restores requires_grad and the
 // training mode as they were last asked for, and the momentum as it was left.
 //
 // PyTorch has no such state: there, requires_grad = false leaves statistics running, and a gradient that is left over
@@ -31,7 +31,7 @@ void unfreeze(Module& module);
 bool is_frozen(const Module& module);
 
 // The parameters and modules of `module` whose names match (see gradus/pattern.h). A module is frozen too when all of
-// its parameters are, and ceases to be when one is not. Gives the names of the parameters; ValueError if nothing
+// its parameters are, and no longer when one of them is not. Returns the names of the parameters; ValueError if nothing
 // matches.
 std::vector<std::string> freeze(Module& module, const std::string& pattern);
 std::vector<std::string> unfreeze(Module& module, const std::string& pattern);

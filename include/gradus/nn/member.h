@@ -22,8 +22,7 @@ enum class MemberKind : std::uint8_t { Parameter, Buffer, Module };
 // registered is what runs, wherever these objects go:
 // - When a whole module is copied or moved, the members of the new object take the same places in it.
 // - A member that is moved from keeps its place, because assigning to it fills that place again. If it dies before
-// that,
-//   as what add() returns does, the object that it was moved to inherits the place.
+//   that, as what add() returns does, the object that it was moved to inherits the place.
 class ModuleMember {
  public:
   ModuleMember(const ModuleMember&) = delete;

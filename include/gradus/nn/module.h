@@ -6,7 +6,7 @@
 //     Tensor forward(const Tensor& x) override { return fc2(relu(fc1(x))); }
 //   };
 //
-// Members that are assigned anew are registered anew, as in Python: `net.fc2 = nn::Linear(256, 5);`.
+// Assigning to a member registers the new one, as in Python: `net.fc2 = nn::Linear(256, 5);`.
 //
 // A copy, `Net same = net`, is another handle of the same module: it has the same layers, parameters, buffers, hooks
 // and mode, and keeps having them. What is assigned to a member of one handle is assigned to that member of all of
@@ -74,7 +74,7 @@ struct ModuleState {
 
 struct ComputedParameters;
 
-// What can be done with a module of a C++ type that is known where it is registered only.
+// What can be done with a module whose C++ type is known only where it is registered.
 struct ModuleType {
   std::shared_ptr<Module> (*copy)(const Module& module);
   void (*assign)(Module& to, const Module& from);
@@ -83,7 +83,7 @@ struct ModuleType {
 [[noreturn]] void throw_other_type(const Module& module, const std::type_info& wanted);
 
 // Clears the mark of modules that hold something that is no longer frozen, and lets parameters show the point that
-// their mode asks for. Gives whether all that `state` holds is frozen.
+// their mode asks for. Returns whether all that `state` holds is frozen.
 bool settle_frozen(ModuleState& state);
 
 // Of the modules that a call was given, in the order in which they stand: those that were made within the call draw
@@ -143,7 +143,7 @@ class Module : public detail::ModuleMember, public std::enable_shared_from_this<
   Module& cpu() { return to(kCPU); }
 
   // Called by every operator()(x), before forward with its input, and after it with the result too. A defined tensor
-  // that a hook gives takes their place. As in PyTorch; modules of several inputs have none. Remove with the handle.
+  // that a hook returns takes their place. As in PyTorch; modules of several inputs have none. Remove with the handle.
   std::size_t register_forward_pre_hook(std::function<Tensor(Module& module, const Tensor& input)> hook);
   std::size_t register_forward_hook(
       std::function<Tensor(Module& module, const Tensor& input, const Tensor& output)> hook);
@@ -222,13 +222,13 @@ class Module : public detail::ModuleMember, public std::enable_shared_from_this<
     }
   }
 
-  // Copies and assignments are those of C++ types: through a Module& they would leave the rest of the object behind.
+  // Copies and assignments are those of C++ types: through a Module& they would cut off the rest of the object.
   Module(const Module& other);
   Module(Module&& other) noexcept;
   Module& operator=(const Module& other);
   Module& operator=(Module&& other) noexcept(false);
 
-  // For containers, whose modules are no C++ members. One that is given as a variable stands for the kept one while it
+  // For containers, whose modules are not C++ members. One that is given as a variable stands for the kept one while it
   // lives: `nn::Sequential seq(mine)` runs what `mine` says.
   template <AnyModule M>
   static std::shared_ptr<Module> kept_of(M&& module);
@@ -283,7 +283,7 @@ class Module : public detail::ModuleMember, public std::enable_shared_from_this<
   void place_child(Module& member) { member.take_place(*this, state_->children.size() - 1); }
   detail::ModuleMember* member_at(detail::MemberKind kind, std::size_t index) const;
   void set_tensor(detail::TensorMember& member, const Tensor& value, bool moved);
-  // Gives what was there; rename_replaced() then corrects the paths, when all objects have changed.
+  // Returns what was there; rename_replaced() then corrects the paths, when all objects have changed.
   std::shared_ptr<Module> replace_child(std::size_t index, std::shared_ptr<Module> kept, const Module* assigned);
   std::shared_ptr<Module> register_instead(const Module& other);
   void rename_replaced(std::size_t index, const Module& replaced);

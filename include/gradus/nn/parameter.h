@@ -1,4 +1,4 @@
-// Tensors that belong to a module. Copying or moving one gives another handle of the same tensor; assigning to one that
+// Tensors that belong to a module. Copying or moving one makes another handle of the same tensor; assigning to one that
 // a module has registered registers the new tensor instead.
 #pragma once
 

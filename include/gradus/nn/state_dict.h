@@ -1,4 +1,4 @@
-// Tensors by name, in order: what state_dict() gives and load_state_dict() takes.
+// Tensors by name, in order: what state_dict() returns and load_state_dict() takes.
 #pragma once
 
 #include <optional>

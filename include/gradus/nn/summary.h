@@ -26,7 +26,7 @@ struct SummaryOptions {
 struct LayerSummary {
   std::string path, type, detail;  // "layer1.0.conv1", "Conv2d", what is printed between its parentheses
   int depth = 0;                   // 0: the network
-  std::optional<Shape> output;     // of its last call; not set where it was not called, or gives no single tensor
+  std::optional<Shape> output;  // of its last call; not set where it was not called, or does not return a single tensor
   std::int64_t calls = 0;
   std::int64_t parameters = 0;  // elements, each once
   std::int64_t trainable = 0;   // of those

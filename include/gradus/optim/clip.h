@@ -8,7 +8,7 @@ namespace gradus::optim {
 // What a step does about a gradient with a NaN or an infinity in it. PyTorch propagates.
 enum class NonFinite {
   error,     // ValueError with the parameter and its step; nothing has changed
-  skip,      // nothing is updated and nothing advances; step() gives false
+  skip,      // nothing is updated and nothing advances; step() returns false
   propagate  // nothing
 };
 

@@ -19,7 +19,7 @@ struct LBFGSOptions {
 
 // L-BFGS (Liu and Nocedal, 1989), with a line search by the strong Wolfe conditions (Nocedal and Wright, 2006,
 // algorithms 3.5 and 3.6), as torch.optim.LBFGS. One group only. A step takes a closure that clears the gradients,
-// computes them anew and gives the loss:
+// computes them again and returns the loss:
 //
 //   opt.step([&] {
 //     opt.zero_grad();

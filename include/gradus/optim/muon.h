@@ -19,8 +19,8 @@ struct MuonOptions {
   // How the rate depends on the matrix's sizes [a, b]. "original" (also when unset): times sqrt(max(1, a / b)).
   // "match_rms_adamw": times 0.2 sqrt(max(a, b)).
   std::optional<std::string> adjust_lr_fn = {};
-  // Which of the group's parameters are updated by AdamW. Unset: none, and those that are no matrices are refused, as
-  // in PyTorch. "auto": those that are no matrices. "all": all, as suits embeddings and last layers.
+  // Which of the group's parameters are updated by AdamW. Unset: none, and those that are not matrices are refused, as
+  // in PyTorch. "auto": those that are not matrices. "all": all, as suits embeddings and last layers.
   std::optional<std::string> fallback = {};
   std::optional<double> fallback_lr = {};                  // 3e-4
   Several<std::pair<double, double>> fallback_betas = {};  // {0.9, 0.95}

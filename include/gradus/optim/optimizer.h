@@ -69,7 +69,7 @@ class Optimizer {
   // Updates every parameter that has a gradient. False where clipping said to skip it: then nothing has changed, and
   // nothing should advance: `if (opt.step()) scheduler.step();`.
   bool step();
-  // Calls closure, which computes gradients and gives the loss, then steps. Gives the loss.
+  // Calls closure, which computes gradients and returns the loss, then steps. Returns the loss.
   virtual Tensor step(const std::function<Tensor()>& closure);
   void zero_grad(bool set_to_none = true);
   // zero_grad, backward for this optimizer's parameters only, step: nothing else is computed or stored.

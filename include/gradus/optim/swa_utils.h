@@ -24,7 +24,7 @@ using MultiAvgFn =
 
 // averaged = decay averaged + (1 - decay) current (Polyak and Juditsky, 1992). One pass over all tensors, threaded. In
 // the parameters' own type, as in PyTorch: in float32 an average does not move by less than 6e-8 of itself, so with a
-// decay of 0.9999 it stays behind where it differs from the parameter by less than 6e-4 of that. Average in float64
+// decay of 0.9999 it stops short where it differs from the parameter by less than 6e-4 of that. Average in float64
 // against it. ValueError for a decay outside [0, 1].
 MultiAvgFn get_ema_multi_avg_fn(double decay = 0.999);
 // The mean of all so far (Izmailov et al., 2018).

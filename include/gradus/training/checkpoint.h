@@ -1,5 +1,5 @@
 // One file for everything that training changes: networks, optimizers, schedules, averages, random generators, the
-// position in the data, counters. A run that stops and goes on from it gives the bits of one that never stopped.
+// position in the data, counters. A run that stops and goes on from it has the bits of one that never stopped.
 //
 //   training::Checkpoint state;
 //   state.add("net", net);
@@ -120,7 +120,7 @@ class Checkpoint {
   std::vector<Part> parts_;
 };
 
-// Reads no tensors. ValueError for a file that is no checkpoint of Gradus's, or of a later format.
+// Reads no tensors. ValueError for a file that is not a checkpoint of Gradus, or has a later format.
 CheckpointInfo read_info(const std::string& path);
 
 }  // namespace gradus::training

@@ -19,7 +19,8 @@ struct ReduceLROnPlateauOptions {
 
 // Multiplies the option by factor when the metric has not become better for more than `patience` steps. As
 // torch.optim.lr_scheduler.ReduceLROnPlateau; a metric that is NaN is not better. It works on the values as they are,
-// so what was written in between counts, and so do groups that were added (a list of min_lr gives them its last).
+// so what was written in between counts, and so do groups that were added (the last entry of a list of min_lr applies
+// to them).
 //
 // As in PyTorch, a relative threshold turns round for a metric below 0: with a best of -10 and 0.01, "min" takes
 // anything below -9.9 for better, and "max" anything above -10.1. Use threshold_mode "abs" for such metrics.

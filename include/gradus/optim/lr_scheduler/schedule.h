@@ -42,7 +42,7 @@ class Schedule {
 // one milestone less than schedules and they do not decrease.
 Schedule sequential(const std::vector<Schedule>& schedules, const std::vector<std::int64_t>& milestones);
 
-// All at once: each takes what the one before it gives for its base value.
+// All at once: the value that one schedule returns is the base value of the next.
 Schedule chained(const std::vector<Schedule>& schedules);
 
 }  // namespace gradus::optim::lr_scheduler

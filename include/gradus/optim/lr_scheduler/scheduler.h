@@ -49,7 +49,7 @@ class PerGroup {
 // that are there at construction; groups that are added later take its last. Removed groups are forgotten.
 //
 // An option that was written in between is taken for a new value to go on from: the base value changes in proportion,
-// so that the schedule gives the written value at the current step. Where the schedule does not depend on the base
+// so that the schedule returns the written value at the current step. Where the schedule does not depend on the base
 // value (CyclicLR, OneCycleLR, any factor of 0) it overwrites what was written.
 class LRScheduler {
  public:
