@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <gradus/error.h>
+#include <gradus/io/pytorch.h>
 #include <gradus/parallel.h>
 #include <gradus/random.h>
 #include <sys/file.h>
