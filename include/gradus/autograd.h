@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <type_traits>
 #include <vector>
 
 #include <gradus/tensor.h>
@@ -61,7 +62,9 @@ struct GradOptions {
 // `grad_outputs` stands for ones and needs outputs of one element. As torch.autograd.grad.
 std::vector<Tensor> grad(const Tensors& outputs, const Tensors& inputs, const Tensors& grad_outputs = {},
                          const GradOptions& options = {});
-inline std::vector<Tensor> grad(const Tensors& outputs, const Tensors& inputs, const GradOptions& options) {
+// A template, so that `{}` is taken for grad_outputs.
+template <class Options = GradOptions>
+std::vector<Tensor> grad(const Tensors& outputs, const Tensors& inputs, const std::type_identity_t<Options>& options) {
   return grad(outputs, inputs, {}, options);
 }
 

@@ -62,8 +62,9 @@ class RandomSampler final : public Sampler {
 class WeightedRandomSampler final : public Sampler {
  public:
   WeightedRandomSampler(std::vector<double> weights, std::int64_t num_samples, bool replacement = true);
-  WeightedRandomSampler(const Tensor& weights, std::int64_t num_samples, bool replacement = true)
-      : WeightedRandomSampler(weights.to_vector<double>(), num_samples, replacement) {}
+  template <std::same_as<Tensor> T>  // not for braces, which are numbers
+  WeightedRandomSampler(const T& weights, std::int64_t num_samples, bool replacement = true)
+      : WeightedRandomSampler(weights.template to_vector<double>(), num_samples, replacement) {}
   std::int64_t size() const override { return num_samples_; }
   std::vector<std::int64_t> indices(std::uint64_t seed, std::int64_t epoch) const override;
   bool repeats() const override { return replacement_; }
