@@ -1,6 +1,12 @@
 # What the library is made of beside its own sources, by the options: gradus_dependencies to link, gradus_definitions to
 # compile with, and gradus_left_out, the sources that are not compiled.
-set(gradus_dependencies Threads::Threads ZLIB::ZLIB fmt::fmt)
+set(gradus_dependencies Threads::Threads ZLIB::ZLIB)
+if(gradus_kind STREQUAL STATIC)
+  # Compiled in, as distributions have fmt as a shared library only.
+  list(APPEND gradus_dependencies $<BUILD_INTERFACE:fmt::fmt-header-only>)
+else()
+  list(APPEND gradus_dependencies fmt::fmt)
+endif()
 set(gradus_definitions "")
 set(gradus_left_out "^$")
 
