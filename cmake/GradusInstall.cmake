@@ -1,5 +1,5 @@
-# Installation and packages. Three components: library (libgradus.so.N), development (headers, CMake and pkg-config
-# files) and tools (the command, its documents). `cpack -G DEB` makes a Debian package of each.
+# Installation and packages. Components: library (libgradus.so.N), development (headers, CMake and pkg-config
+# files), tools (the command, its documents) and distributed (plug-ins). `cpack -G DEB` makes a Debian package of each.
 include(CMakePackageConfigHelpers)
 set(gradus_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/gradus)
 
@@ -73,13 +73,16 @@ set(CPACK_COMPONENTS_ALL library development)
 if(TARGET gradus_cli)
   list(APPEND CPACK_COMPONENTS_ALL tools)
 endif()
+if(gradus_plugins)
+  list(APPEND CPACK_COMPONENTS_ALL distributed)
+endif()
 
 # Debian: the names and the dependencies that its policy asks of a library.
 set(so_package libgradus${PROJECT_VERSION_MAJOR})
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-foreach(part library:${so_package} development:libgradus-dev tools:gradus-tools)
+foreach(part library:${so_package} development:libgradus-dev tools:gradus-tools distributed:gradus-distributed)
   string(REPLACE ":" ";" part ${part})
   list(GET part 0 component)
   list(GET part 1 package)
@@ -94,6 +97,9 @@ set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_NAME libgradus-dev)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SECTION libdevel)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_DEPENDS "${so_package} (= ${PROJECT_VERSION})")
 set(CPACK_DEBIAN_DEVELOPMENT_DESCRIPTION "For building programs. The headers, and files for CMake and pkg-config.")
+set(CPACK_DEBIAN_DISTRIBUTED_PACKAGE_NAME gradus-distributed)
+set(CPACK_DEBIAN_DISTRIBUTED_PACKAGE_SECTION libs)
+set(CPACK_DEBIAN_DISTRIBUTED_DESCRIPTION "What connects processes. Plug-ins for OpenMPI, MPICH and Gloo.")
 set(CPACK_DEBIAN_TOOLS_PACKAGE_NAME gradus-tools)
 set(CPACK_DEBIAN_TOOLS_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_TOOLS_DESCRIPTION "The gradus command trains networks, plots their training and works on checkpoints.")

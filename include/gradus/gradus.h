@@ -1,7 +1,8 @@
 // Everything.
 #pragma once
 
-// Macros of other headers (windows.h, X11, AssertMacros.h) by the names of functions and values here: they are off within.
+// Macros of other headers (windows.h, X11, AssertMacros.h) by the names of functions and values here: they are off
+// within.
 #pragma push_macro("min")
 #pragma push_macro("max")
 #pragma push_macro("check")
@@ -29,6 +30,7 @@
 #include <gradus/autograd.h>
 #include <gradus/data.h>
 #include <gradus/detect_anomaly.h>
+#include <gradus/distributed.h>
 #include <gradus/flops.h>
 #include <gradus/io.h>
 #include <gradus/memory.h>
@@ -44,6 +46,7 @@
 #include <gradus/models/vgg.h>
 #include <gradus/models/vit.h>
 #include <gradus/nn.h>
+#include <gradus/nn/parallel.h>
 #include <gradus/op.h>
 #include <gradus/ops.h>
 #include <gradus/optim.h>

@@ -193,6 +193,11 @@ void Engine::finish_leaf(Leaf& leaf) {
     captured_[wanted_leaves_.at(&impl)] = leaf.grad;
     return;
   }
+  store(impl, leaf);
+  for (detail::GradientSink* sink : sinks_) sink->complete(&impl);
+}
+
+void Engine::store(detail::TensorImpl& impl, Leaf& leaf) const {
   const std::lock_guard lock(leaf_mutex(&impl));
   if (!impl.grad) {
     Tensor grad = std::move(leaf.grad);
@@ -206,6 +211,18 @@ void Engine::finish_leaf(Leaf& leaf) {
   } else {
     Tensor(impl.grad).add_(leaf.grad);
   }
+}
+
+// What leads to a leaf is known once discover() has run.
+void Engine::begin_sinks() {
+  if (request_.capture) return;
+  sinks_ = detail::current_gradient_sinks();
+  const auto use = [this](const detail::TensorImpl* leaf) {
+    const bool asked = targets(leaf) && leaf->requires_grad && !detail::is_frozen(*leaf);
+    if (leaves_.count(leaf) != 0) return asked ? detail::LeafUse::used : detail::LeafUse::present;
+    return asked ? detail::LeafUse::asked : detail::LeafUse::none;
+  };
+  for (detail::GradientSink* sink : sinks_) sink->begin(use);
 }
 
 void Engine::execute(Node* node) {
@@ -263,6 +280,22 @@ bool Engine::keeps_result(const Node& node, const detail::Storage* storage) {
   return node.output_.tensor.defined() && node.output_.tensor.impl()->storage.get() == storage;
 }
 
+void Engine::run_nodes() {
+  for (std::size_t i = 0; i < request_.roots.size(); ++i) {
+    Edge edge;
+    edge.node = request_.roots[i].grad_fn();
+    if (!edge.node) edge.leaf = request_.roots[i].ref();
+    push(edge, request_.gradients[i]);
+  }
+  while (!ready_.empty()) {
+    std::pop_heap(ready_.begin(), ready_.end(), later);
+    Node* node = ready_.back();
+    ready_.pop_back();
+    execute(node);
+    for (detail::GradientSink* sink : sinks_) sink->progress();
+  }
+}
+
 std::vector<Tensor> Engine::run(const Request& request) {
   Engine engine(request);
   const GradMode mode(request.create_graph);
@@ -292,17 +325,17 @@ std::vector<Tensor> Engine::run(const Request& request) {
       ++engine.leaf_of(root.ref()).pending;
     }
   }
-  for (std::size_t i = 0; i < request.roots.size(); ++i) {
-    Edge edge;
-    edge.node = request.roots[i].grad_fn();
-    if (!edge.node) edge.leaf = request.roots[i].ref();
-    engine.push(edge, request.gradients[i]);
-  }
-  while (!engine.ready_.empty()) {
-    std::pop_heap(engine.ready_.begin(), engine.ready_.end(), later);
-    Node* node = engine.ready_.back();
-    engine.ready_.pop_back();
-    engine.execute(node);
+  try {
+    if (detail::gradient_sinks.load(std::memory_order_relaxed) != 0) [[unlikely]]
+      engine.begin_sinks();
+    engine.run_nodes();
+    for (detail::GradientSink* sink : engine.sinks_) sink->end();
+  } catch (const std::exception& error) {
+    for (detail::GradientSink* sink : engine.sinks_) sink->failed(error.what());
+    throw;
+  } catch (...) {
+    for (detail::GradientSink* sink : engine.sinks_) sink->failed("an exception of no known type");
+    throw;
   }
   return std::move(engine.captured_);
 }

@@ -7,6 +7,8 @@
 
 #include <gradus/op.h>
 
+#include "autograd/gradient_sink.h"
+
 namespace gradus {
 
 class __attribute__((visibility("hidden"))) Engine {
@@ -37,8 +39,11 @@ class __attribute__((visibility("hidden"))) Engine {
   void push(const Edge& edge, Tensor grad);
   void execute(Node* node);
   void finish_leaf(Leaf& leaf);
+  void store(detail::TensorImpl& impl, Leaf& leaf) const;
+  void run_nodes();
   bool targets(const detail::TensorImpl* leaf) const { return all_leaves_ || wanted_leaves_.count(leaf) != 0; }
   void accumulate(Tensor& into, Tensor grad) const;
+  void begin_sinks();
   Leaf& leaf_of(const Ref<detail::TensorImpl>& impl);
 
   const Request& request_;
@@ -50,6 +55,7 @@ class __attribute__((visibility("hidden"))) Engine {
   std::unordered_map<const detail::TensorImpl*, std::size_t> wanted_leaves_;  // to its place in captured_
   std::unordered_multimap<const Node*, std::size_t> wanted_nodes_;
   std::vector<Tensor> captured_;
+  std::vector<detail::GradientSink*> sinks_;
 };
 
 }  // namespace gradus

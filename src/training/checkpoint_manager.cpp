@@ -1,4 +1,5 @@
 #include <fmt/format.h>
+#include <gradus/distributed.h>
 #include <gradus/error.h>
 #include <gradus/io/pytorch.h>
 #include <gradus/memory.h>
@@ -137,7 +138,7 @@ CheckpointManager::CheckpointManager(std::string folder, Checkpoint& state, cons
   fs::create_directories(folder_, error);
   if (error) fail("make the folder", folder_, error);
   if (!fs::is_directory(folder_, error)) throw IoError("CheckpointManager: '" + folder_ + "' is not a folder");
-  remove_temporaries(folder_);
+  if (distributed::rank() == 0) remove_temporaries(folder_);
   if (const std::string best = best_path(folder_); fs::exists(fs::symlink_status(best, error)))
     read_unless_damaged(best, [&] { best_ = read_info(best).metric; });  // the next metric takes a damaged one's place
 }
@@ -174,6 +175,7 @@ void CheckpointManager::save(std::int64_t step, std::optional<double> metric) {
   const bool best = metric && better(*metric);
   before_ = best_;
   if (best) best_ = metric;
+  if (distributed::rank() != 0) return;  // what the ranks would write is the same
   const auto document = [&](bool copy) {
     io::Value value = state_.document(copy);
     value.set("step", step);
@@ -228,29 +230,47 @@ void CheckpointManager::write(const io::Value& document, std::int64_t step, bool
     if (all[i].path != path && !fs::is_directory(fs::symlink_status(all[i].path, error))) remove(all[i].path);
 }
 
+// Of several processes, rank 0 looks which one is whole, and the others load that one.
 std::optional<CheckpointManager::Loaded> CheckpointManager::load_latest() {
   wait();
-  auto all = list_checkpoints(folder_);
-  if (all.empty()) return {};
-  Loaded loaded;
-  std::vector<std::string> damaged;
-  for (; !all.empty(); all.pop_back()) {
-    const std::string& path = all.back().path;
-    const auto why = read_unless_damaged(path, [&] { state_.load(path); });
-    if (!why) break;
-    loaded.damaged.push_back(*why);
-    damaged.push_back(path);
+  const auto took = [&](const std::string& path) {
+    last_step_ = *step_of(fs::path(path).filename().string());
+    last_time_ = Clock::now();
+    return Loaded{path, last_step_, {}};
+  };
+  const auto newest = [&]() -> std::optional<Loaded> {
+    auto all = list_checkpoints(folder_);
+    if (all.empty()) return {};
+    std::vector<std::string> damaged, why;
+    for (; !all.empty(); all.pop_back()) {
+      const std::string& path = all.back().path;
+      const auto reason = read_unless_damaged(path, [&] { state_.load(path); });
+      if (!reason) break;
+      why.push_back(*reason);
+      damaged.push_back(path);
+    }
+    if (all.empty()) throw IoError("CheckpointManager: no checkpoint is whole: " + why.front());
+    for (std::size_t i = 0; i < damaged.size(); ++i) {
+      std::error_code error;
+      fs::rename(damaged[i], damaged[i] + ".damaged", error);
+      if (error) why[i] += "; it keeps its name: " + error.message();
+    }
+    Loaded loaded = took(all.back().path);
+    loaded.damaged = std::move(why);
+    return loaded;
+  };
+  if (distributed::size() == 1) return newest();
+  try {
+    std::optional<Loaded> loaded;
+    if (distributed::rank() == 0) loaded = newest();
+    const std::string path = distributed::all_gather_object(loaded ? loaded->path : "").front();
+    if (path.empty() || distributed::rank() == 0) return loaded;
+    state_.load(path);
+    return took(path);
+  } catch (const std::exception& error) {
+    distributed::abort(error.what());
+    throw;
   }
-  if (all.empty()) throw IoError("CheckpointManager: no checkpoint is whole: " + loaded.damaged.front());
-  for (std::size_t i = 0; i < damaged.size(); ++i) {
-    std::error_code error;
-    fs::rename(damaged[i], damaged[i] + ".damaged", error);
-    if (error) loaded.damaged[i] += "; it keeps its name: " + error.message();
-  }
-  loaded.path = all.back().path;
-  loaded.step = last_step_ = all.back().step;
-  last_time_ = Clock::now();
-  return loaded;
 }
 
 }  // namespace gradus::training

@@ -1,0 +1,133 @@
+// MPI, in the interface that every implementation of it has. Compiled once for each of them.
+#include <mpi.h>
+
+#include <chrono>
+#include <cstring>
+#include <set>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "distributed/transport.h"
+
+namespace gradus::distributed {
+namespace {
+
+constexpr int kNoteTag = static_cast<int>(Transport::kTags);
+
+std::string error_text(int code) {
+  char text[MPI_MAX_ERROR_STRING] = {};
+  int length = 0;
+  MPI_Error_string(code, text, &length);
+  return std::string(text, static_cast<std::size_t>(length));
+}
+
+class Mpi final : public Transport {
+ public:
+  Mpi() {
+    int running = 0;
+    MPI_Initialized(&running);
+    ours_ = running == 0;
+    if (ours_) {
+      int provided = 0;
+      MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided);
+      if (provided < MPI_THREAD_SERIALIZED)
+        throw std::runtime_error("this MPI allows one thread only: build it with support of threads");
+    }
+    MPI_Comm_dup(MPI_COMM_WORLD, &comm_);
+    MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN);
+    MPI_Comm_rank(comm_, &rank_);
+    MPI_Comm_size(comm_, &size_);
+  }
+
+  int rank() const override { return rank_; }
+  int size() const override { return size_; }
+
+  Ticket send(int to, std::uint32_t tag, const Bytes& owner, const std::byte* data, std::size_t bytes) override {
+    Pending pending{MPI_REQUEST_NULL, to, owner};
+    check(to, MPI_Isend(data, static_cast<int>(bytes), MPI_BYTE, to, static_cast<int>(tag), comm_, &pending.request));
+    return keep(std::move(pending));
+  }
+  Ticket receive(int from, std::uint32_t tag, const Bytes& owner, std::byte* data, std::size_t bytes) override {
+    Pending pending{MPI_REQUEST_NULL, from, owner};
+    check(from,
+          MPI_Irecv(data, static_cast<int>(bytes), MPI_BYTE, from, static_cast<int>(tag), comm_, &pending.request));
+    return keep(std::move(pending));
+  }
+  bool done(Ticket ticket) override {
+    const auto it = pending_.find(ticket);
+    int flag = 0;
+    check(it->second.peer, MPI_Test(&it->second.request, &flag, MPI_STATUS_IGNORE));
+    if (flag != 0) pending_.erase(it);
+    return flag != 0;
+  }
+
+  void tell(const std::string& note) noexcept override {
+    std::memset(note_, 0, sizeof note_);
+    note.copy(note_, sizeof note_ - 1);
+    for (int to = 0; to < size_; ++to) {
+      if (to == rank_) continue;
+      MPI_Request request = MPI_REQUEST_NULL;
+      if (MPI_Isend(note_, sizeof note_, MPI_BYTE, to, kNoteTag, comm_, &request) == MPI_SUCCESS)
+        notes_.push_back(request);
+    }
+  }
+  std::optional<std::string> told() override {
+    int flag = 0;
+    MPI_Status status;
+    if (MPI_Iprobe(MPI_ANY_SOURCE, kNoteTag, comm_, &flag, &status) != MPI_SUCCESS || flag == 0) return {};
+    char note[kNoteBytes] = {};
+    MPI_Recv(note, sizeof note, MPI_BYTE, status.MPI_SOURCE, kNoteTag, comm_, MPI_STATUS_IGNORE);
+    note[kNoteBytes - 1] = 0;
+    heard_.insert(status.MPI_SOURCE);
+    return std::string(note);
+  }
+
+  // After a failure MPI is not ended, which would wait for all: its launcher ends the others once this process is gone.
+  // They are given the time to know why, and to say so.
+  void close(bool clean) noexcept override {
+    if (clean) {
+      MPI_Comm_free(&comm_);
+      if (ours_) MPI_Finalize();
+      return;
+    }
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+    while (static_cast<int>(heard_.size()) + 1 < size_ && std::chrono::steady_clock::now() < end) {
+      int all = 0;
+      MPI_Testall(static_cast<int>(notes_.size()), notes_.data(), &all, MPI_STATUSES_IGNORE);
+      if (!told()) std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    std::this_thread::sleep_for(std::chrono::milliseconds(1500));
+  }
+
+ private:
+  struct Pending {
+    MPI_Request request;
+    int peer;
+    Bytes owner;
+  };
+  static void check(int peer, int code) {
+    if (code != MPI_SUCCESS) throw PeerGone(peer, error_text(code));
+  }
+  Ticket keep(Pending&& pending) {
+    pending_.emplace(++last_, std::move(pending));
+    return last_;
+  }
+
+  MPI_Comm comm_ = MPI_COMM_NULL;
+  int rank_ = 0, size_ = 1;
+  bool ours_ = true;
+  Ticket last_ = 0;
+  std::unordered_map<Ticket, Pending> pending_;
+  char note_[kNoteBytes] = {};
+  std::vector<MPI_Request> notes_;
+  std::set<int> heard_;  // of these it is known that they know
+};
+
+}  // namespace
+}  // namespace gradus::distributed
+
+extern "C" __attribute__((visibility("default"))) gradus::distributed::Transport* gradus_open_transport(
+    const gradus::distributed::TransportConfig&) {
+  return new gradus::distributed::Mpi();
+}
