@@ -197,11 +197,12 @@ std::shared_ptr<Source> Zip::inflated(const ZipEntry& entry) const {
   if (inflateInit2(&stream, -MAX_WBITS) != Z_OK) source_->fail("no memory to inflate it");
   constexpr std::uint64_t kStep = std::uint64_t{1} << 30;  // zlib counts in 32 bits
   std::uint64_t in = 0, out = 0;
+  Bytef none = 0;  // zlib wants a place for no bytes, too
   int code = Z_OK;
   while (code == Z_OK) {
     stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(packed.data() + in));
     stream.avail_in = static_cast<uInt>(std::min(packed.size() - in, kStep));
-    stream.next_out = reinterpret_cast<Bytef*>(content->data() + out);
+    stream.next_out = content->size() > 0 ? reinterpret_cast<Bytef*>(content->data() + out) : &none;
     stream.avail_out = static_cast<uInt>(std::min(content->size() - out, kStep));
     const uInt before_in = stream.avail_in, before_out = stream.avail_out;
     code = inflate(&stream, Z_NO_FLUSH);
