@@ -2,6 +2,7 @@
 #include <gradus/ops.h>
 
 #include <cmath>
+#include <limits>
 #include <numbers>
 
 #include "ops/elementwise/elementwise.h"
@@ -57,6 +58,10 @@ struct Log1p {
   static constexpr const char* name = "log1p";
   template <class T>
   GRADUS_INLINE T f(T x) const {
+#ifdef GRADUS_SLEEF
+    // SLEEF's is infinite from 1e38 on, and 1e307; adding 1 changes nothing there.
+    if (x > std::numeric_limits<T>::max() / 64) return std::log(x);
+#endif
     return std::log1p(x);
   }
   template <class T>
