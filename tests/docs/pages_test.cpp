@@ -49,10 +49,10 @@ std::vector<Block> blocks_of(const std::string& page) {
   return blocks;
 }
 
-// README.md, README.zh.md, docs/*.md.
+// README.md, README.zh.md, docs/*.md, docs/audit/*.md.
 std::vector<std::string> pages() {
   std::vector<std::string> found;
-  for (const char* folder : {"", "docs/"})
+  for (const char* folder : {"", "docs/", "docs/audit/"})
     for (const auto& entry : std::filesystem::directory_iterator(source_path(folder))) {
       const std::string name = entry.path().filename().string();
       if (name.ends_with(".md")) found.push_back(folder + name);
