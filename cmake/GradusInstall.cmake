@@ -15,7 +15,7 @@ install(EXPORT gradusTargets FILE gradusTargets.cmake NAMESPACE gradus:: DESTINA
 # A shared library hides what it is made of; a program that links a static one needs that too.
 set(gradus_find_dependencies "")
 if(gradus_kind STREQUAL STATIC)
-  foreach(package Threads ZLIB DNNL CBLAS PNG JPEG)
+  foreach(package Threads ZLIB DNNL CBLAS PNG JPEG OpenSSL)
     if(gradus_dependencies MATCHES "(^|;)${package}::")
       string(APPEND gradus_find_dependencies "find_dependency(${package})\n")
     endif()

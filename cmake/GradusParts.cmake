@@ -35,6 +35,12 @@ else()
   string(APPEND gradus_left_out "|/io/image/(jpeg|png|decode_png)\\.cpp$")
 endif()
 
+# Receipts hash tensors with SHA-256; without it they are refused.
+find_package(OpenSSL 3 QUIET COMPONENTS Crypto)
+if(TARGET OpenSSL::Crypto)
+  list(APPEND gradus_dependencies OpenSSL::Crypto)
+endif()
+
 # The instruction sets of x86-64. Other processors have one set of loops.
 foreach(set IN LISTS GRADUS_INSTRUCTION_SETS)
   if(NOT set MATCHES "^(base|v3|v4)$")

@@ -2,6 +2,7 @@
 // discriminator that does not move.
 // Usage: gan [STEPS]
 #include <gradus/gradus.h>
+#include <gradus/training/receipt.h>
 
 #include <cstdio>
 #include <cstdlib>
@@ -31,6 +32,7 @@ int main(int argc, char** argv) {
   optim::Adam d_optimizer(D.parameters(), {.lr = 3e-4});
   optim::Adam g_optimizer(G.parameters(), {.lr = 3e-4});
   optim::Audit audit({{"D", D}, {"G", G}}, {d_optimizer, g_optimizer});
+  training::Receipt receipt({{"D", D}, {"G", G}}, {{"d_optimizer", d_optimizer}, {"g_optimizer", g_optimizer}});
 
   const Tensor real_label = ones({32, 1}), fake_label = zeros({32, 1});
   Tensor d_loss, g_loss;
@@ -49,5 +51,7 @@ int main(int argc, char** argv) {
   std::printf("d_loss %.3f  g_loss %.3f\n", d_loss.item(), g_loss.item());
   const optim::AuditReport report = audit.report();
   std::printf("%s", report.to_string().c_str());
-  return report.findings.empty() ? 0 : 1;
+  const training::ReceiptReport done = receipt.report();
+  std::printf("%s", done.to_string().c_str());
+  return report.findings.empty() && done.separate() ? 0 : 1;
 }

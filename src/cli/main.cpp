@@ -17,6 +17,7 @@
 #include "cli/commands/train_lenet.h"
 #include "cli/commands/train_recipe.h"
 #include "cli/commands/use_classifier.h"
+#include "cli/commands/verify.h"
 #include "cli/commands/watch.h"
 #include "cli/run/output.h"
 #include "cli/shell/completion.h"
@@ -45,6 +46,15 @@ void add_run_options(CLI::App& app, RunOptions& run) {
                  "What a loss that is NaN or infinite does: stop the run (exit status 3), skip the update, or continue")
       ->check(CLI::IsMember({"stop", "skip", "continue"}))
       ->capture_default_str();
+  app.add_flag(
+      "--audit", run.audit,
+      "Look for the classic mistakes of training, and say what was found after the first epoch and at the end, "
+      "also in OUT/audit.json; the exit status does not depend on it");
+  app.add_option("--receipt", run.receipt,
+                 "Write what the run did to every parameter to FILE.json, by default OUT/receipt.json; `gradus verify` "
+                 "reads it")
+      ->expected(0, 1)
+      ->type_name("[FILE]");
   add_view_options(app, run.views);
   app.add_flag("--overwrite", run.overwrite, "Drop the checkpoints of an earlier run in the folder")
       ->configurable(false);
@@ -230,8 +240,8 @@ void add_predict(CLI::App& parent, PredictOptions& o, int& status) {
   app.callback([&] { status = predict(o); });
 }
 
-void add_changes(CLI::App& app, RecipeOptions& o) {
-  app.add_option("--set", o.changes,
+void add_changes(CLI::App& app, std::vector<std::string>& changes) {
+  app.add_option("--set", changes,
                  "KEY=VALUE: data.batch_size=32. Takes the place of what the recipe says; may be repeated")
       ->allow_extra_args(false);
 }
@@ -242,7 +252,7 @@ void add_recipe(CLI::App& train, RecipeOptions& o, int& status) {
   add_run_options(train, o.run);
   CLI::Option& seed = *train.get_option("--seed")->default_str("");  // else the recipe's
   CLI::Option& on_nan = *train.get_option("--on-nan")->default_str("");
-  add_changes(train, o);
+  add_changes(train, o.changes);
   train.callback([&train, &o, &status, &seed, &on_nan] {
     if (!train.get_subcommands().empty()) return;
     if (o.recipe.empty()) throw ValueError("train needs a recipe or a subcommand (see --help)");
@@ -256,15 +266,34 @@ void add_recipe(CLI::App& train, RecipeOptions& o, int& status) {
 void add_check(CLI::App& app, RecipeOptions& o, int& status) {
   CLI::App& check = *app.add_subcommand("check", "Find the mistakes of a recipe without training");
   check.add_option("RECIPE", o.recipe, "A recipe, or the name of one that comes with Gradus")->required();
-  add_changes(check, o);
+  add_changes(check, o.changes);
   check.callback([&] { status = check_recipe(o); });
 }
 
-void add_plan(CLI::App& app, RecipeOptions& o, int& status) {
-  CLI::App& plan = *app.add_subcommand("plan", "Show who trains what in each phase of a recipe, and what it costs");
+void add_plan(CLI::App& app, PlanOptions& o, int& status) {
+  CLI::App& plan = *app.add_subcommand("plan",
+                                       "Show who trains what in each phase of a recipe, and what it costs. Neither the "
+                                       "data nor the weights need be there");
   plan.add_option("RECIPE", o.recipe, "A recipe, or the name of one that comes with Gradus")->required();
-  add_changes(plan, o);
+  add_changes(plan, o.changes);
+  plan.add_option("--input", o.input,
+                  "Sizes of one sample as networks see it, 3x224x224, where the data's kind does not tell");
+  plan.add_option("--classes", o.classes, "How many classes the samples have")->check(CLI::PositiveNumber);
   plan.callback([&] { status = plan_recipe(o); });
+}
+
+void add_verify(CLI::App& app, VerifyOptions& o, int& status) {
+  CLI::App& verify = *app.add_subcommand("verify",
+                                         "Compare a checkpoint with a run's receipt: what was frozen has unchanged "
+                                         "bits, what was trained is as the run left "
+                                         "it. The exit status is 1 where that is not so");
+  verify.add_option("RECEIPT", o.receipt, "What --receipt of a training command wrote")->required();
+  verify.add_option("CHECKPOINT", o.checkpoint, "Weights of the run, in any format")->required();
+  verify.add_option("--network", o.network, "The receipt's network that the file holds; by default found by names");
+  verify.add_option("--at", o.at, "Where in the checkpoint its tensors are, as `ckpt show` names it");
+  verify.add_flag("--frozen", o.frozen_only, "What was trained may differ, as in a checkpoint from on the way");
+  add_memory(verify, o.memory);
+  verify.callback([&] { status = verify_receipt(o); });
 }
 
 void add_schema(CLI::App& app) {
@@ -374,6 +403,8 @@ int run(std::vector<std::string> arguments, bool resumed) {
   CkptOptions ckpt;
   EvalOptions eval;
   PredictOptions prediction;
+  VerifyOptions verification;
+  PlanOptions planned;
   if (!resumed) {  // a file may ask for training only
     add_resume(app, resume);
     add_ckpt(app, ckpt, status);
@@ -385,7 +416,8 @@ int run(std::vector<std::string> arguments, bool resumed) {
     add_completion(app, status);
     add_manual(app, status);
     add_check(app, checked, status);
-    add_plan(app, checked, status);
+    add_plan(app, planned, status);
+    add_verify(app, verification, status);
     add_schema(app);
   }
   try {

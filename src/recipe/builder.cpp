@@ -8,6 +8,7 @@
 #include <gradus/pattern.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "io/checkpoint/find_state_dict.h"
 #include "io/value/find_path.h"
@@ -156,6 +157,11 @@ void Training::Builder::load_weights(const NetworkPart& part, nn::Module& networ
   const Fields& weights = *part.weights;
   located(weights.given.count("file") != 0 ? weights.get("file").place : weights.place, [&] {
     const std::string path = weights.text("file");
+    std::error_code error;
+    if (t_.stand_in_.allowed && !std::filesystem::exists(path, error)) {
+      t_.notes_.push_back(fmt::format("fresh values stand for the weights of {}: there is no '{}'", part.name, path));
+      return;
+    }
     io::LoadOptions load;
     if (weights.has("memory")) load.memory = static_cast<std::uint64_t>(weights.integer("memory")) << 20;
     const io::LoadedFile file = io::read_path(path, load);
@@ -196,7 +202,19 @@ void Training::Builder::make_data() {
   const bool standardized = standardize.kind == Node::Kind::List || standardize.text == "true";
   located(data.dataset.fields.place, [&] {
     const bool later = split || standardized;  // transforms are known, or apart
-    made = data.dataset.row->make(data.dataset.fields, later ? data::AnyTransform() : train_transform, nullptr);
+    try {
+      if (t_.stand_in_.input.rank() > 0) throw IoError("");  // they are not asked for
+      made = data.dataset.row->make(data.dataset.fields, later ? data::AnyTransform() : train_transform, nullptr);
+    } catch (const IoError& e) {
+      if (!t_.stand_in_.allowed) throw;
+      t_.stands_in_ = true;
+      if (*e.what() != 0) t_.notes_.push_back(std::string("blank samples stand for the data: ") + e.what());
+    }
+    if (t_.stands_in_) {
+      train = stand_in(t_.stand_in_, data, train_transform);
+      if (split || data.test.row != nullptr) test = stand_in(t_.stand_in_, data, test_transform);
+      return;
+    }
     data::AnyDataset whole = *made;
     if (data.fields.has("limit")) {
       const std::int64_t count = std::min(data.fields.integer("limit"), whole->size());
@@ -225,10 +243,10 @@ void Training::Builder::make_data() {
     if (test) test = data::Transformed(*test, {.transform = test_transform});
     if (const auto* table = dynamic_cast<const data::CsvDataset*>(&**made)) {
       t_.encoding_ = table->encoding();
-      t_.notes_ = table->notes();
+      t_.notes_.insert(t_.notes_.end(), table->notes().begin(), table->notes().end());
     }
   });
-  if (data.test.row != nullptr && made) {
+  if (data.test.row != nullptr && made && !t_.stands_in_) {
     located(data.test.fields.place, [&] { test = data.test.row->make(data.test.fields, test_transform, &**made); });
   }
   const auto loader = [&](const data::AnyDataset& dataset, bool training) {

@@ -32,6 +32,9 @@ const std::vector<Form>& sections() {
                "on_nan: (stop|skip|continue) = stop -- what a loss that is NaN or infinite does: it ends the run, "
                "leaves "
                "its update out, or nothing",
+               "audit: flag = false -- look for the classic mistakes while it trains, as --audit does",
+               "expect: {pattern} = none -- what is meant, and so no finding of an audit: rules (docs/audit.md), each "
+               "with a pattern of names: {unowned: \"teacher.*\"}",
                "data: form data = none -- where batches come from",
                "networks: {form network} -- by names that expressions and patterns use",
                "freeze: pattern... = none -- parameters that stay as they are until a phase unfreezes them",

@@ -1,6 +1,7 @@
 #include "recipe/recipe.h"
 
 #include <fmt/format.h>
+#include <gradus/optim/audit.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -28,6 +29,8 @@ class Reader {
     if (top.form == nullptr || root.kind != Node::Kind::Map) return;
     if (is_integer(top.get("seed"))) recipe_.seed = static_cast<std::uint64_t>(top.integer("seed"));
     recipe_.on_nan = top.text("on_nan");
+    recipe_.audit = is_flag(top.get("audit")) && top.flag("audit");
+    read_expected(top.get("expect"));
     read_data(top.get("data"));
     for (const Node& node : children(top.get("networks"))) read_network(node);
     recipe_.freeze = top.list("freeze");
@@ -59,6 +62,16 @@ class Reader {
     bound.fields.place = call->place;
     bound.row = row;
     return bound;
+  }
+
+  void read_expected(const Node& map) {
+    const std::vector<std::string> rules = optim::audit_rules();
+    for (const Node& node : children(map)) {
+      if (std::find(rules.begin(), rules.end(), node.key) == rules.end())
+        mistakes_.add(node.key_place,
+                      "expect: there is no rule '" + node.key + "' of audits" + did_you_mean(node.key, rules));
+      recipe_.expected.emplace_back(node.key, node.text);
+    }
   }
 
   void read_data(const Node& node) {

@@ -94,6 +94,8 @@ struct Recipe {
   std::string text;  // what the file says
   std::uint64_t seed = 1;
   std::string on_nan = "stop";
+  bool audit = false;
+  std::vector<std::pair<std::string, std::string>> expected;  // of an audit: rule, pattern
   DataPart data;
   std::vector<NetworkPart> networks;
   std::vector<Node> freeze;

@@ -4,13 +4,16 @@
 #include <gradus/autograd.h>
 #include <gradus/data/random.h>
 #include <gradus/nn/freeze.h>
+#include <gradus/pattern.h>
 #include <gradus/random.h>
 
 #include <algorithm>
 #include <cmath>
 
 #include "data/loader/fingerprint.h"
+#include "optim/audit/names.h"
 #include "optim/engine/minimize.h"
+#include "recipe/audit_words.h"
 #include "recipe/builder.h"
 
 namespace gradus::recipe {
@@ -65,7 +68,8 @@ RecipeError with_labels(const RecipeError& error, const data::Batch& batch, cons
 
 }  // namespace
 
-Training::Training(const Recipe& recipe, Mistakes mistakes) : recipe_(recipe), networks_(std::make_shared<Networks>()) {
+Training::Training(const Recipe& recipe, Mistakes mistakes, const StandIn& stand_in)
+    : recipe_(recipe), stand_in_(stand_in), networks_(std::make_shared<Networks>()) {
   Builder(*this, mistakes).build();
   mistakes.raise();
   networks_->train();
@@ -86,6 +90,23 @@ optim::Optimizer& Training::optimizer(const std::string& name) {
 std::vector<std::string> Training::optimizer_names() const {
   std::vector<std::string> names;
   for (const OptimizerPart& part : recipe_.optimizers) names.push_back(part.name);
+  return names;
+}
+
+std::vector<std::string> Training::trained_later() const {
+  std::vector<bool> before(trainers_.size()), after(trainers_.size());
+  for (std::size_t i = 0; i < recipe_.phases.size(); ++i)
+    for (const Update& update : recipe_.phases[i].updates)
+      (static_cast<std::int64_t>(i) < std::max<std::int64_t>(phase_, 1) ? before : after)[update.optimizer] = true;
+  std::vector<std::string> names;
+  const auto owned = [&](const Tensor& parameter, const std::vector<bool>& by) {
+    for (std::size_t i = 0; i < trainers_.size(); ++i)
+      for (const Tensor& own : trainers_[i].optimizer->parameters())
+        if (by[i] && own.is_same(parameter)) return true;
+    return false;
+  };
+  for (const auto& [name, parameter] : networks_->named_parameters())
+    if (owned(parameter, after) && !owned(parameter, before)) names.push_back(name);
   return names;
 }
 
@@ -409,7 +430,8 @@ std::vector<std::pair<std::string, optim::Plan>> Training::plan() {
   for (; !done(); ++phase_) {
     start_phase();
     const Phase& phase = recipe_.phases[static_cast<std::size_t>(phase_)];
-    const std::int64_t samples = recipe_.data.fields.integer("batch_size");
+    std::int64_t samples = recipe_.data.fields.integer("batch_size");
+    if (stands_in_) samples = std::min<std::int64_t>(samples, 2);  // costs are told for one
     Frame frame = new_frame();
     if (loader_) set_batch(frame, first_samples(loader_->dataset(), samples, recipe_.seed));
     optim::AuditedOptimizers optimizers;
@@ -441,9 +463,21 @@ std::vector<std::pair<std::string, optim::Plan>> Training::plan() {
       }
       return sum;
     };
+    std::vector<std::pair<const optim::Optimizer*, std::string>> known;
+    for (std::size_t i = 0; i < trainers_.size(); ++i)
+      known.emplace_back(trainers_[i].optimizer.get(), recipe_.optimizers[i].name);
+    const optim::OptimizerNames names(std::move(known));
     options.costs.emplace("", nn::summary(*networks_, forward));
     options.samples = loader_ ? std::min(samples, loader_->dataset().size()) : samples;
     plans.emplace_back(phase.name, optim::plan(*networks_, optimizers, options));
+    auto& findings = plans.back().second.findings;
+    for (const auto& [rule, pattern] : recipe_.expected) {
+      for (optim::AuditFinding& finding : findings)
+        if (finding.rule == rule)
+          std::erase_if(finding.parameters, [&, &p = pattern](const std::string& name) { return matches(p, name); });
+    }
+    std::erase_if(findings, [](const optim::AuditFinding& finding) { return finding.parameters.empty(); });
+    for (optim::AuditFinding& finding : findings) in_recipe_words(finding);
   }
   return plans;
 }

@@ -20,6 +20,7 @@
 
 #include "recipe/formula.h"
 #include "recipe/recipe.h"
+#include "recipe/stand_in.h"
 
 namespace gradus::recipe {
 
@@ -45,7 +46,9 @@ class Training {
   // mistakes: patterns that match nothing, names that do not exist, files that are missing, options out of range.
   explicit Training(const Recipe& recipe) : Training(recipe, {}) {}
   // With mistakes that reading found: they are raised too.
-  Training(const Recipe& recipe, Mistakes mistakes);
+  Training(const Recipe& recipe, Mistakes mistakes) : Training(recipe, std::move(mistakes), {}) {}
+  // Where data or weights are missing, blank ones stand for them if that is allowed; notes() says which.
+  Training(const Recipe& recipe, Mistakes mistakes, const StandIn& stand_in);
   ~Training();
   Training(const Training&) = delete;
   Training& operator=(const Training&) = delete;
@@ -90,6 +93,8 @@ class Training {
   nn::Module& network(const std::string& name);
   optim::Optimizer& optimizer(const std::string& name);
   std::vector<std::string> optimizer_names() const;
+  // Names of parameters that only optimizers of phases to come own.
+  std::vector<std::string> trained_later() const;
   // Sizes of one sample; empty without a dataset.
   Shape sample_sizes() const;
 
@@ -130,6 +135,8 @@ class Training {
   auto with_own_random_numbers(Call&& call);
 
   Recipe recipe_;
+  StandIn stand_in_;
+  bool stands_in_ = false;  // for the data
   std::shared_ptr<Networks> networks_;
   Names names_;
   std::size_t x_ = 0, y_ = 0, batch_ = 0, first_constant_ = 0, first_value_ = 0, first_loss_ = 0;

@@ -177,7 +177,7 @@ TEST_F(AuditTest, ForeignGradientThatStaysBehind) {
     critic(net(x)).sum().backward();  // reaches the critic, too
     g.step();
   }
-  EXPECT_EQ(only(audit.report(), "wasted-gradient"), (Names{"D.fc.weight", "D.fc.bias"}));
+  EXPECT_EQ(only(audit.report(), "gradient-on-the-way"), (Names{"D.fc.weight", "D.fc.bias"}));
 }
 
 TEST_F(AuditTest, ForeignGradientThatIsSteppedOn) {

@@ -18,6 +18,7 @@
 #include "cli/pictures/classifier.h"
 #include "cli/run/interrupt.h"
 #include "cli/run/output.h"
+#include "cli/run/run_watch.h"
 
 namespace gradus::cli {
 
@@ -189,6 +190,7 @@ int finetune(const FinetuneOptions& options) {
   run.state().add("net", *net);
   run.state().add("optimizer", optimizer);
   run.state().add("scheduler", scheduler);
+  run.watch({.networks = *net, .optimizers = {{"optimizer", optimizer}}});
   for (const std::string& what : images.left_out) say("left out: {}\n", what);
   say("{}: {} pictures to train on, {} to test, {} classes\n{}: {} parameters are trained, {} are not\n", images.about,
       train_set->size(), test_set->size(), classes, options.model, count_of(*net, true), count_of(*net, false));

@@ -18,6 +18,7 @@
 #include "cli/run/interrupt.h"
 #include "cli/run/output.h"
 #include "cli/run/progress.h"
+#include "cli/run/run_watch.h"
 
 namespace gradus::cli {
 
@@ -59,6 +60,7 @@ void train_phase(Phase& phase, models::AutoEncoder& net, optim::Adam& opt, const
   const double sigma = models::noise_sigma(phase.ebn0_db, std::log2(static_cast<double>(options.messages)),
                                            static_cast<double>(options.uses));
   const std::int64_t interval = std::clamp<std::int64_t>(phase.steps / 100, 1, 1000);
+  if (phase.done < phase.steps) run.begin_phase(phase.name);
   Progress progress(phase.name, phase.steps);
   progress.start_at(phase.done);
   const double start = seconds_now() - phase.seconds;
@@ -159,10 +161,12 @@ int train_autoencoder(const AutoencoderOptions& options) {
   run.state().add("optimizer", optimizer);
   run.state().add("decoder_optimizer", decoder_optimizer);
   for (Phase* phase : {&joint, &receiver}) phase->add_to(run.state());
+  run.watch({.networks = net, .optimizers = {{"optimizer", optimizer}, {"decoder_optimizer", decoder_optimizer}}});
   run.begin();
 
   train_phase(joint, net, optimizer, options, run);
   run.end_phase();
+  run.end_epoch();
   if (receiver.done == 0) after_joint.load_state_dict(net.state_dict());
   // The second phase: an optimizer that owns the decoder alone.
   train_phase(receiver, net, decoder_optimizer, options, run);

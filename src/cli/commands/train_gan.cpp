@@ -15,6 +15,7 @@
 #include "cli/run/interrupt.h"
 #include "cli/run/output.h"
 #include "cli/run/progress.h"
+#include "cli/run/run_watch.h"
 #include "data/datasets/idx.h"
 #include "io/image/png.h"
 
@@ -77,6 +78,8 @@ int train_gan(const GanOptions& options) {
   run.state().add("order", order);
   run.state().add("d_loss", d_loss_value);
   run.state().add("g_loss", g_loss_value);
+  run.watch({.networks = {{"discriminator", D}, {"generator", G}},
+             .optimizers = {{"d_optimizer", d_optimizer}, {"g_optimizer", g_optimizer}}});
   run.begin();
 
   const std::int64_t per_epoch = std::max<std::int64_t>(images.size(0) / options.batch, 1);
@@ -116,6 +119,7 @@ int train_gan(const GanOptions& options) {
       run.log_images("samples", images_now);
       run.log_histograms("generator", G);
       run.log_histograms("discriminator", D);
+      run.end_epoch();
     }
   }
   progress.finish();

@@ -10,6 +10,7 @@
 #include "cli/pictures/classifier.h"
 #include "cli/run/interrupt.h"
 #include "cli/run/output.h"
+#include "cli/run/run_watch.h"
 
 namespace gradus::cli {
 
@@ -33,6 +34,7 @@ int train_lenet(const LenetOptions& options) {
   run.state().add("net", *net);
   run.state().add("optimizer", optimizer);
   run.state().add("scheduler", scheduler);
+  run.watch({.networks = *net, .optimizers = {{"optimizer", optimizer}}});
   for (const std::string& what : images.left_out) say("left out: {}\n", what);
   say("{}: {} pictures to train on, {} to test, {} classes\n", images.about, images.train->size(), images.test->size(),
       classes);

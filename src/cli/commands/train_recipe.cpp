@@ -12,11 +12,14 @@
 #include <memory>
 #include <set>
 
+#include "cli/commands/flops.h"
 #include "cli/run/interrupt.h"
 #include "cli/run/output.h"
 #include "cli/run/progress.h"
+#include "cli/run/run_watch.h"
 #include "io/file/atomic_file.h"
 #include "io/image/png.h"
+#include "recipe/audit_words.h"
 #include "recipe/training.h"
 #include "text/table.h"
 
@@ -58,12 +61,12 @@ std::string further(const std::vector<NamedNumber>& losses) {
 
 // Ready to train; all mistakes are found.
 std::unique_ptr<recipe::Training> training_of(const std::string& path, const std::vector<std::string>& changes,
-                                              const std::string& name = "") {
+                                              const std::string& name = "", const recipe::StandIn& stand_in = {}) {
   recipe::Mistakes mistakes;
   recipe::Recipe recipe = recipe::read_recipe(path, changes, mistakes);
   if (!name.empty()) recipe.name = name;
   manual_seed(recipe.seed);
-  auto training = std::make_unique<recipe::Training>(recipe, std::move(mistakes));
+  auto training = std::make_unique<recipe::Training>(recipe, std::move(mistakes), stand_in);
   for (const std::string& note : training->notes()) warn("note: " + note);
   training->check();
   return training;
@@ -92,6 +95,7 @@ class RecipeRun {
     run_.state().add(
         "metrics_now", [this] { return save_metrics(); }, [this](const io::Value& value) { load_metrics(value); });
     training_.add_to(run_.state());
+    run_.watch(watched());
     training_.on_update([this](const std::string& loss, double value) { return run_.accept(loss, value); });
   }
 
@@ -100,6 +104,7 @@ class RecipeRun {
     const std::int64_t log_every = recipe.outputs.integer("log_every");
     run_.begin();
     std::unique_ptr<Progress> progress;
+    std::string watched_phase;
     while (!training_.done() && !run_.interrupted()) {
       const std::string phase = training_.phase_name();
       const std::int64_t steps = training_.phase_steps();
@@ -107,6 +112,7 @@ class RecipeRun {
         progress = std::make_unique<Progress>(phase, steps);
         progress->start_at(training_.phase_step());
       }
+      if (watched_phase != phase) run_.begin_phase(watched_phase = phase);
       const recipe::StepReport report = training_.step();
       const std::int64_t step = run_.step() + 1;
       const std::int64_t phase_step = report.phase_ended ? steps : training_.phase_step();
@@ -132,6 +138,7 @@ class RecipeRun {
         run_.log(line);
       }
       for (const recipe::ImageGrid& grid : report.images) write(grid);
+      if (report.epoch_ended || report.phase_ended) run_.end_epoch();
       if (report.phase_ended) {
         progress->finish();
         progress.reset();
@@ -146,6 +153,20 @@ class RecipeRun {
   }
 
  private:
+  Watched watched() {
+    const recipe::Recipe& recipe = training_.recipe();
+    std::vector<optim::AuditedModels::Model> networks;
+    for (const recipe::NetworkPart& network : recipe.networks)
+      networks.emplace_back(network.name, training_.network(network.name));
+    std::vector<training::NamedOptimizer> optimizers;
+    for (const std::string& name : training_.optimizer_names()) optimizers.push_back({name, training_.optimizer(name)});
+    return {std::move(networks), std::move(optimizers), recipe.expected, [this](optim::AuditFinding& finding) {
+              recipe::in_recipe_words(finding);
+              if (finding.rule != "never-stepped" || training_.done()) return;
+              for (const std::string& later : training_.trained_later()) std::erase(finding.parameters, later);
+            }};
+  }
+
   void write(const recipe::ImageGrid& grid) const {
     const auto bytes = grid.images.to_vector<std::uint8_t>();
     const Shape& sizes = grid.images.sizes();
@@ -224,6 +245,7 @@ int train_recipe(const RecipeOptions& given) {
   options.run.seed = recipe.seed;
   options.run.best = recipe.best_mode;
   options.run.on_nan = recipe.on_nan;
+  options.run.audit = options.run.audit || recipe.audit;
   const gradus::Generator drawn = default_generator();
   Run run(options.run);
   default_generator() = drawn;
@@ -233,8 +255,10 @@ int train_recipe(const RecipeOptions& given) {
   return RecipeRun(run, training, options).train();
 }
 
-int plan_recipe(const RecipeOptions& options) {
-  const auto training = training_of(find_recipe(options.recipe), options.changes);
+int plan_recipe(const PlanOptions& options) {
+  recipe::StandIn stand_in{.allowed = true, .classes = options.classes};
+  if (!options.input.empty()) stand_in.input = parse_sizes("--input", options.input);
+  const auto training = training_of(find_recipe(options.recipe), options.changes, "", stand_in);
   for (const auto& [phase, plan] : training->plan()) fmt::print("{}\n{}\n", phase, plan.to_string());
   return 0;
 }

@@ -149,6 +149,7 @@ Score train_classifier(Run& run, const ClassifierTraining& t) {
     loss_sum = 0;
     epoch_steps = loss_steps = 0;
     run.rate(score.accuracy());
+    run.end_epoch();
   }
   progress.finish();
   run.end();

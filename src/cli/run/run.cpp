@@ -18,6 +18,7 @@
 
 #include "cli/run/interrupt.h"
 #include "cli/run/output.h"
+#include "cli/run/run_watch.h"
 #include "data/loader/fingerprint.h"
 #include "io/file/atomic_file.h"
 #include "io/file/damage.h"
@@ -80,6 +81,11 @@ std::string path_of(const io::Value& value) {
 }  // namespace
 
 Run::Run(const RunOptions& options) : options_(options), views_(options.views, options.out) {
+  if (options_.receipt) {
+    if (options_.receipt->empty()) options_.receipt = path("receipt.json");
+    if (!options_.receipt->ends_with(".json"))
+      throw ValueError("--receipt: needs a name that ends in .json, got '" + *options_.receipt + "'");
+  }
   make_folder(options_.out);
   lock_folder(lock_, options_.out);
   if (!options_.resume && !options_.overwrite && holds_run(options_.out)) {
@@ -127,6 +133,32 @@ void Run::use_data(const std::string& name, const data::Dataset& dataset, const 
       });
 }
 
+template <class Call>
+void Run::warn_on_failure(Call&& call) {
+  try {
+    call();
+  } catch (const IoError& e) {
+    warn(std::string(e.what()) + "; training goes on");
+  }
+}
+
+void Run::watch(Watched watched) {
+  if (!options_.audit && !options_.receipt) return;
+  watch_ = std::make_unique<RunWatch>(std::move(watched), options_.audit, options_.receipt.value_or(""));
+  if (options_.receipt)
+    state_.add(
+        "receipt", [this] { return io::Value(watch_->save_receipt()); },
+        [this](const io::Value& value) { watch_->load_receipt(value.as_string()); });
+}
+
+void Run::begin_phase(const std::string& name) {
+  if (watch_) watch_->begin_phase(name);
+}
+
+void Run::end_epoch() {
+  if (watch_) warn_on_failure([&] { watch_->end_epoch(path("audit.json")); });
+}
+
 void Run::begin() {
   const bool anew = !options_.resume || has_started(options_.out);
   if (anew) {
@@ -147,7 +179,9 @@ void Run::begin() {
     metrics_.emplace(path("metrics.jsonl"), metrics_bytes_);
     for (const std::string& why : loaded->damaged) warn(why + "; going on from " + loaded->path);
     saved_step_ = step_;
+    if (watch_) watch_->begin(step_);
   } else {
+    if (watch_) watch_->begin(step_);
     save();  // from here on it goes on from where it was
     std::error_code ignored;
     if (saved_step_ == step_) fs::remove(start_file(options_.out), ignored);
@@ -208,15 +242,6 @@ void Run::load_metrics(const io::Value& value) {
   metrics_bytes_ = value.as_int({"bytes"});
   waiting_ = std::move(waiting);
   nonfinite_steps_ = value.contains({"nonfinite_steps"}) ? value.as_int({"nonfinite_steps"}) : 0;
-}
-
-template <class Call>
-void Run::warn_on_failure(Call&& call) {
-  try {
-    call();
-  } catch (const IoError& e) {
-    warn(std::string(e.what()) + "; training goes on");
-  }
 }
 
 bool Run::flush() {
@@ -284,6 +309,7 @@ void Run::end_phase() {
 
 void Run::end() {
   save();
+  if (watch_) watch_->end(path("audit.json"));
   warn_on_failure([&] { views_.end(); });
 }
 

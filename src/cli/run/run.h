@@ -5,6 +5,7 @@
 #include <gradus/training/checkpoint_manager.h>
 
 #include <cstdint>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
 #include <string>
@@ -14,6 +15,9 @@
 #include "io/log/jsonl.h"
 
 namespace gradus::cli {
+
+struct Watched;
+class RunWatch;
 
 struct RunOptions {
   std::uint64_t seed = 1;
@@ -27,6 +31,8 @@ struct RunOptions {
   std::vector<std::string> arguments = {};  // what `gradus resume` parses again: command and options, without `out`
   std::string best = "min";                 // which metric is best, see CheckpointManagerOptions
   std::string on_nan = "stop";              // what a loss that is not finite does; or "skip", "continue"
+  bool audit = false;                       // look for the classic mistakes
+  std::optional<std::string> receipt = {};  // where to write what the run did to every parameter; "": in `out`
   ViewOptions views = {};
 };
 
@@ -67,6 +73,8 @@ class Run {
   void keep(const std::string& file, std::string text) { files_.emplace_back(file, std::move(text)); }
   // A run goes on with these data only. Before what depends on them is added to the state.
   void use_data(const std::string& name, const data::Dataset& dataset, const std::vector<std::string>& classes = {});
+  // For --audit and --receipt, before begin().
+  void watch(Watched watched);
   void begin();
   std::int64_t step() const { return step_; }  // finished steps
   bool interrupted() const;                    // by a signal, or by a loss that is not finite
@@ -85,6 +93,10 @@ class Run {
   void advance(std::optional<double> metric = {});
   // For a metric that is known only after a step was counted: saves if it is the best.
   void rate(double metric);
+  // A phase begins: the receipt tells them apart. The first time through the data is over: the audit says what it
+  // found.
+  void begin_phase(const std::string& name);
+  void end_epoch();
   // A part of the run is done: saves.
   void end_phase();
   // After the last step: saves, and waits until all is on the disk.
@@ -108,6 +120,7 @@ class Run {
   io::Fd lock_;
   training::Checkpoint state_;
   RunViews views_;
+  std::unique_ptr<RunWatch> watch_;
   std::optional<training::CheckpointManager> manager_;
   std::optional<io::JsonlWriter> metrics_;
   std::int64_t metrics_bytes_ = 0;               // where it ended at the checkpoint

@@ -1,4 +1,5 @@
 #include "gradus/data/data_loader.h"
+#include "core/epochs.h"
 
 #include <fmt/format.h>
 
@@ -71,6 +72,8 @@ DataLoader::Iterator DataLoader::begin() {
     ++core.epoch;
     core.position = 0;
   }
+  ++core::epochs.begun;
+  core::epochs.batches = size();
   return Iterator(std::make_unique<Run>(core_));
 }
 

@@ -1,3 +1,4 @@
+#include <gradus/detail/observer.h>
 #include <gradus/op.h>
 #include <gradus/ops.h>
 #include <gradus/ops/resampling.h>
@@ -14,6 +15,7 @@ Tensor drop(const char* call, const Tensor& x, const Shape& sizes, double p, boo
     throw DtypeError(std::string(call) + ": needs a floating-point tensor, got " + to_string(x.dtype()));
   }
   if (!training || p == 0) return x;
+  detail::begin_loss("dropout", x, x);  // for audits: in a module that evaluates it is a mistake
   Tensor mask = empty(sizes, {.dtype = x.dtype()});
   mask.bernoulli_(1 - p, generator);
   if (p < 1) mask.mul_(1 / (1 - p));

@@ -75,6 +75,19 @@ void conclude_gradients(const Conclusions& c) {
     return p.tensor.requires_grad() && p.chances > 0 && p.reached == 0 && !p.update_norm;
   }));
   c.add("cleared-too-early", c.where([](const Watch::Watched& p) { return p.unused_by_step > 0; }));
+  c.add("clipped-to-zero", c.where([](const Watch::Watched& p) { return p.clipped_to_zero >= 3; }));
+  for (const Watch::Known& k : watch.optimizers) {
+    if (k.optimizer == nullptr) continue;
+    const auto& limits = k.optimizer->clipping();
+    if (limits && k.steps >= 3 && (limits->max_norm == 0.0 || limits->max_value == 0.0))
+      c.add("clipped-to-zero", {k.name}, "its clipping has a limit of 0");
+    bool has_state = false;
+    for (const void* impl : watch.order) {
+      const auto& p = watch.parameters.at(impl);
+      has_state = has_state || (p.has_state && &watch.optimizers[0] + p.stepped_by == &k);
+    }
+    if (k.resumed_without_state && has_state) c.add("state-not-loaded", {k.name});
+  }
   c.add("stale-gradient", c.named(watch.stale));
   c.add("moved-while-off", c.named(watch.moved_off));
   c.add("momentum-lost", c.named(watch.lost));
@@ -82,6 +95,8 @@ void conclude_gradients(const Conclusions& c) {
         "a step used gradients that a backward for another optimizer had left in it");
   c.add("wasted-gradient",
         c.where([&](const Watch::Watched& p) { return p.wasted && !is_mixed(p) && explained.count(p.name) == 0; }));
+  c.add("gradient-on-the-way",
+        c.where([&](const Watch::Watched& p) { return p.on_the_way && !p.wasted && !is_mixed(p); }));
   c.add("accumulation-cleared",
         c.where([](const Watch::Watched& p) { return p.cleared_unused >= 2 && (p.moved > 0 || p.still > 0); }),
         "gradients of several backward passes were cleared with no step between");

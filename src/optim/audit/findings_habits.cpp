@@ -1,6 +1,7 @@
 // What often costs quality and is never an error.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "optim/audit/watch.h"
@@ -21,12 +22,6 @@ double number_of(const Optimizer& optimizer, std::size_t group, const std::strin
   return std::nan("");
 }
 
-// A double that is exactly a float, and not a short decimal.
-bool went_through_float(double x) {
-  if (!(x > 0) || static_cast<double>(static_cast<float>(x)) != x) return false;
-  return fmt::format("{}", x).size() > 9;
-}
-
 void bias_before_norm(const nn::detail::ModuleState& state, const std::string& path, Names& names) {
   for (std::size_t i = 0; i + 1 < state.children.size(); ++i) {
     const auto& layer = *state.children[i].module->state();
@@ -42,16 +37,14 @@ void bias_before_norm(const nn::detail::ModuleState& state, const std::string& p
 }  // namespace
 
 void conclude_habits(const Conclusions& c) {
-  Names decayed, coupled, rates;
+  Names decayed, coupled;
   for (const Watch::Known& k : c.watch.optimizers) {
     if (k.optimizer == nullptr) continue;
     for (std::size_t g = 0; g < k.optimizer->group_count(); ++g) {
-      const double decay = number_of(*k.optimizer, g, "weight_decay"), rate = number_of(*k.optimizer, g, "lr");
+      const double decay = number_of(*k.optimizer, g, "weight_decay");
       const std::string place = fmt::format("{}[{}]", k.name, g);
       if (decay > 0.3) c.add("huge-decay", {place}, fmt::format("weight_decay is {}", decay));
-      if (decay > 0 && k.name == "Adam") coupled.push_back(place);
-      if (went_through_float(rate))
-        c.add("float-rate", {place}, fmt::format("lr is {}, which was {} as a float", rate, static_cast<float>(rate)));
+      if (decay > 0 && k.type == "Adam") coupled.push_back(place);
       if (!(decay > 0)) continue;
       for (const auto& [name, tensor] : k.optimizer->group_params(g)) {
         const auto found = c.watch.parameters.find(tensor.impl());
@@ -66,6 +59,8 @@ void conclude_habits(const Conclusions& c) {
     visit_states(*model.state, model.name, [&](const nn::detail::ModuleState& state, const std::string& path) {
       bias_before_norm(state, path, biases);
     });
+  for (const std::string& name : c.watch.biases_before_norm)
+    if (std::find(biases.begin(), biases.end(), name) == biases.end()) biases.push_back(name);
   c.add("bias-before-norm", biases);
   if (!c.watch.input_scales.empty())
     c.add("input-scale", {"the input"},

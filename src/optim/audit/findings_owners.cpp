@@ -84,12 +84,61 @@ void buffers(const Conclusions& c, std::unordered_set<const void*>& known) {
   c.add("average-unused", averages, fmt::format("its average was not updated in {} steps", c.watch.total_steps));
 }
 
+// Names and sizes of a network's parameters, by which one is told to be a copy of another.
+std::vector<std::pair<std::string, std::string>> structure_of(const Watch& watch, const std::string& model) {
+  std::vector<std::pair<std::string, std::string>> structure;
+  for (const void* impl : watch.order) {
+    const auto& p = watch.parameters.at(impl);
+    if (p.model == model)
+      structure.emplace_back(p.name.substr(std::min(p.name.size(), model.size())), gradus::to_string(p.tensor.sizes()));
+  }
+  return structure;
+}
+
+// Two networks alike, of which an optimizer trains both, though one is set to other values between its steps.
+void trained_targets(const Conclusions& c) {
+  const Watch& watch = c.watch;
+  const auto overwritten = [&](const std::string& model) {
+    bool any = false, all = true;
+    for (const void* impl : watch.order) {
+      const auto& p = watch.parameters.at(impl);
+      if (p.model != model) continue;
+      any = true;
+      all = all && p.changed_between > 0;
+    }
+    return any && all;
+  };
+  const auto trainer = [&](const std::string& model) {
+    for (const void* impl : watch.order)
+      if (const auto& p = watch.parameters.at(impl); p.model == model) return p.stepped_by;
+    return Watch::kNone;
+  };
+  for (const auto& target : watch.models) {
+    if (!overwritten(target.name) || trainer(target.name) == Watch::kNone) continue;
+    for (const auto& online : watch.models) {
+      if (online.name == target.name || overwritten(online.name)) continue;
+      if (trainer(online.name) != trainer(target.name)) continue;
+      if (structure_of(watch, online.name) != structure_of(watch, target.name)) continue;
+      c.add("target-trained", {target.name},
+            fmt::format("{} steps it, and between its steps it is set to the values of another network, as {} is not",
+                        watch.optimizers[trainer(target.name)].name, online.name));
+    }
+  }
+}
+
+// Changed in place between most steps, while another tensor lies on the same memory.
+void changed_by_hand(const Conclusions& c) {
+  c.add("changed-by-hand", c.where([&](const Watch::Watched& p) {
+    if (p.stepped_by == Watch::kNone || p.tensor.impl()->storage->use_count() < 2) return false;
+    return p.changed_between >= 5 && 5 * p.changed_between >= 4 * (p.still + p.moved);
+  }));
+}
+
 }  // namespace
 
 void conclude_owners(const Conclusions& c, const std::vector<AuditRow>& rows) {
   const Watch& watch = c.watch;
   const auto names = watch.all_names();
-  c.add("elsewhere", watch.elsewhere);
   c.add("same-network", same_networks(watch));
   std::unordered_set<const void*> known_buffers;
   buffers(c, known_buffers);
@@ -108,6 +157,7 @@ void conclude_owners(const Conclusions& c, const std::vector<AuditRow>& rows) {
     somewhere = somewhere || owned;
   }
   Names unowned;
+  std::map<std::string, bool> targets;  // unowned ones with gradients, which are like one that is owned
   bool reached = false;
   for (const AuditRow& row : rows) {
     if (row.status != AuditRow::Status::trainable || !row.owners.empty()) continue;
@@ -117,11 +167,26 @@ void conclude_owners(const Conclusions& c, const std::vector<AuditRow>& rows) {
     const std::string model = found == watch.order.end() ? std::string() : watch.parameters.at(*found).model;
     const bool expected_there = any_owned[model] || !somewhere || watch.models.size() == 1;
     if (!arrived && !expected_there) continue;
+    if (arrived && !any_owned[model] && somewhere) {
+      const bool alike = std::any_of(watch.models.begin(), watch.models.end(), [&, &m = model](const auto& other) {
+        return any_owned[other.name] && structure_of(watch, other.name) == structure_of(watch, m);
+      });
+      if (alike) {
+        targets[model] = true;
+        continue;
+      }
+    }
     reached = reached || arrived;
     unowned.push_back(row.name);
   }
+  // An optimizer of something else is no mistake where nothing here waits for one.
+  if (!unowned.empty()) c.add("elsewhere", watch.elsewhere);
   if (watch.elsewhere.empty() || somewhere || reached)
     c.add("unowned", unowned, reached ? "trainable and reached by backward, but in no optimizer" : "");
+
+  for (const auto& [model, found] : targets) c.add("target-gradient", {model});
+  trained_targets(c);
+  changed_by_hand(c);
 
   Names detached;
   for (const Watch::Known& k : watch.optimizers) {
@@ -168,6 +233,8 @@ void conclude_owners(const Conclusions& c, const std::vector<AuditRow>& rows) {
   }
   std::sort(strange.begin(), strange.end());
   c.add("unregistered", strange);
+  for (const auto& [type, kept] : watch.made_inside)
+    if (kept.size() >= 3) c.add("made-in-forward", {type});
 }
 
 }  // namespace gradus::optim

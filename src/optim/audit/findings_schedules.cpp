@@ -2,7 +2,9 @@
 #include <fmt/format.h>
 #include <gradus/nn/freeze.h>
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "optim/audit/watch.h"
 
@@ -33,6 +35,47 @@ bool will_rise(const Optimizer& optimizer) {
   return false;
 }
 
+// Where a course ends: with its last change, or with the last step that it has. 0: nowhere below a million.
+double length_of(const ScheduleTicket& s) {
+  constexpr double kFar = 1 << 20;
+  const auto at = [&](double t) -> std::optional<double> {
+    try {
+      return s.scale(t);
+    } catch (const Error&) {  // it has no such step
+      return {};
+    }
+  };
+  const auto last = at(kFar);
+  if (at(2 * kFar) != last || at(kFar + 1) != last) return 0;
+  double low = 0, high = kFar;
+  while (high - low > 1) {
+    const double middle = std::floor((low + high) / 2);
+    (at(middle) == last && at(middle + 1) == last ? high : low) = middle;
+  }
+  return last ? high : low;
+}
+
+// A course of which less than half is over, if it has an end, or a lowest rate as a cosine has.
+double course_of(const ScheduleTicket& s) {
+  if (s.name != "CosineAnnealingLR") return length_of(s);
+  double t = 1;
+  while (t < 1e5 && s.scale(t) < s.scale(t - 1)) ++t;
+  return t - 1;
+}
+
+// Said of any training that ends here. Where the optimizer has made as many steps as the course has, its unit is known.
+void about_unit(const Conclusions& c, const Watch::Known& k, const ScheduleTicket& s, const std::string& name) {
+  const char* courses[] = {"OneCycleLR", "WarmupCosineLR", "WarmupLinearLR", "LinearLR", "CosineAnnealingLR"};
+  if (std::find(std::begin(courses), std::end(courses), s.name) == std::end(courses)) return;
+  if (s.steps < 2 || k.started || k.steps < 10) return;
+  const double length = course_of(s), steps = static_cast<double>(k.steps);
+  if (length < 4 || s.epoch >= length / 2) return;
+  const bool other_unit = std::abs(steps - length) <= steps / static_cast<double>(s.steps) && k.steps >= 2 * s.steps;
+  c.add("schedule-late", {name},
+        fmt::format("it stands at {} of the {} steps of its course after {} of its optimizer{}", s.epoch.load(), length,
+                    k.steps, other_unit ? ", which has made all of them" : ": training that ends here ends within it"));
+}
+
 void about_one(const Conclusions& c, const Watch::Known& k, const ScheduleTicket& s) {
   const std::string name = s.name + " of " + k.name;
   const std::int64_t steps = s.steps;
@@ -40,6 +83,7 @@ void about_one(const Conclusions& c, const Watch::Known& k, const ScheduleTicket
   if (steps == 0 && k.steps >= 10)
     c.add("schedule-unused", {name},
           fmt::format("its step() has not been called in {} steps of its optimizer", k.steps));
+  about_unit(c, k, s, name);
   if (steps < 3 || epoch < 2) return;
   const double first = s.scale(0), now = s.scale(epoch);
   if (s.name == "CosineAnnealingLR") {
@@ -51,9 +95,26 @@ void about_one(const Conclusions& c, const Watch::Known& k, const ScheduleTicket
             fmt::format("it is at step {}, and rates have risen again since step {}, where its course ended", epoch,
                         lowest));
   }
+  // Stepped with each batch, it falls to a tenth or less within the data.
+  std::int64_t in_epoch = 0;
+  for (const auto& [key, schedule] : k.schedules)
+    if (schedule.name == s.name) in_epoch = std::max(in_epoch, schedule.most_in_epoch);
+  const bool falls = s.name == "StepLR" || s.name == "MultiStepLR" || s.name == "ExponentialLR";
+  if (falls && in_epoch >= 3 && std::abs(s.scale(static_cast<double>(in_epoch))) <= 0.1000001 * std::abs(first)) {
+    c.add("schedule-over", {name},
+          fmt::format("it was stepped {} times in one pass over the data, which cuts rates to {:.2g} of what they were",
+                      in_epoch, s.scale(static_cast<double>(in_epoch)) / first));
+    return;
+  }
   if (now != 0 && std::abs(now) < 1e-6 * std::abs(first))
     c.add("schedule-over", {name},
           fmt::format("after {} steps it has cut rates to {:.1e} of the first", epoch, now / first));
+}
+
+// A double that is exactly a float, and not a short decimal.
+bool went_through_float(double x) {
+  if (!(x > 0) || static_cast<double>(static_cast<float>(x)) != x) return false;
+  return fmt::format("{}", x).size() > 9;
 }
 
 }  // namespace
@@ -70,6 +131,10 @@ void conclude_schedules(const Conclusions& c) {
         early.push_back(schedule.name + " of " + k.name);
     }
     if (k.optimizer == nullptr) continue;
+    for (std::size_t g = 0; has_rate(*k.optimizer) && g < k.optimizer->group_count(); ++g)
+      if (const double rate = rate_of(*k.optimizer, g); went_through_float(rate))
+        c.add("float-rate", {fmt::format("{}[{}]", k.name, g)},
+              fmt::format("lr is {}, which was {} as a float", rate, static_cast<float>(rate)));
     if (watch.watching)
       for (const auto& ticket : schedules_of(*k.optimizer)) about_one(c, k, *ticket);
     for (const auto& [key, m] : k.metrics) {
@@ -82,6 +147,8 @@ void conclude_schedules(const Conclusions& c) {
                   m.falls ? "min" : "max", m.first, m.last, m.count, m.reductions, m.reductions == 1 ? "" : "s"));
     }
   }
+  for (const auto& [name, count] : watch.idle_foreign)
+    if (count >= 3 && watch.total_steps >= count) idle.push_back(name);
   c.add("idle-schedule", idle);
   c.add("schedule-first", early);
 

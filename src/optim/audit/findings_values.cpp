@@ -18,6 +18,39 @@ const char* rule_of_loss(const std::string& key) {
   return "normalised-twice";
 }
 
+// Networks that nobody trains or moves, run in training mode beside one that is trained.
+void teachers(const Conclusions& c) {
+  for (const auto& [model, mode] : c.watch.modes) {
+    if (mode.training_intervals.size() < 3) continue;
+    bool still = true, any = false, elsewhere = false;
+    for (const void* impl : c.watch.order) {
+      const auto& p = c.watch.parameters.at(impl);
+      if (p.model == model) any = true;
+      if (p.model == model && (p.stepped_by != Watch::kNone || p.tensor.version() != p.start_version)) still = false;
+      if (p.model != model && p.stepped_by != Watch::kNone) elsewhere = true;
+    }
+    if (any && still && elsewhere)
+      c.add("teacher-in-training", {model.empty() ? std::string("the network") : model},
+            fmt::format("it is not trained, and was run in training mode at {} steps or more",
+                        mode.training_intervals.size()));
+  }
+}
+
+// Optimizers of which no step changes any matrix by a ten-millionth of its norm.
+void tiny_updates(const Conclusions& c) {
+  for (Watch::Id id = 0; id < c.watch.optimizers.size(); ++id) {
+    Names tiny;
+    bool all = true;
+    for (const void* impl : c.watch.order) {
+      const auto& p = c.watch.parameters.at(impl);
+      if (p.stepped_by != id || p.tensor.dim() < 2 || p.reached_nonzero == 0) continue;
+      all = all && p.rated_steps >= 8 && p.tiny_updates == p.rated_steps && p.moved > 0;
+      tiny.push_back(p.name);
+    }
+    if (all) c.add("small-updates", tiny);
+  }
+}
+
 void gradients_by_layer(const Conclusions& c) {
   std::map<std::string, double> largest;
   std::map<std::string, int> layers;
@@ -63,6 +96,7 @@ void conclude_values(const Conclusions& c) {
   Names constant;
   for (const std::string& name : watch.constant_at_start) constant.push_back(name);
   c.add("constant-initialisation", constant);
+  tiny_updates(c);
   c.add("large-updates", c.where([](const Watch::Watched& p) { return p.large_updates >= 3; }));
   gradients_by_layer(c);
 
@@ -74,6 +108,15 @@ void conclude_values(const Conclusions& c) {
                             fmt::format("{}, {} times from step {} on", note.text, note.count, note.first_step),
                             "cross_entropy applies log_softmax by itself; a second one changes nothing and costs time",
                             "nll_loss(log_softmax(scores, 1), target), or cross_entropy(scores, target)"});
+      continue;
+    }
+    if (key.ends_with(" single")) {
+      c.findings.push_back({"wrong-dimension",
+                            Severity::wrong,
+                            {key.substr(0, key.find(' '))},
+                            fmt::format("{}, {} times from step {} on", note.text, note.count, note.first_step),
+                            "a single score has nothing to be compared with, so its softmax has no gradient",
+                            "sigmoid for a single output, or as many outputs as classes"});
       continue;
     }
     c.add(rule_of_loss(key), {key.substr(0, key.find(' '))},
@@ -88,10 +131,18 @@ void conclude_values(const Conclusions& c) {
     c.add("trained-in-evaluation", {named(model)},
           fmt::format("its last {} steps followed a forward in evaluation mode", mode.run));
   }
+  for (const auto& [model, scores] : watch.compared)
+    if (watch.validations.count(model) == 0)
+      c.add("validated-in-training", {named(model)},
+            "the largest scores (argmax) were computed without recording from a forward in training mode");
   for (const auto& [model, note] : watch.validations)
     c.add("validated-in-training", {named(model)},
           fmt::format("{} was computed without recording from a forward in training mode, {} times from step {} on",
                       note.text, note.count, note.first_step));
+  for (const auto& [layer, note] : watch.dropouts)
+    c.add("dropout-in-evaluation", {layer},
+          fmt::format("{}, {} times from step {} on", note.text, note.count, note.first_step));
+  teachers(c);
   c.add("drifting-statistics", Names(watch.drifting.begin(), watch.drifting.end()));
 
   for (const auto& [name, u] : watch.units) {

@@ -21,7 +21,7 @@ double rate_of(const Optimizer& optimizer, std::size_t group) {
   return value == nullptr ? std::numeric_limits<double>::quiet_NaN() : *value;
 }
 
-const char* text_of(AuditRow::Status status) {
+const char* word_of(AuditRow::Status status) {
   return status == AuditRow::Status::frozen ? "frozen" : status == AuditRow::Status::off ? "off" : "trainable";
 }
 
@@ -55,9 +55,7 @@ std::vector<AuditRow> rows_of(const Audit::Watch& watch) {
 
 std::string findings_text(const std::vector<AuditFinding>& findings) {
   std::string text;
-  for (const AuditFinding& f : findings)
-    text += fmt::format("\n{} ({}): {}\n  {}\n  why: {}\n  remedy: {}\n", f.rule, to_string(f.severity), f.message,
-                        fmt::join(f.parameters, ", "), f.why, f.remedy);
+  for (const AuditFinding& f : findings) text += text_of(f);
   return text;
 }
 
@@ -77,6 +75,17 @@ nlohmann::ordered_json as_json(const std::vector<AuditFinding>& findings) {
 
 const char* to_string(Severity severity) {
   return severity == Severity::wrong ? "wrong" : severity == Severity::wasteful ? "wasteful" : "advice";
+}
+
+std::string text_of(const AuditFinding& f) {
+  // A network has many parameters; the JSON has all names.
+  constexpr std::size_t kMost = 12;
+  const std::size_t shown = std::min(f.parameters.size(), kMost);
+  const std::string more =
+      f.parameters.size() > kMost ? fmt::format(" and {} more", f.parameters.size() - kMost) : std::string();
+  return fmt::format("\n{} ({}): {}\n  {}{}\n  why: {}\n  remedy: {}\n", f.rule, to_string(f.severity), f.message,
+                     fmt::join(f.parameters.begin(), f.parameters.begin() + static_cast<std::ptrdiff_t>(shown), ", "),
+                     more, f.why, f.remedy);
 }
 
 void Conclusions::add(const char* rule, std::vector<std::string> names, std::string message) const {
@@ -107,6 +116,10 @@ AuditReport Audit::Watch::report() const {
   conclude_schedules(conclusions);
   conclude_values(conclusions);
   if (options.habits) conclude_habits(conclusions);
+  if (foreign_steps > 0)
+    conclusions.add(
+        "other-threads", {"the audit"},
+        fmt::format("{} of {} steps were made on another thread than the audit was", foreign_steps, total_steps));
 
   const auto rules = rules_of_audit();
   const auto place = [&](const AuditFinding& f) {
@@ -167,17 +180,25 @@ std::string AuditReport::to_string() const {
     }
     text +=
         fmt::format("{:<{}}  {:>18}  {:<9}  {:<20}  {:>9}  {:>9}  {:>9}  {:>11}\n", row.name, widest,
-                    gradus::to_string(row.sizes), text_of(row.status), owners.empty() ? "-" : owners,
+                    gradus::to_string(row.sizes), word_of(row.status), owners.empty() ? "-" : owners,
                     rates.empty() ? "-" : rates, number(row.gradient_norm), number(row.update_norm), row.state_bytes);
   }
-  text += findings_text(findings);
+  return text + summary_of(*this);
+}
+
+std::string summary_of(const AuditReport& report) {
+  const auto& [rows, findings, expected, steps, looked] = report;
+  std::string text = findings_text(findings);
   if (!expected.empty()) text += "\nexpected, and so not counted:\n" + findings_text(expected);
   // What silence is worth.
   const std::string seen = steps == 0
                                ? fmt::format("{} parameters, no steps", rows.size())
                                : fmt::format("{} parameters, {} steps, {} of them closely", rows.size(), steps, looked);
   return text + fmt::format("\n{}; looked at: {}\n",
-                            findings.empty() ? "nothing found" : fmt::format("{} findings", findings.size()), seen);
+                            findings.empty()       ? "nothing found"
+                            : findings.size() == 1 ? "1 finding"
+                                                   : fmt::format("{} findings", findings.size()),
+                            seen);
 }
 
 std::string AuditReport::to_json() const {
@@ -187,7 +208,7 @@ std::string AuditReport::to_json() const {
   for (const AuditRow& row : rows) {
     nlohmann::ordered_json entry{{"name", row.name},
                                  {"sizes", std::vector<std::int64_t>(row.sizes.begin(), row.sizes.end())},
-                                 {"status", text_of(row.status)}};
+                                 {"status", word_of(row.status)}};
     entry["owners"] = nlohmann::ordered_json::array();
     for (const AuditOwner& owner : row.owners) {
       nlohmann::ordered_json o{{"optimizer", owner.optimizer}, {"group", owner.group}};

@@ -18,15 +18,26 @@ bool is_one_of(std::string_view name, std::initializer_list<std::string_view> na
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
-// The operation that made x, past those that only arrange its elements.
-std::string made_by(const Tensor& x) {
-  Ref<Node> node = x.grad_fn();
-  while (node && is_one_of(node->name(), {"view", "permute", "expand", "slice", "to", "alias", "clone", "squeeze"})) {
+// The operation that made what an edge leads to, past those that only arrange or bound its elements.
+Ref<Node> maker(Ref<Node> node) {
+  while (node &&
+         is_one_of(node->name(), {"view", "permute", "expand", "slice", "to", "alias", "clone", "squeeze", "clamp"})) {
     const auto edges = node->edges();
     if (edges.empty()) break;
     node = edges[0].node;
   }
+  return node;
+}
+std::string made_by(const Tensor& x) {
+  const Ref<Node> node = maker(x.grad_fn());
   return node ? node->name() : "";
+}
+// What that operation was given was made by.
+std::string made_before(const Tensor& x) {
+  const Ref<Node> node = maker(x.grad_fn());
+  if (!node || node->edges().empty()) return "";
+  const Ref<Node> before = maker(node->edges()[0].node);
+  return before ? before->name() : "";
 }
 
 bool all_ones(const Tensor& sums, double tolerance) { return amax(abs(sums - 1)).item() < tolerance; }
@@ -67,7 +78,7 @@ void Audit::Watch::begin_pass(std::span<const Tensor> roots, bool captures) {
   const std::lock_guard lock(mutex);
   const Quiet quiet(busy_);
   for (const Tensor& root : roots) {
-    if (root.numel() == 1 && !std::isfinite(root.item())) {
+    if (root.numel() == 1 && root.is_floating_point() && !std::isfinite(root.item())) {
       if (!not_finite && not_finite_layer)
         found_not_finite("the loss, and before it the result of " + *not_finite_layer);
       else
@@ -96,6 +107,9 @@ void Audit::Watch::walk(const Ref<Node>& root, PassInfo& info) {
     Node* node = open.back();
     open.pop_back();
     if (!visited.insert(node).second) continue;
+    for (auto& [model, mode] : modes)
+      if (const auto found = mode.recorded.find(node->sequence()); found != mode.recorded.end())
+        found->second.used = true;
     for (const Edge& edge : node->edges()) {
       if (edge.node) open.push_back(edge.node.get());
       if (edge.leaf && edge.leaf->requires_grad && parameters.count(edge.leaf.get()) == 0 &&
@@ -123,11 +137,50 @@ void Audit::Watch::meet(const Tensor& leaf, const Node& node) {
   s.passes.insert(pass);
 }
 
-void Audit::Watch::begin_layer(const gradus::detail::Layer&) {
+void Audit::Watch::begin_layer(const gradus::detail::Layer& layer) {
   if (busy_ > 0) return;
+  if (layer_depth_ > 0 && modules.count(layer.module) == 0) meet_inside(layer);
   if (layer_depth_++ == 0) {
     activation_ = 0;
     layer_records_ = is_grad_enabled();
+  }
+}
+
+// A layer of no network that is called within one. A few are kept, so that a new one is not at the place of an old one.
+void Audit::Watch::meet_inside(const gradus::detail::Layer& layer) {
+  const auto& state = *static_cast<const nn::detail::ModuleState*>(layer.module);
+  if (state.parameters.empty() || !state.parameters[0].second.defined()) return;
+  const Tensor& first = state.parameters[0].second;
+  if (!first.requires_grad()) return;
+  const std::lock_guard lock(mutex);
+  auto& kept = made_inside[layer.type];
+  const bool known = std::any_of(kept.begin(), kept.end(), [&](const Tensor& x) { return x.is_same(first); });
+  if (!known && kept.size() < 4) kept.push_back(first);
+}
+
+// Forwards that were compared with labels and that no backward came by were validations.
+void Audit::Watch::forget_recorded() {
+  for (const auto& [model, scores] : compared) note(validations, model, "the largest scores (argmax)");
+  compared.clear();
+  for (auto& [model, mode] : modes) {
+    for (auto it = mode.recorded.begin(); it != mode.recorded.end();) {
+      if (it->second.measured && !it->second.used) note(validations, model, "the largest scores (argmax)");
+      if (it->second.interval < interval || it->second.measured)
+        it = mode.recorded.erase(it);
+      else
+        ++it;
+    }
+  }
+}
+
+void Audit::Watch::note_measured(const Tensor& scores) {
+  for (Ref<Node> node = scores.grad_fn(); node;) {
+    for (auto& [model, mode] : modes)
+      if (const auto found = mode.recorded.find(node->sequence()); found != mode.recorded.end())
+        found->second.measured = true;
+    if (!is_one_of(node->name(), {"softmax", "log_softmax", "view", "to", "slice"})) break;
+    const auto edges = node->edges();
+    node = edges.empty() ? Ref<Node>() : edges[0].node;
   }
 }
 
@@ -143,6 +196,10 @@ void Audit::Watch::end_layer(const gradus::detail::Layer& layer, const Tensor* r
   for (const auto& model : models) {
     if (model.state.get() != layer.module || !depends_on_mode(*model.state)) continue;
     Mode& mode = modes[model.name];
+    if (model.state->training && !model.state->frozen && mode.training_intervals.size() < 8)
+      mode.training_intervals.insert(interval);
+    if (result->requires_grad() && model.state->training && mode.recorded.size() < 64)
+      mode.recorded[result->grad_fn()->sequence()] = {interval, false, false};
     if (result->requires_grad()) {
       mode.known = true;
       mode.evaluates = !model.state->training;
@@ -155,8 +212,17 @@ void Audit::Watch::end_layer(const gradus::detail::Layer& layer, const Tensor* r
 void Audit::Watch::begin_loss(const char* name, const Tensor& input, const Tensor& target) {
   if (busy_ > 0 || !input.defined() || input.numel() == 0) return;
   const std::lock_guard lock(mutex);
+  if (std::string_view(name) == "dropout") {
+    const auto layer = gradus::detail::current_layer();
+    if (!layer || modules.count(layer->module) == 0) return;
+    if (!static_cast<const nn::detail::ModuleState*>(layer->module)->training)
+      note(dropouts, layer->to_string(), "dropped out though the module was evaluating");
+    return;
+  }
   const bool recording = is_grad_enabled();
   const Quiet quiet(busy_);
+  if (recording && target.defined())
+    std::erase_if(compared, [&](const auto& one) { return one.second.impl()->storage == target.impl()->storage; });
   if (!recording) {
     for (auto& [model, mode] : modes)
       if (mode.unrecorded == interval) note(validations, model, std::string("a loss (") + name + ")");
@@ -165,16 +231,22 @@ void Audit::Watch::begin_loss(const char* name, const Tensor& input, const Tenso
   const std::string from = made_by(input), loss = name;
   const Tensor x = input.detach().to(kFloat64);
   const std::int64_t dim = input.dim() == 1 ? 0 : 1;
+  if (from == "softmax" && x.dim() == 2 && x.size(1) == 1 && amax(x).item() == amin(x).item())
+    note(losses, loss + " single", loss + " was given a softmax over one value, which is 1 whatever the network says");
   if (loss == "cross_entropy") {
-    if (is_one_of(from, {"softmax", "sigmoid", "relu", "log_softmax"}))
+    if (is_one_of(from, {"softmax", "sigmoid", "relu", "tanh", "log_softmax"}))
       note(losses, loss + " " + from, "cross_entropy was given the result of " + from);
     else if (x.dim() >= 1 && normalised(x, dim) && x.numel() > x.size(dim))
       note(losses, loss + " softmax", "cross_entropy was given values that are probabilities already");
+    else if (x.dim() >= 1 && x.numel() > x.size(dim) && amax(x).item() <= 0 && normalised(exp(x), dim))
+      note(losses, loss + " log_softmax", "cross_entropy was given values that are log-probabilities already");
   } else if (loss == "nll_loss" || loss == "kl_div") {
     const Tensor p = exp(x);
     const std::int64_t classes = loss == "kl_div" ? x.dim() - 1 : dim;
     if (x.dim() == 0 || x.size(classes) < 2) return;
     if (normalised(p, classes)) return;
+    if (loss == "kl_div" && normalised(x, classes))
+      note(losses, loss + " raw", "kl_div was given probabilities instead of their logarithms");
     if (loss == "nll_loss" && x.dim() == 2 && x.size(0) > 1 && normalised(p, 0))
       note(losses, loss + " dim", "nll_loss was given log-probabilities that are normalised over the batch");
     else if (loss == "nll_loss")
@@ -184,10 +256,11 @@ void Audit::Watch::begin_loss(const char* name, const Tensor& input, const Tenso
     if (is_one_of(from, {"sigmoid", "softmax", "relu"}))
       note(losses, loss + " " + from, "binary_cross_entropy_with_logits was given the result of " + from);
   } else if (loss == "binary_cross_entropy") {
+    if (from == "sigmoid" && is_one_of(made_before(input), {"sigmoid", "softmax", "relu"}))
+      note(losses, loss + " twice", "binary_cross_entropy was given a sigmoid of the result of " + made_before(input));
     if (from == "softmax" && x.dim() == 2 && x.size(0) > 1 && !normalised(x, 1) && normalised(x, 0))
       note(losses, loss + " dim", "binary_cross_entropy was given a softmax over the batch");
   }
-  static_cast<void>(target);
 }
 
 void Audit::Watch::end_operation(const gradus::detail::Operation& op) {
@@ -195,10 +268,15 @@ void Audit::Watch::end_operation(const gradus::detail::Operation& op) {
   if (gradus::detail::current_backward() != nullptr) return;
   const std::string_view name = op.name;
   const Tensor& y = *op.result;
-  if (name == "argmax" && !is_grad_enabled()) {
+  if (name == "argmax" && is_grad_enabled()) {
+    const std::lock_guard lock(mutex);
+    note_measured(*op.inputs[0]);
+    return;
+  }
+  if (name == "argmax") {
     const std::lock_guard lock(mutex);
     for (auto& [model, mode] : modes)
-      if (mode.unrecorded == interval) note(validations, model, std::string("the largest scores (") + op.name + ")");
+      if (mode.unrecorded == interval && compared.size() < 16) compared.emplace_back(model, y.detach());
     return;
   }
   if (y.numel() == 0) return;
@@ -207,14 +285,34 @@ void Audit::Watch::end_operation(const gradus::detail::Operation& op) {
   if (op.inputs.size() == 2 && gradus::detail::current_layer() == nullptr && op.inputs[0]->defined() &&
       op.inputs[1]->defined() && is_one_of(name, {"add", "sub", "mul", "div", "maximum", "minimum"})) {
     const Tensor &a = *op.inputs[0], &b = *op.inputs[1];
-    const bool outer = a.numel() == b.numel() && y.numel() > a.numel() && a.dim() != b.dim() && a.dim() > 0 &&
-                       b.dim() > 0 && a.requires_grad() != b.requires_grad();
-    if (outer) {
+    const bool crossed =
+        a.numel() == b.numel() && y.numel() > a.numel() && a.dim() != b.dim() && a.dim() > 0 && b.dim() > 0;
+    const bool recorded = a.requires_grad() != b.requires_grad();
+    // Made without recording, it counts where predictions meet it.
+    const auto meets = [&](const Tensor& made, const Tensor& prediction) {
+      return prediction.requires_grad() && prediction.numel() * prediction.numel() == made.numel() &&
+             std::any_of(outer.begin(), outer.end(), [&](const Tensor& x) { return x.is_same(made); });
+    };
+    if (crossed && !a.requires_grad() && !b.requires_grad()) {
+      const std::lock_guard lock(mutex);
+      if (outer.size() < 4) outer.push_back(y);
+    } else if ((crossed && recorded) || meets(a, b) || meets(b, a)) {
       const std::lock_guard lock(mutex);
       note(broadcasts, op.name,
-           std::string(op.name) + " of " + gradus::to_string(a.sizes()) + " and " + gradus::to_string(b.sizes()) +
-               " gave " + gradus::to_string(y.sizes()));
+           std::string(name == "add" ? "add or sub" : op.name) + " of " + gradus::to_string(a.sizes()) + " and " +
+               gradus::to_string(b.sizes()) + " gave " + gradus::to_string(y.sizes()));
     }
+  }
+
+  // A bias that a batch normalisation subtracts again.
+  if (options.habits && name.starts_with("batch_norm") && op.inputs[0] != nullptr && op.inputs[0]->grad_fn()) {
+    const std::lock_guard lock(mutex);
+    const Ref<Node> sum = op.inputs[0]->grad_fn();
+    const auto edges = sum->edges();
+    if (is_one_of(sum->name(), {"linear", "conv1d", "conv2d", "conv3d", "convolution"}) && edges.size() == 3 &&
+        edges[2].leaf)
+      if (const auto it = parameters.find(edges[2].leaf.get()); it != parameters.end())
+        biases_before_norm.insert(it->second.name);
   }
 
   // What goes into the network, of the first layer that takes it.

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/epochs.h"
+
 namespace gradus::optim {
 
 using nn::detail::ModuleState;
@@ -87,6 +89,7 @@ std::vector<nn::NamedTensor> Audit::Watch::all_names() const {
 Audit::Watch::Watch(const AuditedModels& audited, const AuditedOptimizers& given, const AuditOptions& asked, bool live)
     : models(audited), options(asked), watching(live) {
   names_at_start = all_names();
+  epochs_at_start = core::epochs.begun;
   look(live);
   refresh();
   compare_statistics();
@@ -94,7 +97,7 @@ Audit::Watch::Watch(const AuditedModels& audited, const AuditedOptimizers& given
   for (Optimizer& optimizer : given) {
     const Id id = known(optimizer);
     if (id == kNone) {
-      elsewhere.emplace_back(optimizer.name());
+      elsewhere.push_back(name_of(optimizer));
     } else {
       optimizers[id].given = true;
     }
@@ -111,22 +114,25 @@ Audit::Watch::~Watch() {
 
 // Close looks need a hook on every parameter and an observer of this thread: neither is there in between.
 void Audit::Watch::look(bool closely) {
+  if (on_thread() && closely != observing_) {
+    observing_ = closely;
+    closely ? gradus::detail::add_observer(*this) : gradus::detail::remove_observer(*this);
+  }
   if (closely == looking) return;
   looking = closely;
   if (closely) {
-    gradus::detail::add_observer(*this);
     for (auto& [impl, p] : parameters) {
       p.held.clear();
       p.consumed.clear();
       p.consumed_by.clear();
       p.used = Tensor();
       p.arrived_nonzero = false;
+      p.stepped = false;
     }
     passes.clear();
     candidates.clear();
     refresh();
   } else {
-    gradus::detail::remove_observer(*this);
     for (auto& [impl, p] : parameters) {
       if (p.hook != 0) p.tensor.remove_hook(p.hook);
       p.hook = 0;
@@ -140,6 +146,7 @@ void Audit::Watch::look(bool closely) {
 void Audit::Watch::refresh() {
   for (const auto& model : models) {
     visit_states(*model.state, model.name, [&, &name = model.name](const ModuleState& state, const std::string& path) {
+      modules.insert(&state);
       for (const auto& [member, tensor] : state.parameters) {
         if (!tensor.defined()) continue;
         Watched& p = parameters[tensor.impl()];
@@ -147,6 +154,7 @@ void Audit::Watch::refresh() {
           p.tensor = tensor;
           p.name = path.empty() ? member : path + "." + member;
           p.model = name;
+          p.start_version = tensor.version();
           order.push_back(tensor.impl());
         }
         if (looking && p.hook == 0 && tensor.requires_grad()) {
@@ -191,7 +199,8 @@ Audit::Watch::Id Audit::Watch::known(Optimizer& optimizer) {
     if (parameters.count(p.impl()) == 0) continue;
     Known k;
     k.optimizer = &optimizer;
-    k.name = optimizer.name();
+    k.name = name_of(optimizer);
+    k.type = optimizer.name();
     k.skipped_at_start = optimizer.skipped_steps();
     for (const Tensor& own : optimizer.parameters()) k.started = k.started || optimizer.steps_of(own) > 0;
     optimizers.push_back(std::move(k));
@@ -206,16 +215,17 @@ void Audit::Watch::forget_gradient(Watched& p, bool count) {
   std::vector<Pass> unused;
   for (const Pass held : p.held)
     if (std::find(p.consumed.begin(), p.consumed.end(), held) == p.consumed.end()) unused.push_back(held);
-  bool others = false, strange = false;
+  bool others = false, strange = false, beyond = false;
   for (const Pass held : unused) {
     const auto info = passes.find(held);
     if (info == passes.end()) continue;
     others = others || !info->second.steppers.empty();
+    beyond = beyond || (!info->second.steppers.empty() && p.arrival > info->second.last_used);
     strange = strange || info->second.strangers;
   }
   if (count && !unused.empty() && p.arrived_nonzero && stepping == kNone) {
     if (others) {
-      p.wasted = true;
+      (beyond ? p.wasted : p.on_the_way) = true;
     } else if (!strange && p.version_at_arrival == p.tensor.version()) {
       ++p.cleared_unused;
     }
@@ -242,6 +252,7 @@ void Audit::Watch::arrive(Watched& p, const Tensor& incoming) {
   if (!p.held.empty() && p.held.back() == pass) ++pass;  // of a thread that is not watched
   p.held.push_back(pass);
   p.version_at_arrival = p.tensor.version();
+  p.arrival = ++arrivals;
   p.arrived_nonzero = p.arrived_nonzero || norm != 0;
   ++p.reached;
   if (norm != 0) ++p.reached_nonzero;
@@ -264,11 +275,17 @@ void Audit::Watch::before_step(Optimizer& optimizer) {
       it->second.lost_state = false;
     }
   }
+  if (optimizers[self].steps == 0) {
+    bool fresh = true;
+    for (const Tensor& x : optimizer.parameters()) fresh = fresh && optimizer.steps_of(x) == 0;
+    for (const auto& ticket : schedules_of(optimizer))
+      if (fresh && ticket->steps == 0 && ticket->epoch > 0) optimizers[self].resumed_without_state = true;
+  }
   if (!looking) return;
   // A Lookahead steps what it wraps without a word: who is heard here was stepped past it.
   for (const Known& other : optimizers) {
     const auto* around = dynamic_cast<const Lookahead*>(other.optimizer);
-    if (around != nullptr && &around->optimizer() == &optimizer) inner_stepped.insert(optimizer.name());
+    if (around != nullptr && &around->optimizer() == &optimizer) inner_stepped.insert(name_of(optimizer));
   }
   stepping = self;
   Known& k = optimizers[self];
@@ -285,6 +302,7 @@ void Audit::Watch::before_step(Optimizer& optimizer) {
         continue;
       }
       Watched& p = it->second;
+      if (p.stepped && tensor.version() != p.version_after_step) ++p.changed_between;
       if (is_frozen(tensor)) continue;
       if (tensor.requires_grad()) {
         any_on = true;
@@ -299,7 +317,7 @@ void Audit::Watch::before_step(Optimizer& optimizer) {
       const bool fresh =
           !p.held.empty() && p.arrived_nonzero && (p.consumed.empty() || p.consumed.back() != p.held.back());
       if (norm == 0 && fresh) {
-        ++p.unused_by_step;
+        ++(grad.defined() && p.clipped_at == interval ? p.clipped_to_zero : p.unused_by_step);
         forget_gradient(p, false);
       }
       if (!grad.defined()) continue;
@@ -336,7 +354,10 @@ void Audit::Watch::after_step(Optimizer& optimizer) {
   const Busy busy(busy_);
   const Id self = known(optimizer);
   stepping = kNone;
-  if (self == kNone) return;
+  if (self == kNone) {
+    ++foreign[&optimizer];
+    return;
+  }
   Known& k = optimizers[self];
   ++k.steps;
   ++total_steps;
@@ -362,7 +383,9 @@ void Audit::Watch::after_step(Optimizer& optimizer) {
         p->zero_rate_run = 0;
         if (p->gradient_norm.value_or(0) != 0) ++(*p->update_norm == 0 ? p->still : p->moved);
       }
-      if (p->tensor.dim() >= 2 && before > 0 && *p->update_norm > before) ++p->large_updates;
+      if (p->tensor.dim() >= 2 && before > 0 && *p->update_norm > before)
+        p->large_updates += *p->update_norm > 5 * before ? 3 : 1;
+      if (p->tensor.dim() >= 2 && rate != 0 && *p->update_norm < 1e-7 * before) ++p->tiny_updates;
       p->used = p->tensor.grad();
       p->used_version = p->used.defined() ? p->used.version() : 0;
       p->consumed = p->held;
@@ -374,14 +397,30 @@ void Audit::Watch::after_step(Optimizer& optimizer) {
         if (tensor.defined() && tensor.is_floating_point() && !std::isfinite(norm_of(tensor)))
           found_not_finite(name + " of " + p->name);
     }
-    if (const auto info = passes.find(pass); info != passes.end()) info->second.steppers.push_back(self);
+    if (const auto info = passes.find(pass); info != passes.end()) {
+      info->second.steppers.push_back(self);
+      for (const auto& [p, old] : k.before)
+        if (!p->held.empty() && p->held.back() == pass)
+          info->second.last_used = std::max(info->second.last_used, p->arrival);
+    }
     compare_holders();
   }
+  for (std::size_t g = 0; g < optimizer.group_count(); ++g) {
+    for (const auto& [name, tensor] : optimizer.group_params(g)) {
+      const auto it = parameters.find(tensor.impl());
+      if (it == parameters.end()) continue;
+      it->second.stepped = true;
+      it->second.version_after_step = tensor.version();
+    }
+  }
   k.before.clear();
+  forget_recorded();
+  outer.clear();
   ++interval;
   roots_of_interval.clear();
   compare_statistics();
-  if (watching && on_thread()) look(total_steps < kFirstSteps || total_steps % kPeriod < kWindow);
+  if (!on_thread()) ++foreign_steps;
+  if (watching) look(total_steps < kFirstSteps || total_steps % kPeriod < kWindow);
 }
 
 // Storage that everybody else has given up is held by the parameter alone; one that somebody keeps is a state dict, or
@@ -450,12 +489,19 @@ void Audit::Watch::compare_modes(Optimizer& optimizer) {
 void Audit::Watch::after_schedule(const void* schedule, const std::string& name, Optimizer& optimizer) {
   const std::lock_guard lock(mutex);
   const Id id = known(optimizer);
-  if (id == kNone) return;
+  if (id == kNone) {
+    if (foreign[&optimizer] == 0) ++idle_foreign[name + " of " + name_of(optimizer)];
+    return;
+  }
   Known& k = optimizers[id];
   Schedule& s = k.schedules[schedule];
   s.count = s.at == k.steps ? s.count + 1 : 1;
   s.at = k.steps;
   s.name = name;
+  s.in_epoch = s.epochs == core::epochs.begun ? s.in_epoch + 1 : 1;
+  s.epochs = core::epochs.begun;
+  if (s.epochs > epochs_at_start && core::epochs.batches > 1 && s.in_epoch <= core::epochs.batches)
+    s.most_in_epoch = std::max(s.most_in_epoch, s.in_epoch);
   if (k.steps == 0 && !k.started && optimizer.skipped_steps() == k.skipped_at_start) s.first = true;
 }
 
@@ -481,8 +527,9 @@ void Audit::Watch::clipped(std::span<const Tensor> given) {
     const auto it = parameters.find(x.impl());
     if (it == parameters.end()) continue;
     ++mine;
-    const Watched& p = it->second;
+    Watched& p = it->second;
     if (!x.grad().defined()) continue;
+    p.clipped_at = interval;
     ++with_gradient;
     if (!p.consumed.empty() && p.consumed == p.held) ++used;
   }

@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "optim/audit/names.h"
 #include "optim/engine/watch.h"
 
 namespace gradus::optim {
@@ -48,9 +49,17 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
     std::int64_t off_steps = 0, off_run = 0;        // steps of its optimizers while requires_grad was off
     std::int64_t still = 0, moved = 0;              // steps with a gradient and a rate that left it or changed it
     std::int64_t zero_rate_steps = 0, zero_rate_run = 0, rated_steps = 0;
-    std::int64_t cleared_unused = 0;             // gradients that were cleared with nobody having stepped
-    std::int64_t unused_by_step = 0;             // steps that found a gradient cleared that had arrived for them
-    std::int64_t large_updates = 0;              // steps that moved it by more than its norm
+    std::int64_t cleared_unused = 0;   // gradients that were cleared with nobody having stepped
+    std::int64_t unused_by_step = 0;   // steps that found a gradient cleared that had arrived for them
+    std::int64_t large_updates = 0;    // steps that moved it by more than its norm
+    std::int64_t tiny_updates = 0;     // steps that moved it by less than a ten-millionth of its norm
+    std::int64_t clipped_to_zero = 0;  // steps that found its gradient cleared by a clipping
+    std::uint64_t clipped_at = 0;      // the interval of the last one
+    std::int64_t changed_between = 0;  // steps before which it had been changed by something else
+    std::uint32_t start_version = 0, version_after_step = 0;
+    bool stepped = false;
+    bool on_the_way = false;                     // as wasted, but the pass went on to what was stepped
+    std::int64_t arrival = 0;                    // of its last gradient, counted over all
     bool wasted = false;                         // holds or held gradients of a pass that was for another optimizer
     bool mixed = false;                          // was stepped with such a gradient in it
     bool has_state = false, lost_state = false;  // of the optimizer that stepped it last
@@ -62,9 +71,11 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
 
   struct Schedule {
     std::string name;
-    std::int64_t at = 0;     // the optimizer's steps when it was last stepped
-    std::int64_t count = 0;  // its steps since then
-    bool first = false;      // stepped before the optimizer ever was
+    std::int64_t at = 0;                    // the optimizer's steps when it was last stepped
+    std::int64_t count = 0;                 // its steps since then
+    bool first = false;                     // stepped before the optimizer ever was
+    std::int64_t epochs = 0, in_epoch = 0;  // times through the data begun by then, and its steps since
+    std::int64_t most_in_epoch = 0;
   };
   struct Metric {
     bool falls;
@@ -74,7 +85,7 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
 
   struct Known {
     Optimizer* optimizer = nullptr;  // null: gone
-    std::string name = {};
+    std::string name = {}, type = {};
     bool given = false;
     std::int64_t steps = 0, looked = 0;
     std::int64_t without_gradients = 0;  // steps at which no parameter had one, in a row
@@ -82,6 +93,7 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
     std::int64_t skipped_at_start = 0;
     std::int64_t micro_steps = 0;          // steps over the same number, at least 3, of unscaled passes
     bool started = false;                  // had stepped before the audit began
+    bool resumed_without_state = false;    // its schedule was at a later step when it had no state
     std::int64_t closure_adds = 0;         // passes of a closure on top of the one before
     std::set<std::string> unclipped = {};  // parameters with gradients that a clipping of the others left out
     std::map<const void*, Schedule> schedules = {};
@@ -91,8 +103,16 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
 
   struct Mode {  // of a network
     bool evaluates = false, known = false;
-    std::int64_t run = 0;          // steps in a row that followed a forward in evaluation
-    std::uint64_t unrecorded = 0;  // the interval of a forward in training mode that nobody recorded
+    std::int64_t run = 0;                             // steps in a row that followed a forward in evaluation
+    std::uint64_t unrecorded = 0;                     // the interval of a forward in training mode that nobody recorded
+    std::set<std::uint64_t> training_intervals = {};  // those with a forward in training mode, the first few
+    // Recorded forwards in training mode, by the number of the node: whether their scores were compared, and whether
+    // a backward came by.
+    struct Recorded {
+      std::uint64_t interval = 0;
+      bool measured = false, used = false;
+    };
+    std::map<std::uint64_t, Recorded> recorded = {};
   };
   struct Units {  // of one activation of a layer
     std::int64_t seen = 0, dead = 0, saturated = 0;
@@ -106,7 +126,8 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
     bool changed = false;
   };
   struct PassInfo {
-    std::vector<Id> steppers;  // who stepped before the next one
+    std::vector<Id> steppers;    // who stepped before the next one
+    std::int64_t last_used = 0;  // the arrival of what they stepped on that came last
     bool strangers = false;
     bool scaled = false;  // its root was divided
   };
@@ -172,17 +193,27 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
   std::vector<Candidate> candidates;
   std::set<std::uint64_t> roots_of_interval;  // by the number of the node
   std::uint64_t interval = 1;                 // between two steps of any optimizer
-  std::int64_t total_steps = 0, looked_steps = 0;
+  std::int64_t total_steps = 0, looked_steps = 0, foreign_steps = 0;
   Pass pass = 0;
+  std::int64_t arrivals = 0, epochs_at_start = 0;
   Id stepping = kNone;
   bool any_lost = false, capturing = false;
-  std::map<std::string, Note> losses, broadcasts, validations, clips;
-  std::set<std::string> inner_stepped;  // directly, past the Lookahead around them
-  std::int64_t twice = 0;               // backwards of a loss that had been differentiated
+  std::map<std::string, Note> losses, broadcasts, validations, clips, dropouts;
+  // Largest scores of forwards in training mode that nobody recorded, by network: validations, if they do not become
+  // the target of a loss before the next step (pseudo-labels).
+  std::vector<std::pair<std::string, Tensor>> compared;
+  std::map<const Optimizer*, std::int64_t> foreign;  // steps of optimizers that have nothing of the networks
+  std::map<std::string, std::int64_t> idle_foreign;  // steps of their schedules, while they had made none
+  std::vector<Tensor> outer;  // of this interval: [N, N] made of [N, 1] and [N] where nothing was recorded
+  std::unordered_set<const void*> modules;                 // all that belong to the networks
+  std::map<std::string, std::vector<Tensor>> made_inside;  // by type of layer, first parameters of different ones
+  std::set<std::string> inner_stepped;                     // directly, past the Lookahead around them
+  std::int64_t twice = 0;                                  // backwards of a loss that had been differentiated
   std::map<std::string, Units> units;
   std::map<std::string, std::int64_t> shared_copies;  // looked steps at which somebody else held all its memory
   std::map<std::string, std::int64_t> holders;
   std::vector<double> input_scales;
+  std::set<std::string> biases_before_norm;
   std::optional<NotFinite> not_finite;
   std::optional<std::string> not_finite_layer;
 
@@ -203,10 +234,14 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
   void compare_statistics();
   void compare_modes(Optimizer& optimizer);
   void compare_holders();
+  void forget_recorded();
+  void meet_inside(const gradus::detail::Layer& layer);
+  void note_measured(const Tensor& scores);
   void look_at_start();
   void found_not_finite(const std::string& what);
 
   mutable std::atomic<int> busy_{0};  // what is computed here is not looked at
+  bool observing_ = false;            // its thread
   int layer_depth_ = 0, activation_ = 0;
   bool layer_records_ = true;
 };

@@ -8,6 +8,7 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "optim/audit/names.h"
 #include "text/table.h"
 #include "text/units.h"
 
@@ -230,9 +231,7 @@ std::string Plan::to_string() const {
   add("all", sum);
 
   std::string text = who.to_string() + "\n" + what.to_string();
-  for (const AuditFinding& finding : findings)
-    text += fmt::format("\n{}: {}\n  {}\n  remedy: {}\n", finding.rule, finding.message,
-                        fmt::join(finding.parameters, ", "), finding.remedy);
+  for (const AuditFinding& finding : findings) text += gradus::optim::text_of(finding);
   return text + (findings.empty() ? "\nthe audit finds nothing\n" : "");
 }
 
