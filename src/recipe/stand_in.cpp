@@ -46,7 +46,8 @@ data::AnyDataset stand_in(const StandIn& wanted, const DataPart& data, const dat
                                  Tensor x = as_network_sees ? zeros(sizes) : zeros(sizes, {.dtype = kUInt8});
                                  if (!as_network_sees && transform) x = transform(x);
                                  if (numbers) return data::Sample(x, targets > 1 ? zeros({targets}) : zeros({}));
-                                 return data::Sample(x, i % std::max<std::int64_t>(classes, 1));
+                                 // The largest label first: a network with fewer outputs refuses it.
+                                 return data::Sample(x, classes > 1 ? classes - 1 - i % classes : 0);
                                },
                                {.name = {}, .random = true, .identity = {}});
 }

@@ -688,7 +688,9 @@ TEST_F(Mistake, AnAverageThatIsNeverUpdated) {
 TEST_F(Mistake, HabitsAreNamedWhenAsked) {
   nn::Sequential net(nn::Linear(4, 8), nn::BatchNorm1d(8), nn::ReLU(), nn::Linear(8, 3));
   optim::Adam opt(net, {.lr = static_cast<double>(0.001f), .weight_decay = 0.5});
-  EXPECT_TRUE(optim::audit(net, {opt}).findings.empty());
+  const AuditReport plain = optim::audit(net, {opt});
+  ASSERT_EQ(plain.findings.size(), 1U) << plain.to_string();
+  EXPECT_EQ(plain.findings[0].rule, "float-rate");  // no habit but a slip
   const AuditReport report = optim::audit(net, {opt}, {.habits = true});
   for (const char* rule : {"decayed-norms", "huge-decay", "bias-before-norm", "coupled-decay", "float-rate"})
     expect_found(report, rule);

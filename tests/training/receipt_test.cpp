@@ -105,22 +105,21 @@ TEST_F(Receipts, NoOptimizerMovesWhatAnotherOwns) {
     g.minimize(-D(G(x)).mean());
   }
   EXPECT_TRUE(receipt.report().separate());
-  // A hook that writes into the other network, through the library and past it.
-  const std::size_t hook = g.register_step_post_hook([&](optim::Optimizer&) {
-    const NoGrad guard;
-    D.bias += 1;
-  });
-  g.minimize(-D(G(x)).mean());
-  EXPECT_THAT(receipt.report().optimizers[0].moved_of_others, ElementsAre("D.bias"));
-  g.remove_hook(hook);
-  receipt.begin_phase("next");  // whose first steps are hashed around
-  g.register_step_post_hook([&](optim::Optimizer&) { D.weight.data_ptr<float>()[0] = 7; });
-  g.minimize(-D(G(x)).mean());
+}
+
+TEST_F(Receipts, WhoMovesWhatItDoesNotOwnIsNamed) {
+  nn::Linear G(4, 4), D(4, 1);
+  // Other tensors on the memory of D: of the one versions tell, of the other, which is past the library, only hashes.
+  Tensor bias = D.bias.detach(), weight = from_blob(D.weight.data_ptr(), {1, 4}, kFloat32);
+  optim::SGD first({bias.requires_grad_()}, {.lr = 0.1}), second({G.bias, weight.requires_grad_()}, {.lr = 0.1});
+  Receipt receipt({{"G", G}, {"D", D}}, {{"first", first}});
+  for (Tensor x : {bias, weight, Tensor(G.bias)}) x.set_grad(ones(x.sizes()));
+  first.step();
+  second.step();
   const ReceiptReport report = receipt.report();
-  EXPECT_THAT(report.optimizers[0].moved_of_others, ElementsAre("D.bias", "D.weight"));
   EXPECT_FALSE(report.separate());
   EXPECT_THAT(verify(report, D.state_dict(), "D").trespasses,
-              ElementsAre("g moved D.bias, which it does not own", "g moved D.weight, which it does not own"));
+              ElementsAre("first moved D.bias, which it does not own", "SGD moved D.weight, which it does not own"));
 }
 
 TEST_F(Receipts, ACheckpointIsComparedWithIt) {
@@ -186,7 +185,8 @@ TEST_F(Receipts, SurvivesAResumedRun) {
     EXPECT_EQ(a.frozen, b.frozen) << a.name;
     ASSERT_EQ(a.phases.size(), b.phases.size()) << a.name;
     EXPECT_EQ(a.phases[0].trainable_steps, b.phases[0].trainable_steps) << a.name;
-    if (!a.owners.empty()) EXPECT_EQ(a.owners[0].steps, b.owners.at(0).steps) << a.name;
+    ASSERT_EQ(a.owners.size(), b.owners.size()) << a.name;
+    for (std::size_t k = 0; k < a.owners.size(); ++k) EXPECT_EQ(a.owners[k].steps, b.owners[k].steps) << a.name;
   }
 }
 
@@ -211,7 +211,7 @@ TEST_F(Receipts, OtherBitsThanThoseItStoppedWithAreNamed) {
 TEST_F(Receipts, WhatIsEditedDamagedOrForeignIsRefused) {
   Net net;
   const std::string text = Receipt(net).report().to_json();
-  EXPECT_EQ(parse_receipt(text).rows.size(), 11U);
+  EXPECT_EQ(parse_receipt(text).rows.size(), 9U);
   ordered_json json = ordered_json::parse(text);
   const auto refused = [](const std::string& changed) {
     return message<IoError>([&] { parse_receipt(changed, "r.json"); });
