@@ -1,7 +1,9 @@
 // Losses, activations and layers' functions against PyTorch's numbers, and what those cannot say: errors, second
 // derivatives, types.
 #include <gradus/autograd.h>
+#include <gradus/memory.h>
 #include <gradus/nn/functional.h>
+#include <gradus/random.h>
 
 #include <gtest/gtest.h>
 
@@ -356,6 +358,38 @@ TEST(CrossEntropy, ASampleAloneHasTheSecondDerivativesOfABatchOfOne) {
       }
     }
   }
+}
+
+// Over many classes the probabilities are not kept; the formula of operations keeps them.
+TEST(Loss, CrossEntropyOverManyClasses) {
+  constexpr std::int64_t rows = 5, classes = 3000;
+  const Tensor labels = tensor({7, 2999, -100, 0, 1500});
+  for (const Dtype dtype : {kFloat32, kFloat64}) {
+    const Tensor x = (randn({rows, classes}) * 8).to(dtype).requires_grad_();
+    const double tolerance = dtype == kFloat32 ? 1e-6 : 1e-14;
+    for (const Reduction r : {Reduction::Mean, Reduction::Sum}) {
+      const Tensor fused = F::cross_entropy(x, labels, {.reduction = r});
+      const Tensor composed = F::nll_loss(log_softmax(x, 1), labels, {.reduction = r});
+      EXPECT_NEAR(fused.item(), composed.item(), 10 * tolerance * composed.item());
+      const Tensor wanted = autograd::grad({composed}, {x})[0];
+      const Tensor gradient = autograd::grad({fused}, {x}, {}, {.retain_graph = true})[0];
+      EXPECT_LT((gradient - wanted).abs().max().item(), tolerance * 5);
+      EXPECT_EQ(gradient[2].abs().max().item(), 0);  // ignored
+      // From here on the graph of the gradient.
+      const Tensor first = autograd::grad({fused}, {x}, {}, {.create_graph = true})[0];
+      const Tensor again = autograd::grad({F::nll_loss(log_softmax(x, 1), labels, {.reduction = r})}, {x}, {},
+                                          {.create_graph = true})[0];
+      const Tensor weights = randn({rows, classes}).to(dtype);
+      const Tensor second = autograd::grad({sum(first * weights)}, {x})[0];
+      EXPECT_LT((second - autograd::grad({sum(again * weights)}, {x})[0]).abs().max().item(), tolerance * 50);
+    }
+  }
+  const Tensor x = randn({400, classes}).requires_grad_(), index = zeros({400}, {.dtype = kInt64});
+  const auto before = memory_stats().current_bytes;
+  const Tensor loss = F::cross_entropy(x, index);
+  EXPECT_LT(memory_stats().current_bytes - before, 400 * classes * 4 / 10);
+  loss.backward();
+  EXPECT_TRUE(x.grad().defined());
 }
 
 }  // namespace

@@ -37,20 +37,26 @@ struct Targets {
   Tensor safe() const { return masked_fill(index, ignores(), 0); }  // any class for those that are ignored
 };
 
+// Over as many classes the probabilities are not kept, but two numbers of each row: the memory is that of the input.
+constexpr std::int64_t kManyClasses = 1024;
+
 // g (p - one_hot(target)) scale, for the probabilities p = softmax(x) of [N, C].
 struct CrossEntropyBackward final : Op {
   Targets targets;
-  Tensor probabilities;  // for forward only
+  Tensor probabilities, stats;  // one of them, for forward only
   double scale;
-  CrossEntropyBackward(Targets t, Tensor p, double s) : targets(std::move(t)), probabilities(std::move(p)), scale(s) {}
+  CrossEntropyBackward(Targets t, Tensor p, Tensor rows, double s)
+      : targets(std::move(t)), probabilities(std::move(p)), stats(std::move(rows)), scale(s) {}
   const char* name() const override { return "cross_entropy_backward"; }
   Tensor forward(const Tensor& g, const Tensor& x) {
     if (needs(1)) save(0, g);
     if (needs(0) || needs(1)) save(1, x);
-    const Tensor p = std::exchange(probabilities, Tensor());
+    const Tensor p = std::exchange(probabilities, Tensor()), rows = std::exchange(stats, Tensor());
+    const Tensor in = rows.defined() ? x.contiguous() : Tensor();
+    const auto data = [](const Tensor& t) -> const void* { return t.defined() ? t.impl()->data : nullptr; };
     const Tensor gx = detail::make_empty(x.sizes(), x.dtype(), x.device());
-    cpu::cross_entropy_backward(x.dtype(), p.data_ptr(), targets.index.data_ptr<std::int64_t>(), targets.ignored,
-                                scale * g.item(), gx.data_ptr(), x.size(0), targets.classes);
+    cpu::cross_entropy_backward(x.dtype(), data(p), data(in), data(rows), targets.index.data_ptr<std::int64_t>(),
+                                targets.ignored, scale * g.item(), gx.data_ptr(), x.size(0), targets.classes);
     return gx;
   }
   void backward(const Tensor& gg, Grads gx) override {
@@ -62,7 +68,8 @@ struct CrossEntropyBackward final : Op {
 };
 
 // The sum over rows of -log softmax(x)[target], divided by the number of rows that count if `average`. Keeps the
-// probabilities, which are on the way to the loss, so that backward computes no exponentials.
+// probabilities, which are on the way to the loss, so that backward computes no exponentials; of long rows, only their
+// largest element and the logarithm of their sum.
 struct CrossEntropy final : Op {
   Targets targets;
   double scale;
@@ -73,17 +80,21 @@ struct CrossEntropy final : Op {
   Tensor forward(const Tensor& x) {
     const std::int64_t rows = x.size(0);
     const Tensor losses = detail::make_empty({rows}, x.dtype(), x.device());
-    Tensor p;
-    if (needs(0)) p = detail::make_empty(x.sizes(), x.dtype(), x.device());
+    const bool many = targets.classes > kManyClasses;
+    Tensor kept;
+    if (needs(0)) kept = detail::make_empty(many ? Shape{rows, 2} : x.sizes(), x.dtype(), x.device());
     const Tensor in = x.contiguous();
+    void* const into = kept.defined() ? kept.data_ptr() : nullptr;
     cpu::cross_entropy(x.dtype(), in.data_ptr(), targets.index.data_ptr<std::int64_t>(), targets.ignored,
-                       losses.data_ptr(), p.defined() ? p.data_ptr() : nullptr, rows, targets.classes);
+                       losses.data_ptr(), many ? nullptr : into, many ? into : nullptr, rows, targets.classes);
     save(0, x);
-    if (p.defined()) save(1, p);
+    if (kept.defined()) save(1, kept);
     return sum(losses) * scale;
   }
   void backward(const Tensor& g, Grads gx) override {
-    gx[0] = apply(CrossEntropyBackward(targets, saved(1), scale), g, saved(0));
+    const bool many = targets.classes > kManyClasses;
+    const Tensor kept = saved(1);
+    gx[0] = apply(CrossEntropyBackward(targets, many ? Tensor() : kept, many ? kept : Tensor(), scale), g, saved(0));
   }
 };
 
