@@ -44,7 +44,7 @@ TEST_P(Mistakes, IsNamedAndItsTwinIsNot) {
   EXPECT_FALSE(right.has(optim::Severity::wasteful)) << program.what << "\n" << right.to_string();
 }
 INSTANTIATE_TEST_SUITE_P(Audit, Mistakes, ::testing::ValuesIn(all()),
-                         [](const auto& info) { return name_of(info.param.kind, info.param.what); });
+                         [](const auto& one) { return name_of(one.param.kind, one.param.what); });
 
 struct CorrectPrograms : ::testing::TestWithParam<CorrectProgram> {
   void SetUp() override { manual_seed(13); }
@@ -55,7 +55,7 @@ TEST_P(CorrectPrograms, NothingIsFoundAboveAdvice) {
   EXPECT_GT(report.steps, 0);
 }
 INSTANTIATE_TEST_SUITE_P(Audit, CorrectPrograms, ::testing::ValuesIn(correct()),
-                         [](const auto& info) { return name_of(0, info.param.what).substr(6); });
+                         [](const auto& one) { return name_of(0, one.param.what).substr(6); });
 
 const char* kind_name(int kind) {
   static const char* names[] = {"",
