@@ -1,7 +1,9 @@
 // Language models: what docs/text.md shows.
-// Usage: text [FOLDER FOR FILES]
+// Usage: text [FOLDER FOR FILES [FOLDER WITH A TOKENIZER]]
 #include <gradus/gradus.h>
+#include <gradus/models/generation.h>
 #include <gradus/models/pretrained.h>
+#include <gradus/text/tokenizer.h>
 
 #include <cstdio>
 #include <string>
@@ -35,17 +37,26 @@ void load(const std::string& folder) {
 
 // Token by token, each computed once.
 void continue_text(const std::string& folder) {
-  NoGrad guard;
   auto net = models::from_pretrained<models::GPT2>(folder + "/little-gpt2");
-  models::KVCache cache;
-  Tensor next = bytes_of("The quick ");
-  std::string text = "The quick ";
-  while (text.size() < 40) {
-    const Tensor logits = net(next, {.cache = &cache, .last_only = true});
-    next = argmax(select(logits, 1, 0), -1, true);
-    text += static_cast<char>(next.item<std::int64_t>());
-  }
-  std::printf("%s\n", text.c_str());
+  const Tensor prompt = bytes_of("The quick ");
+  const Tensor ids =
+      models::generate(net, prompt, {.max_new_tokens = 30, .do_sample = true, .temperature = 0.8, .top_p = 0.9});
+  std::string text;
+  for (const std::int64_t id : ids.to_vector<std::int64_t>()) text += static_cast<char>(id);
+  std::printf("%s\nperplexity of the prompt %.2f\n", text.c_str(), models::perplexity(net, prompt));
+
+  NoGrad guard;
+  models::KVCache cache;  // what generate() keeps, for loops of one's own
+  net(prompt, {.cache = &cache});
+  const Tensor next = net(bytes_of("b"), {.cache = &cache, .last_only = true});  // [1, 1, 256]
+  std::printf("after b: %c\n", static_cast<char>(argmax(next).item<std::int64_t>()));
+}
+
+// `model` is a folder with a tokenizer.
+void tokenize(const std::string& model) {
+  const auto tokenizer = text::Tokenizer::from_pretrained(model);
+  const std::vector<std::int64_t> ids = tokenizer.encode("Hello world").ids;
+  std::printf("%zu tokens: %s\n", ids.size(), tokenizer.decode(ids, true).c_str());
 }
 
 void encode() {
@@ -70,4 +81,5 @@ int main(int argc, char** argv) {
   load(folder);
   continue_text(folder);
   encode();
+  if (argc > 2) tokenize(argv[2]);
 }

@@ -22,6 +22,8 @@
 #include "cli/run/output.h"
 #include "cli/shell/completion.h"
 #include "cli/shell/manual.h"
+#include "cli/text/finetune_lm.h"
+#include "cli/text/generate.h"
 #include "recipe/language.h"
 
 namespace gradus::cli {
@@ -212,6 +214,36 @@ void add_finetune(CLI::App& parent, FinetuneOptions& o, int& status) {
   train_with(app, o, status, finetune);
 }
 
+void add_finetune_lm(CLI::App& parent, FinetuneLmOptions& o, int& status) {
+  CLI::App& app =
+      *parent.add_subcommand("finetune-lm", "Train a language model of the Hub's, or parts of it, on a text");
+  add_run_options(app, o.run);
+  app.add_option("--model", o.model, "Folder with config.json, weights and tokenizer")->required();
+  app.add_option("--data", o.data, "A text file, in which empty lines part texts")->required();
+  app.add_option("--length", o.length, "Tokens of a sample")->check(CLI::Range(2, 1 << 20))->capture_default_str();
+  app.add_option("--held-out", o.held_out, "Share of the samples, the last ones, that is for the test")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--freeze", o.freeze,
+                 "Parts that stay as they are, by name: 'transformer.h.0.*'; 'body' is all but the last layer. May be "
+                 "repeated")
+      ->allow_extra_args(false);
+  app.add_option("--lr", o.lr, "Highest rate of AdamW; rises along a line and falls by a cosine")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--warmup", o.warmup, "Share of the steps in which it rises")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  app.add_option("--weight-decay", o.weight_decay, "Of AdamW")->check(CLI::NonNegativeNumber)->capture_default_str();
+  app.add_option("--clip", o.clip, "Largest norm of the gradients; 0: any")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--epochs", o.epochs, "Times through the data")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--batch", o.batch, "Samples per step")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  app.add_flag("--bf16", o.bf16, "Multiply in bfloat16; weights and what the optimizer keeps stay float32");
+  train_with(app, o, status, finetune_lm);
+}
+
 void add_eval(CLI::App& parent, EvalOptions& o, int& status) {
   CLI::App& app = *parent.add_subcommand("eval", "Test a trained classifier on the test part of some data");
   app.add_option("DIR", o.folder, "What --out of `train lenet` or `finetune` was")->required();
@@ -391,13 +423,15 @@ int run(std::vector<std::string> arguments, bool resumed) {
   GanOptions gan;
   LenetOptions lenet;
   FinetuneOptions finetuning;
+  FinetuneLmOptions language;
   RecipeOptions recipe, checked;
-  for (RunOptions* options : {&autoencoder.run, &gan.run, &lenet.run, &finetuning.run, &recipe.run})
+  for (RunOptions* options : {&autoencoder.run, &gan.run, &lenet.run, &finetuning.run, &language.run, &recipe.run})
     options->resume = resumed;
   add_autoencoder(train, autoencoder, status);
   add_gan(train, gan, status);
   add_lenet(train, lenet, status);
   add_finetune(app, finetuning, status);
+  add_finetune_lm(app, language, status);
   add_recipe(train, recipe, status);
   ResumeOptions resume;
   CkptOptions ckpt;
@@ -410,6 +444,8 @@ int run(std::vector<std::string> arguments, bool resumed) {
     add_ckpt(app, ckpt, status);
     add_eval(app, eval, status);
     add_predict(app, prediction, status);
+    add_generate(app, status);
+    add_perplexity(app, status);
     add_flops(app, status);
     add_plot(app, status);
     add_watch(app, status);

@@ -23,6 +23,11 @@ class JsonObject {
   // The object that the file is. IoError where it is not one.
   static JsonObject read(const std::string& path, std::uint64_t limit = 16 << 20);
 
+  // One that was made of other files, which messages then name.
+  static JsonObject made(const std::string& file, nlohmann::json value) {
+    return {file, "", std::make_shared<const nlohmann::json>(std::move(value))};
+  }
+
   const std::string& file() const { return file_; }
   bool has(const char* name) const { return find(name) != nullptr; }
   const nlohmann::json* find(const char* name) const;  // null where it is absent
