@@ -27,7 +27,9 @@ const json& trace() {
 }
 
 Shape shape(const json& j) { return Shape(j.get<std::vector<std::int64_t>>()); }
-Tensor array(const json& j) { return tensor(j["data"].get<std::vector<double>>(), shape(j["shape"])); }
+Tensor array(const json& j) {
+  return tensor(j["data"].get<std::vector<double>>(), shape(j["shape"]), {.dtype = kFloat64});
+}
 
 std::string message(const std::function<void()>& call) {
   try {

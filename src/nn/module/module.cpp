@@ -346,6 +346,7 @@ std::string Module::to_string() const {
   std::string text = type_name() + "(" + state_->detail;
   const auto& children = state_->children;
   if (children.empty()) return text + ")";
+  if (!state_->detail.empty()) text = type_name() + "(\n  " + state_->detail;
   std::vector<std::string> inner;
   for (std::size_t i = 0; i < children.size(); ++i) inner.push_back(child_at(i).to_string());
   // Equal neighbours in a list are printed once.
