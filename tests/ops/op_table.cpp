@@ -1,5 +1,7 @@
 #include "ops/op_table.h"
 
+#include "ops/rows_further.h"
+
 namespace gradus::test {
 
 const Rows& op_table() {
@@ -17,6 +19,7 @@ const Rows& op_table() {
     add_pooling_rows(rows);
     add_normalization_rows(rows);
     add_resampling_rows(rows);
+    add_further_rows(rows);
     return rows;
   }();
   return table;

@@ -11,6 +11,7 @@
 
 #include "core/tensor_access.h"
 #include "nn/module/paths.h"
+#include "nn/module/recomputed.h"
 #include "text/units.h"
 
 namespace gradus::nn {
@@ -128,7 +129,7 @@ Tensor Module::forward_with_hooks(const Tensor& input) {
     if (!hook.before) continue;
     if (Tensor changed = hook.before(*this, x); changed.defined()) x = std::move(changed);
   }
-  Tensor y = forward(x);
+  Tensor y = detail::is_recomputed(*state_) ? detail::recomputed(*this, x) : forward(x);
   for (const auto& hook : hooks) {
     if (!hook.after) continue;
     if (Tensor changed = hook.after(*this, x, y); changed.defined()) y = std::move(changed);

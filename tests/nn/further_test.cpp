@@ -1,0 +1,191 @@
+// Further losses, operations and the transformer's decoder against PyTorch's: tests/traces/further.json.
+#include <gradus/autograd.h>
+#include <gradus/gradus.h>
+#include <gradus/nn/further_losses.h>
+#include <gradus/nn/transformer_decoder.h>
+#include <gradus/ops/further.h>
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <fstream>
+#include <functional>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "support/formula.h"
+#include "support/gradcheck.h"
+#include "support/paths.h"
+
+namespace gradus {
+namespace {
+
+namespace F = nn::functional;
+using nlohmann::json;
+using testing::HasSubstr;
+using Tensors = std::vector<Tensor>;
+
+const json& trace() {
+  static const json all = json::parse(std::ifstream(test::source_path("tests/traces/further.json")));
+  return all;
+}
+
+Shape shape(const json& j) { return Shape(j.get<std::vector<std::int64_t>>()); }
+Tensor array(const json& j) {
+  return tensor(j["data"].get<std::vector<double>>(), shape(j["shape"]), {.dtype = kFloat64});
+}
+std::vector<double> numbers(const json& j) { return j.get<std::vector<double>>(); }
+
+std::string message(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "(nothing was thrown)";
+}
+
+Tensor integers(std::initializer_list<std::int64_t> values) { return tensor(std::vector<std::int64_t>(values)); }
+Tensor padded() { return reshape(integers({1, 2, 2, 3, 3, 1, 0, 0, 2, 0, 0, 0}), {3, 4}); }
+
+std::function<Tensor(const Tensors&)> ctc(const nn::CtcOptions& o, const Tensor& targets = padded(),
+                                          std::int64_t first = 7) {
+  return [=](const Tensors& x) {
+    return F::ctc_loss(log_softmax(x[0], -1), targets, integers({first, 5, 6}), integers({4, 2, 0}), o);
+  };
+}
+
+Tensor positive(const Tensor& x) { return x * x + 0.1; }
+
+using Functions = std::map<std::string, std::function<Tensor(const Tensors&)>>;
+Functions functions() {
+  return {
+      {"prelu", [](const Tensors& x) { return prelu(x[0], x[1]); }},
+      {"prelu_one", [](const Tensors& x) { return prelu(x[0], x[1]); }},
+      {"pairwise_distance", [](const Tensors& x) { return pairwise_distance(x[0], x[1]); }},
+      {"pairwise_distance_1", [](const Tensors& x) { return pairwise_distance(x[0], x[1], 1, 1e-3, true); }},
+      {"cdist", [](const Tensors& x) { return cdist(x[0], x[1]); }},
+      {"cdist_1", [](const Tensors& x) { return cdist(x[0], x[1], 1); }},
+      {"cumprod", [](const Tensors& x) { return cumprod(x[0], 1); }},
+      {"median", [](const Tensors& x) { return median(x[0], 1).first; }},
+      {"atan2", [](const Tensors& x) { return atan2(x[0], x[1]); }},
+      {"triplet", [](const Tensors& x) { return F::triplet_margin_loss(x[0], x[1], x[2]); }},
+      {"triplet_all",
+       [](const Tensors& x) {
+         return F::triplet_margin_loss(
+             x[0], x[1], x[2], {.margin = 0.5, .p = 1, .eps = 1e-3, .swap = true, .reduction = nn::Reduction::None});
+       }},
+      {"gaussian", [](const Tensors& x) { return F::gaussian_nll_loss(x[0], x[1], positive(x[2])); }},
+      {"gaussian_full",
+       [](const Tensors& x) {
+         return F::gaussian_nll_loss(x[0], x[1], positive(x[2]),
+                                     {.full = true, .eps = 0.5, .reduction = nn::Reduction::Sum});
+       }},
+      {"ctc", ctc({})},
+      {"ctc_none", ctc({.blank = 4, .reduction = nn::Reduction::None})},
+      {"ctc_flat", ctc({.reduction = nn::Reduction::Sum}, integers({1, 2, 2, 3, 3, 1}))},
+      {"ctc_short", ctc({.zero_infinity = true}, padded(), 4)},
+  };
+}
+
+TEST(Further, FunctionsAreThoseOfPyTorch) {
+  const Functions all = functions();
+  ASSERT_EQ(all.size(), trace()["functions"].size());
+  for (const json& recorded : trace()["functions"]) {
+    SCOPED_TRACE(recorded["name"].get<std::string>());
+    const auto& fn = all.at(recorded["name"]);
+    Tensors x;
+    for (std::size_t i = 0; i < recorded["inputs"].size(); ++i)
+      x.push_back(test::uniform("x" + std::to_string(i), shape(recorded["inputs"][i])).requires_grad_());
+    const Tensor y = fn(x), wanted = array(recorded["output"]);
+    ASSERT_EQ(y.sizes(), wanted.sizes());
+    EXPECT_TRUE(allclose(y.detach(), wanted, 1e-10, 1e-12)) << y << wanted;
+    sum(y * test::uniform("y", y.sizes())).backward();
+    for (std::size_t i = 0; i < x.size(); ++i) {
+      const Tensor g = array(recorded["grads"]["x" + std::to_string(i)]);
+      EXPECT_TRUE(allclose(x[i].grad(), g, 1e-9, 1e-11)) << i << x[i].grad() << g;
+    }
+    // The bounds of variances and of what cannot be have no part in the gradients, which differences would see.
+    if (recorded["name"] != "ctc_short" && recorded["name"] != "median" && recorded["name"] != "gaussian_full") {
+      EXPECT_TRUE(test::gradgradcheck(fn, x)) << "second gradient";
+    }
+  }
+}
+
+TEST(Further, CtcOfWhatDoesNotFitIsInfinite) {
+  const Tensor x = test::uniform("x0", {7, 3, 5});
+  const Tensor y = ctc({.reduction = nn::Reduction::None}, padded(), 4)({x});
+  EXPECT_TRUE(std::isinf(y.to_vector<double>()[0]));
+  const auto call = [&](const Tensor& targets, const Tensor& in, const Tensor& out, std::int64_t blank = 0) {
+    return message([&] { F::ctc_loss(x, targets, in, out, {.blank = blank}); });
+  };
+  const Tensor in = integers({7, 7, 7}), out = integers({4, 2, 0});
+  EXPECT_THAT(call(padded(), integers({8, 7, 7}), out), HasSubstr("integers from 0 to 7, got 8"));
+  EXPECT_THAT(call(padded(), in, integers({5, 2, 0})), HasSubstr("target_lengths must be 3 integers from 0 to 4"));
+  EXPECT_THAT(call(padded() + 3, in, out), HasSubstr("targets must be classes, 0 to 4, got 5"));
+  EXPECT_THAT(call(padded(), in, out, 5), HasSubstr("blank must be a class"));
+  EXPECT_THAT(call(integers({1, 2, 3}), in, out), HasSubstr("target_lengths must be 3 integers from 0 to 3"));
+  EXPECT_THAT(call(integers({1, 2, 3, 1, 2}), in, integers({3, 1, 0})), HasSubstr("must sum to the 5 targets"));
+  EXPECT_THAT(message([&] { F::gaussian_nll_loss(x, x, full_like(x, -1)); }), HasSubstr("must not be negative"));
+  EXPECT_THAT(message([&] { F::triplet_margin_loss(x, x, x, {.margin = 0}); }), HasSubstr("margin must be above 0"));
+}
+
+template <class M, class Call>
+void replay(const std::string& name, M module, Call call) {
+  SCOPED_TRACE(name);
+  for (const json& recorded : trace()["modules"]) {
+    if (recorded["name"] != name) continue;
+    EXPECT_EQ(module.to_string(), recorded["repr"]);
+    const nn::StateDict dict = module.state_dict();
+    EXPECT_EQ(dict.size(), recorded["state"].size());
+    for (const auto& [key, s] : recorded["state"].items()) EXPECT_EQ(dict.at(key).sizes(), shape(s)) << key;
+    module.to(kFloat64);
+    test::fill(module);
+    std::vector<nn::NamedTensor> named;
+    for (std::size_t i = 0; i < 2; ++i) {
+      const std::string x = "x" + std::to_string(i);
+      named.emplace_back(x, test::uniform(x, shape(recorded["inputs"][i])).requires_grad_());
+    }
+    const Tensor y = call(module, named[0].second, named[1].second);
+    test::expect_sketch(y, numbers(recorded["output"]), 1e-12, "output");
+    sum(y * test::uniform("y", y.sizes())).backward();
+    for (const auto& p : module.named_parameters()) named.push_back(p);
+    EXPECT_EQ(named.size(), recorded["grads"].size());
+    for (const auto& [key, t] : named) test::expect_sketch(t.grad(), numbers(recorded["grads"][key]), 1e-11, key);
+    return;
+  }
+  FAIL() << "there is no case " << name;
+}
+
+TEST(Further, TransformersDecode) {
+  using Layer = nn::TransformerDecoderLayer;
+  const Tensor causal = triu(ones({4, 4}, {.dtype = kBool}), 1);
+  Tensor pad = zeros({2, 5}, {.dtype = kBool});
+  pad[{0, 4}] = true;
+  replay("decoder_layer", Layer(8, 2, {.dim_feedforward = 16, .dropout = 0}),
+         [](auto& m, const Tensor& a, const Tensor& b) { return m(a, b); });
+  replay(
+      "decoder_layer_first",
+      Layer(8, 2, {.dim_feedforward = 16, .dropout = 0, .activation = "gelu", .batch_first = true, .norm_first = true}),
+      [&](auto& m, const Tensor& a, const Tensor& b) {
+        return m(a, b, {.tgt_mask = causal, .memory_key_padding_mask = pad});
+      });
+  replay("decoder",
+         nn::TransformerDecoder(Layer(8, 2, {.dim_feedforward = 16, .dropout = 0, .bias = false}), 2, nn::LayerNorm(8)),
+         [&](auto& m, const Tensor& a, const Tensor& b) { return m(a, b, {.tgt_mask = causal}); });
+  replay("transformer",
+         nn::Transformer({.d_model = 8,
+                          .nhead = 2,
+                          .num_encoder_layers = 2,
+                          .num_decoder_layers = 1,
+                          .dim_feedforward = 16,
+                          .dropout = 0}),
+         [&](auto& m, const Tensor& a, const Tensor& b) {
+           return m(a, b, {}, {.tgt_mask = nn::Transformer::generate_square_subsequent_mask(4, kFloat64)});
+         });
+  nn::Transformer net({.d_model = 4, .nhead = 1, .num_encoder_layers = 1, .num_decoder_layers = 1});
+  EXPECT_THAT(message([&] { net(randn({2, 1, 4}), randn({2, 1, 5})); }), HasSubstr("of 4 features"));
+}
+
+}  // namespace
+}  // namespace gradus

@@ -1,0 +1,140 @@
+// What the table of operations cannot say of gradus/ops/further.h, and metrics.
+#include <gradus/gradus.h>
+#include <gradus/metrics.h>
+#include <gradus/ops/further.h>
+
+#include <gmock/gmock.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+
+namespace gradus {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+std::string message(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "(nothing was thrown)";
+}
+
+TEST(FurtherOps, UniqueGivesValuesPlacesAndCounts) {
+  const Tensor x = tensor({{3, 1}, {2, 3}});
+  const Unique u = unique(x);
+  EXPECT_THAT(u.values.to_vector<int>(), ElementsAre(1, 2, 3));
+  EXPECT_THAT(u.inverse.to_vector<int>(), ElementsAre(2, 0, 1, 2));
+  EXPECT_EQ(u.inverse.sizes(), x.sizes());
+  EXPECT_THAT(u.counts.to_vector<int>(), ElementsAre(1, 1, 2));
+  EXPECT_EQ(unique(zeros({0})).values.numel(), 0);
+  EXPECT_EQ(unique(tensor(5)).counts.item<int>(), 1);
+}
+
+TEST(FurtherOps, MultinomialDrawsByWeight) {
+  manual_seed(1);
+  const Tensor weights = tensor({0.0, 1.0, 3.0});
+  const Tensor drawn = multinomial(weights, 40000, true);
+  const double share = (drawn == 2).to(kFloat64).mean().item();
+  EXPECT_NEAR(share, 0.75, 0.01);
+  EXPECT_FALSE((drawn == 0).any().item<bool>());
+  // Without replacement each comes once, and the first one by weight.
+  std::int64_t first = 0;
+  for (int i = 0; i < 4000; ++i) {
+    const auto two = multinomial(weights, 2).to_vector<std::int64_t>();
+    EXPECT_THAT(two, testing::UnorderedElementsAre(1, 2));
+    first += two[0] == 2;
+  }
+  EXPECT_NEAR(static_cast<double>(first) / 4000, 0.75, 0.03);
+  EXPECT_EQ(multinomial(ones({5, 3}), 2).sizes(), (Shape{5, 2}));
+  Generator a(3), b(3);
+  EXPECT_TRUE(equal(multinomial(weights, 9, true, &a), multinomial(weights, 9, true, &b)));
+  EXPECT_THAT(message([&] { multinomial(weights, 3); }), HasSubstr("needs 3 weights above 0"));
+  EXPECT_THAT(message([&] { multinomial(weights, 4); }), HasSubstr("at most 3, got 4"));
+  EXPECT_THAT(message([&] { multinomial(-weights, 1); }), HasSubstr("not negative"));
+  EXPECT_THAT(message([&] { multinomial(zeros({3}), 1); }), HasSubstr("one above 0"));
+}
+
+TEST(FurtherOps, OddInputs) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  EXPECT_TRUE(std::isnan(median(tensor({1.0, nan, 3.0})).item()));
+  EXPECT_EQ(median(tensor({1.0, 4.0, 3.0, 2.0})).item(), 2);
+  EXPECT_TRUE(std::isnan(median(zeros({0})).item()));
+  const auto [values, indices] = median(tensor({{5.0, 1.0, 3.0}}), 1, true);
+  EXPECT_EQ(values.sizes(), (Shape{1, 1}));
+  EXPECT_EQ(indices.item<int>(), 2);
+  EXPECT_THAT(repeat_interleave(tensor({7, 8}), tensor({2, 1})).to_vector<int>(), ElementsAre(7, 7, 8));
+  EXPECT_THAT(message([&] { repeat_interleave(tensor({7, 8}), -1); }), HasSubstr("not be negative"));
+  EXPECT_THAT(message([&] { repeat_interleave(tensor({7, 8}), tensor({1, 2, 3})); }), HasSubstr("2 slices"));
+  EXPECT_EQ(meshgrid({arange(2), arange(3)}, "xy")[0].sizes(), (Shape{3, 2}));
+  EXPECT_THAT(message([&] { meshgrid({arange(2)}, "yx"); }), HasSubstr("got 'yx'"));
+  EXPECT_THAT(message([&] { prelu(ones({2, 3}), ones({2})); }), HasSubstr("3 channels, got [2]"));
+  EXPECT_THAT(message([&] { cdist(ones({2, 3}), ones({2, 4})); }), HasSubstr("rows of equal length"));
+  EXPECT_THAT(cumprod(tensor({2, 3, 4}), 0).to_vector<int>(), ElementsAre(2, 6, 24));
+  // Where two rows are equal, the distance has no slope.
+  const Tensor x = ones({2, 3}).requires_grad_();
+  cdist(x, x).sum().backward();
+  EXPECT_TRUE(equal(x.grad(), zeros({2, 3})));
+}
+
+TEST(Metrics, OfClasses) {
+  const Tensor predicted = tensor({0, 1, 1, 2, 0, 1}), target = tensor({0, 1, 0, 2, 0, 2});
+  const Tensor confusion = metrics::confusion_matrix(predicted, target, 3);
+  EXPECT_THAT(confusion.to_vector<int>(), ElementsAre(2, 1, 0, 0, 1, 0, 0, 1, 1));
+  EXPECT_THAT(metrics::precision(confusion), ElementsAre(1, testing::DoubleEq(1.0 / 3), 1));
+  EXPECT_THAT(metrics::recall(confusion), ElementsAre(testing::DoubleEq(2.0 / 3), 1, 0.5));
+  EXPECT_THAT(metrics::f1(confusion), ElementsAre(testing::DoubleEq(0.8), 0.5, testing::DoubleEq(2.0 / 3)));
+  using metrics::Average;
+  EXPECT_NEAR(metrics::f1_score(predicted, target, 3), (0.8 + 0.5 + 2.0 / 3) / 3, 1e-12);
+  EXPECT_NEAR(metrics::f1_score(predicted, target, 3, Average::micro), 4.0 / 6, 1e-12);
+  EXPECT_NEAR(metrics::f1_score(predicted, target, 3, Average::weighted), (3 * 0.8 + 0.5 + 2 * 2.0 / 3) / 6, 1e-12);
+  EXPECT_NEAR(metrics::accuracy(predicted, target), 4.0 / 6, 1e-12);
+  EXPECT_EQ(metrics::f1_score(zeros({0}, {.dtype = kInt64}), zeros({0}, {.dtype = kInt64}), 2), 0);
+  EXPECT_THAT(message([&] { metrics::confusion_matrix(predicted, target, 2); }), HasSubstr("0 to 1, got 2"));
+}
+
+TEST(Metrics, TheAreaUnderTheCurveCountsPairs) {
+  EXPECT_EQ(metrics::auroc(tensor({0.1, 0.4, 0.35, 0.8}), tensor({0, 0, 1, 1})), 0.75);
+  EXPECT_EQ(metrics::auroc(tensor({0.5, 0.5, 0.5}), tensor({0, 1, 1})), 0.5);
+  manual_seed(2);
+  const Tensor scores = round(randn({60}) * 4), target = (rand({60}) > 0.4).to(kInt64);
+  const auto s = scores.to_vector<double>(), t = target.to_vector<double>();
+  double wins = 0, pairs = 0;
+  for (std::size_t i = 0; i < s.size(); ++i) {
+    for (std::size_t j = 0; j < s.size(); ++j) {
+      if (t[i] != 1 || t[j] != 0) continue;
+      ++pairs;
+      wins += s[i] > s[j] ? 1 : s[i] == s[j] ? 0.5 : 0;
+    }
+  }
+  EXPECT_NEAR(metrics::auroc(scores, target), wins / pairs, 1e-12);
+  EXPECT_THAT(message([&] { metrics::auroc(tensor({0.1}), tensor({1})); }), HasSubstr("got one kind"));
+  EXPECT_THAT(message([&] { metrics::auroc(tensor({0.1}), tensor({2})); }), HasSubstr("0 or 1"));
+}
+
+TEST(Metrics, ErrorRatesHaveWilsonsInterval) {
+  const auto rate = metrics::error_rate(8, 100);
+  EXPECT_EQ(rate.rate, 0.08);
+  EXPECT_NEAR(rate.low, 0.0411, 1e-4);  // Wilson (1927): 0.0411 to 0.1500
+  EXPECT_NEAR(rate.high, 0.1500, 1e-4);
+  EXPECT_EQ(metrics::error_rate(0, 50).low, 0);
+  EXPECT_NEAR(metrics::error_rate(0, 50).high, 0.0713, 1e-4);
+  EXPECT_EQ(metrics::error_rate(50, 50).high, 1);
+  EXPECT_EQ(metrics::error_rate(0, 0).high, 1);
+  const Tensor sent = tensor({{0, 1, 1}, {1, 0, 0}, {1, 1, 1}}),
+               received = tensor({{0.1, 0.9, 0.2}, {0.8, 0.3, 0.1}, {0.9, 0.2, 0.1}});
+  const auto bits = metrics::bit_error_rate(received, sent), blocks = metrics::block_error_rate(received, sent);
+  EXPECT_EQ(bits.errors, 3);
+  EXPECT_EQ(bits.trials, 9);
+  EXPECT_EQ(blocks.errors, 2);
+  EXPECT_EQ(blocks.trials, 3);
+  EXPECT_THAT(message([&] { metrics::error_rate(3, 2); }), HasSubstr("got 3 of 2"));
+  EXPECT_THAT(message([&] { metrics::error_rate(1, 2, 1); }), HasSubstr("confidence must be in (0, 1)"));
+}
+
+}  // namespace
+}  // namespace gradus

@@ -1,0 +1,115 @@
+#include "ops/rows_further.h"
+
+#include <gradus/ops/further.h>
+
+#include <algorithm>
+#include <cmath>
+
+namespace gradus::test {
+
+namespace {
+
+Domain apart() { return {-2, 2.1, {}, true}; }
+
+double distance(const double* a, const double* b, std::int64_t n, double eps) {
+  double sum = 0;
+  for (std::int64_t i = 0; i < n; ++i) sum += (a[i] - b[i] + eps) * (a[i] - b[i] + eps);
+  return std::sqrt(sum);
+}
+
+Plain prelu_of(const std::vector<Plain>& in) {
+  Plain y = in[0];
+  std::size_t i = 0;
+  for (const Position& p : positions(y.sizes)) {
+    const std::size_t c = in[1].values.size() == 1 ? 0 : static_cast<std::size_t>(p[1]);
+    if (y.values[i] <= 0) y.values[i] *= in[1].values[c];
+    ++i;
+  }
+  return y;
+}
+
+Plain rows_apart(const std::vector<Plain>& in) {
+  const std::int64_t n = in[0].sizes[1];
+  Plain y = make_plain({in[0].sizes[0]});
+  for (std::size_t i = 0; i < y.values.size(); ++i) {
+    const auto at = static_cast<std::ptrdiff_t>(i) * n;
+    y.values[i] = distance(in[0].values.data() + at, in[1].values.data() + at, n, 1e-6);
+  }
+  return y;
+}
+
+Plain all_apart(const std::vector<Plain>& in) {
+  const std::int64_t p = in[0].sizes[0], r = in[1].sizes[0], n = in[0].sizes[1];
+  Plain y = make_plain({p, r});
+  for (std::int64_t i = 0; i < p; ++i)
+    for (std::int64_t j = 0; j < r; ++j)
+      y.values[static_cast<std::size_t>(i * r + j)] =
+          distance(in[0].values.data() + i * n, in[1].values.data() + j * n, n, 0);
+  return y;
+}
+
+Shape doubled(const Shape& s) { return {s[0], 2 * s[1]}; }
+
+}  // namespace
+
+void add_further_rows(Rows& rows) {
+  rows.push_back({.name = "prelu",
+                  .fn = [](const Inputs& x) { return prelu(x[0], x[1]); },
+                  .cases = {{{2, 3, 2}, {3}}, {{4, 2}, {1}}, {{0, 3}, {3}}, {{1}, {1}}},
+                  .reference = prelu_of,
+                  .domains = {{-2, 2, {0}}, {}}});
+  Row angle =
+      binary_row("atan2", atan2, [](double y, double x) { return std::atan2(y, x); }, {-2, 2, {0}}, {-2, 2, {0}});
+  rows.push_back(angle);
+  rows.push_back({.name = "cumprod",
+                  .fn = [](const Inputs& x) { return cumprod(x[0], 1); },
+                  .cases = {{{3, 4}}, {{0, 2}}, {{2, 0}}, {{1, 1}}, {{2, 3, 2}}},
+                  .reference = along(1, [](std::vector<double> v) {
+                    for (std::size_t i = 1; i < v.size(); ++i) v[i] *= v[i - 1];
+                    return v;
+                  })});
+  rows.push_back({.name = "median",
+                  .fn = [](const Inputs& x) { return median(x[0], 1).first; },
+                  .cases = {{{3, 5}}, {{3, 4}}, {{0, 3}}, {{1, 1}}},
+                  .reference = reduction({1}, false,
+                                         [](const std::vector<double>& v) {
+                                           std::vector<double> sorted = v;
+                                           std::sort(sorted.begin(), sorted.end());
+                                           return sorted[(sorted.size() - 1) / 2];
+                                         }),
+                  .domains = {apart()}});
+  rows.push_back({.name = "pairwise_distance",
+                  .fn = [](const Inputs& x) { return pairwise_distance(x[0], x[1]); },
+                  .cases = {{{3, 4}, {3, 4}}, {{0, 2}, {0, 2}}, {{1, 1}, {1, 1}}},
+                  .reference = rows_apart,
+                  .domains = {{-2, -0.5}, {0.5, 2}},
+                  .broadcasts = false});
+  rows.push_back({.name = "cdist",
+                  .fn = [](const Inputs& x) { return cdist(x[0], x[1]); },
+                  .cases = {{{3, 4}, {2, 4}}, {{0, 2}, {3, 2}}, {{1, 1}, {1, 1}}},
+                  .reference = all_apart,
+                  .domains = {{-2, -0.5}, {0.5, 2}},
+                  .broadcasts = false});
+  rows.push_back({.name = "repeat_interleave",
+                  .fn = [](const Inputs& x) { return repeat_interleave(x[0], 2, 1); },
+                  .cases = {{{3, 2}}, {{0, 2}}, {{1, 1}}},
+                  .reference = rearranged(doubled, [](const Position& p, const Shape&) {
+                    return Position{p[0], p[1] / 2};
+                  })});
+  rows.push_back({.name = "meshgrid",
+                  .fn =
+                      [](const Inputs& x) {
+                        return meshgrid({x[0], x[1]}, "ij")[0] * meshgrid({x[0], x[1]})[1];
+                      },
+                  .cases = {{{3}, {2}}, {{0}, {2}}, {{1}, {1}}},
+                  .reference =
+                      [](const std::vector<Plain>& in) {
+                        Plain y = make_plain({in[0].sizes[0], in[1].sizes[0]});
+                        std::size_t i = 0;
+                        for (double a : in[0].values)
+                          for (double b : in[1].values) y.values[i++] = a * b;
+                        return y;
+                      }});
+}
+
+}  // namespace gradus::test
