@@ -1,4 +1,4 @@
-// What src/kernels/cpu/product/gemm.cpp is decided by: the same products by each of its ways, on one thread, and as it
+// What src/kernels/dispatch/gemm.cpp is decided by: the same products by each of its ways, on one thread, and as it
 // chooses.
 #include <gradus/parallel.h>
 
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "kernels/cpu/product/direct_gemm.h"
-#include "kernels/gemm.h"
+#include "kernels/dispatch/gemm.h"
 #include "kernels/onednn/gemm.h"
 
 namespace {

@@ -129,6 +129,9 @@ namespace detail {
 bool any_requires_grad(std::span<const Tensor* const> xs);
 bool any_requires_grad(std::span<const Tensor> xs);
 void set_history(Tensor& result, Ref<Node> node);
+// ValueError, which names two of them, unless all inputs are on one device. `numbers`: 0-d tensors of the CPU may stand
+// beside tensors of any.
+void check_devices(const Node& op, std::span<const Tensor* const> inputs, bool numbers);
 
 // What an operation costs, where it says so: as `multiply_adds(y, inputs...)`, or as `flops(y, inputs...)`.
 template <class O, class... T>
@@ -163,6 +166,10 @@ Tensor observed(const char* name, const F& forward, const T&... xs) {
 // Runs op.forward(xs...), for whoever watches too.
 template <class O, class... T>
 Tensor run(O& op, std::span<const Tensor* const> inputs, const T&... xs) {
+  if constexpr (sizeof...(T) > 1 || !(std::is_same_v<T, Tensor> && ...)) {
+    constexpr bool numbers = requires { O::takes_numbers; };
+    check_devices(op, inputs, numbers);
+  }
   Running running(op.name());
   try {
     Tensor y = op.forward(xs...);

@@ -33,8 +33,8 @@ struct BackwardOptions;
 
 // Options of the functions that create tensors: `zeros({2, 3}, {.dtype = kFloat64, .requires_grad = true})`.
 struct TensorOptions {
-  std::optional<Dtype> dtype = {};  // unset: float32, or what the data has
-  Device device = kCPU;
+  std::optional<Dtype> dtype = {};    // unset: float32, or what the data has
+  std::optional<Device> device = {};  // unset: the CPU, or where the tensor is that the result is to be like
   bool requires_grad = false;
 };
 
@@ -94,9 +94,10 @@ class Tensor {
   std::int64_t element_size() const { return gradus::element_size(dtype()); }
   std::string to_string() const;  // as PyTorch prints it; `<<` writes the same
 
-  // The data. T must match dtype() (DtypeError). What is written through data_ptr() is seen by everything that reads
-  // the memory; the price is that nothing computed from it is kept between calls any more (packed weights). Read
-  // through const_data_ptr(), and write with copy_() where you can.
+  // The data. T must match dtype() (DtypeError). On another device than the CPU the pointer is one of that device. What
+  // is written through data_ptr() is seen by everything that reads the memory; the price is that nothing computed from
+  // it is kept between calls any more (packed weights). Read through const_data_ptr(), and write with copy_() where you
+  // can.
   template <class T>
   T* data_ptr() const {
     return static_cast<T*>(exposed(data_as(DtypeOf<T>::value)));
@@ -141,11 +142,12 @@ class Tensor {
   const std::string& name() const;
   void set_name(std::string name) const;
 
-  // Conversion. A tensor that already is what is asked for comes back unchanged.
+  // Conversion. A tensor that already is what is asked for comes back unchanged. to(device) copies to another device's
+  // memory, and its gradient back; ValueError, which says why, where there is no such device.
   Tensor to(Dtype dtype) const;
   Tensor to(Device device) const;
   Tensor cpu() const { return to(kCPU); }
-  Tensor cuda() const { return to(kCUDA); }  // ValueError while no CUDA backend is built
+  Tensor cuda() const { return to(kCUDA); }
   Tensor to_float() const { return to(kFloat32); }
   Tensor to_double() const { return to(kFloat64); }
   Tensor to_long() const { return to(kInt64); }

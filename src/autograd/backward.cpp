@@ -152,6 +152,10 @@ void Tensor::set_grad(const Tensor& grad) const {
       throw ShapeError("set_grad: the gradient must have the tensor's sizes " + gradus::to_string(sizes()) + ", got " +
                        gradus::to_string(grad.sizes()));
     }
+    if (grad.device() != device()) {
+      throw ValueError("set_grad: the gradient must be on " + gradus::to_string(device()) + ", got one on " +
+                       gradus::to_string(grad.device()));
+    }
     if (grad.dtype() != dtype()) {
       throw DtypeError(std::string("set_grad: the gradient must be ") + gradus::to_string(dtype()) + ", got " +
                        gradus::to_string(grad.dtype()));

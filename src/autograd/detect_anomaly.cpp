@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "core/tensor_access.h"
 #include "core/visit.h"
 
 namespace gradus::autograd {
@@ -65,6 +66,7 @@ struct Scan {
 Scan scan(const Tensor& x) {
   Scan found;
   if (!x.defined() || !is_floating_point(x.dtype()) || x.numel() == 0) return found;
+  if (x.device() != kCPU) return scan(gradus::detail::moved(x, kCPU));
   const std::byte* data = x.impl()->data;
   if (x.is_contiguous()) {
     bool fine = false;

@@ -189,6 +189,8 @@ void Engine::finish_leaf(Leaf& leaf) {
     for (const auto& [handle, hook] : hooks) leaf.grad = checked_hook("backward", hook, leaf.grad);
   }
   if (leaf.grad.dtype() != impl.dtype) leaf.grad = leaf.grad.to(impl.dtype);  // converted since (Module::to)
+  if (const Device device = impl.storage->device; leaf.grad.device() != device)
+    leaf.grad = leaf.grad.to(device);  // moved since, or a number beside tensors of another device
   if (request_.capture) {
     captured_[wanted_leaves_.at(&impl)] = leaf.grad;
     return;

@@ -39,7 +39,7 @@ struct ReplaceAt final : Op {
   explicit ReplaceAt(Place where) : place(std::move(where)) {}
   const char* name() const override { return "in-place change of a view"; }
   Tensor forward(const Tensor& base, const Tensor& values) {
-    Tensor y = make_strided(base.sizes(), base.strides(), base.dtype());
+    Tensor y = make_strided(base.sizes(), base.strides(), base.dtype(), base.device());
     copy_data(y, base);
     copy_data(place.in(y), values);
     return y;
@@ -53,7 +53,7 @@ struct Restride final : Op {
   explicit Restride(Shape s) : strides(std::move(s)) {}
   const char* name() const override { return "restride"; }
   Tensor forward(const Tensor& x) {
-    Tensor y = make_strided(x.sizes(), strides, x.dtype());
+    Tensor y = make_strided(x.sizes(), strides, x.dtype(), x.device());
     copy_data(y, x);
     return y;
   }
@@ -61,7 +61,7 @@ struct Restride final : Op {
 };
 
 void AsStrided::backward(const Tensor& g, Grads gx) {
-  Tensor zero = make_strided(place.base_sizes, place.base_strides, g.dtype());
+  Tensor zero = make_strided(place.base_sizes, place.base_strides, g.dtype(), g.device());
   zero.fill_(0);
   // Elements of an expanded view share a place, where their gradients add up.
   Place once = place;
@@ -76,7 +76,8 @@ void AsStrided::backward(const Tensor& g, Grads gx) {
 
 void ReplaceAt::backward(const Tensor& g, Grads gx) {
   const Tensor laid_out = with_strides(g, place.base_strides);
-  if (needs(0)) gx[0] = apply(ReplaceAt(place), laid_out, zeros(place.sizes, {.dtype = g.dtype()}));
+  if (needs(0))
+    gx[0] = apply(ReplaceAt(place), laid_out, zeros(place.sizes, {.dtype = g.dtype(), .device = g.device()}));
   if (needs(1)) gx[1] = apply(AsStrided(place), laid_out);
 }
 

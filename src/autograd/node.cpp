@@ -158,6 +158,34 @@ bool any_requires_grad(std::span<const Tensor> xs) {
   return false;
 }
 
+void check_devices(const Node& op, std::span<const Tensor* const> inputs, bool numbers) {
+  const Device* first = nullptr;
+  for (const Tensor* x : inputs) {
+    if (!x->defined()) continue;
+    const Device& own = x->impl()->storage->device;
+    if (first == nullptr || own == *first) {
+      first = &own;
+    } else if (common_device(op.name(), inputs, numbers) == own) {
+      first = &own;
+    }
+  }
+}
+
+Device common_device(const char* call, std::span<const Tensor* const> inputs, bool numbers) {
+  const Tensor* one = nullptr;
+  const auto is_number = [&](const Tensor& x) { return numbers && x.dim() == 0 && x.device() == kCPU; };
+  for (const Tensor* x : inputs)
+    if (x->defined() && (one == nullptr || is_number(*one))) one = x;
+  if (one == nullptr) return kCPU;
+  for (const Tensor* x : inputs) {
+    if (!x->defined() || x->device() == one->device() || is_number(*x)) continue;
+    throw ValueError(std::string(call) + ": all tensors must be on one device, got " + gradus::to_string(one->sizes()) +
+                     " on " + to_string(one->device()) + " and " + gradus::to_string(x->sizes()) + " on " +
+                     to_string(x->device()));
+  }
+  return one->device();
+}
+
 void set_history(Tensor& result, Ref<Node> node) {
   const auto edges = node->edges();
   TensorImpl& impl = *result.impl();

@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "cli/commands/ckpt.h"
+#include "cli/commands/devices.h"
 #include "cli/commands/finetune.h"
 #include "cli/commands/flops.h"
 #include "cli/commands/plot_runs.h"
@@ -446,6 +447,7 @@ int run(std::vector<std::string> arguments, bool resumed) {
     add_predict(app, prediction, status);
     add_generate(app, status);
     add_perplexity(app, status);
+    add_devices(app, status);
     add_flops(app, status);
     add_plot(app, status);
     add_watch(app, status);

@@ -32,12 +32,12 @@ bool is_channels_last(const TensorImpl& x) {
   return follows(0);
 }
 
-Tensor make_channels_last(const Shape& sizes, Dtype dtype) {
-  return make_strided(sizes, channels_last_strides(sizes), dtype);
+Tensor make_channels_last(const Shape& sizes, Dtype dtype, Device device) {
+  return make_strided(sizes, channels_last_strides(sizes), dtype, device);
 }
 
 Tensor make_like(const Tensor& x, const Shape& sizes, Dtype dtype) {
-  return !x.is_contiguous() && is_channels_last(x) ? make_channels_last(sizes, dtype)
+  return !x.is_contiguous() && is_channels_last(x) ? make_channels_last(sizes, dtype, x.device())
                                                    : make_empty(sizes, dtype, x.device());
 }
 

@@ -13,9 +13,9 @@ Shape channels_last_strides(const Shape& sizes);
 bool is_channels_last(const TensorImpl& x);
 inline bool is_channels_last(const Tensor& x) { return is_channels_last(*x.impl()); }
 
-Tensor make_channels_last(const Shape& sizes, Dtype dtype);
+Tensor make_channels_last(const Shape& sizes, Dtype dtype, Device device);
 
-// Uninitialised, and channels-last where x, which has as many dimensions, is so and not row-major.
+// Uninitialised, on the device of x, and channels-last where x, which has as many dimensions, is so and not row-major.
 Tensor make_like(const Tensor& x, const Shape& sizes, Dtype dtype);
 
 }  // namespace gradus::detail

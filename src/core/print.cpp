@@ -9,6 +9,7 @@
 #include <cstring>
 #include <ostream>
 
+#include "core/tensor_access.h"
 #include "core/visit.h"
 
 namespace gradus {
@@ -111,7 +112,7 @@ T read(const std::byte* p) {
 
 class Printer {
  public:
-  explicit Printer(const Tensor& x) : x_(x), summarise_(x.numel() > kThreshold) {}
+  explicit Printer(Tensor x) : x_(std::move(x)), summarise_(x_.numel() > kThreshold) {}
 
   std::string text(int indent) const {
     if (x_.numel() == 0) return "[]";
@@ -180,7 +181,7 @@ class Printer {
     return out + "]";
   }
 
-  const Tensor& x_;
+  const Tensor x_;
   bool summarise_;
 };
 
@@ -195,6 +196,7 @@ std::string tuple(const Shape& sizes) {
 
 std::vector<std::string> suffixes(const Tensor& x) {
   std::vector<std::string> all;
+  if (x.device() != kCPU) all.push_back("device='" + to_string(x.device()) + "'");
   const bool nothing = x.numel() == 0;
   if (nothing && x.dim() != 1) all.push_back("size=" + tuple(x.sizes()));
   const bool usual = x.dtype() == kFloat32 || (!nothing && (x.dtype() == kInt64 || x.dtype() == kBool));
@@ -213,7 +215,7 @@ std::string Tensor::to_string() const {
   if (!defined()) return "tensor(undefined)";
   const std::string prefix = "tensor(";
   const int indent = static_cast<int>(prefix.size());
-  std::string text = prefix + Printer(*this).text(indent);
+  std::string text = prefix + Printer(device() == kCPU ? *this : detail::moved(*this, kCPU)).text(indent);
   // PyTorch takes the last line for 2 longer than it is. (There may be no line break: npos + 1 is 0.)
   std::size_t width = text.size() - (text.rfind('\n') + 1) + 2;
   for (const std::string& suffix : suffixes(*this)) {

@@ -4,7 +4,9 @@
 
 #include <cstring>
 
+#include "core/layout.h"
 #include "core/memory/allocator.h"
+#include "core/memory/backend.h"
 #include "core/tensor_access.h"
 #include "core/visit.h"
 
@@ -18,7 +20,11 @@ void ref_destroy(Storage* storage) noexcept {
   if (storage->deleter) {
     storage->deleter(storage->data);
   } else if (storage->data != nullptr) {
-    core::deallocate(storage->data, storage->nbytes);
+    if (storage->device.type == DeviceType::CPU) {
+      core::deallocate(storage->data, storage->nbytes);
+    } else {
+      core::backend(storage->device.type)->deallocate(storage->device.index, storage->data, storage->nbytes);
+    }
   }
   delete storage;
 }
@@ -37,11 +43,16 @@ bool strides_contiguous(const Shape& sizes, const Shape& strides) {
 }
 
 namespace {
+[[gnu::noinline]] void* allocate_beside_cpu(Device device, std::size_t nbytes) {
+  require_available("tensor", device);
+  return core::backend(device.type)->allocate(device.index, nbytes);
+}
+
 Tensor with_storage(std::size_t nbytes, Device device) {
   auto impl = make_ref<TensorImpl>();
   impl->storage = make_ref<Storage>();
   impl->storage->device = device;
-  impl->storage->data = core::allocate(nbytes);
+  impl->storage->data = device.type == DeviceType::CPU ? core::allocate(nbytes) : allocate_beside_cpu(device, nbytes);
   impl->storage->nbytes = nbytes;
   impl->data = static_cast<std::byte*>(impl->storage->data);
   impl->inference = is_inference_mode();
@@ -61,18 +72,26 @@ Tensor make_empty(const Shape& sizes, Dtype dtype, Device device) {
   return y;
 }
 
-Tensor make_strided(const Shape& sizes, const Shape& strides, Dtype dtype) {
+Tensor make_strided(const Shape& sizes, const Shape& strides, Dtype dtype, Device device) {
   check_sizes("tensor", sizes);
   std::int64_t last = 0;
   for (int i = 0; i < sizes.rank(); ++i) last += std::max<std::int64_t>(sizes[i] - 1, 0) * strides[i];
   const std::int64_t numel = sizes.numel();
-  Tensor y = with_storage(numel ? static_cast<std::size_t>((last + 1) * element_size(dtype)) : 0, kCPU);
+  Tensor y = with_storage(numel ? static_cast<std::size_t>((last + 1) * element_size(dtype)) : 0, device);
   TensorImpl& impl = *y.impl();
   impl.sizes = sizes;
   impl.strides = strides;
   impl.numel = numel;
   impl.dtype = dtype;
   impl.contiguous = strides_contiguous(sizes, strides);
+  return y;
+}
+
+Tensor moved(const Tensor& x, Device device) {
+  if (!x.is_contiguous() && !is_channels_last(x)) return moved(x.detach().contiguous(), device);
+  const Tensor y = make_strided(x.sizes(), x.strides(), x.dtype(), device);
+  core::transfer(device, y.impl()->data, x.device(), x.impl()->data,
+                 static_cast<std::size_t>(x.numel() * x.element_size()));
   return y;
 }
 
@@ -161,7 +180,12 @@ Scalar Tensor::item_scalar() const {
   if (numel() != 1) {
     throw ValueError("item: needs a tensor of one element, got sizes " + gradus::to_string(sizes()));
   }
+  alignas(8) std::byte own[8];
   const std::byte* p = impl_->data;
+  if (device() != kCPU) {
+    core::transfer(kCPU, own, device(), p, static_cast<std::size_t>(element_size()));
+    p = own;
+  }
   Scalar value = 0;
   visit_all(impl_->dtype, [&]<class T>(T) {
     if constexpr (std::is_same_v<T, bool>) {

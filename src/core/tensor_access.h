@@ -35,8 +35,11 @@ inline TensorExtras& extras(TensorImpl& impl) {
 }
 
 // Uninitialised memory; sizes are checked by the caller (they come from other tensors).
-Tensor make_empty(const Shape& sizes, Dtype dtype, Device device = kCPU);
-Tensor make_strided(const Shape& sizes, const Shape& strides, Dtype dtype);
+Tensor make_empty(const Shape& sizes, Dtype dtype, Device device);
+Tensor make_strided(const Shape& sizes, const Shape& strides, Dtype dtype, Device device);
+
+// The same elements in memory of another device, outside of every graph. As x is laid out where that is dense.
+Tensor moved(const Tensor& x, Device device);
 
 // Another look at x's memory: `offset` in elements from x's first. The result remembers its base.
 Tensor make_view(const Tensor& x, const Shape& sizes, const Shape& strides, std::int64_t offset);
@@ -46,6 +49,10 @@ Tensor make_alias(const Tensor& x);
 
 // As x, whose memory it shares, with sizes put in place of x's (numel must agree). x is contiguous.
 Tensor make_reshaped(const Tensor& x, const Shape& sizes);
+
+// Where an operation on these runs: ValueError, in the name of `call`, unless all are on one device. `numbers`: 0-d
+// tensors of the CPU may stand beside tensors of any.
+Device common_device(const char* call, std::span<const Tensor* const> inputs, bool numbers);
 
 bool strides_contiguous(const Shape& sizes, const Shape& strides);
 

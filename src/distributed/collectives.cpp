@@ -31,6 +31,9 @@ constexpr std::int64_t kPieceBytes = 16 << 20;  // of one message
 std::string described(const Tensor& x) { return fmt::format("{} {}", to_string(x.dtype()), to_string(x.sizes())); }
 
 void check_ready(const char* call, const Tensor& x) {
+  if (x.device() != kCPU) {
+    throw ValueError(fmt::format("{}: needs a tensor of the CPU, got one on {}", call, to_string(x.device())));
+  }
   if (!x.is_contiguous()) {
     throw ValueError(fmt::format("{}: needs a contiguous tensor, got sizes {} with strides {}", call,
                                  to_string(x.sizes()), to_string(x.strides())));

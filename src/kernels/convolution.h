@@ -14,7 +14,7 @@
 #include <cstdint>
 #include <memory>
 
-namespace gradus::cpu {
+namespace gradus::kernel {
 
 using Spatial3 = std::array<std::int64_t, 3>;  // depth, height, width; 1 (or no padding) where there are fewer
 
@@ -33,13 +33,6 @@ struct Convolution {
   std::int64_t multiplications() const { return batch * volume(out) * weights(); }
 };
 
-// Row-major, float32 and float64. Where there is enough work several threads share it, in pieces that depend on the
-// sizes alone.
-void conv_forward(Dtype dtype, const Convolution& c, const void* x, const void* w, const void* bias, void* y);
-// gx from the gradient g of y: the transposed convolution of g.
-void conv_backward_data(Dtype dtype, const Convolution& c, const void* g, const void* w, void* gx);
-void conv_backward_weight(Dtype dtype, const Convolution& c, const void* g, const void* x, void* gw);
-
 // Weights brought into the layout of a library's loops. They fit any batch as long as the loops agree.
 struct PackedWeights {
   virtual ~PackedWeights() = default;
@@ -52,18 +45,4 @@ struct ConvEpilogue {
   bool relu = false;
 };
 
-// Channels-last, x and y in float32 or bfloat16, w and its gradient in either, sums in float32.
-//
-// Whether oneDNN has good loops for the convolution and the gradient of w on this machine; what is below may be called
-// only then. Its loops for the gradient of x may still be missing: false, and nothing is done.
-bool conv_serves_channels_last(Dtype dtype, const Convolution& c);
-void conv_forward(Dtype dtype, const Convolution& c, const void* x, const PackedWeights& w, const ConvEpilogue& then,
-                  void* y);
-bool conv_backward_data(Dtype dtype, const Convolution& c, const void* g, Dtype w_dtype, const void* w, void* gx);
-void conv_backward_weight(Dtype dtype, const Convolution& c, const void* g, const void* x, float* gw);
-// Null where there are no loops with this epilogue.
-std::shared_ptr<const PackedWeights> conv_pack(Dtype dtype, const Convolution& c, const ConvEpilogue& then,
-                                               Dtype w_dtype, const void* w);
-bool conv_fits(Dtype dtype, const Convolution& c, const ConvEpilogue& then, const PackedWeights& w);
-
-}  // namespace gradus::cpu
+}  // namespace gradus::kernel

@@ -6,7 +6,7 @@
 
 #include "core/memory/allocator.h"
 
-namespace gradus::cpu {
+namespace gradus::kernel {
 
 template <class T>
 class Scratch {
@@ -24,4 +24,4 @@ class Scratch {
   T* data_;
 };
 
-}  // namespace gradus::cpu
+}  // namespace gradus::kernel

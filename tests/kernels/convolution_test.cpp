@@ -1,5 +1,5 @@
 // The loops for few channels, and convolutions that are products of matrices, against plain sums.
-#include "kernels/convolution.h"
+#include "kernels/dispatch/convolution.h"
 
 #include <gradus/parallel.h>
 

@@ -1,5 +1,5 @@
 // Matrix products against the plain triple loop.
-#include "kernels/gemm.h"
+#include "kernels/dispatch/gemm.h"
 
 #include <gradus/parallel.h>
 

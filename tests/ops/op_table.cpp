@@ -1,4 +1,5 @@
 #include "ops/op_table.h"
+#include "support/device.h"
 
 #include "ops/rows_further.h"
 
@@ -167,7 +168,7 @@ Reference rearranged(std::function<Shape(const Shape&)> sizes,
 Tensor pattern_mask(const Shape& sizes) {
   std::vector<std::uint8_t> bits(static_cast<std::size_t>(sizes.numel()));
   for (std::size_t i = 0; i < bits.size(); ++i) bits[i] = i % 3 == 1;
-  return tensor(bits, sizes).to(kBool);
+  return tensor(bits, sizes, {.device = test_device()}).to(kBool);
 }
 
 }  // namespace gradus::test

@@ -11,6 +11,7 @@
 
 #include "kernels/cpu/simd/simd.h"
 #include "ops/op_table.h"
+#include "support/device.h"
 #include "support/paths.h"
 
 namespace gradus::test {
@@ -270,6 +271,57 @@ TEST_P(OpTable, EveryInstructionSetGivesTheSame) {
       }
     }
   }
+}
+
+// --- the emulated device ---
+
+struct Everything {
+  std::vector<std::string> what;
+  std::vector<std::vector<double>> values;  // the result, the gradients, the gradients of these
+};
+
+Everything everything(const Row& row, const Sizes& sizes, Layout layout, Device device) {
+  const OnDevice scope(device);
+  Everything all;
+  const auto add = [&](const std::string& what, const Tensor& x) {
+    EXPECT_EQ(to_string(x.device()), to_string(device)) << what;
+    all.what.push_back(what);
+    all.values.push_back(x.to_vector<double>());
+  };
+  Inputs stored = stored_inputs(row, sizes, layout);
+  for (Tensor& x : stored) x = x.to(device).requires_grad_(row.differentiable);
+  const Tensor y = with_layout(row, sizes, layout)(stored);
+  add("the result", y.detach());
+  if (!row.differentiable || !y.requires_grad()) return all;
+  const auto weighed = [&](const Tensor& x, std::uint64_t seed) {
+    return (x * fixed_weights(x.sizes(), seed).to(x.device())).sum();
+  };
+  Tensor sum;
+  for (const Tensor& g : autograd::grad({weighed(y, 1)}, stored, {}, {.create_graph = true, .allow_unused = true})) {
+    if (!g.defined()) continue;
+    add("a gradient", g.detach());
+    sum = sum.defined() ? sum + weighed(g, 2) : weighed(g, 2);
+  }
+  if (!sum.defined() || !sum.requires_grad()) return all;
+  for (const Tensor& g : autograd::grad({sum}, stored, {}, {.allow_unused = true}))
+    if (g.defined()) add("a second gradient", g);
+  return all;
+}
+
+TEST_P(OpTable, TheEmulatedDeviceGivesTheSame) {
+  for_all([&](const Sizes& sizes, Layout layout) {
+    const Everything there = everything(row(), sizes, layout, "emulated"),
+                     here = everything(row(), sizes, layout, kCPU);
+    ASSERT_EQ(there.what, here.what);
+    for (std::size_t k = 0; k < here.values.size(); ++k) {
+      ASSERT_EQ(there.values[k].size(), here.values[k].size());
+      for (std::size_t i = 0; i < here.values[k].size(); ++i) {
+        const double a = there.values[k][i], b = here.values[k][i];
+        ASSERT_TRUE(same(a, b, 1e-9 + 1e-9 * std::abs(b)))
+            << here.what[k] << ", element " << i << ": " << a << ", the CPU's " << b;
+      }
+    }
+  });
 }
 
 std::string test_name(const testing::TestParamInfo<std::size_t>& info) {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "ops/op_table.h"
+#include "support/device.h"
 
 namespace gradus::test {
 
@@ -25,7 +26,7 @@ Tensor places(const Shape& sizes, std::int64_t n) {
   std::vector<std::int64_t> values(static_cast<std::size_t>(sizes.numel()));
   for (std::size_t i = 0; i < values.size(); ++i)
     values[i] = static_cast<std::int64_t>((i * i + i / 2) % static_cast<std::size_t>(n));
-  return tensor(values, sizes);
+  return tensor(values, sizes, {.device = test_device()});
 }
 std::size_t place(std::size_t i, std::int64_t n) { return (i * i + i / 2) % static_cast<std::size_t>(n); }
 
@@ -146,7 +147,7 @@ void add_picking(Rows& rows) {
         std::vector<std::int64_t> back;
         for (std::int64_t i = 0; i < x[1].size(0); ++i)
           for (std::int64_t j = 0; j < x[1].size(1); ++j) back.push_back(x[0].size(1) - 1 - j);
-        return scatter(x[0], 1, tensor(back, x[1].sizes()), x[1]);
+        return scatter(x[0], 1, tensor(back, x[1].sizes(), {.device = x[1].device()}), x[1]);
       },
       {{{3, 4}, {3, 2}}, {{0, 4}, {0, 2}}, {{1, 1}, {1, 1}}},
       [](const std::vector<Plain>& x) {

@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "ops/op_table.h"
+#include "support/device.h"
 
 namespace gradus::test {
 
@@ -53,13 +54,13 @@ Tensor classes_of(std::int64_t count, std::int64_t classes) {
   std::vector<std::int64_t> index(static_cast<std::size_t>(count));
   for (std::size_t i = 0; i < index.size(); ++i)
     index[i] = i % 4 == 3 ? -100 : static_cast<std::int64_t>(i * i + 1) % classes;
-  return tensor(index);
+  return tensor(index, {.device = test_device()});
 }
 
 Tensor class_weights(std::int64_t classes, Dtype dtype) {
   std::vector<double> w(static_cast<std::size_t>(classes));
   for (std::size_t i = 0; i < w.size(); ++i) w[i] = 0.5 + 0.25 * static_cast<double>(i % 3);
-  return tensor(w, {.dtype = dtype});
+  return tensor(w, {.dtype = dtype, .device = test_device()});
 }
 
 // The negative logarithm of the target's softmax (of its value, for nll), without weights.
@@ -161,7 +162,8 @@ void add_cosines(Rows& rows) {
                 [r](const Inputs& x) {
                   std::vector<double> sides(static_cast<std::size_t>(x[0].size(0)));
                   for (std::size_t i = 0; i < sides.size(); ++i) sides[i] = i % 2 ? -1 : 1;
-                  return f::cosine_embedding_loss(x[0], x[1], tensor(sides, {.dtype = x[0].dtype()}),
+                  return f::cosine_embedding_loss(x[0], x[1],
+                                                  tensor(sides, {.dtype = x[0].dtype(), .device = x[0].device()}),
                                                   {.margin = 0.1, .reduction = r});
                 },
             .cases = {{{4, 3}, {4, 3}}, {{1, 1}, {1, 1}}},
@@ -191,7 +193,8 @@ void add_loss_rows(Rows& rows) {
   add_elementwise_loss(
       rows, "binary_cross_entropy_with_logits weighed",
       [](const Tensor& x, const Tensor& y, Reduction r) {
-        const Tensor two = full({1}, 2, {.dtype = x.dtype()}), three = full({1}, 3, {.dtype = x.dtype()});
+        const Tensor two = full({1}, 2, {.dtype = x.dtype(), .device = x.device()}),
+                     three = full({1}, 3, {.dtype = x.dtype(), .device = x.device()});
         return f::binary_cross_entropy_with_logits(x, y, {.weight = two, .reduction = r, .pos_weight = three});
       },
       [](double x, double y) { return 2 * (3 * y * std::log1p(std::exp(-x)) + (1 - y) * std::log1p(std::exp(x))); },

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "ops/op_table.h"
+#include "support/device.h"
 
 namespace gradus::test {
 
@@ -58,7 +59,7 @@ Row row(const std::string& name, Function fn, std::vector<Sizes> cases, const Pa
 Tensor statistics(std::int64_t channels, double first, Dtype dtype) {
   std::vector<double> values;
   for (std::int64_t c = 0; c < channels; ++c) values.push_back(first + 0.25 * static_cast<double>(c));
-  return tensor(values, {.dtype = dtype});
+  return tensor(values, {.dtype = dtype, .device = test_device()});
 }
 
 void add_batch_rows(Rows& rows) {

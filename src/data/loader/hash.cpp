@@ -44,7 +44,7 @@ Hash& Hash::add(std::string_view bytes) {
 Hash& Hash::add(const Tensor& tensor) {
   if (!tensor.defined()) return add(std::string_view("undefined"));
   add(std::string_view(to_string(tensor.dtype()))).add(to_string(tensor.sizes()));
-  const Tensor dense = tensor.detach().contiguous();
+  const Tensor dense = tensor.detach().contiguous().cpu();
   add_words(static_cast<const char*>(dense.const_data_ptr()),
             static_cast<std::size_t>(dense.numel() * dense.element_size()));
   return *this;

@@ -23,7 +23,7 @@ Interleaved interleaved(const Tensor& image) {
 }
 
 Tensor empty_interleaved(std::int64_t channels, std::int64_t height, std::int64_t width) {
-  return gradus::detail::make_strided({channels, height, width}, {1, width * channels, channels}, kUInt8);
+  return gradus::detail::make_strided({channels, height, width}, {1, width * channels, channels}, kUInt8, kCPU);
 }
 
 }  // namespace gradus::data

@@ -255,7 +255,7 @@ class Search {
 
 }  // namespace
 
-Tensor not_a_tensor() { return gradus::detail::make_empty({0}, kUInt8); }
+Tensor not_a_tensor() { return gradus::detail::make_empty({0}, kUInt8, kCPU); }
 
 FoundStateDict find_state_dict(const LoadedFile& file, const std::string& path, const StateDictRequest& request) {
   return Search(file, path, request).run();

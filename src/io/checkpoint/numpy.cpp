@@ -241,7 +241,7 @@ Value load_npz(const std::string& path, const LoadOptions& options, const std::v
 
 void save_npy(const std::string& path, const Tensor& tensor) {
   const std::string header = header_of(tensor);
-  const Tensor dense = tensor.detach().contiguous();
+  const Tensor dense = tensor.detach().contiguous().cpu();
   AtomicFile file(path);
   file.write(header);
   file.write(data_of(dense));
@@ -262,7 +262,7 @@ void save_npz(const std::string& path, const Value& tensors) {
   ZipWriter zip(file);
   auto header = headers.begin();
   for (const auto& [key, value] : tensors.entries()) {
-    const Tensor dense = value.as_tensor().detach().contiguous();
+    const Tensor dense = value.as_tensor().detach().contiguous().cpu();
     zip.add(header->first, {header->second, data_of(dense)});
     ++header;
   }

@@ -243,7 +243,7 @@ void save_safetensors(const std::string& path, const Value& tensors,
   file.write({reinterpret_cast<const char*>(&size), sizeof size});
   file.write(text);
   for (const auto& [name, tensor] : order) {
-    const Tensor dense = tensor.detach().contiguous();
+    const Tensor dense = tensor.detach().contiguous().cpu();
     file.write({static_cast<const char*>(dense.const_data_ptr()),
                 static_cast<std::size_t>(dense.numel() * dense.element_size())});
   }

@@ -24,7 +24,7 @@ Tensor to_rows(const char* call, const std::string& path, const Tensor& image) {
     throw ShapeError(
         fmt::format("{}: need [1 or 3, height, width], got {} for {}", call, to_string(image.sizes()), path));
   }
-  return image.detach().permute({1, 2, 0}).contiguous();
+  return image.detach().permute({1, 2, 0}).contiguous().cpu();
 }
 
 // Rows of pixels [height, width, channels] as an EXIF orientation from 1 to 8 wants them shown.

@@ -1,4 +1,6 @@
 #include "io/pickle/pickle_writer.h"
+#include "core/memory/allocator.h"
+#include "core/memory/backend.h"
 
 #include <fmt/format.h>
 
@@ -92,11 +94,21 @@ class Pickler {
     op('t');
   }
 
+  // Files know the CPU alone; what is loaded goes to wherever the module or the optimizer is.
+  static StorageRef in_host_memory(const StorageRef& storage) {
+    if (storage->device == kCPU) return storage;
+    auto copy = make_ref<gradus::detail::Storage>();
+    copy->data = core::allocate(storage->nbytes);
+    copy->nbytes = storage->nbytes;
+    core::transfer(kCPU, copy->data, storage->device, storage->data, storage->nbytes);
+    return copy;
+  }
+
   void tensor(const Tensor& x) {
     const gradus::detail::TensorImpl& impl = *x.impl();
     const StorageRef& storage = impl.storage;
     const auto [known, added] = numbers_.emplace(storage.get(), std::pair(result_.storages.size(), impl.dtype));
-    if (added) result_.storages.push_back(storage);
+    if (added) result_.storages.push_back(in_host_memory(storage));
     if (known->second.second != impl.dtype) {
       refuse(fmt::format("tensors of {} and {} share memory, which the format cannot hold; save a clone()",
                          to_string(known->second.second), to_string(impl.dtype)));

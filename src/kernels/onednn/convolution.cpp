@@ -7,18 +7,16 @@
 #include <unordered_map>
 
 #include "core/threads/parallel.h"
-#include "kernels/cpu/simd/bfloat16.h"
-#include "kernels/gemm.h"
 #include "kernels/onednn/plan.h"
 
 namespace gradus::onednn {
 
 namespace {
 
-using cpu::ConvEpilogue;
-using cpu::Convolution;
-using cpu::Scratch;
 using dnnl::memory;
+using kernel::ConvEpilogue;
+using kernel::Convolution;
+using kernel::Scratch;
 using std::int64_t;
 
 constexpr int64_t kPerPiece = 4'000'000;  // multiplications that make another piece worth its while
@@ -46,7 +44,7 @@ class Staged {
   Scratch<std::byte> own_;
 };
 
-struct Packed final : cpu::PackedWeights {
+struct Packed final : kernel::PackedWeights {
   memory::desc desc;
   Scratch<std::byte> bytes;
 
@@ -136,91 +134,9 @@ void run_forward(Dtype dtype, const Convolution& c, const Pieces& pieces, const 
   });
 }
 
-// A gradient of a convolution with a window of one position, as a product of matrices; where there is a stride, after
-// what it leaves out has been left out. In bfloat16, that takes a third to all of the time. In float32 it pays where an
-// image has few positions, and more weights than stay in the second cache: as convolutions, oneDNN reads them again for
-// each image. `wins` says of float32 what else was measured.
-bool is_product(Dtype dtype, const Convolution& c, bool wins = true) {
-  constexpr int64_t kFewPositions = 64, kManyWeights = 1 << 19;
-  if (!c.channels_last || c.groups != 1 || Convolution::volume(c.kernel) != 1 || c.padding != cpu::Spatial3{0, 0, 0})
-    return false;
-  return dtype == kBFloat16 || (wins && Convolution::volume(c.out) <= kFewPositions && c.weights() >= kManyWeights);
-}
+}  // namespace
 
-bool multiply(bool trans_a, int64_t m, int64_t n, int64_t k, const BFloat16* a, int64_t lda, const BFloat16* b,
-              Dtype to_dtype, void* to) {
-  return cpu::gemm_bfloat16(trans_a, false, m, n, k, a, lda, b, n, to_dtype, to, n);
-}
-bool multiply(bool trans_a, int64_t m, int64_t n, int64_t k, const float* a, int64_t lda, const float* b, Dtype,
-              void* to) {
-  cpu::gemm(trans_a, false, m, n, k, 1.0F, a, lda, b, n, 0.0F, static_cast<float*>(to), n);
-  return true;
-}
-
-// The rows of x that a convolution with a window of one position reads: all, or some.
-struct RowsRead {
-  const Convolution& c;
-  int64_t count;
-
-  explicit RowsRead(const Convolution& conv) : c(conv), count(conv.batch * Convolution::volume(conv.out)) {}
-  bool all() const { return c.stride == cpu::Spatial3{1, 1, 1}; }
-
-  // Calls copy(place in x, place among those read) for each.
-  template <class F>
-  void visit(F&& copy) const {
-    core::parallel_for(count, std::max<int64_t>(1, 16384 / c.in_channels), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) {
-        const int64_t w = i % c.out[2], h = i / c.out[2] % c.out[1], d = i / (c.out[2] * c.out[1]) % c.out[0];
-        const int64_t n = i / Convolution::volume(c.out);
-        copy(((n * c.in[0] + d * c.stride[0]) * c.in[1] + h * c.stride[1]) * c.in[2] + w * c.stride[2], i);
-      }
-    });
-  }
-};
-
-template <class T>
-bool product_backward_weight(const Convolution& c, const T* g, const T* x, float* gw) {
-  const RowsRead rows(c);
-  const int64_t wide = c.in_channels;
-  const Scratch<T> some(rows.all() ? 0 : rows.count * wide);
-  if (!rows.all()) rows.visit([&](int64_t in, int64_t i) { std::copy_n(x + in * wide, wide, some.get() + i * wide); });
-  return multiply(true, c.out_channels, wide, rows.count, g, c.out_channels, rows.all() ? x : some.get(), kFloat32, gw);
-}
-
-template <class T>
-bool product_backward_data(const Convolution& c, const T* g, const T* w, T* gx) {
-  const RowsRead rows(c);
-  const int64_t wide = c.in_channels;
-  const Scratch<T> some(rows.all() ? 0 : rows.count * wide);
-  const Dtype dtype = std::is_same_v<T, float> ? kFloat32 : kBFloat16;
-  if (!multiply(false, rows.count, wide, c.out_channels, g, c.out_channels, w, dtype, rows.all() ? gx : some.get())) {
-    return false;
-  }
-  if (!rows.all()) {
-    std::fill_n(gx, c.batch * Convolution::volume(c.in) * wide, T(0));
-    rows.visit([&](int64_t in, int64_t i) { std::copy_n(some.get() + i * wide, wide, gx + in * wide); });
-  }
-  return true;
-}
-
-// The weights in bfloat16, rounded where they are float32.
-bool half_product_backward_data(const Convolution& c, const BFloat16* g, Dtype w_dtype, const void* w, BFloat16* gx) {
-  if (w_dtype == kBFloat16) return product_backward_data(c, g, static_cast<const BFloat16*>(w), gx);
-  const Scratch<BFloat16> rounded(c.weights());
-  core::parallel_for(c.weights(), 65536, [&](int64_t begin, int64_t end) {
-    cpu::simd_call<cpu::RoundBody>(static_cast<const float*>(w) + begin, end - begin, rounded.get() + begin);
-  });
-  return product_backward_data<BFloat16>(c, g, rounded.get(), gx);
-}
-
-bool run_backward_data(Dtype dtype, const Convolution& c, const void* g, Dtype w_dtype, const void* w, void* gx) {
-  if (is_product(dtype, c)) {
-    const bool done = dtype == kFloat32 ? product_backward_data(c, static_cast<const float*>(g),
-                                                                static_cast<const float*>(w), static_cast<float*>(gx))
-                                        : half_product_backward_data(c, static_cast<const BFloat16*>(g), w_dtype, w,
-                                                                     static_cast<BFloat16*>(gx));
-    if (done) return true;
-  }
+bool conv_backward_data(Dtype dtype, const Convolution& c, const void* g, Dtype w_dtype, const void* w, void* gx) {
   const Pieces pieces(c, kMostPieces);
   const Plans plans(key_of(Kind::backward_data, dtype, w_dtype, c), pieces);
   if (!plans) return false;
@@ -240,14 +156,7 @@ bool run_backward_data(Dtype dtype, const Convolution& c, const void* g, Dtype w
   return true;
 }
 
-bool run_backward_weight(Dtype dtype, const Convolution& c, const void* g, const void* x, float* gw) {
-  const bool strided = c.stride != cpu::Spatial3{1, 1, 1};
-  if (is_product(dtype, c, strided || c.in_channels > c.out_channels)) {
-    const auto run = [&]<class T>(T) {
-      return product_backward_weight(c, static_cast<const T*>(g), static_cast<const T*>(x), gw);
-    };
-    if (dtype == kFloat32 ? run(float{}) : run(BFloat16{})) return true;
-  }
+bool conv_backward_weight(Dtype dtype, const Convolution& c, const void* g, const void* x, float* gw) {
   // Each piece has a gradient of its own, and their sum is taken in order.
   const Pieces pieces = Pieces::for_weights(c);
   const Plans plans(key_of(Kind::backward_weight, dtype, kFloat32, c), pieces);
@@ -285,8 +194,6 @@ bool run_backward_weight(Dtype dtype, const Convolution& c, const void* g, const
   return true;
 }
 
-}  // namespace
-
 bool conv_forward(const Convolution& c, const float* x, const float* w, const float* bias, float* y) {
   const Pieces pieces(c, kMostPieces);
   const ConvEpilogue then{.bias = bias};
@@ -297,21 +204,7 @@ bool conv_forward(const Convolution& c, const float* x, const float* w, const fl
   return true;
 }
 
-bool conv_backward_data(const Convolution& c, const float* g, const float* w, float* gx) {
-  return run_backward_data(kFloat32, c, g, kFloat32, w, gx);
-}
-
-bool conv_backward_weight(const Convolution& c, const float* g, const float* x, float* gw) {
-  return run_backward_weight(kFloat32, c, g, x, gw);
-}
-
-}  // namespace gradus::onednn
-
-namespace gradus::cpu {
-
-using namespace onednn;
-
-bool conv_serves_channels_last(Dtype dtype, const Convolution& c) {
+bool serves_channels_last(Dtype dtype, const Convolution& c) {
   if ((dtype != kFloat32 && dtype != kBFloat16) || c.multiplications() == 0 || !c.channels_last) return false;
   const Pieces pieces(c, kMostPieces);
   const ConvEpilogue plain;
@@ -319,32 +212,24 @@ bool conv_serves_channels_last(Dtype dtype, const Convolution& c) {
          Plans(key_of(Kind::backward_weight, dtype, kFloat32, c), Pieces::for_weights(c));
 }
 
-std::shared_ptr<const PackedWeights> conv_pack(Dtype dtype, const Convolution& c, const ConvEpilogue& then,
-                                               Dtype w_dtype, const void* w) {
+std::shared_ptr<const kernel::PackedWeights> pack(Dtype dtype, const Convolution& c, const ConvEpilogue& then,
+                                                  Dtype w_dtype, const void* w) {
   const Plans plans(key_of(Kind::forward, dtype, w_dtype, c, then), Pieces(c, kMostPieces));
   if (!plans) return nullptr;
   return std::make_shared<const Packed>(plans.whole->w, w);
 }
 
-bool conv_fits(Dtype dtype, const Convolution& c, const ConvEpilogue& then, const PackedWeights& w) {
+bool fits(Dtype dtype, const Convolution& c, const ConvEpilogue& then, const kernel::PackedWeights& w) {
   const Plans plans(key_of(Kind::forward, dtype, kFloat32, c, then), Pieces(c, kMostPieces));
   return plans && plans.whole->w.inner == static_cast<const Packed&>(w).desc;
 }
 
-void conv_forward(Dtype dtype, const Convolution& c, const void* x, const PackedWeights& w, const ConvEpilogue& then,
-                  void* y) {
+void conv_forward(Dtype dtype, const Convolution& c, const void* x, const kernel::PackedWeights& w,
+                  const ConvEpilogue& then, void* y) {
   const Pieces pieces(c, kMostPieces);
   const Plans plans(key_of(Kind::forward, dtype, kFloat32, c, then), pieces);
   const Packed& packed = static_cast<const Packed&>(w);
   run_forward(dtype, c, pieces, plans, x, at(packed.desc, packed.bytes.get()), then, y);
 }
 
-bool conv_backward_data(Dtype dtype, const Convolution& c, const void* g, Dtype w_dtype, const void* w, void* gx) {
-  return run_backward_data(dtype, c, g, w_dtype, w, gx);
-}
-
-void conv_backward_weight(Dtype dtype, const Convolution& c, const void* g, const void* x, float* gw) {
-  run_backward_weight(dtype, c, g, x, gw);
-}
-
-}  // namespace gradus::cpu
+}  // namespace gradus::onednn

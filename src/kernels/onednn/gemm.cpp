@@ -70,7 +70,7 @@ bool gemm_bfloat16(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, 
   const core::OneOpenMPThread guard;
   const auto product = product_of({m, n, k, lda, ldb, ldc, trans_a, trans_b, c_dtype == kFloat32});
   if (!product) return false;
-  const cpu::Scratch<std::byte> scratch(static_cast<int64_t>(product->scratchpad.get_size()));
+  const kernel::Scratch<std::byte> scratch(static_cast<int64_t>(product->scratchpad.get_size()));
   product->primitive.execute(stream(), {{DNNL_ARG_SRC, at(product->a, a)},
                                         {DNNL_ARG_WEIGHTS, at(product->b, b)},
                                         {DNNL_ARG_DST, at(product->c, c)},

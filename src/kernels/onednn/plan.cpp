@@ -6,15 +6,16 @@
 #include <unordered_map>
 
 #include "core/threads/openmp.h"
+#include "core/visit.h"
 #include "kernels/onednn/describe.h"
 
 namespace gradus::onednn {
 
 namespace {
 
-using cpu::Convolution;
-using cpu::Scratch;
 using dnnl::memory;
+using kernel::Convolution;
+using kernel::Scratch;
 using std::int64_t;
 using tag = memory::format_tag;
 
@@ -28,19 +29,25 @@ struct Hash {
         key.relu);
     const Convolution& c = key.c;
     for (int64_t v : {c.batch, c.groups, c.in_channels, c.out_channels, int64_t{c.channels_last}}) mix(v);
-    for (const cpu::Spatial3* s : {&c.in, &c.kernel, &c.out, &c.stride, &c.dilation, &c.padding})
+    for (const kernel::Spatial3* s : {&c.in, &c.kernel, &c.out, &c.stride, &c.dilation, &c.padding})
       for (int64_t v : *s) mix(v);
     return h;
   }
 };
 
-memory::data_type type_of(Dtype dtype) { return dtype == kBFloat16 ? memory::data_type::bf16 : memory::data_type::f32; }
+memory::data_type type_of(Dtype dtype) {
+  auto type = memory::data_type::f32;
+  visit<float, BFloat16>("convolution", dtype, [&]<class T>(T) {
+    if constexpr (std::is_same_v<T, BFloat16>) type = memory::data_type::bf16;
+  });
+  return type;
+}
 
-memory::dims spatial(const cpu::Spatial3& s, bool deep) {
+memory::dims spatial(const kernel::Spatial3& s, bool deep) {
   return deep ? memory::dims{s[0], s[1], s[2]} : memory::dims{s[1], s[2]};
 }
 
-memory::dims with_spatial(int64_t a, int64_t b, const cpu::Spatial3& s, bool deep) {
+memory::dims with_spatial(int64_t a, int64_t b, const kernel::Spatial3& s, bool deep) {
   memory::dims dims{a, b};
   for (int64_t n : spatial(s, deep)) dims.push_back(n);
   return dims;
@@ -62,7 +69,7 @@ std::shared_ptr<const Plan> make_plan(const PlanKey& key) {
   const memory::desc w(w_dims, type_of(key.w_dtype),
                        c.groups != 1 ? (deep ? tag::goidhw : tag::goihw) : (deep ? tag::oidhw : tag::oihw));
   const memory::desc pw = as(w, type);
-  cpu::Spatial3 dilation{}, after{};
+  kernel::Spatial3 dilation{}, after{};
   for (std::size_t d = 0; d < 3; ++d) {
     dilation[d] = c.dilation[d] - 1;
     // Sizes are rounded down, so that what is left over at the end of x needs no negative padding.

@@ -44,7 +44,7 @@ struct PlanKey {
   Kind kind;
   Dtype dtype, w_dtype;  // of x and y; of our w
   bool bias, add, relu;  // of a forward one
-  cpu::Convolution c;
+  kernel::Convolution c;
   friend bool operator==(const PlanKey&, const PlanKey&) = default;
 };
 

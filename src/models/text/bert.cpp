@@ -69,7 +69,8 @@ BERT::Embeddings::Embeddings(const BERTOptions& o)
 
 Tensor BERT::Embeddings::forward(const Tensor& ids, const BERTInputs& inputs) {
   const Tensor types = inputs.token_type_ids.defined() ? inputs.token_type_ids : zeros_like(ids);
-  const Tensor positions = inputs.position_ids.defined() ? inputs.position_ids : unsqueeze(arange(ids.size(1)), 0);
+  const Tensor positions =
+      inputs.position_ids.defined() ? inputs.position_ids : unsqueeze(arange(ids.size(1), {.device = ids.device()}), 0);
   return dropout(LayerNorm(word_embeddings(ids) + token_type_embeddings(types) + position_embeddings(positions)));
 }
 

@@ -9,9 +9,9 @@ namespace gradus::models {
 namespace {
 
 // Which keys [0, all) the queries at [past, past + count) see: those before them, and not further back than a window.
-Tensor causal_mask(std::int64_t past, std::int64_t count, std::optional<std::int64_t> window) {
-  const Tensor query = reshape(arange(past, past + count), {1, 1, count, 1});
-  const Tensor key = reshape(arange(past + count), {1, 1, 1, past + count});
+Tensor causal_mask(std::int64_t past, std::int64_t count, std::optional<std::int64_t> window, Device device) {
+  const Tensor query = reshape(arange(past, past + count, 1, {.device = device}), {1, 1, count, 1});
+  const Tensor key = reshape(arange(past + count, {.device = device}), {1, 1, 1, past + count});
   const Tensor seen = le(key, query);
   return window ? logical_and(seen, gt(key, query - *window)) : seen;
 }
@@ -67,7 +67,7 @@ Tensor CausalLM::forward(const Tensor& ids, const DecoderInputs& inputs) {
   const std::int64_t past = inputs.cache != nullptr ? inputs.cache->length() : 0, all = past + count;
   Step step{.seen = {}, .position_ids = inputs.position_ids, .cache = inputs.cache};
   if (!step.position_ids.defined()) {
-    step.position_ids = unsqueeze(arange(past, all), 0);
+    step.position_ids = unsqueeze(arange(past, all, 1, {.device = ids.device()}), 0);
   } else if (!(step.position_ids.sizes() == ids.sizes())) {
     throw ShapeError("CausalLM: position_ids must be like input_ids, " + gradus::to_string(ids.sizes()) + ", got " +
                      gradus::to_string(step.position_ids.sizes()));
@@ -79,9 +79,9 @@ Tensor CausalLM::forward(const Tensor& ids, const DecoderInputs& inputs) {
                      gradus::to_string(inputs.attention_mask.sizes()));
   if (inputs.attention_mask.defined()) {
     const Tensor filled = reshape(ne(inputs.attention_mask, 0), {batch, 1, 1, all});
-    step.seen.mask = logical_and(causal_mask(past, count, window), filled);
+    step.seen.mask = logical_and(causal_mask(past, count, window, ids.device()), filled);
   } else if (window || (past > 0 && count > 1)) {
-    step.seen.mask = causal_mask(past, count, window);
+    step.seen.mask = causal_mask(past, count, window, ids.device());
   } else {
     step.seen.is_causal = count > 1;
   }

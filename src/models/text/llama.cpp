@@ -86,8 +86,8 @@ std::pair<Tensor, Tensor> rotary(const Tensor& position_ids, std::int64_t head_d
   }
   Shape sizes = position_ids.sizes();
   sizes.insert(sizes.rank(), head_dim);
-  const Dtype dtype = DtypeOf<T>::value;
-  return {tensor(cos, sizes, {.dtype = dtype}), tensor(sin, sizes, {.dtype = dtype})};
+  const TensorOptions options{.dtype = DtypeOf<T>::value, .device = position_ids.device()};
+  return {tensor(cos, sizes, options), tensor(sin, sizes, options)};
 }
 
 }  // namespace

@@ -76,8 +76,9 @@ std::vector<std::string> quantize_int8(Module& net, const std::string& pattern) 
   }
   for (Linear* layer : layers) {
     const Tensor weight = layer->weight.detach();
-    const Tensor largest =
-        weight.numel() == 0 ? zeros({weight.size(0)}, {.dtype = weight.dtype()}) : amax(abs(weight), {1});
+    const Tensor largest = weight.numel() == 0
+                               ? zeros({weight.size(0)}, {.dtype = weight.dtype(), .device = weight.device()})
+                               : amax(abs(weight), {1});
     const Dtype dtype = weight.dtype() == kFloat64 ? kFloat64 : kFloat32;
     const Tensor scale = largest.to(dtype) / 127;
     const Tensor divisor = where(scale > 0, scale, ones_like(scale));

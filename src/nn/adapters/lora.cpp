@@ -91,7 +91,7 @@ LoraAdapter::LoraAdapter(const Module& layer, const LoraOptions& options)
     a_sizes.push_back(kind.weight.size(2 + i));
     b_sizes.push_back(1);
   }
-  const TensorOptions wide{.dtype = kind.dtype()};
+  const TensorOptions wide{.dtype = kind.dtype(), .device = kind.weight.device()};
   const bool table = kind.type == LayerKind::Embedding;
   a = add(table ? "lora_embedding_A" : "lora_A", Parameter(zeros(a_sizes, wide)));
   b = add(table ? "lora_embedding_B" : "lora_B", Parameter(zeros(b_sizes, wide)));

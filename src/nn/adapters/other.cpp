@@ -19,7 +19,7 @@ Ia3Adapter::Ia3Adapter(const Module& layer, bool feedforward)
   const std::int64_t n = feedforward ? kind.in : kind.out;
   Shape sizes = kind.type == LayerKind::Conv || feedforward ? Shape{1, n} : Shape{n, 1};  // PEFT's
   for (int i = 0; i < kind.spatial; ++i) sizes.push_back(1);
-  scale = add("ia3_l", Parameter(ones(sizes, {.dtype = kind.dtype()})));
+  scale = add("ia3_l", Parameter(ones(sizes, {.dtype = kind.dtype(), .device = kind.weight.device()})));
 }
 
 Tensor Ia3Adapter::scaled(const Module& layer, const Tensor& x) const {

@@ -41,7 +41,8 @@ Tensor added(const char* name, const Tensor& mask, Dtype dtype) {
     throw DtypeError(std::string("MultiheadAttention: ") + name + " must be bool or of the inputs' type, " +
                      to_string(dtype) + ", got " + to_string(mask.dtype()));
   }
-  return masked_fill(zeros(mask.sizes(), {.dtype = dtype}), mask, -std::numeric_limits<double>::infinity());
+  return masked_fill(zeros(mask.sizes(), {.dtype = dtype, .device = mask.device()}), mask,
+                     -std::numeric_limits<double>::infinity());
 }
 
 Tensor mask_of_sizes(const char* name, const Tensor& mask, const Shape& sizes, const Shape& seen_as) {
@@ -134,7 +135,8 @@ std::pair<Tensor, Tensor> MultiheadAttention::forward(const Tensor& query, const
     mask = given.dim() == 2 ? mask_of_sizes("attn_mask", given, {l, s}, {1, 1, l, s})
                             : mask_of_sizes("attn_mask", given, {n * num_heads_, l, s}, {n, num_heads_, l, s});
   } else if (o.is_causal) {
-    mask = added("attn_mask", reshape(triu(ones({l, s}, {.dtype = kBool}), 1), {1, 1, l, s}), q.dtype());
+    mask = added("attn_mask", reshape(triu(ones({l, s}, {.dtype = kBool, .device = q.device()}), 1), {1, 1, l, s}),
+                 q.dtype());
   }
   if (o.key_padding_mask.defined()) {
     const Tensor given = added("key_padding_mask", o.key_padding_mask, q.dtype());
@@ -151,7 +153,7 @@ std::pair<Tensor, Tensor> MultiheadAttention::forward(const Tensor& query, const
     v = cat({v, expand(bias_v, {n, 1, embed_dim_})}, 1);
   }
   if (options_.add_zero_attn) {
-    const Tensor zero = zeros({n, 1, embed_dim_}, {.dtype = k.dtype()});
+    const Tensor zero = zeros({n, 1, embed_dim_}, {.dtype = k.dtype(), .device = k.device()});
     k = cat({k, zero}, 1);
     v = cat({v, zero}, 1);
   }

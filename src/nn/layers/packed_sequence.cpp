@@ -18,7 +18,7 @@ Numbers numbers_of(const char* call, const char* what, const Tensor& x) {
     throw ValueError(std::string(call) + ": " + what + " must be a vector of integers, got " +
                      (x.defined() ? std::string(to_string(x.dtype())) + " " + to_string(x.sizes()) : "nothing"));
   }
-  const Tensor all = x.to(kInt64).contiguous();
+  const Tensor all = x.to(kInt64).contiguous().cpu();
   const auto* first = all.const_data_ptr<int64_t>();
   return {first, first + all.numel()};
 }
@@ -108,7 +108,8 @@ PackedSequence pack_padded_sequence(const Tensor& input, const Numbers& lengths,
   }
   Shape flat{batch * longest};
   for (int d = 2; d < input.sizes().rank(); ++d) flat.push_back(input.sizes()[d]);
-  PackedSequence packed{index_select(reshape(input, flat), 0, indices(rows)), indices(sizes), Tensor(), Tensor()};
+  PackedSequence packed{index_select(reshape(input, flat), 0, indices(rows).to(input.device())), indices(sizes),
+                        Tensor(), Tensor()};
   if (enforce_sorted) return packed;
   Numbers places(order.size());
   for (std::size_t i = 0; i < order.size(); ++i) places[static_cast<std::size_t>(order[i])] = static_cast<int64_t>(i);
@@ -151,8 +152,9 @@ std::pair<Tensor, Tensor> pad_packed_sequence(const PackedSequence& sequence, bo
   }
   Shape one = sequence.data.sizes();
   one[0] = 1;
-  const Tensor fill = full(one, padding_value, {.dtype = sequence.data.dtype()});
-  const Tensor padded = index_select(cat(std::vector<Tensor>{sequence.data, fill}, 0), 0, indices(rows));
+  const Tensor fill = full(one, padding_value, {.dtype = sequence.data.dtype(), .device = sequence.data.device()});
+  const Tensor padded =
+      index_select(cat(std::vector<Tensor>{sequence.data, fill}, 0), 0, indices(rows).to(sequence.data.device()));
   const Shape shape = batch_first ? with_leading(batch, length, sequence.data.sizes(), 1)
                                   : with_leading(length, batch, sequence.data.sizes(), 1);
   return {view(padded, shape), indices(own)};
@@ -178,7 +180,7 @@ Tensor pad_sequence(const std::vector<Tensor>& sequences, bool batch_first, doub
   for (const Tensor& s : sequences) {
     Shape missing = s.sizes();
     missing[0] = longest - s.sizes()[0];
-    const Tensor fill = full(missing, padding_value, {.dtype = s.dtype()});
+    const Tensor fill = full(missing, padding_value, {.dtype = s.dtype(), .device = s.device()});
     const bool right = padding_side == "right";
     padded.push_back(missing[0] == 0 ? s : cat(std::vector<Tensor>{right ? s : fill, right ? fill : s}, 0));
   }

@@ -11,7 +11,7 @@ namespace gradus::nn {
 
 // One layer in one direction, in the type that autocast asks for: h at every row of x [rows, features], and LSTM's last
 // cells. Refuses types that do not go together.
-LSTMState recurrent_way(const char* layer, cpu::RecurrentKind kind, std::span<const std::int64_t> batch_sizes,
+LSTMState recurrent_way(const char* layer, kernel::RecurrentKind kind, std::span<const std::int64_t> batch_sizes,
                         bool reverse, const Tensor& x, const ops::RecurrentWeights& w, const LSTMState& initial);
 
 // Sizes of 1 or more, and a known nonlinearity; true for "relu".

@@ -23,7 +23,7 @@ bool is_relu(const char* layer, const std::string& nonlinearity) {
   throw ValueError(std::string(layer) + ": nonlinearity must be 'tanh' or 'relu', got '" + nonlinearity + "'");
 }
 
-LSTMState recurrent_way(const char* layer, cpu::RecurrentKind kind, std::span<const std::int64_t> batch_sizes,
+LSTMState recurrent_way(const char* layer, kernel::RecurrentKind kind, std::span<const std::int64_t> batch_sizes,
                         bool reverse, const Tensor& x, const ops::RecurrentWeights& w, const LSTMState& initial) {
   if (autocasts(kFloat32, x, w.ih)) {
     return recurrent_way(layer, kind, batch_sizes, reverse, autocast(x),
@@ -53,7 +53,7 @@ Tensor last_states(const Tensor& y, const std::vector<std::int64_t>& batch_sizes
     std::iota(rows.begin(), rows.begin() + size, start);
     start += size;
   }
-  return index_select(y, 0, tensor(rows));
+  return index_select(y, 0, tensor(rows, {.device = y.device()}));
 }
 
 }  // namespace
@@ -111,7 +111,7 @@ Recurrent::Recurrent(const char* type, Kind kind, std::int64_t input_size, std::
 Tensor Recurrent::initial_state(const char* name, const Tensor& given, std::int64_t batch, std::int64_t features,
                                 bool batched, const Tensor& x) const {
   const std::int64_t rows = options_.num_layers * (options_.bidirectional ? 2 : 1);
-  if (!given.defined()) return zeros({rows, batch, features}, {.dtype = x.dtype()});
+  if (!given.defined()) return zeros({rows, batch, features}, {.dtype = x.dtype(), .device = x.device()});
   const Shape wanted = batched ? Shape{rows, batch, features} : Shape{rows, features};
   if (!(given.sizes() == wanted)) {
     throw ShapeError(type_name() + ": " + name + " must be " + gradus::to_string(wanted) + ", got " +
@@ -140,7 +140,7 @@ Recurrent::Result Recurrent::run_layers(const Tensor& x_given, const std::vector
       const auto row = [&](const Tensor& states) {
         return states.defined() ? select(states, 0, layer * ways + way) : states;
       };
-      const LSTMState r = recurrent_way(type_name().c_str(), static_cast<cpu::RecurrentKind>(kind_), batch_sizes,
+      const LSTMState r = recurrent_way(type_name().c_str(), static_cast<kernel::RecurrentKind>(kind_), batch_sizes,
                                         way == 1, x, w, {row(initial.h), row(initial.c)});
       outputs.push_back(r.h);
       h.push_back(last_states(r.h, batch_sizes, way == 1));

@@ -29,7 +29,7 @@ Tensor state_of(const Cell& cell, const char* name, const Tensor& x, const Tenso
   }
   Shape sizes = x.sizes();
   sizes[sizes.rank() - 1] = hidden;
-  if (!given.defined()) return zeros(sizes, {.dtype = x.dtype()});
+  if (!given.defined()) return zeros(sizes, {.dtype = x.dtype(), .device = x.device()});
   if (!(given.sizes() == sizes)) {
     throw ShapeError(cell.type_name() + ": " + name + " must be " + gradus::to_string(sizes) + ", got " +
                      gradus::to_string(given.sizes()));
@@ -39,7 +39,7 @@ Tensor state_of(const Cell& cell, const char* name, const Tensor& x, const Tenso
 
 // A layer of one position.
 template <class Cell>
-LSTMState step(const Cell& cell, cpu::RecurrentKind kind, const Tensor& x, const LSTMState& state) {
+LSTMState step(const Cell& cell, kernel::RecurrentKind kind, const Tensor& x, const LSTMState& state) {
   const auto rows = [](const Tensor& t) { return t.defined() && t.dim() == 1 ? unsqueeze(t, 0) : t; };
   const Tensor batch = rows(x);
   const std::int64_t sizes[] = {batch.size(0)};
@@ -61,7 +61,7 @@ RNNCell::RNNCell(std::int64_t input_size, std::int64_t hidden_size, const RNNCel
 
 Tensor RNNCell::forward(const Tensor& x, const Tensor& given) {
   const Tensor h = state_of(*this, "h", x, given);
-  return step(*this, relu_ ? cpu::RecurrentKind::relu : cpu::RecurrentKind::tanh, x, {h, Tensor()}).h;
+  return step(*this, relu_ ? kernel::RecurrentKind::relu : kernel::RecurrentKind::tanh, x, {h, Tensor()}).h;
 }
 
 LSTMCell::LSTMCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& o)
@@ -71,7 +71,7 @@ LSTMCell::LSTMCell(std::int64_t input_size, std::int64_t hidden_size, const Cell
 
 LSTMState LSTMCell::forward(const Tensor& x, const LSTMState& given) {
   const Tensor h = state_of(*this, "h", x, given.h), c = state_of(*this, "c", x, given.c);
-  return step(*this, cpu::RecurrentKind::lstm, x, {h, c});
+  return step(*this, kernel::RecurrentKind::lstm, x, {h, c});
 }
 
 GRUCell::GRUCell(std::int64_t input_size, std::int64_t hidden_size, const CellOptions& o)
@@ -81,7 +81,7 @@ GRUCell::GRUCell(std::int64_t input_size, std::int64_t hidden_size, const CellOp
 
 Tensor GRUCell::forward(const Tensor& x, const Tensor& given) {
   const Tensor h = state_of(*this, "h", x, given);
-  return step(*this, cpu::RecurrentKind::gru, x, {h, Tensor()}).h;
+  return step(*this, kernel::RecurrentKind::gru, x, {h, Tensor()}).h;
 }
 
 }  // namespace gradus::nn

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "core/tensor_access.h"
-#include "kernels/cpu/norm/softmax.h"
+#include "kernels/dispatch/kernels.h"
 #include "nn/loss/loss.h"
 #include "ops/elementwise/elementwise.h"
 
@@ -18,11 +18,17 @@ struct Targets {
   Tensor index;
   std::int64_t ignored;
   std::int64_t classes;
-  std::int64_t counted = 0;
+  std::int64_t counted = 0;  // that are not ignored: known of the host's memory
 
   Targets(const char* call, const Tensor& target, std::int64_t ignore_index, std::int64_t class_count)
       : index(target.to(kInt64).contiguous()), ignored(ignore_index), classes(class_count) {
-    const std::int64_t* t = index.data_ptr<std::int64_t>();
+    if (index.device() != kCPU) {
+      kernels(index.device())
+          .check_index(index.const_data_ptr<std::int64_t>(), index.sizes(),
+                       {.call = call, .low = 0, .high = classes, .ignored = ignored});
+      return;
+    }
+    const std::int64_t* t = index.const_data_ptr<std::int64_t>();
     for (std::int64_t i = 0; i < index.numel(); ++i) {
       if (t[i] == ignored) continue;
       if (t[i] < 0 || t[i] >= classes) {
@@ -55,8 +61,9 @@ struct CrossEntropyBackward final : Op {
     const Tensor in = rows.defined() ? x.contiguous() : Tensor();
     const auto data = [](const Tensor& t) -> const void* { return t.defined() ? t.impl()->data : nullptr; };
     const Tensor gx = detail::make_empty(x.sizes(), x.dtype(), x.device());
-    cpu::cross_entropy_backward(x.dtype(), data(p), data(in), data(rows), targets.index.data_ptr<std::int64_t>(),
-                                targets.ignored, scale * g.item(), gx.data_ptr(), x.size(0), targets.classes);
+    kernels(x.device())
+        .cross_entropy_backward(x.dtype(), data(p), data(in), data(rows), targets.index.const_data_ptr<std::int64_t>(),
+                                targets.ignored, scale, g.impl()->data, gx.impl()->data, x.size(0), targets.classes);
     return gx;
   }
   void backward(const Tensor& gg, Grads gx) override {
@@ -84,9 +91,10 @@ struct CrossEntropy final : Op {
     Tensor kept;
     if (needs(0)) kept = detail::make_empty(many ? Shape{rows, 2} : x.sizes(), x.dtype(), x.device());
     const Tensor in = x.contiguous();
-    void* const into = kept.defined() ? kept.data_ptr() : nullptr;
-    cpu::cross_entropy(x.dtype(), in.data_ptr(), targets.index.data_ptr<std::int64_t>(), targets.ignored,
-                       losses.data_ptr(), many ? nullptr : into, many ? into : nullptr, rows, targets.classes);
+    void* const into = kept.defined() ? kept.impl()->data : nullptr;
+    kernels(x.device())
+        .cross_entropy(x.dtype(), in.impl()->data, targets.index.const_data_ptr<std::int64_t>(), targets.ignored,
+                       losses.impl()->data, many ? nullptr : into, many ? into : nullptr, rows, targets.classes);
     save(0, x);
     if (kept.defined()) save(1, kept);
     return sum(losses) * scale;
@@ -202,9 +210,11 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const CrossEntro
   if (plain && input.dim() <= 2) {
     const Tensor rows = input.dim() == 1 ? unsqueeze(input, 0) : input;
     targets.index = reshape(targets.index, {-1});
-    const bool average = options.reduction == Reduction::Mean;
-    return apply(CrossEntropy(std::move(targets), average), rows.to(ops::compute_type(input.dtype())))
-        .to(input.dtype());
+    const bool average = options.reduction == Reduction::Mean, known = targets.index.device() == kCPU;
+    const Tensor count = average && !known ? sum(logical_not(targets.ignores())) : Tensor();
+    Tensor loss = apply(CrossEntropy(std::move(targets), average && known), rows.to(ops::compute_type(input.dtype())));
+    if (count.defined()) loss = loss / count;
+    return loss.to(input.dtype());
   }
   return from_logs(call, log_softmax(input, dim), targets, dim, {options.weight, options.reduction, smoothing});
 }

@@ -103,7 +103,9 @@ Tensor& zeros_(Tensor& x) { return constant_(x, 0); }
 
 Tensor& eye_(Tensor& x) {
   check_rank("eye_", x, 2, 2);
-  return filled(x, nullptr, [](Tensor& to) { to.copy_(eye(to.sizes()[0], to.sizes()[1], {.dtype = to.dtype()})); });
+  return filled(x, nullptr, [](Tensor& to) {
+    to.copy_(eye(to.sizes()[0], to.sizes()[1], {.dtype = to.dtype(), .device = to.device()}));
+  });
 }
 
 Tensor& dirac_(Tensor& x, std::int64_t groups) {
@@ -155,7 +157,7 @@ Tensor& orthogonal_(Tensor& x, double gain, Generator* generator) {
     const std::int64_t count = std::min(rows, columns), length = std::max(rows, columns);
     // Gram-Schmidt over random vectors in double, twice for orthogonality to rounding. This is the QR factorisation
     // with a positive diagonal, which makes the result uniform over orthogonal matrices.
-    const Tensor q = randn({count, length}, {.dtype = kFloat64}, generator);
+    const Tensor q = randn({count, length}, {.dtype = kFloat64, .device = kCPU}, generator);
     double* v = q.data_ptr<double>();
     for (std::int64_t i = 0; i < count; ++i) {
       double* row = v + i * length;
@@ -185,7 +187,7 @@ Tensor& sparse_(Tensor& x, double sparsity, double std, Generator* generator) {
     const auto zeros = static_cast<std::int64_t>(std::ceil(sparsity * static_cast<double>(rows)));
     to.normal_(0, std, generator);
     for (std::int64_t column = 0; column < to.sizes()[1]; ++column) {
-      const Tensor order = randperm(rows, {}, generator);
+      const Tensor order = randperm(rows, {.device = kCPU}, generator);
       for (std::int64_t i = 0; i < zeros; ++i)
         to.select(0, order.data_ptr<std::int64_t>()[i]).select(0, column).fill_(0);
     }

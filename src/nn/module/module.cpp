@@ -311,23 +311,30 @@ void Module::zero_grad(bool set_to_none) {
   for (Tensor& p : parameters()) p.zero_grad(set_to_none);
 }
 
+namespace {
+
+// Gives x other memory. The tensor keeps its identity: whoever holds it sees the new elements.
+void take_memory_of(const Tensor& x, const Tensor& y) {
+  auto& impl = *x.impl();
+  // What was saved of it for a backward must notice.
+  y.impl()->storage->version.store(x.version() + 1, std::memory_order_relaxed);
+  impl.storage = y.impl()->storage;
+  impl.data = y.impl()->data;
+  impl.strides = y.impl()->strides;
+  impl.contiguous = y.impl()->contiguous;
+  impl.dtype = y.dtype();
+}
+
+}  // namespace
+
 Module& Module::to(Dtype dtype) {
   if (!is_floating_point(dtype)) {
     throw DtypeError(std::string("Module.to: needs a floating-point type, got ") + gradus::to_string(dtype));
   }
-  // The tensor keeps its identity and takes the converted memory: whoever holds it sees the new type.
   const auto convert = [dtype](const Tensor& x) {
     if (!x.is_floating_point() || x.dtype() == dtype) return;
-    const Tensor y = x.detach().to(dtype);
-    auto& impl = *x.impl();
-    // What was saved of it for a backward must notice.
-    y.impl()->storage->version.store(x.version() + 1, std::memory_order_relaxed);
-    impl.storage = y.impl()->storage;
-    impl.data = y.impl()->data;
-    impl.strides = y.impl()->strides;
-    impl.contiguous = y.impl()->contiguous;
-    impl.dtype = dtype;
-    if (impl.grad) impl.grad = Tensor(impl.grad).detach().to(dtype).ref();
+    take_memory_of(x, x.detach().to(dtype));
+    if (x.impl()->grad) x.impl()->grad = Tensor(x.impl()->grad).detach().to(dtype).ref();
   };
   for (const Tensor& p : parameters()) convert(p);
   for (const Tensor& b : buffers()) convert(b);
@@ -336,6 +343,18 @@ Module& Module::to(Dtype dtype) {
 
 Module& Module::to(Device device) {
   require_available("Module.to", device);
+  std::vector<Tensor> all = parameters();
+  for (const Tensor& b : buffers()) all.push_back(b);
+  // All copies are made before the first tensor changes: the device may have too little memory.
+  std::vector<std::pair<Tensor, Tensor>> made;
+  for (const Tensor& x : all) {
+    const Tensor grad = x.impl()->grad ? Tensor(x.impl()->grad).detach().to(device) : Tensor();
+    made.emplace_back(x.device() == device ? Tensor() : x.detach().to(device), grad);
+  }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (made[i].first.defined()) take_memory_of(all[i], made[i].first);
+    if (made[i].second.defined()) all[i].impl()->grad = made[i].second.ref();
+  }
   return *this;
 }
 

@@ -155,7 +155,10 @@ Summary summary(Module& net, const Shape& input, const SummaryOptions& options) 
   }
   const Generator before = default_generator();
   const Dtype dtype = input_type(net, options);
-  const Tensor x = is_floating_point(dtype) ? randn(input).to(dtype) : zeros(input, {.dtype = dtype});
+  const std::vector<Tensor> all = net.parameters();
+  TensorOptions like{.device = all.empty() ? kCPU : all[0].device()};
+  if (!is_floating_point(dtype)) like.dtype = dtype;
+  const Tensor x = is_floating_point(dtype) ? randn(input, like).to(dtype) : zeros(input, like);
   default_generator() = before;
   return summary(
       net, [&] { return net(x); }, options);

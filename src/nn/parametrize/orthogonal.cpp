@@ -80,7 +80,7 @@ Tensor cayley(const Tensor& a) {
 // above. tau is such that each is orthogonal.
 Tensor householder(const Tensor& a) {
   const std::int64_t n = a.size(-2), k = a.size(-1);
-  const Tensor one = eye(n, k, {.dtype = a.dtype()}), below = tril(a, -1), v_all = below + one;
+  const Tensor one = eye(n, k, {.dtype = a.dtype(), .device = a.device()}), below = tril(a, -1), v_all = below + one;
   const Tensor tau = 2 / (sum(below * below, {-2}, true) + 1);
   Tensor q = one;
   for (std::int64_t i = k; i-- > 0;) {
@@ -165,14 +165,14 @@ class Orthogonal final : public Parametrization {
     Tensor q;
     if (map_ == Map::Householder) {
       // The diagonal is made of signs; it does not train.
-      const Tensor one = eye(n, k, {.dtype = x.dtype()});
+      const Tensor one = eye(n, k, {.dtype = x.dtype(), .device = x.device()});
       q = householder(x) * sign(sum(x.detach() * one, {-2}, true));
     } else {
       x = tril(x);
       if (n != k) {
         Shape sizes = x.sizes();
         sizes[sizes.rank() - 1] = n - k;
-        x = cat({x, zeros(sizes, {.dtype = x.dtype()})}, -1);
+        x = cat({x, zeros(sizes, {.dtype = x.dtype(), .device = x.device()})}, -1);
       }
       const Tensor skew = x - transposed(x);
       q = map_ == Map::Cayley ? cayley(skew) : matrix_exp(skew);
@@ -202,7 +202,8 @@ class Orthogonal final : public Parametrization {
     }
     base = Buffer(n == k && is_orthogonal(q) ? q.clone() : changed(q, make_orthonormal));
     // What maps to the identity: the householder map takes its signs from the diagonal.
-    const Tensor minus_one = eye(value.size(-2), value.size(-1), {.dtype = value.dtype()}) * -1;
+    const Tensor minus_one =
+        eye(value.size(-2), value.size(-1), {.dtype = value.dtype(), .device = value.device()}) * -1;
     return {expand(minus_one, value.sizes()).contiguous()};
   }
 

@@ -16,7 +16,7 @@ Tensor drop(const char* call, const Tensor& x, const Shape& sizes, double p, boo
   }
   if (!training || p == 0) return x;
   detail::begin_loss("dropout", x, x);  // for audits: in a module that evaluates it is a mistake
-  Tensor mask = empty(sizes, {.dtype = x.dtype()});
+  Tensor mask = empty(sizes, {.dtype = x.dtype(), .device = x.device()});
   mask.bernoulli_(1 - p, generator);
   if (p < 1) mask.mul_(1 / (1 - p));
   return x * mask;

@@ -10,8 +10,8 @@ namespace {
 
 constexpr std::int64_t kSmall = 4096;  // elements below which one loop is run at once, on this thread
 
-cpu::Operand operand(const Tensor& x, const Shape& sizes) {
-  cpu::Operand o;  // not braces, which would clear the whole Shape first
+kernel::Operand operand(const Tensor& x, const Shape& sizes) {
+  kernel::Operand o;  // not braces, which would clear the whole Shape first
   o.data = x.impl()->data;
   o.dtype = x.dtype();
   const Shape& own = x.impl()->sizes;
@@ -43,24 +43,40 @@ bool is_plain(const Tensor& x, Dtype dtype, const Shape& sizes) {
   return impl.contiguous && impl.dtype == dtype && impl.sizes == sizes;
 }
 
+Device device_of(const char* name, std::span<const Tensor* const> ins, const Tensor& into) {
+  const Device device = into.defined() ? into.device() : ins[0]->device();
+  bool same = true;
+  for (const Tensor* x : ins) same = same && x->device() == device;
+  if (same) [[likely]]
+    return device;
+  std::vector<const Tensor*> all(ins.begin(), ins.end());
+  if (into.defined()) all.insert(all.begin(), &into);
+  return detail::common_device(name, all, true);
+}
+
 // Laid out as the first operand of the result's sizes.
-Tensor make_result(std::span<const Tensor* const> xs, const Shape& sizes, Dtype dtype) {
+Tensor make_result(std::span<const Tensor* const> xs, const Shape& sizes, Dtype dtype, Device device) {
   for (const Tensor* x : xs)
     if (x->sizes() == sizes) return detail::make_like(*x, sizes, dtype);
-  return detail::make_empty(sizes, dtype, xs[0]->device());
+  return detail::make_empty(sizes, dtype, device);
 }
 
 }  // namespace
 
-Tensor run_elementwise(const char* name, cpu::Loop loop, const void* formula, std::span<const Tensor* const> ins,
-                       Dtype compute, Dtype result, const Tensor& into) {
-  std::array<Tensor, cpu::kMaxOperands> copies;
-  std::array<const Tensor*, cpu::kMaxOperands> xs{};
+Tensor run_elementwise(const char* name, const kernel::Loop& loop, const void* formula,
+                       std::span<const Tensor* const> ins, Dtype compute, Dtype result, const Tensor& into) {
+  std::array<Tensor, kernel::kMaxOperands> copies;
+  std::array<const Tensor*, kernel::kMaxOperands> xs{};
   const std::size_t count = ins.size();
+  const Device device = device_of(name, ins, into);
   for (std::size_t i = 0; i < count; ++i) {
     xs[i] = ins[i];
     if (into.defined() && disturbs(into, *ins[i])) {
       copies[i] = ins[i]->detach().clone();
+      xs[i] = &copies[i];
+    }
+    if (xs[i]->device() != device) [[unlikely]] {  // a number beside tensors of another device
+      copies[i] = ins[i]->detach().to(device);
       xs[i] = &copies[i];
     }
   }
@@ -70,10 +86,10 @@ Tensor run_elementwise(const char* name, cpu::Loop loop, const void* formula, st
   bool plain = first.numel() <= kSmall && (result == compute || result == kBool);
   for (std::size_t i = 0; i < count; ++i) plain = plain && is_plain(*xs[i], compute, first.sizes());
   if (plain && (!into.defined() || is_plain(into, result, first.sizes()))) {
-    Tensor y = into.defined() ? into : detail::make_empty(first.sizes(), result, first.device());
-    const void* data[cpu::kMaxOperands] = {};
+    Tensor y = into.defined() ? into : detail::make_empty(first.sizes(), result, device);
+    const void* data[kernel::kMaxOperands] = {};
     for (std::size_t i = 0; i < count; ++i) data[i] = xs[i]->impl()->data;
-    if (first.numel() > 0) loop(formula, first.numel(), y.impl()->data, data);
+    if (first.numel() > 0) kernels(device).contiguous({loop, formula}, first.numel(), y.impl()->data, {data, count});
     return y;
   }
 
@@ -83,11 +99,11 @@ Tensor run_elementwise(const char* name, cpu::Loop loop, const void* formula, st
     throw ShapeError(std::string(name) + ": an in-place result must keep the tensor's sizes " +
                      to_string(into.sizes()) + ", got " + to_string(sizes));
   }
-  Tensor y = into.defined() ? into : make_result({xs.data(), count}, sizes, result);
-  std::array<cpu::Operand, cpu::kMaxOperands> operands;
+  Tensor y = into.defined() ? into : make_result({xs.data(), count}, sizes, result, device);
+  std::array<kernel::Operand, kernel::kMaxOperands> operands;
   for (std::size_t i = 0; i < count; ++i) operands[i] = operand(*xs[i], sizes);
-  cpu::elementwise(sizes, operand(y, sizes), {operands.data(), count}, compute, result == kBool ? result : compute,
-                   loop, formula);
+  kernels(device).elementwise(sizes, operand(y, sizes), {operands.data(), count}, compute,
+                              result == kBool ? result : compute, {loop, formula});
   return y;
 }
 

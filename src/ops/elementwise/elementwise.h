@@ -18,7 +18,8 @@
 #include "autograd/inplace.h"
 #include "core/tensor_access.h"
 #include "core/visit.h"
-#include "kernels/cpu/elementwise/elementwise.h"
+#include "kernels/dispatch/kernels.h"
+#include "kernels/dispatch/loop.h"
 
 namespace gradus::ops {
 
@@ -26,8 +27,8 @@ namespace gradus::ops {
 enum class Types { floating, numeric, all };
 
 // Runs a loop over broadcast operands; the result is `into` if that is defined.
-Tensor run_elementwise(const char* name, cpu::Loop loop, const void* formula, std::span<const Tensor* const> ins,
-                       Dtype compute, Dtype result, const Tensor& into = Tensor());
+Tensor run_elementwise(const char* name, const kernel::Loop& loop, const void* formula,
+                       std::span<const Tensor* const> ins, Dtype compute, Dtype result, const Tensor& into = Tensor());
 
 // Whether writing `into` changes elements of x that are read later: their memory overlaps, but not place for place.
 bool disturbs(const Tensor& into, const Tensor& x);
@@ -43,10 +44,10 @@ void check_inplace_type(const char* name, const Tensor& self, Dtype result);
 
 // The loop for formula F with N operands of `compute`; R is bool for predicates, else void: what is computed in.
 template <class F, int N, Types types, class R = void>
-cpu::Loop select_loop(const char* name, Dtype compute) {
-  cpu::Loop loop = nullptr;
+kernel::Loop select_loop(const char* name, Dtype compute) {
+  kernel::Loop loop;
   const auto choose = [&]<class T>(T) {
-    loop = cpu::contiguous_loop<F, std::conditional_t<std::is_void_v<R>, T, R>, T, N>;
+    loop = kernel::loop_of<F, std::conditional_t<std::is_void_v<R>, T, R>, T, N>();
   };
   if constexpr (types == Types::floating) {
     visit<float, double>(name, compute, choose);
@@ -243,6 +244,7 @@ struct Uses {
 
 template <class F>
 struct BinaryOp final : Op {
+  static constexpr bool takes_numbers = true;
   F formula;
   Shape a_sizes, b_sizes;
   Dtype a_dtype = kFloat32, b_dtype = kFloat32;
@@ -291,6 +293,7 @@ Tensor& binary_(const F& f, Tensor& a, const Tensor& b) {
 // y = f(g, others...), differentiable in g only: the gradient of y passes through the same formula.
 template <class F, int N>
 struct LinearOp final : Op {
+  static constexpr bool takes_numbers = true;
   F formula;
   explicit LinearOp(F f) : formula(f) {}
   const char* name() const override { return F::name; }
@@ -320,7 +323,7 @@ template <class F>
 Tensor predicate(const F& f, const Tensor& x) {
   const Dtype compute = compute_type(x.dtype());
   const Tensor* ins[] = {&x};
-  const cpu::Loop loop = select_loop<F, 1, Types::all, bool>(F::name, compute);
+  const kernel::Loop loop = select_loop<F, 1, Types::all, bool>(F::name, compute);
   return detail::observed(
       F::name, [&] { return run_elementwise(F::name, loop, &f, ins, compute, kBool); }, x);
 }
@@ -329,7 +332,7 @@ template <class F>
 Tensor predicate(const F& f, const Tensor& a, const Tensor& b) {
   const Dtype compute = compute_type(a.dtype() == b.dtype() ? a.dtype() : result_type(a, b));
   const Tensor* ins[] = {&a, &b};
-  const cpu::Loop loop = select_loop<F, 2, Types::all, bool>(F::name, compute);
+  const kernel::Loop loop = select_loop<F, 2, Types::all, bool>(F::name, compute);
   return detail::observed(
       F::name, [&] { return run_elementwise(F::name, loop, &f, ins, compute, kBool); }, a, b);
 }

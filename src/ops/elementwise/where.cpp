@@ -30,6 +30,7 @@ struct Mask {
 };
 
 struct Where final : Op {
+  static constexpr bool takes_numbers = true;
   Shape a_sizes, b_sizes;
   Dtype a_dtype = kFloat32, b_dtype = kFloat32;
   const char* name() const override { return "where"; }

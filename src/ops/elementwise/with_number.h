@@ -30,7 +30,7 @@ Tensor number_forward(const WithNumber<F, side>& f, const Tensor& x, const Tenso
   if constexpr (types_of<F>() == Types::floating) dtype = to_floating(dtype);
   const Dtype compute = compute_type(dtype);
   const Tensor* ins[] = {&x};
-  const cpu::Loop loop = select_loop<WithNumber<F, side>, 1, types_of<F>()>(F::name, compute);
+  const kernel::Loop loop = select_loop<WithNumber<F, side>, 1, types_of<F>()>(F::name, compute);
   return run_elementwise(F::name, loop, &f, ins, compute, dtype, into);
 }
 
@@ -96,7 +96,7 @@ Tensor predicate(const F& formula, const Tensor& x, const Scalar& number) {
   Dtype compute = compute_type(promote_scalar(x.dtype(), number));
   if (is_integral(compute) && !holds(compute, number)) compute = kInt64;
   const Tensor* ins[] = {&x};
-  const cpu::Loop loop = select_loop<WithNumber<F, Side::right>, 1, Types::all, bool>(F::name, compute);
+  const kernel::Loop loop = select_loop<WithNumber<F, Side::right>, 1, Types::all, bool>(F::name, compute);
   return detail::observed(
       F::name, [&] { return run_elementwise(F::name, loop, &f, ins, compute, kBool); }, x);
 }

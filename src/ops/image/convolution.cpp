@@ -8,7 +8,7 @@
 #include <limits>
 
 #include "core/tensor_access.h"
-#include "kernels/convolution.h"
+#include "kernels/dispatch/kernels.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/image/folded.h"
 #include "ops/image/packed_weights.h"
@@ -21,7 +21,7 @@ using namespace ops;
 
 namespace {
 
-using cpu::Convolution;
+using kernel::Convolution;
 
 // The sizes of the three tensors with as many dimensions as the caller's, beside the kernel's description.
 struct Geometry {
@@ -43,15 +43,16 @@ Tensor backward_data(const Geometry& geometry, const Tensor& g, const Tensor& w)
 Tensor backward_weight(const Geometry& geometry, const Tensor& g, const Tensor& x);
 
 // The weight in the layout of channels-last loops: kept where it needs no gradient, and so rarely changes.
-std::shared_ptr<const cpu::PackedWeights> packed(const Geometry& geometry, const Tensor& weight,
-                                                 const cpu::ConvEpilogue& then) {
+std::shared_ptr<const kernel::PackedWeights> packed(const Geometry& geometry, const Tensor& weight,
+                                                    const kernel::ConvEpilogue& then) {
   const bool keep = !weight.requires_grad();
   if (keep) {
     const auto kept = kept_weights(weight, {&weight, 1});
-    if (kept && cpu::conv_fits(geometry.dtype, geometry.c, then, *kept->packed)) return kept->packed;
+    if (kept && kernels(weight.device()).conv_fits(geometry.dtype, geometry.c, then, *kept->packed))
+      return kept->packed;
   }
   const Tensor w = weight.contiguous();
-  auto made = cpu::conv_pack(geometry.dtype, geometry.c, then, w.dtype(), w.impl()->data);
+  auto made = kernels(weight.device()).conv_pack(geometry.dtype, geometry.c, then, w.dtype(), w.impl()->data);
   if (keep) keep_weights(weight, {&weight, 1}, {made, Tensor()});
   return made;
 }
@@ -68,14 +69,17 @@ struct Conv final : Op {
     const Tensor b = bias.defined() ? operand(bias) : Tensor();
     if (geometry.c.channels_last) {
       const Tensor in = to_channels_last(x.to(geometry.dtype));
-      const Tensor y = detail::make_channels_last(geometry.y, geometry.dtype);
-      const cpu::ConvEpilogue then{.bias = b.defined() ? b.const_data_ptr<float>() : nullptr};
-      cpu::conv_forward(geometry.dtype, geometry.c, in.impl()->data, *packed(geometry, w, then), then, y.impl()->data);
+      const Tensor y = detail::make_channels_last(geometry.y, geometry.dtype, x.device());
+      const kernel::ConvEpilogue then{.bias = b.defined() ? b.const_data_ptr<float>() : nullptr};
+      kernels(x.device())
+          .conv_rows_forward(geometry.dtype, geometry.c, in.impl()->data, *packed(geometry, w, then), then,
+                             y.impl()->data);
       return y;
     }
     const Tensor in = operand(x), weight = operand(w);
     const Tensor y = detail::make_empty(geometry.y, in.dtype(), x.device());
-    cpu::conv_forward(in.dtype(), geometry.c, in.impl()->data, weight.impl()->data,
+    kernels(x.device())
+        .conv_forward(in.dtype(), geometry.c, in.impl()->data, weight.impl()->data,
                       b.defined() ? b.impl()->data : nullptr, y.impl()->data);
     return y.to(x.dtype());
   }
@@ -105,7 +109,7 @@ struct ConvBackwardData final : Op {
       gx = detail::make_empty(geometry.x, grad.dtype(), g.device());
       Convolution c = geometry.c;
       c.channels_last = false;
-      cpu::conv_backward_data(grad.dtype(), c, grad.impl()->data, weight.impl()->data, gx.impl()->data);
+      kernels(g.device()).conv_backward_data(grad.dtype(), c, grad.impl()->data, weight.impl()->data, gx.impl()->data);
     }
     if (bias.defined()) {
       bias_type = bias.dtype();
@@ -128,9 +132,10 @@ struct ConvBackwardData final : Op {
   Tensor channels_last(const Tensor& g, const Tensor& w) const {
     if (!geometry.c.channels_last) return Tensor();
     const Tensor grad = to_channels_last(g.to(geometry.dtype)), weight = w.contiguous();
-    const Tensor gx = detail::make_channels_last(geometry.x, geometry.dtype);
-    const bool done = cpu::conv_backward_data(geometry.dtype, geometry.c, grad.impl()->data, weight.dtype(),
-                                              weight.impl()->data, gx.impl()->data);
+    const Tensor gx = detail::make_channels_last(geometry.x, geometry.dtype, g.device());
+    const bool done = kernels(g.device())
+                          .conv_rows_backward_data(geometry.dtype, geometry.c, grad.impl()->data, weight.dtype(),
+                                                   weight.impl()->data, gx.impl()->data);
     return done ? gx : Tensor();
   }
 };
@@ -146,10 +151,13 @@ struct ConvBackwardWeight final : Op {
     const Tensor gw = detail::make_empty(geometry.w, compute, g.device());
     if (geometry.c.channels_last) {
       const Tensor grad = to_channels_last(g.to(geometry.dtype)), in = to_channels_last(x.to(geometry.dtype));
-      cpu::conv_backward_weight(geometry.dtype, geometry.c, grad.impl()->data, in.impl()->data, gw.data_ptr<float>());
+      kernels(g.device())
+          .conv_rows_backward_weight(geometry.dtype, geometry.c, grad.impl()->data, in.impl()->data,
+                                     gw.data_ptr<float>());
     } else {
       const Tensor grad = operand(g), in = operand(x);
-      cpu::conv_backward_weight(compute, geometry.c, grad.impl()->data, in.impl()->data, gw.impl()->data);
+      kernels(g.device())
+          .conv_backward_weight(compute, geometry.c, grad.impl()->data, in.impl()->data, gw.impl()->data);
     }
     return gw.to(geometry.w_dtype);
   }
@@ -173,7 +181,7 @@ bool chooses_channels_last(const Tensor& x, Dtype dtype, Convolution c, std::int
   if (x.dim() < 4 || !has_rows(dtype)) return false;
   if (outs < (prefers_channels_last(x) ? kLeastOfChannelsLast : kLeast)) return false;
   c.channels_last = true;
-  return cpu::conv_serves_channels_last(dtype, c);
+  return kernels(x.device()).conv_serves_channels_last(dtype, c);
 }
 
 // --- checks ---
@@ -361,12 +369,13 @@ Tensor ops::folded_conv2d(const Tensor& x_given, const Tensor& weight, const Ten
   const Tensor& r = after.residual;
   if (!geometry.c.channels_last || (r.defined() && (r.sizes() != geometry.y || r.dtype() != geometry.dtype))) return {};
   const Tensor in = to_channels_last(x), added = r.defined() ? to_channels_last(r) : Tensor();
-  cpu::ConvEpilogue then{.bias = nullptr, .residual = r.defined() ? added.impl()->data : nullptr, .relu = after.relu};
+  kernel::ConvEpilogue then{
+      .bias = nullptr, .residual = r.defined() ? added.impl()->data : nullptr, .relu = after.relu};
   const Tensor sources[] = {weight, bias, norm.mean, norm.var, norm.weight, norm.bias};
   auto kept = kept_weights(weight, sources);
   const float some = 0;
   then.bias = kept ? kept->bias.const_data_ptr<float>() : &some;
-  if (!kept || !cpu::conv_fits(geometry.dtype, geometry.c, then, *kept->packed)) {
+  if (!kept || !kernels(weight.device()).conv_fits(geometry.dtype, geometry.c, then, *kept->packed)) {
     Tensor scale = rsqrt(norm.var.to(kFloat32) + norm.eps);
     if (norm.weight.defined()) scale = scale * norm.weight.to(kFloat32);
     Tensor shift = -norm.mean.to(kFloat32);
@@ -374,15 +383,17 @@ Tensor ops::folded_conv2d(const Tensor& x_given, const Tensor& weight, const Ten
     shift = shift * scale;
     if (norm.bias.defined()) shift = shift + norm.bias.to(kFloat32);
     const Tensor folded = (weight.to(kFloat32) * reshape(scale, {-1, 1, 1, 1})).contiguous();
-    KeptWeights made{cpu::conv_pack(geometry.dtype, geometry.c, then, kFloat32, folded.impl()->data),
-                     shift.contiguous()};
+    KeptWeights made{
+        kernels(weight.device()).conv_pack(geometry.dtype, geometry.c, then, kFloat32, folded.impl()->data),
+        shift.contiguous()};
     kept = std::make_shared<const KeptWeights>(made);
     if (made.packed == nullptr) return {};
     keep_weights(weight, sources, std::move(made));
     then.bias = kept->bias.const_data_ptr<float>();
   }
-  const Tensor y = detail::make_channels_last(geometry.y, geometry.dtype);
-  cpu::conv_forward(geometry.dtype, geometry.c, in.impl()->data, *kept->packed, then, y.impl()->data);
+  const Tensor y = detail::make_channels_last(geometry.y, geometry.dtype, x.device());
+  kernels(x.device())
+      .conv_rows_forward(geometry.dtype, geometry.c, in.impl()->data, *kept->packed, then, y.impl()->data);
   return y;
 }
 

@@ -9,7 +9,7 @@
 #include <memory>
 
 #include "core/tensor_access.h"
-#include "kernels/cpu/pool/resample.h"
+#include "kernels/dispatch/kernels.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/reduce/reduce.h"
 #include "ops/shape/layout.h"
@@ -20,7 +20,7 @@ using namespace ops;
 
 namespace {
 
-using cpu::Taps;
+using kernel::Taps;
 
 enum class Mode { nearest, nearest_exact, linear, cubic };
 
@@ -82,7 +82,7 @@ Taps taps_of(const Sampling& sampling) {
 }
 
 // What lies around a spatial dimension where the channels of a place are beside each other.
-cpu::Extent channels_last_extent(const Tensor& x, int dim) {
+kernel::Extent channels_last_extent(const Tensor& x, int dim) {
   const std::int64_t inner = detail::channels_last_strides(x.sizes())[dim], size = x.sizes()[dim];
   return {x.numel() / (inner * size), size, inner};
 }
@@ -98,13 +98,14 @@ struct Resample final : Op {
   Tensor forward(const Tensor& x_given) {
     const Tensor x = laid_out(x_given.to(compute_type(x_given.dtype())), channels_last);
     Shape sizes = x.sizes();
-    const cpu::Extent extent = channels_last ? channels_last_extent(x, dim) : extent_around(sizes, dim);
+    const kernel::Extent extent = channels_last ? channels_last_extent(x, dim) : extent_around(sizes, dim);
     sizes[dim] = backwards ? sampling.in : sampling.out;
-    const Tensor y = channels_last ? detail::make_channels_last(sizes, x.dtype())
+    const Tensor y = channels_last ? detail::make_channels_last(sizes, x.dtype(), x.device())
                                    : detail::make_empty(sizes, x.dtype(), x.device());  // first: it may be too large
     if (!taps) taps = std::make_shared<const Taps>(taps_of(sampling));
-    (backwards ? cpu::resample_backward : cpu::resample)(x.dtype(), *taps, extent.outer, extent.inner, x.data_ptr(),
-                                                         y.data_ptr());
+    const Kernels& of = kernels(x.device());
+    (backwards ? of.resample_backward : of.resample)(x.dtype(), *taps, extent.outer, extent.inner, x.data_ptr(),
+                                                     y.data_ptr());
     return y.to(x_given.dtype());
   }
   void backward(const Tensor& g, Grads gx) override {

@@ -5,12 +5,12 @@
 #include <span>
 
 #include "core/tensor_access.h"
-#include "kernels/convolution.h"
+#include "kernels/dispatch/kernels.h"
 
 namespace gradus::ops {
 
 struct KeptWeights {
-  std::shared_ptr<const cpu::PackedWeights> packed;
+  std::shared_ptr<const kernel::PackedWeights> packed;
   Tensor bias;  // folded; undefined without one
 };
 

@@ -25,7 +25,7 @@ struct Surround final : Op {
   const char* name() const override { return "pad"; }
   Tensor forward(const Tensor& x) {
     inner = x.sizes();
-    const Tensor y = full(sizes, value, {.dtype = x.dtype()});
+    const Tensor y = full(sizes, value, {.dtype = x.dtype(), .device = x.device()});
     Tensor middle = part(y);
     middle.copy_(x);
     return y;
@@ -58,10 +58,10 @@ Tensor picked(const Tensor& x, int dim, std::int64_t before, std::int64_t after,
                      (mode == "reflect" ? " less 1" : "") + ", and elements to take, got " + list(padding) +
                      " for sizes " + to_string(x.sizes()));
   }
-  Tensor index = empty({before + size + after}, {.dtype = kInt64});
+  Tensor index = empty({before + size + after}, {.dtype = kInt64, .device = kCPU});
   auto* to = index.data_ptr<std::int64_t>();
   for (std::int64_t i = -before; i < size + after; ++i) *to++ = source(mode, i, size);
-  return index_select(x, dim, index);
+  return index_select(x, dim, index.to(x.device()));
 }
 
 }  // namespace

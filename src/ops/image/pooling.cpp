@@ -9,8 +9,7 @@
 #include <limits>
 
 #include "core/tensor_access.h"
-#include "kernels/cpu/pool/pooling.h"
-#include "kernels/cpu/pool/pooling_rows.h"
+#include "kernels/dispatch/kernels.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/image/pooling.h"
 #include "ops/shape/layout.h"
@@ -21,8 +20,8 @@ using namespace ops;
 
 namespace {
 
-using cpu::Pooling;
-using cpu::Window;
+using kernel::Pooling;
+using kernel::Window;
 
 Tensor operand(const Tensor& x) { return x.to(compute_type(x.dtype())).contiguous(); }
 
@@ -46,8 +45,9 @@ struct Places {
   std::int64_t planes, in_size, out_size;
   std::int64_t channels = 0;
 
-  Tensor result(const Shape& sizes, Dtype dtype) const {
-    return channels > 0 ? detail::make_channels_last(sizes, dtype) : detail::make_empty(sizes, dtype);
+  // By rows, beside x.
+  static Tensor result(const Shape& sizes, const Tensor& x) {
+    return detail::make_channels_last(sizes, x.dtype(), x.device());
   }
 };
 
@@ -59,14 +59,16 @@ struct Pick final : Op {
   const char* name() const override { return "max_pool_pick"; }
   Tensor forward(const Tensor& x_given) {
     if (where.channels > 0) {
-      const Tensor x = to_channels_last(x_given), y = where.result(where.out, x.dtype());
-      cpu::pool_pick_rows(x.dtype(), where.planes, where.in_size, where.out_size, where.channels, x.impl()->data,
+      const Tensor x = to_channels_last(x_given), y = where.result(where.out, x);
+      kernels(x.device())
+          .pool_pick_rows(x.dtype(), where.planes, where.in_size, where.out_size, where.channels, x.impl()->data,
                           where.places.data_ptr<std::int32_t>(), y.impl()->data);
       return y;
     }
     const Tensor x = operand(x_given);
     const Tensor y = detail::make_empty(where.out, x.dtype(), x.device());
-    cpu::pool_pick(x.dtype(), where.planes, where.in_size, where.out_size, x.impl()->data,
+    kernels(x.device())
+        .pool_pick(x.dtype(), where.planes, where.in_size, where.out_size, x.impl()->data,
                    where.places.data_ptr<std::int32_t>(), y.impl()->data);
     return y.to(x_given.dtype());
   }
@@ -79,14 +81,16 @@ struct Put final : Op {
   const char* name() const override { return "max_pool_backward"; }
   Tensor forward(const Tensor& g_given) {
     if (where.channels > 0) {
-      const Tensor g = to_channels_last(g_given), gx = where.result(where.in, g.dtype());
-      cpu::pool_put_rows(g.dtype(), where.planes, where.in_size, where.out_size, where.channels, g.impl()->data,
+      const Tensor g = to_channels_last(g_given), gx = where.result(where.in, g);
+      kernels(g.device())
+          .pool_put_rows(g.dtype(), where.planes, where.in_size, where.out_size, where.channels, g.impl()->data,
                          where.places.data_ptr<std::int32_t>(), gx.impl()->data);
       return gx;
     }
     const Tensor g = operand(g_given);
     const Tensor gx = detail::make_empty(where.in, g.dtype(), g.device());
-    cpu::pool_put(g.dtype(), where.planes, where.in_size, where.out_size, g.impl()->data,
+    kernels(g.device())
+        .pool_put(g.dtype(), where.planes, where.in_size, where.out_size, g.impl()->data,
                   where.places.data_ptr<std::int32_t>(), gx.impl()->data);
     return gx.to(g_given.dtype());
   }
@@ -118,16 +122,18 @@ struct MaxPool final : Op {
     if (by_rows(x_given, pooling)) {
       where.channels = x_given.sizes()[1];
       where.planes /= where.channels;
-      const Tensor y = where.result(where.out, x_given.dtype());
-      where.places = detail::make_empty({y.numel()}, kInt32);
-      cpu::max_pool_rows(x_given.dtype(), of_samples(pooling, where.channels), where.channels, relu,
+      const Tensor y = where.result(where.out, x_given);
+      where.places = detail::make_empty({y.numel()}, kInt32, y.device());
+      kernels(x_given.device())
+          .max_pool_rows(x_given.dtype(), of_samples(pooling, where.channels), where.channels, relu,
                          x_given.impl()->data, y.impl()->data, where.places.data_ptr<std::int32_t>());
       return y;
     }
     const Tensor x = operand(x_given);
     const Tensor y = detail::make_empty(where.out, x.dtype(), x.device());
     where.places = detail::make_empty(where.out, kInt32, x.device());
-    cpu::max_pool(x.dtype(), pooling, relu, x.impl()->data, y.impl()->data, where.places.data_ptr<std::int32_t>());
+    kernels(x.device())
+        .max_pool(x.dtype(), pooling, relu, x.impl()->data, y.impl()->data, where.places.data_ptr<std::int32_t>());
     return y.to(x_given.dtype());
   }
   void backward(const Tensor& g, Grads gx) override { gx[0] = put(where, g); }
@@ -145,15 +151,17 @@ struct AvgPool final : Op {
     rows = rows || by_rows(x_given, pooling);
     if (rows) {
       const Tensor x = to_channels_last(x_given);
-      const Tensor y = detail::make_channels_last(backwards ? in : out, x.dtype());
+      const Tensor y = detail::make_channels_last(backwards ? in : out, x.dtype(), x.device());
       const std::int64_t channels = x.sizes()[1];
-      (backwards ? cpu::avg_pool_rows_backward : cpu::avg_pool_rows)(x.dtype(), of_samples(pooling, channels), channels,
-                                                                     x.impl()->data, y.impl()->data);
+      const Kernels& of = kernels(x.device());
+      (backwards ? of.avg_pool_rows_backward : of.avg_pool_rows)(x.dtype(), of_samples(pooling, channels), channels,
+                                                                 x.impl()->data, y.impl()->data);
       return y;
     }
     const Tensor x = operand(x_given);
     const Tensor y = detail::make_empty(backwards ? in : out, x.dtype(), x.device());
-    (backwards ? cpu::avg_pool_backward : cpu::avg_pool)(x.dtype(), pooling, x.impl()->data, y.impl()->data);
+    const Kernels& of = kernels(x.device());
+    (backwards ? of.avg_pool_backward : of.avg_pool)(x.dtype(), pooling, x.impl()->data, y.impl()->data);
     return y.to(x_given.dtype());
   }
   void backward(const Tensor& g, Grads gx) override {

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "core/tensor_access.h"
-#include "kernels/cpu/index/scatter.h"
+#include "kernels/dispatch/kernels.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/index/positions.h"
 
@@ -13,7 +13,7 @@ namespace gradus {
 
 namespace {
 
-cpu::Scatter places(const Tensor& index, int dim, const Tensor& x, const Tensor& values) {
+kernel::Scatter places(const Tensor& index, int dim, const Tensor& x, const Tensor& values) {
   return {index.sizes(), dim, index.data_ptr<std::int64_t>(), x.strides(), values.strides()};
 }
 
@@ -31,7 +31,7 @@ struct GatherBackward final : Op {
     const Dtype sum = ops::compute_type(g.dtype());
     const Tensor values = g.to(sum);
     const Tensor x = zeros(from, {.dtype = sum, .device = g.device()});
-    cpu::scatter_add(sum, x.data_ptr(), places(index, dim, x, values), values.data_ptr());
+    kernels(g.device()).scatter_add(sum, x.data_ptr(), places(index, dim, x, values), values.data_ptr());
     return x.to(g.dtype());
   }
   void backward(const Tensor& gg, Grads gx) override { gx[0] = gather_from(gg, dim, saved(1)); }
@@ -46,7 +46,7 @@ struct Gather final : Op {
     from = x.sizes();
     save(1, index);
     Tensor y = detail::make_empty(index.sizes(), x.dtype(), x.device());
-    cpu::gather(x.dtype(), x.data_ptr(), places(index, dim, x, y), y.data_ptr());
+    kernels(x.device()).gather(x.dtype(), x.data_ptr(), places(index, dim, x, y), y.data_ptr());
     return y;
   }
   void backward(const Tensor& g, Grads gx) override { gx[0] = apply(GatherBackward(dim, from), g, saved(1)); }
@@ -64,19 +64,20 @@ struct Scatter final : Op {
     save(1, index);
     if (!accumulate) {
       const Tensor y = x.clone();
-      cpu::scatter(y.dtype(), y.data_ptr(), places(index, dim, y, src), src.data_ptr());
+      kernels(x.device()).scatter(y.dtype(), y.data_ptr(), places(index, dim, y, src), src.data_ptr());
       return y;
     }
     const Dtype sum = ops::compute_type(x.dtype());
     const Tensor y = x.dtype() == sum ? x.clone() : x.to(sum).contiguous(), values = src.to(sum);
-    cpu::scatter_add(sum, y.data_ptr(), places(index, dim, y, values), values.data_ptr());
+    kernels(x.device()).scatter_add(sum, y.data_ptr(), places(index, dim, y, values), values.data_ptr());
     return y.to(x.dtype());
   }
   void backward(const Tensor& g, Grads gx) override {
     const Tensor index = saved(1);
     if (needs(0)) {
-      gx[0] =
-          accumulate ? g : apply(Scatter(dim, false), g, index, expand(zeros({}, {.dtype = g.dtype()}), index.sizes()));
+      gx[0] = accumulate ? g
+                         : apply(Scatter(dim, false), g, index,
+                                 expand(zeros({}, {.dtype = g.dtype(), .device = g.device()}), index.sizes()));
     }
     if (needs(2)) gx[2] = gather_from(g, dim, index);
   }
@@ -122,7 +123,7 @@ Tensor gather(const Tensor& x, std::int64_t dim, const Tensor& index) {
   const Tensor at = ops::checked_index("gather", with_dimension(index), own.sizes()[d], false);
   // PyTorch takes an index without elements whatever its rank.
   if (at.numel() > 0 || at.dim() == own.dim()) check_within("gather", "the tensor", at.sizes(), own.sizes(), d);
-  if (at.dim() != own.dim()) return empty(at.sizes(), {.dtype = x.dtype()});
+  if (at.dim() != own.dim()) return empty(at.sizes(), {.dtype = x.dtype(), .device = x.device()});
   const Tensor y = gather_from(own, d, at);
   return index.dim() == 0 ? view(y, {}) : y;
 }

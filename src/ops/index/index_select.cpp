@@ -76,14 +76,14 @@ Tensor one_hot(const Tensor& index, std::int64_t num_classes) {
   }
   constexpr std::int64_t kMost = std::int64_t{1} << 40;
   const Tensor classes = ops::checked_index("one_hot", index, num_classes == -1 ? kMost : num_classes, false);
-  const auto* p = classes.data_ptr<std::int64_t>();
-  if (num_classes == -1) num_classes = *std::max_element(p, p + classes.numel()) + 1;
+  if (num_classes == -1) num_classes = amax(classes).item<std::int64_t>() + 1;
   Shape sizes = index.sizes();
   sizes.push_back(num_classes);
-  Tensor y = zeros(sizes, {.dtype = kInt64});
-  auto* out = y.data_ptr<std::int64_t>();
-  for (std::int64_t i = 0; i < classes.numel(); ++i) out[i * num_classes + p[i]] = 1;
-  return y;
+  check_sizes("one_hot", sizes);
+  const Tensor rows = zeros({classes.numel(), num_classes}, {.dtype = kInt64, .device = classes.device()});
+  if (rows.numel() == 0) return view(rows, sizes);
+  const Tensor places = view(classes, {classes.numel(), 1});
+  return view(scatter(rows, 1, places, ones(places.sizes(), {.dtype = kInt64, .device = classes.device()})), sizes);
 }
 
 }  // namespace gradus

@@ -2,7 +2,7 @@
 #include <gradus/op.h>
 #include <gradus/ops.h>
 
-#include "kernels/cpu/index/nonzero.h"
+#include "kernels/dispatch/kernels.h"
 #include "ops/index/positions.h"
 
 namespace gradus {
@@ -20,15 +20,16 @@ namespace ops {
 
 Tensor true_positions(const Tensor& mask) {
   const Tensor flat = mask.contiguous();
-  return tensor(cpu::nonzero(static_cast<const std::uint8_t*>(flat.data_ptr()), flat.numel()));
+  const auto* bytes = static_cast<const std::uint8_t*>(flat.data_ptr());
+  return tensor(kernels(flat.device()).nonzero(bytes, flat.numel()), {.device = flat.device()});
 }
 
 }  // namespace ops
 
 Tensor nonzero(const Tensor& x) {
-  const Tensor positions = ops::true_positions(x.to(kBool));
+  const Tensor positions = ops::true_positions(x.to(kBool).cpu());
   const int rank = x.sizes().rank();
-  Tensor y = empty({positions.numel(), rank}, {.dtype = kInt64});
+  Tensor y = empty({positions.numel(), rank}, {.dtype = kInt64, .device = kCPU});
   const auto* p = positions.data_ptr<std::int64_t>();
   auto* out = y.data_ptr<std::int64_t>();
   for (std::int64_t i = 0; i < positions.numel(); ++i, out += rank) {
@@ -38,7 +39,7 @@ Tensor nonzero(const Tensor& x) {
       rest /= x.sizes()[d];
     }
   }
-  return y;
+  return y.to(x.device());
 }
 
 Tensor masked_select(const Tensor& x, const Tensor& mask) {

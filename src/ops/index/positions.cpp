@@ -6,34 +6,16 @@
 #include <algorithm>
 
 #include "core/tensor_access.h"
-#include "kernels/cpu/index/rows.h"
+#include "kernels/dispatch/kernels.h"
 #include "ops/elementwise/elementwise.h"
 
 namespace gradus::ops {
 
 namespace {
 
-// "[1, 2]": the place of the i-th element.
-std::string place_of(std::int64_t i, const Shape& sizes) {
-  Shape at = sizes;
-  for (int d = sizes.rank() - 1; d >= 0; --d) {
-    at[d] = i % sizes[d];
-    i /= sizes[d];
-  }
-  return to_string(at);
-}
-
-[[noreturn]] void refuse_entry(const char* call, const Tensor& index, std::int64_t low, std::int64_t size) {
-  const auto* p = index.data_ptr<std::int64_t>();
-  std::int64_t i = 0;
-  while (p[i] >= low && p[i] < size) ++i;
-  throw IndexError(std::string(call) + ": index must be in [" + std::to_string(low) + ", " + std::to_string(size) +
-                   "), got " + std::to_string(p[i]) + " at position " + place_of(i, index.sizes()));
-}
-
 // The rows that positions name in a tensor of these sizes and strides; `own` keeps offsets that had to be computed.
 struct Layout {
-  cpu::Rows rows;
+  kernel::Rows rows;
   Tensor own;
 
   Layout(const Shape& sizes, const Shape& strides, const Picked& where, const Tensor& positions) {
@@ -50,7 +32,7 @@ struct Layout {
         after_strides.push_back(strides[d]);
       }
     }
-    rows.outer = cpu::Rows::offsets(before, before_strides);
+    rows.outer = kernel::Rows::offsets(before, before_strides);
     rows.set_inner(after, after_strides);
     rows.count = positions.numel();
     set_index(sizes, strides, where.dims, positions);
@@ -72,11 +54,13 @@ struct Layout {
       rows.index_stride = at(strides, dims.rank() - 1);
       return;
     }
-    own = detail::make_empty(positions.sizes(), kInt64);
-    auto* offsets = own.data_ptr<std::int64_t>();
+    const Tensor places = positions.cpu();
+    Tensor computed = detail::make_empty(positions.sizes(), kInt64, kCPU);
+    const auto* index = places.const_data_ptr<std::int64_t>();
+    auto* offsets = computed.data_ptr<std::int64_t>();
     std::int64_t highest = 0;
     for (std::int64_t i = 0; i < rows.count; ++i) {
-      std::int64_t rest = rows.index[i], offset = 0;
+      std::int64_t rest = index[i], offset = 0;
       for (int k = dims.rank() - 1; k >= 0; --k) {
         offset += rest % at(sizes, k) * at(strides, k);
         rest /= at(sizes, k);
@@ -84,7 +68,8 @@ struct Layout {
       offsets[i] = offset;
       highest = std::max(highest, offset);
     }
-    rows.index = offsets;
+    own = computed.to(positions.device());
+    rows.index = own.const_data_ptr<std::int64_t>();
     rows.extent = highest + 1;
   }
 };
@@ -104,7 +89,7 @@ struct PickBackward final : Op {
     Tensor x = zeros(from, {.dtype = sum, .device = g.device()});
     Layout layout(from, x.strides(), where, positions);
     layout.rows.skip = skip;
-    cpu::add_rows(sum, x.data_ptr(), layout.rows, values.data_ptr());
+    kernels(g.device()).add_rows(sum, x.data_ptr(), layout.rows, values.data_ptr());
     return x.to(g.dtype());
   }
   void backward(const Tensor& gg, Grads gx) override {
@@ -130,7 +115,7 @@ struct Pick final : Op {
     save(1, positions);
     Tensor y = detail::make_empty(picked_sizes(from, where, positions.numel()), x.dtype(), x.device());
     const Layout layout(from, x.strides(), where, positions);
-    cpu::pick_rows(x.dtype(), x.impl()->data, layout.rows, y.data_ptr());
+    kernels(x.device()).pick_rows(x.dtype(), x.impl()->data, layout.rows, y.data_ptr());
     return y;
   }
   void backward(const Tensor& g, Grads gx) override {
@@ -156,7 +141,7 @@ struct Put final : Op {
       gx[0] = g;
       if (!accumulate) {
         const Shape sizes = picked_sizes(g.sizes(), where, positions.numel());
-        gx[0] = put(call, g, where, positions, zeros(sizes, {.dtype = g.dtype()}), false);
+        gx[0] = put(call, g, where, positions, zeros(sizes, {.dtype = g.dtype(), .device = g.device()}), false);
       }
     }
     if (needs(2)) gx[2] = pick(call, g, where, positions);
@@ -170,16 +155,21 @@ Tensor checked_index(const char* call, const Tensor& index, std::int64_t size, b
     throw DtypeError(std::string(call) + ": an index must be int64 or int32, got " + to_string(index.dtype()));
   }
   Tensor entries = index.to(kInt64).contiguous();
+  const std::int64_t low = from_end ? -size : 0;
+  if (entries.device() != kCPU) {
+    kernels(entries.device())
+        .check_index(entries.data_ptr<std::int64_t>(), entries.sizes(), {.call = call, .low = low, .high = size});
+    return from_end ? where(entries < 0, entries + size, entries) : entries;
+  }
   const auto* p = entries.data_ptr<std::int64_t>();
   std::int64_t least = 0, most = -1;
   for (std::int64_t i = 0; i < entries.numel(); ++i) {
     least = std::min(least, p[i]);
     most = std::max(most, p[i]);
   }
-  const std::int64_t low = from_end ? -size : 0;
-  if (least < low || most >= size) refuse_entry(call, entries, low, size);
+  if (least < low || most >= size) kernel::check_index(p, entries.sizes(), {.call = call, .low = low, .high = size});
   if (least >= 0) return entries;
-  Tensor wrapped = detail::make_empty(entries.sizes(), kInt64);
+  Tensor wrapped = detail::make_empty(entries.sizes(), kInt64, kCPU);
   auto* out = wrapped.data_ptr<std::int64_t>();
   for (std::int64_t i = 0; i < entries.numel(); ++i) out[i] = p[i] < 0 ? p[i] + size : p[i];
   return wrapped;
@@ -218,9 +208,9 @@ void put_into(const Tensor& y, const Picked& where, const Tensor& positions, con
   const Tensor from = values.contiguous();
   const Layout layout(y.sizes(), y.strides(), where, positions);
   if (accumulate) {
-    cpu::add_rows(y.dtype(), y.impl()->data, layout.rows, from.data_ptr());
+    kernels(y.device()).add_rows(y.dtype(), y.impl()->data, layout.rows, from.data_ptr());
   } else {
-    cpu::put_rows(y.dtype(), y.impl()->data, layout.rows, from.data_ptr());
+    kernels(y.device()).put_rows(y.dtype(), y.impl()->data, layout.rows, from.data_ptr());
   }
 }
 

@@ -76,7 +76,7 @@ class Parser {
     }
     check_type(t);
     const std::int64_t size = result_.view.sizes()[dim_];
-    add(ops::checked_index("index", t, size, true), {size});
+    add(ops::checked_index("index", t.to(result_.view.device()), size, true), {size});
   }
 
   void take_mask(const Tensor& mask) {
@@ -92,7 +92,7 @@ class Parser {
                        to_string(flags.sizes()) + " from dimension " + std::to_string(dim_) + " of " +
                        to_string(sizes));
     }
-    add(ops::true_positions(flags), flags.sizes());
+    add(ops::true_positions(flags.to(result_.view.device())), flags.sizes());
   }
 
   static void check_type(const Tensor& t) {
@@ -127,14 +127,9 @@ struct Joined {
       return;
     }
     check_sizes("index", sizes);
-    positions = zeros({sizes.numel()}, {.dtype = kInt64});
-    auto* sum = positions.data_ptr<std::int64_t>();
-    for (std::size_t k = 0; k < s.entries.size(); ++k) {
-      const std::int64_t size = s.extents[static_cast<int>(k)];
-      const Tensor all = expand(s.entries[k], sizes).contiguous();
-      const auto* p = all.data_ptr<std::int64_t>();
-      for (std::int64_t i = 0; i < positions.numel(); ++i) sum[i] = sum[i] * size + p[i];
-    }
+    positions = zeros({sizes.numel()}, {.dtype = kInt64, .device = s.entries[0].device()});
+    for (std::size_t k = 0; k < s.entries.size(); ++k)
+      positions.mul_(s.extents[static_cast<int>(k)]).add_(reshape(expand(s.entries[k], sizes), {sizes.numel()}));
   }
 
   // The result's sizes, with the index's own in place of its one dimension; `flat` keeps that one.

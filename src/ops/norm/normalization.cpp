@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "core/tensor_access.h"
-#include "kernels/cpu/norm/normalization.h"
+#include "kernels/dispatch/kernels.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/norm/batch_norm.h"
 #include "ops/shape/layout.h"
@@ -17,15 +17,16 @@ using namespace ops;
 
 namespace {
 
-using cpu::Normalization;
+using kernel::Normalization;
 
 Tensor operand(const Tensor& x) { return x.to(compute_type(x.dtype())).contiguous(); }
 const void* pointer(const Tensor& x) { return x.defined() ? x.impl()->data : nullptr; }
 
 // To be taken from x.
-Moments own_moments(const Normalization& n, Dtype dtype) {
-  return {
-      .mean = detail::make_empty({n.moments()}, dtype), .var = detail::make_empty({n.moments()}, kFloat64), .rstd = {}};
+Moments own_moments(const Normalization& n, Dtype dtype, Device device) {
+  return {.mean = detail::make_empty({n.moments()}, dtype, device),
+          .var = detail::make_empty({n.moments()}, kFloat64, device),
+          .rstd = {}};
 }
 
 // Copies: running statistics move on while a graph waits for its backward.
@@ -36,6 +37,15 @@ Moments given_moments(const Tensor& mean, const Tensor& var, Dtype dtype, double
           .rstd = rsqrt(var.detach().to(dtype) + eps),
           .constant = true};
 }
+
+// Values that are all equal are 0 when normalised, also without an eps.
+struct InverseRoot {
+  double eps;
+  template <class T>
+  GRADUS_INLINE T f(T v) const {
+    return v + eps == 0 ? 0 : 1 / std::sqrt(v + eps);
+  }
+};
 
 struct Norm final : Op {
   const char* call;
@@ -67,10 +77,13 @@ struct Norm final : Op {
     const Tensor w = weight.defined() ? operand(weight) : Tensor(), b = bias.defined() ? operand(bias) : Tensor();
     if (n.numel() > 0) {
       if (!moments.constant) {
-        cpu::moments(x.dtype(), n, eps, x.impl()->data, moments.mean.impl()->data, moments.var.data_ptr<double>());
+        kernels(x.device())
+            .moments(x.dtype(), n, eps, x.impl()->data, moments.mean.impl()->data,
+                     static_cast<double*>(moments.var.data_ptr()));
         moments.take_rstd(eps);
       }
-      cpu::normalize(x.dtype(), n, x.impl()->data, moments.mean.impl()->data, moments.rstd.impl()->data, pointer(w),
+      kernels(x.device())
+          .normalize(x.dtype(), n, x.impl()->data, moments.mean.impl()->data, moments.rstd.impl()->data, pointer(w),
                      pointer(b), y.impl()->data);
     }
     return y.to(x_given.dtype());
@@ -78,9 +91,9 @@ struct Norm final : Op {
 
   void backward(const Tensor& g, Grads gx) override {
     if (n.numel() == 0) {
-      if (needs(0)) gx[0] = zeros(x_sizes, {.dtype = g.dtype()});
-      if (needs(1)) gx[1] = zeros(w_sizes, {.dtype = w_type});
-      if (needs(2)) gx[2] = zeros(w_sizes, {.dtype = b_type});
+      if (needs(0)) gx[0] = zeros(x_sizes, {.dtype = g.dtype(), .device = g.device()});
+      if (needs(1)) gx[1] = zeros(w_sizes, {.dtype = w_type, .device = g.device()});
+      if (needs(2)) gx[2] = zeros(w_sizes, {.dtype = b_type, .device = g.device()});
       return;
     }
     is_grad_enabled() ? differentiable(g, gx) : fused(g, gx);
@@ -100,7 +113,8 @@ struct Norm final : Op {
     const Tensor gb = sums ? detail::make_empty(w_sizes, g.dtype(), g.device()) : Tensor();
     if (needs(0) || sums) {
       const auto kernel = [&] {
-        cpu::normalize_backward(g.dtype(), n, moments.constant, g.impl()->data, pointer(in), moments.mean.impl()->data,
+        kernels(g.device())
+            .normalize_backward(g.dtype(), n, moments.constant, g.impl()->data, pointer(in), moments.mean.impl()->data,
                                 moments.rstd.impl()->data, pointer(w), to.defined() ? to.impl()->data : nullptr,
                                 sums ? gw.impl()->data : nullptr, sums ? gb.impl()->data : nullptr);
         return to.defined() ? to : gw;
@@ -236,7 +250,7 @@ Tensor with_running(const char* call, const Normalization& n, const Tensor& x, c
     return normalized(call, over, eps, given_moments(running_mean, running_var, compute, eps), x, weight, bias, after);
   }
   check_several(call, n, x);
-  const Moments moments = own_moments(n, compute);
+  const Moments moments = own_moments(n, compute, x.device());
   const Tensor y = normalized(call, n, eps, moments, x, weight, bias, after);
   if (running_mean.defined() && n.numel() > 0) move_running(n, moments, running_mean, running_var, momentum);
   return y;
@@ -252,17 +266,13 @@ Normalization of_channels(const Tensor& x, bool over_batch) {
 }  // namespace
 
 void Moments::take_rstd(double eps) {
-  rstd = detail::make_empty(var.sizes(), mean.dtype());
-  const double* v = var.data_ptr<double>();
-  // Values that are all equal are 0 when normalised, also without an eps.
-  const auto inverse = [&](std::int64_t i) { return v[i] + eps == 0 ? 0 : 1 / std::sqrt(v[i] + eps); };
-  for (std::int64_t i = 0; i < var.numel(); ++i) {
-    if (rstd.dtype() == kFloat32) {
-      rstd.data_ptr<float>()[i] = static_cast<float>(inverse(i));
-    } else {
-      rstd.data_ptr<double>()[i] = inverse(i);
-    }
-  }
+  const kernel::Loop loop = kernel::loop_of<InverseRoot, double, double, 1>();
+  const InverseRoot formula{eps};
+  rstd = detail::make_empty(var.sizes(), mean.dtype(), var.device());
+  const kernel::Operand from{var.impl()->data, kFloat64, var.strides()};
+  kernels(var.device())
+      .elementwise(var.sizes(), {rstd.impl()->data, rstd.dtype(), rstd.strides()}, {&from, 1}, kFloat64, kFloat64,
+                   {loop, &formula});
 }
 
 // x is brought near a variance of 1 by constants first: squares then neither overflow nor vanish.
@@ -311,7 +321,7 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
   }
   check_weights("layer_norm", "weight", weight, x, normalized_shape);
   check_weights("layer_norm", "bias", bias, x, normalized_shape);
-  return apply(Norm("layer_norm", n, eps, own_moments(n, compute_type(x.dtype()))), x, weight, bias);
+  return apply(Norm("layer_norm", n, eps, own_moments(n, compute_type(x.dtype()), x.device())), x, weight, bias);
 }
 
 Tensor group_norm(const Tensor& x, std::int64_t num_groups, const Tensor& weight, const Tensor& bias, double eps) {
@@ -327,7 +337,7 @@ Tensor group_norm(const Tensor& x, std::int64_t num_groups, const Tensor& weight
   check_weights("group_norm", "weight", weight, x, {channels});
   check_weights("group_norm", "bias", bias, x, {channels});
   if (n.batch == 1) check_several("group_norm", n, x);
-  return apply(Norm("group_norm", n, eps, own_moments(n, compute_type(x.dtype()))), x, weight, bias);
+  return apply(Norm("group_norm", n, eps, own_moments(n, compute_type(x.dtype()), x.device())), x, weight, bias);
 }
 
 }  // namespace gradus

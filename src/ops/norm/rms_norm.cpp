@@ -7,7 +7,7 @@
 #include <limits>
 
 #include "core/tensor_access.h"
-#include "kernels/cpu/norm/rms_norm.h"
+#include "kernels/dispatch/kernels.h"
 #include "ops/elementwise/elementwise.h"
 
 namespace gradus {
@@ -41,14 +41,15 @@ struct RmsNormOp final : Op {
     const Tensor y = detail::make_empty(x_sizes, x.dtype(), x.device());
     rstd = detail::make_empty({rows}, x.dtype(), x.device());
     if (x.numel() > 0)
-      cpu::rms_norm(x.dtype(), eps, x.impl()->data, pointer(w), rstd.impl()->data, y.impl()->data, rows, n);
+      kernels(x.device())
+          .rms_norm(x.dtype(), eps, x.impl()->data, pointer(w), rstd.impl()->data, y.impl()->data, rows, n);
     return y.to(x_given.dtype());
   }
 
   void backward(const Tensor& g, Grads gx) override {
     if (x_sizes.numel() == 0) {
-      if (needs(0)) gx[0] = zeros(x_sizes, {.dtype = g.dtype()});
-      if (needs(1)) gx[1] = zeros(w_sizes, {.dtype = w_type});
+      if (needs(0)) gx[0] = zeros(x_sizes, {.dtype = g.dtype(), .device = g.device()});
+      if (needs(1)) gx[1] = zeros(w_sizes, {.dtype = w_type, .device = g.device()});
       return;
     }
     is_grad_enabled() ? differentiable(g, gx) : fused(g, gx);
@@ -62,7 +63,8 @@ struct RmsNormOp final : Op {
     const Tensor to = needs(0) ? detail::make_empty(x_sizes, g.dtype(), g.device()) : Tensor();
     const Tensor gw = needs(1) ? detail::make_empty(w_sizes, g.dtype(), g.device()) : Tensor();
     const auto kernel = [&] {
-      cpu::rms_norm_backward(g.dtype(), g.impl()->data, x.impl()->data, rstd.impl()->data, pointer(w), target(to),
+      kernels(g.device())
+          .rms_norm_backward(g.dtype(), g.impl()->data, x.impl()->data, rstd.impl()->data, pointer(w), target(to),
                              target(gw), rows, n);
       return to.defined() ? to : gw;
     };

@@ -2,7 +2,7 @@
 #include <gradus/op.h>
 #include <gradus/ops.h>
 
-#include "kernels/cpu/norm/rows_norm.h"
+#include "kernels/dispatch/kernels.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/norm/batch_norm.h"
 #include "ops/shape/layout.h"
@@ -19,7 +19,7 @@ struct RowsNormOp final : Op {
   double eps;
   Moments moments;
   bool relu, adds = false;
-  cpu::RowsNorm n;
+  kernel::RowsNorm n;
   Shape sizes;
   Dtype w_type = kFloat32, b_type = kFloat32;
   Tensor scale, shift;  // weight and bias as they were: what the relu lets through follows from them
@@ -46,12 +46,14 @@ struct RowsNormOp final : Op {
     scale = channel_operand(weight);
     shift = channel_operand(bias);
     if (!moments.constant) {
-      cpu::rows_moments(n, eps, x.impl()->data, moments.mean.data_ptr<float>(), moments.var.data_ptr<double>());
+      kernels(x.device())
+          .rows_moments(n, eps, x.impl()->data, moments.mean.data_ptr<float>(), moments.var.data_ptr<double>());
       moments.take_rstd(eps);
     }
-    const Tensor y = detail::make_channels_last(sizes, x.dtype());
+    const Tensor y = detail::make_channels_last(sizes, x.dtype(), x.device());
     const Tensor added = adds ? to_channels_last(residual) : Tensor();
-    cpu::rows_normalize(n, x.impl()->data, numbers(moments.mean), numbers(moments.rstd), numbers(scale), numbers(shift),
+    kernels(x.device())
+        .rows_normalize(n, x.impl()->data, numbers(moments.mean), numbers(moments.rstd), numbers(scale), numbers(shift),
                         adds ? added.impl()->data : nullptr, y.impl()->data);
     if (relu && adds) save_output(y);
     if (!needs_any()) scale = shift = Tensor();
@@ -71,14 +73,15 @@ struct RowsNormOp final : Op {
     const Tensor w = channel_operand(has_saved(1) ? saved(1) : scale);
     const bool sums = needs(1) || needs(2);
     const auto per_channel = [&](bool wanted) {
-      return wanted ? detail::make_empty({n.channels}, kFloat32) : Tensor();
+      return wanted ? detail::make_empty({n.channels}, kFloat32, g.device()) : Tensor();
     };
     const Tensor gw = per_channel(sums && x.defined()), gb = per_channel(sums && x.defined());
     Tensor through = g;
-    if (relu && adds && (needs(3) || sums || needs(0))) through = detail::make_channels_last(sizes, n.dtype);
-    const Tensor to = needs(0) ? detail::make_channels_last(sizes, n.dtype) : Tensor();
+    if (relu && adds && (needs(3) || sums || needs(0)))
+      through = detail::make_channels_last(sizes, n.dtype, g.device());
+    const Tensor to = needs(0) ? detail::make_channels_last(sizes, n.dtype, g.device()) : Tensor();
     const Tensor y = relu && adds ? output() : Tensor();
-    cpu::RowsGradients all;
+    kernel::RowsGradients all;
     all.g = g.impl()->data;
     all.x = x.defined() ? x.impl()->data : nullptr;
     all.y = y.defined() ? y.impl()->data : nullptr;
@@ -92,7 +95,7 @@ struct RowsNormOp final : Op {
     all.gb = gb.defined() ? gb.data_ptr<float>() : nullptr;
     if (needs(0) || gw.defined() || all.g_residual != nullptr) {
       const auto kernel = [&] {
-        cpu::rows_norm_backward(n, all);
+        kernels(g.device()).rows_norm_backward(n, all);
         return to.defined() ? to : gw.defined() ? gw : through;
       };
       detail::observed(name(), kernel, g, x, w);

@@ -3,7 +3,7 @@
 #include <gradus/ops.h>
 
 #include "core/tensor_access.h"
-#include "kernels/cpu/norm/softmax.h"
+#include "kernels/dispatch/kernels.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/reduce/reduce.h"
 
@@ -13,8 +13,8 @@ using namespace ops;
 
 namespace {
 
-cpu::Extent extent_of(const Tensor& x, int dim) {
-  return x.dim() == 0 ? cpu::Extent{1, 1, 1} : extent_around(x.sizes(), dim);
+kernel::Extent extent_of(const Tensor& x, int dim) {
+  return x.dim() == 0 ? kernel::Extent{1, 1, 1} : extent_around(x.sizes(), dim);
 }
 
 // softmax: y (g - sum(g y)); log_softmax: g - exp(y) sum(g).
@@ -30,7 +30,8 @@ struct SoftmaxBackward final : Op {
     const Dtype compute = compute_type(g.dtype());
     const Tensor grad = g.to(compute).contiguous(), out = y.to(compute).contiguous();
     const Tensor gx = detail::make_empty(g.sizes(), compute, g.device());
-    cpu::softmax_backward(compute, log, grad.impl()->data, out.impl()->data, gx.impl()->data, extent_of(g, dim));
+    kernels(g.device())
+        .softmax_backward(compute, log, grad.impl()->data, out.impl()->data, gx.impl()->data, extent_of(g, dim));
     return gx.to(g.dtype());
   }
   void backward(const Tensor& gg, Grads gx) override {
@@ -59,7 +60,7 @@ struct Softmax final : Op {
     const Dtype compute = compute_type(x.dtype());
     const Tensor in = x.to(compute).contiguous();
     Tensor y = detail::make_empty(x.sizes(), compute, x.device());
-    cpu::softmax(compute, log, in.impl()->data, y.impl()->data, extent_of(x, dim));
+    kernels(x.device()).softmax(compute, log, in.impl()->data, y.impl()->data, extent_of(x, dim));
     y = y.to(x.dtype());
     save_output(y);
     return y;

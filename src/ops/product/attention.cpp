@@ -47,7 +47,8 @@ Tensor repeat_heads(const Tensor& x, std::int64_t heads) {
 // Rows of nothing but -inf become zeros, in the gradient too.
 Tensor softmax_or_zero(const Tensor& scores) {
   const Tensor blind = all(eq(scores.detach(), kNever), -1, true);
-  if (!any(blind).item<bool>()) return softmax(scores, -1);
+  // Asked on the CPU alone: of another device the answer would have to be waited for.
+  if (scores.device() == kCPU && !any(blind).item<bool>()) return softmax(scores, -1);
   return masked_fill(softmax(masked_fill(scores, blind, 0), -1), blind, 0);
 }
 
@@ -86,7 +87,7 @@ Tensor scaled_dot_product_attention(const Tensor& query_given, const Tensor& key
   const double factor = scale ? *scale : 1 / std::sqrt(static_cast<double>(query.size(-1)));
   Tensor scores = matmul(query * factor, transpose(key, -2, -1));
   if (is_causal) {
-    const Tensor seen = tril(ones({query.size(-2), key.size(-2)}, {.dtype = kBool}));
+    const Tensor seen = tril(ones({query.size(-2), key.size(-2)}, {.dtype = kBool, .device = query.device()}));
     scores = masked_fill(scores, logical_not(seen), kNever);
   } else if (mask.defined()) {
     if (!(broadcast_shapes("scaled_dot_product_attention", mask.sizes(), scores.sizes()) == scores.sizes())) {

@@ -5,7 +5,7 @@
 
 #include "autograd/inplace.h"
 #include "core/tensor_access.h"
-#include "kernels/gemm.h"
+#include "kernels/dispatch/kernels.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/product/products.h"
 
@@ -49,10 +49,10 @@ struct Bmm final : Op {
   Tensor forward(const Tensor& a, const Tensor& b) {
     if (needs(1)) save(0, a);
     if (needs(0)) save(1, b);
-    const std::int64_t batch = a.sizes()[0], m = a.sizes()[1], k = a.sizes()[2], n = b.sizes()[2];
+    const std::int64_t batch = a.sizes()[0], m = a.sizes()[1], n = b.sizes()[2];
     Tensor y = detail::make_empty({batch, m, n}, a.dtype(), a.device());
     if (a.dtype() == kFloat32 || a.dtype() == kFloat64) {
-      visit<float, double>("bmm", a.dtype(), [&]<class T>(T) { run<T>(y, a, b, k); });
+      run(y, a, b);
     } else {
       for (std::int64_t i = 0; i < batch; ++i) multiply_into(select(y, 0, i), select(a, 0, i), select(b, 0, i));
     }
@@ -65,14 +65,23 @@ struct Bmm final : Op {
   std::int64_t multiply_adds(const Tensor& y, const Tensor& a, const Tensor&) const { return y.numel() * a.sizes()[2]; }
 
  private:
-  template <class T>
-  static void run(const Tensor& y, const Tensor& a, const Tensor& b, std::int64_t k) {
+  static void run(const Tensor& y, const Tensor& a, const Tensor& b) {
     const Matrix left(a), right(b);
     const std::int64_t m = y.sizes()[1], n = y.sizes()[2];
-    const auto data = [](const Tensor& x) { return reinterpret_cast<T*>(x.impl()->data); };
-    cpu::gemm_batch<T>(y.sizes()[0], left.trans, right.trans, m, n, k, data(left.tensor), left.ld,
-                       left.tensor.strides()[0], data(right.tensor), right.ld, right.tensor.strides()[0], data(y), n,
-                       m * n);
+    kernels(y.device())
+        .gemm_batch({.dtype = y.dtype(),
+                     .trans_a = left.trans,
+                     .trans_b = right.trans,
+                     .m = m,
+                     .n = n,
+                     .k = a.sizes()[2],
+                     .a = left.tensor.impl()->data,
+                     .lda = left.ld,
+                     .b = right.tensor.impl()->data,
+                     .ldb = right.ld,
+                     .c = y.impl()->data,
+                     .ldc = n},
+                    {y.sizes()[0], left.tensor.strides()[0], right.tensor.strides()[0], m * n});
   }
 };
 

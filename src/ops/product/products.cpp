@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "autograd/inplace.h"
-#include "kernels/gemm.h"
+#include "kernels/dispatch/kernels.h"
 #include "ops/elementwise/elementwise.h"
 
 namespace gradus::ops {
@@ -49,8 +49,9 @@ bool multiply_halves(const Tensor& y, const Tensor& a, const Tensor& b, const Pr
   const std::int64_t n = b.sizes()[product.trans_b ? 0 : 1];
   const Matrix left(a), right(b);
   const auto data = [](const Matrix& x) { return reinterpret_cast<const BFloat16*>(x.tensor.impl()->data); };
-  return cpu::gemm_bfloat16(left.trans != product.trans_a, right.trans != product.trans_b, m, n, k, data(left), left.ld,
-                            data(right), right.ld, y.dtype(), y.impl()->data, n);
+  return kernels(y.device())
+      .gemm_bfloat16(left.trans != product.trans_a, right.trans != product.trans_b, m, n, k, data(left), left.ld,
+                     data(right), right.ld, y.dtype(), y.impl()->data, n);
 }
 
 }  // namespace
@@ -60,7 +61,7 @@ void multiply_into(const Tensor& y, const Tensor& a, const Tensor& b, const Prod
     const bool halves = y.dtype() == kBFloat16 && product.alpha == 1 && product.beta == 0;
     const bool biased = product.bias.defined();
     if (halves && !biased && multiply_halves(y, a, b, product)) return;
-    Tensor wide = product.beta == 0 ? empty(y.sizes(), {.dtype = compute}) : y.to(compute);
+    Tensor wide = product.beta == 0 ? empty(y.sizes(), {.dtype = compute, .device = y.device()}) : y.to(compute);
     Product widened = product;
     if (biased) widened.bias = widened.bias.to(compute);
     if (halves && biased && multiply_halves(wide, a, b, product)) {
@@ -71,26 +72,26 @@ void multiply_into(const Tensor& y, const Tensor& a, const Tensor& b, const Prod
     detail::copy_data(y, wide);
     return;
   }
-  const std::int64_t m = a.sizes()[product.trans_a ? 1 : 0], k = a.sizes()[product.trans_a ? 0 : 1];
-  const std::int64_t n = b.sizes()[product.trans_b ? 0 : 1];
   const Matrix left(a), right(b);
-  const bool trans_a = left.trans != product.trans_a, trans_b = right.trans != product.trans_b;
-  const auto run = [&]<class T>(T) {
-    const auto data = [](const Tensor& x) { return reinterpret_cast<T*>(x.impl()->data); };
-    const T alpha = static_cast<T>(product.alpha), beta = static_cast<T>(product.beta);
-    if (product.bias.defined() || product.then.formula != nullptr) {
-      const Tensor bias = product.bias.defined() ? product.bias.contiguous() : Tensor();
-      cpu::Finish<T> finish{.bias = bias.defined() ? data(bias) : nullptr, .formula = product.then.formula};
-      if constexpr (std::is_same_v<T, float>) finish.run = product.then.run32;
-      if constexpr (std::is_same_v<T, double>) finish.run = product.then.run64;
-      cpu::gemm_finished<T>(trans_a, trans_b, m, n, k, data(left.tensor), left.ld, data(right.tensor), right.ld, finish,
-                            data(y), n);
-    } else {
-      cpu::gemm(trans_a, trans_b, m, n, k, alpha, data(left.tensor), left.ld, data(right.tensor), right.ld, beta,
-                data(y), n);
-    }
-  };
-  visit<float, double, std::int64_t, std::int32_t, std::uint8_t>("matmul", y.dtype(), run);
+  const Tensor bias = product.bias.defined() ? product.bias.contiguous() : Tensor();
+  const std::int64_t n = b.sizes()[product.trans_b ? 0 : 1];
+  kernels(y.device())
+      .gemm({.dtype = y.dtype(),
+             .trans_a = left.trans != product.trans_a,
+             .trans_b = right.trans != product.trans_b,
+             .m = a.sizes()[product.trans_a ? 1 : 0],
+             .n = n,
+             .k = a.sizes()[product.trans_a ? 0 : 1],
+             .a = left.tensor.impl()->data,
+             .lda = left.ld,
+             .b = right.tensor.impl()->data,
+             .ldb = right.ld,
+             .c = y.impl()->data,
+             .ldc = n,
+             .alpha = product.alpha,
+             .beta = product.beta,
+             .bias = bias.defined() ? bias.impl()->data : nullptr,
+             .then = product.then});
 }
 
 }  // namespace gradus::ops

@@ -4,8 +4,8 @@
 #include <gradus/op.h>
 #include <gradus/ops.h>
 
-#include "kernels/cpu/product/finish.h"
-#include "kernels/gemm.h"
+#include "kernels/dispatch/kernels.h"
+#include "kernels/dispatch/loop.h"
 
 namespace gradus::ops {
 
@@ -22,23 +22,11 @@ struct Matrix {
 // Products are defined for numbers of one type: DtypeError for bool and for two different ones.
 void check_product_types(const char* call, const Tensor& a, const Tensor& b);
 
-// A formula for each element of a product, as in ops/elementwise/elementwise.h.
-struct Then {
-  const void* formula = nullptr;
-  decltype(cpu::Finish<float>::run) run32 = nullptr;
-  decltype(cpu::Finish<double>::run) run64 = nullptr;
-
-  template <class F>
-  static Then of(const F& f) {
-    return {&f, cpu::finish<F, float>, cpu::finish<F, double>};
-  }
-};
-
 struct Product {
   bool trans_a = false, trans_b = false;
   double alpha = 1, beta = 0;
-  Tensor bias = {};  // [n], added to each row; alpha is 1 and beta is 0 then
-  Then then = {};    // for float32 and float64; alpha is 1 and beta is 0 then
+  Tensor bias = {};        // [n], added to each row; alpha is 1 and beta is 0 then
+  kernel::Then then = {};  // a formula as in ops/elementwise/elementwise.h, for float32 and float64; likewise
 };
 
 // y = then(alpha * op(a) op(b) + beta * y + bias), with op(a) [m, k], op(b) [k, n] and m * n elements of y, contiguous,

@@ -10,8 +10,8 @@ namespace gradus::ops {
 
 namespace {
 
-using cpu::RecurrentKind;
-using cpu::RecurrentStep;
+using kernel::RecurrentKind;
+using kernel::RecurrentStep;
 using Tensors = std::vector<Tensor>;
 
 Tensor rows_of(const Tensor& x, std::int64_t first, std::int64_t count) { return narrow(x, 0, first, count); }
@@ -23,7 +23,7 @@ Tensor with_first(const Tensor& part, const Tensor& all) {
 }
 
 // The steps' rows in the order of positions, which is theirs or its reverse.
-Tensor joined(const cpu::Recurrence& r, Tensors parts) {
+Tensor joined(const kernel::Recurrence& r, Tensors parts) {
   if (r.steps.front().at != 0) std::reverse(parts.begin(), parts.end());
   return cat(parts, 0);
 }
@@ -37,7 +37,7 @@ struct Step {
 
 class Composed {
  public:
-  Composed(const cpu::Recurrence& r, const RecurrentInputs& in) : r_(r), in_(in) {}
+  Composed(const kernel::Recurrence& r, const RecurrentInputs& in) : r_(r), in_(in) {}
 
   void forward() {
     const Tensor inputs = linear(in_.x, in_.w.ih, in_.w.bias_ih);
@@ -142,14 +142,14 @@ class Composed {
     return {};
   }
 
-  const cpu::Recurrence& r_;
+  const kernel::Recurrence& r_;
   const RecurrentInputs& in_;
   std::vector<Step> steps_;
 };
 
 }  // namespace
 
-RecurrentGradients recurrent_gradients(const cpu::Recurrence& r, const RecurrentInputs& in, const Tensor& g_y,
+RecurrentGradients recurrent_gradients(const kernel::Recurrence& r, const RecurrentInputs& in, const Tensor& g_y,
                                        const Tensor& g_c) {
   Composed composed(r, in);
   composed.forward();

@@ -4,7 +4,7 @@
 #include <gradus/ops.h>
 
 #include "core/tensor_access.h"
-#include "core/visit.h"
+#include "kernels/dispatch/kernels.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/product/products.h"
 
@@ -12,8 +12,8 @@ namespace gradus::ops {
 
 namespace {
 
-using cpu::Recurrence;
-using cpu::RecurrentKind;
+using kernel::Recurrence;
+using kernel::RecurrentKind;
 
 struct Names {
   const char *forward, *backward;
@@ -36,10 +36,7 @@ Names names_of(RecurrentKind kind) {
 // As the kernels want it; undefined stays so.
 Tensor operand(const Tensor& x) { return x.defined() ? x.to(compute_type(x.dtype())).contiguous() : x; }
 
-template <class T>
-T* data(const Tensor& x) {
-  return x.defined() ? reinterpret_cast<T*>(x.impl()->data) : nullptr;
-}
+void* data(const Tensor& x) { return x.defined() ? x.impl()->data : nullptr; }
 
 // What all positions' inputs add to: every bias, but GRU's that is within a product of gates.
 Tensor common_bias(const Recurrence& r, const Tensor& of_input, const Tensor& of_state) {
@@ -67,12 +64,14 @@ struct RecurrentBackwardOp final : Op {
   const char* name() const override { return names_of(r.kind).backward; }
   Tensor forward(const Tensor& g_y, const Tensor& g_c) {
     const Dtype type = g_y.dtype();
-    const auto make = [&](std::int64_t rows, std::int64_t width) { return detail::make_empty({rows, width}, type); };
+    const auto make = [&](std::int64_t rows, std::int64_t width) {
+      return detail::make_empty({rows, width}, type, g_y.device());
+    };
     const std::int64_t wide = r.gates() * r.hidden;
     const bool gru = r.kind == RecurrentKind::gru;
     out.gates = make(r.rows, wide);
     out.from = gru ? make(r.rows, wide) : out.gates;
-    out.h0 = zeros({r.batch, r.out}, {.dtype = type});
+    out.h0 = zeros({r.batch, r.out}, {.dtype = type, .device = g_y.device()});
     out.c0 = g_c;
     if (r.projects()) {
       out.projected = make(r.rows, r.out);
@@ -80,24 +79,24 @@ struct RecurrentBackwardOp final : Op {
     }
     if (wants_before) out.before = make(r.rows, r.out);
     const Tensor hh = operand(in.w.hh), hr = operand(in.w.hr), h0 = operand(in.h0), c0 = operand(in.c0);
-    visit<float, double>(name(), type, [&]<class T>(T) {
-      cpu::recurrent_backward<T>(r, {.w_hh = data<T>(hh),
-                                     .w_hr = data<T>(hr),
-                                     .h0 = data<T>(h0),
-                                     .c0 = data<T>(c0),
-                                     .gates = data<T>(kept.gates),
-                                     .from = data<T>(kept.from),
-                                     .cells = data<T>(kept.cells),
-                                     .y = data<T>(kept.y),
-                                     .g_y = data<T>(g_y),
-                                     .g_gates = data<T>(out.gates),
-                                     .g_from = gru ? data<T>(out.from) : nullptr,
-                                     .g_h = data<T>(out.h0),
-                                     .g_c = data<T>(out.c0),
-                                     .g_projected = data<T>(out.projected),
-                                     .unprojected = data<T>(out.unprojected)});
-      if (wants_before) cpu::recurrent_states_before<T>(r, data<T>(kept.y), data<T>(h0), data<T>(out.before));
-    });
+    const Kernels& of = kernels(g_y.device());
+    of.recurrent_backward(type, r,
+                          {.w_hh = data(hh),
+                           .w_hr = data(hr),
+                           .h0 = data(h0),
+                           .c0 = data(c0),
+                           .gates = data(kept.gates),
+                           .from = data(kept.from),
+                           .cells = data(kept.cells),
+                           .y = data(kept.y),
+                           .g_y = data(g_y),
+                           .g_gates = data(out.gates),
+                           .g_from = gru ? data(out.from) : nullptr,
+                           .g_h = data(out.h0),
+                           .g_c = data(out.c0),
+                           .g_projected = data(out.projected),
+                           .unprojected = data(out.unprojected)});
+    if (wants_before) of.recurrent_states_before(type, r, data(kept.y), data(h0), data(out.before));
     return out.gates;
   }
   void backward(const Tensor&, Grads) override {}  // runs only where nothing is recorded
@@ -128,19 +127,21 @@ struct Recurrent final : Op {
     multiply_into(gates, operand(x), operand(ih),
                   {.trans_b = true, .bias = common_bias(r, operand(bias_ih), of_state)});
     const Tensor w_hh = operand(hh), w_hr = operand(hr), first = operand(h0), first_cells = operand(c0);
-    visit<float, double>(name(), type, [&]<class T>(T) {
-      T* const y = data<T>(result);
-      cpu::recurrent_forward<T>(r, {.w_hh = data<T>(w_hh),
-                                    .w_hr = data<T>(w_hr),
-                                    .b_hn = gru && of_state.defined() ? data<T>(of_state) + 2 * r.hidden : nullptr,
-                                    .h0 = data<T>(first),
-                                    .c0 = data<T>(first_cells),
-                                    .gates = data<T>(gates),
-                                    .from = data<T>(from),
-                                    .cells = data<T>(cells),
-                                    .y = y,
-                                    .c_n = lstm ? y + r.rows * r.out : nullptr});
-    });
+    const auto after = [&](const Tensor& t, std::int64_t elements) {
+      return t.impl()->data + elements * element_size(type);
+    };
+    kernels(x.device())
+        .recurrent_forward(type, r,
+                           {.w_hh = data(w_hh),
+                            .w_hr = data(w_hr),
+                            .b_hn = gru && of_state.defined() ? after(of_state, 2 * r.hidden) : nullptr,
+                            .h0 = data(first),
+                            .c0 = data(first_cells),
+                            .gates = data(gates),
+                            .from = data(from),
+                            .cells = data(cells),
+                            .y = data(result),
+                            .c_n = lstm ? after(result, r.rows * r.out) : nullptr});
     const Tensor inputs[] = {x, ih, hh, bias_ih, bias_hh, hr, h0, c0};
     for (int slot = kX; slot <= kC0; ++slot)
       if (inputs[slot].defined()) save(slot, inputs[slot]);

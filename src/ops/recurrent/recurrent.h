@@ -3,7 +3,7 @@
 
 #include <gradus/tensor.h>
 
-#include "kernels/cpu/recurrent/recurrent.h"
+#include "kernels/recurrent.h"
 
 namespace gradus::ops {
 
@@ -18,7 +18,7 @@ struct RecurrentResult {
 
 // x [rows, features] as in a PackedSequence: batch_sizes[t] sequences at position t, which never become more. h0
 // [batch, out], c0 [batch, hidden]. Sizes and types are checked by the caller.
-RecurrentResult recurrent(cpu::RecurrentKind kind, std::span<const std::int64_t> batch_sizes, bool reverse,
+RecurrentResult recurrent(kernel::RecurrentKind kind, std::span<const std::int64_t> batch_sizes, bool reverse,
                           const Tensor& x, const RecurrentWeights& w, const Tensor& h0, const Tensor& c0);
 
 // What backward works out from step to step.
@@ -37,7 +37,7 @@ struct RecurrentInputs {
 };
 
 // The same written with operations, which can be differentiated again.
-RecurrentGradients recurrent_gradients(const cpu::Recurrence& r, const RecurrentInputs& in, const Tensor& g_y,
+RecurrentGradients recurrent_gradients(const kernel::Recurrence& r, const RecurrentInputs& in, const Tensor& g_y,
                                        const Tensor& g_c);
 
 }  // namespace gradus::ops

@@ -10,17 +10,21 @@ using namespace ops;
 
 namespace {
 
-Tensor truth(const char* call, cpu::Reduce kind, const Tensor& x, const Dims& dims, bool keepdim) {
+Tensor truth(const char* call, kernel::Reduce kind, const Tensor& x, const Dims& dims, bool keepdim) {
   const NoGrad guard;
   const Reduction r = reduction(call, x, dims, keepdim);
   const Dtype dtype = x.dtype() == kUInt8 ? kUInt8 : kBool;
-  if (r.count == 0) return full(r.result, kind == cpu::Reduce::min, {.dtype = dtype, .device = x.device()});
+  if (r.count == 0) return full(r.result, kind == kernel::Reduce::min, {.dtype = dtype, .device = x.device()});
   return run_reduce(kind, x.to(kBool).to(kUInt8), r).to(dtype);
 }
 
 }  // namespace
 
-Tensor all(const Tensor& x, const Dims& dims, bool keepdim) { return truth("all", cpu::Reduce::min, x, dims, keepdim); }
-Tensor any(const Tensor& x, const Dims& dims, bool keepdim) { return truth("any", cpu::Reduce::max, x, dims, keepdim); }
+Tensor all(const Tensor& x, const Dims& dims, bool keepdim) {
+  return truth("all", kernel::Reduce::min, x, dims, keepdim);
+}
+Tensor any(const Tensor& x, const Dims& dims, bool keepdim) {
+  return truth("any", kernel::Reduce::max, x, dims, keepdim);
+}
 
 }  // namespace gradus

@@ -3,7 +3,7 @@
 #include <gradus/ops.h>
 
 #include "core/tensor_access.h"
-#include "kernels/cpu/reduce/scan.h"
+#include "kernels/dispatch/kernels.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/reduce/reduce.h"
 
@@ -19,7 +19,7 @@ Dtype comparison_type(Dtype dtype) {
   return compute == kBool ? kUInt8 : compute == kInt32 ? kInt64 : compute;
 }
 
-cpu::Reduce kind(bool largest) { return largest ? cpu::Reduce::max : cpu::Reduce::min; }
+kernel::Reduce kind(bool largest) { return largest ? kernel::Reduce::max : kernel::Reduce::min; }
 
 struct Extreme final : Op {
   Reduction reduction;
@@ -35,8 +35,12 @@ struct Extreme final : Op {
   }
   void backward(const Tensor& g, Grads gx) override {
     const Tensor x = saved(0), y = restored(output(), reduction);
-    const bool one_nan = y.numel() == 1 && isnan(y).item<bool>();
-    const Tensor winners = (one_nan ? isnan(x) : x == y).to(g.dtype());
+    // On another device than the CPU, an answer would have to be waited for.
+    const bool asks = y.numel() == 1 && y.device() == kCPU;
+    const Tensor equal = y.numel() != 1 || (asks && !isnan(y).item<bool>()) ? x == y
+                         : asks                                             ? isnan(x)
+                                                                            : (x == y) | (isnan(x) & isnan(y));
+    const Tensor winners = equal.to(g.dtype());
     gx[0] = winners * (restored(g, reduction) / sum(winners, dims(), true));
   }
   Dims dims() const {
@@ -63,8 +67,8 @@ struct Pick final : Op {
     const Tensor y = run_reduce(kind(largest), in, reduction);
     *indices_out = detail::make_empty(reduction.result, kInt64, x.device());
     if (y.numel() > 0) {
-      const cpu::Extent extent = x.dim() == 0 ? cpu::Extent{1, 1, 1} : extent_around(x.sizes(), dim);
-      cpu::find_first(type, in.data_ptr(), y.data_ptr(), indices_out->data_ptr<std::int64_t>(), extent);
+      const kernel::Extent extent = x.dim() == 0 ? kernel::Extent{1, 1, 1} : extent_around(x.sizes(), dim);
+      kernels(x.device()).find_first(type, in.data_ptr(), y.data_ptr(), indices_out->data_ptr<std::int64_t>(), extent);
     }
     if (needs(0)) indices = *indices_out;
     indices_out = nullptr;

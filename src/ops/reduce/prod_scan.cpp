@@ -3,7 +3,7 @@
 #include <gradus/ops.h>
 
 #include "core/tensor_access.h"
-#include "kernels/cpu/reduce/scan.h"
+#include "kernels/dispatch/kernels.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/reduce/reduce.h"
 
@@ -22,7 +22,7 @@ struct ProdOfOthers final : Op {
     const Tensor in = x.to(compute_type(x.dtype())).contiguous();
     const Tensor y = detail::make_empty(x.sizes(), in.dtype(), x.device());
     const std::int64_t n = x.sizes().back();
-    if (n > 0) cpu::prod_of_others(in.dtype(), in.data_ptr(), y.data_ptr(), x.numel() / n, n);
+    if (n > 0) kernels(x.device()).prod_of_others(in.dtype(), in.data_ptr(), y.data_ptr(), x.numel() / n, n);
     const Tensor result = y.to(x.dtype());
     save_output(result);
     return result;
@@ -53,7 +53,7 @@ struct Prod final : Op {
   std::int64_t flops(const Tensor&, const Tensor& x) const { return x.numel(); }
   Tensor forward(const Tensor& x) {
     save(0, x);
-    return run_reduce(cpu::Reduce::prod, x.to(compute_type(x.dtype())), reduction).to(x.dtype());
+    return run_reduce(kernel::Reduce::prod, x.to(compute_type(x.dtype())), reduction).to(x.dtype());
   }
   void backward(const Tensor& g, Grads gx) override {
     const Tensor x = saved(0);
@@ -79,8 +79,8 @@ struct Cumsum final : Op {
   Tensor forward(const Tensor& x) {
     const Tensor in = x.to(compute_type(x.dtype())).contiguous();
     const Tensor y = detail::make_empty(x.sizes(), in.dtype(), x.device());
-    const cpu::Extent extent = x.dim() == 0 ? cpu::Extent{1, 1, 1} : extent_around(x.sizes(), dim);
-    cpu::cumsum(in.dtype(), reverse, in.impl()->data, y.impl()->data, extent);
+    const kernel::Extent extent = x.dim() == 0 ? kernel::Extent{1, 1, 1} : extent_around(x.sizes(), dim);
+    kernels(x.device()).cumsum(in.dtype(), reverse, in.impl()->data, y.impl()->data, extent);
     return y.to(x.dtype());
   }
   void backward(const Tensor& g, Grads gx) override { gx[0] = apply(Cumsum(dim, !reverse), g); }

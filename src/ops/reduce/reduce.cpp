@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "core/tensor_access.h"
-#include "kernels/cpu/elementwise/elementwise.h"
+#include "kernels/dispatch/kernels.h"
 
 namespace gradus::ops {
 
@@ -35,8 +35,8 @@ void require_elements(const char* call, const Reduction& r) {
                    to_string(r.from));
 }
 
-cpu::Extent extent_around(const Shape& sizes, int dim) {
-  cpu::Extent e{1, 1, 1};
+kernel::Extent extent_around(const Shape& sizes, int dim) {
+  kernel::Extent e{1, 1, 1};
   for (int i = 0; i < sizes.rank(); ++i) (i < dim ? e.outer : i == dim ? e.reduced : e.inner) *= sizes[i];
   return e;
 }
@@ -105,10 +105,10 @@ struct Segments {
   int reductions() const { return static_cast<int>(std::count(reduced.begin(), reduced.begin() + count, true)); }
 
   // Takes the innermost reduced segment away, and says where it was.
-  cpu::Extent pop() {
+  kernel::Extent pop() {
     int last = count - 1;
     while (!reduced[static_cast<std::size_t>(last)]) --last;
-    cpu::Extent e{1, sizes[static_cast<std::size_t>(last)], 1};
+    kernel::Extent e{1, sizes[static_cast<std::size_t>(last)], 1};
     Segments rest = *this;
     rest.count = 0;
     for (int i = 0; i < count; ++i) {
@@ -122,8 +122,8 @@ struct Segments {
   }
 };
 
-cpu::Reduce joining(cpu::Reduce kind) {
-  return kind == cpu::Reduce::sum_abs || kind == cpu::Reduce::sum_square ? cpu::Reduce::sum : kind;
+kernel::Reduce joining(kernel::Reduce kind) {
+  return kind == kernel::Reduce::sum_abs || kind == kernel::Reduce::sum_square ? kernel::Reduce::sum : kind;
 }
 
 // Strides of the result, with reduced dimensions kept as 1, that follow the layout of the input.
@@ -141,33 +141,34 @@ Shape following(const Layout& layout, const Reduction& r) {
 
 }  // namespace
 
-Tensor run_reduce(cpu::Reduce kind, const Tensor& x, const Reduction& r) {
+Tensor run_reduce(kernel::Reduce kind, const Tensor& x, const Reduction& r) {
   if (x.numel() == 0) {
     Tensor y = detail::make_empty(r.result, x.dtype(), x.device());
-    cpu::reduce(kind, x.dtype(), nullptr, y.impl()->data, {y.numel(), 0, 1});
+    kernels(x.device()).reduce(kind, x.dtype(), nullptr, y.impl()->data, {y.numel(), 0, 1});
     return y;
   }
   const Layout layout(x);
   if (!layout.dense) return run_reduce(kind, x.contiguous(), r);
   const bool in_order = layout.in_order(r);
   Tensor y = in_order ? detail::make_empty(r.result, x.dtype(), x.device())
-                      : detail::make_strided(r.kept, following(layout, r), x.dtype());
+                      : detail::make_strided(r.kept, following(layout, r), x.dtype(), x.device());
   Segments segments(x.sizes(), layout, r);
   Tensor partial;
   const void* in = x.impl()->data;
   while (segments.reductions() > 1) {
-    const cpu::Extent e = segments.pop();
+    const kernel::Extent e = segments.pop();
     const Tensor next = detail::make_empty({e.outer * e.inner}, x.dtype(), x.device());
-    cpu::reduce(kind, x.dtype(), in, next.impl()->data, e);
+    kernels(x.device()).reduce(kind, x.dtype(), in, next.impl()->data, e);
     partial = next;
     in = partial.impl()->data;
     kind = joining(kind);
   }
-  const cpu::Extent last = segments.reductions() > 0 ? segments.pop() : cpu::Extent{x.numel(), 1, 1};
-  cpu::reduce(kind, x.dtype(), in, y.impl()->data, last);
+  const kernel::Extent last = segments.reductions() > 0 ? segments.pop() : kernel::Extent{x.numel(), 1, 1};
+  kernels(x.device()).reduce(kind, x.dtype(), in, y.impl()->data, last);
   if (in_order) return y;
   const Tensor sorted = detail::make_empty(r.result, x.dtype(), x.device());
-  cpu::copy(r.kept, {sorted.impl()->data, x.dtype(), contiguous_strides(r.kept)},
+  kernels(x.device())
+      .copy(r.kept, {sorted.impl()->data, x.dtype(), contiguous_strides(r.kept)},
             {y.impl()->data, x.dtype(), y.strides()});
   return sorted;
 }

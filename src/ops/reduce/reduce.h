@@ -3,7 +3,7 @@
 
 #include <gradus/ops.h>
 
-#include "kernels/cpu/reduce/reduce.h"
+#include "kernels/dispatch/kernels.h"
 
 namespace gradus::ops {
 
@@ -24,12 +24,12 @@ Reduction reduction(const char* call, const Tensor& x, const Dims& dims, bool ke
 void require_elements(const char* call, const Reduction& r);
 
 // Reduces x, of any strides and of a type that the kernel knows, into a new contiguous tensor.
-Tensor run_reduce(cpu::Reduce kind, const Tensor& x, const Reduction& r);
+Tensor run_reduce(kernel::Reduce kind, const Tensor& x, const Reduction& r);
 
 // A result (or its gradient) as it broadcasts against the input.
 inline Tensor restored(const Tensor& y, const Reduction& r) { return y.sizes() == r.kept ? y : reshape(y, r.kept); }
 
 // x's dimension `dim` between what comes before and after; x is contiguous.
-cpu::Extent extent_around(const Shape& sizes, int dim);
+kernel::Extent extent_around(const Shape& sizes, int dim);
 
 }  // namespace gradus::ops

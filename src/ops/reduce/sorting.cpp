@@ -5,7 +5,7 @@
 #include <limits>
 
 #include "core/tensor_access.h"
-#include "kernels/cpu/index/sort.h"
+#include "kernels/dispatch/kernels.h"
 #include "ops/elementwise/elementwise.h"
 
 namespace gradus {
@@ -25,14 +25,15 @@ Tensor sorted_positions(const char* call, const Tensor& rows, std::int64_t k, bo
   sizes[sizes.rank() - 1] = k;
   Tensor positions = detail::make_empty(sizes, kInt64, rows.device());
   if (positions.numel() > 0) {
-    cpu::sort_rows(from.dtype(), from.const_data_ptr(), positions.numel() / k, n, k, descending,
+    kernels(rows.device())
+        .sort_rows(from.dtype(), from.const_data_ptr(), positions.numel() / k, n, k, descending,
                    positions.data_ptr<std::int64_t>());
   }
   return positions;
 }
 
 Tensor positions_along(const char* call, const Tensor& x, std::int64_t dim, std::int64_t k, bool descending) {
-  if (x.dim() == 0) return zeros({}, {.dtype = kInt64});
+  if (x.dim() == 0) return zeros({}, {.dtype = kInt64, .device = x.device()});
   if (dim == x.dim() - 1) return sorted_positions(call, x, k, descending);
   return transpose(sorted_positions(call, transpose(x, dim, -1), k, descending), dim, -1).contiguous();
 }

@@ -11,11 +11,14 @@ using namespace ops;
 
 namespace {
 
-template <class T>
-void divide(const Tensor& y, std::int64_t divisor) {
-  T* p = y.data_ptr<T>();
-  for (std::int64_t i = 0; i < y.numel(); ++i) p[i] /= static_cast<T>(divisor);
-}
+struct DivideBy {
+  static constexpr const char* name = "mean";
+  std::int64_t divisor;
+  template <class T>
+  GRADUS_INLINE T f(T x) const {
+    return x / static_cast<T>(divisor);
+  }
+};
 
 struct Sum final : Op {
   Reduction reduction;
@@ -25,8 +28,8 @@ struct Sum final : Op {
   std::int64_t flops(const Tensor&, const Tensor& x) const { return x.numel(); }
   Tensor forward(const Tensor& x) {
     const Dtype compute = compute_type(x.dtype());
-    const Tensor y = run_reduce(cpu::Reduce::sum, x.to(compute), reduction);
-    if (average) visit<float, double>("mean", compute, [&]<class T>(T) { divide<T>(y, reduction.count); });
+    const Tensor y = run_reduce(kernel::Reduce::sum, x.to(compute), reduction);
+    if (average) unary_forward(DivideBy{reduction.count}, y, y);
     return y.to(x.dtype());
   }
   void backward(const Tensor& g, Grads gx) override {

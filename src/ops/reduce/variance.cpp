@@ -6,7 +6,7 @@
 #include <cmath>
 
 #include "core/tensor_access.h"
-#include "kernels/cpu/norm/normalization.h"
+#include "kernels/dispatch/kernels.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/reduce/reduce.h"
 
@@ -15,6 +15,18 @@ namespace gradus {
 using namespace ops;
 
 namespace {
+
+// From the mean square deviation.
+struct OfMeanSquare {
+  static constexpr const char* name = "var";
+  double count, freedom;
+  bool root;
+  template <class T>
+  GRADUS_INLINE T f(T mean) const {
+    const T value = mean * static_cast<T>(count) / static_cast<T>(freedom);
+    return root ? std::sqrt(value) : value;
+  }
+};
 
 // The roots are taken in float64: the square of a float32 may be beyond its range where the deviation itself is not.
 struct Variance final : Op {
@@ -36,12 +48,12 @@ struct Variance final : Op {
     const Tensor x = x_given.to(compute_type(x_given.dtype()));
     mean = detail::make_empty(reduction.kept, x.dtype(), x.device());
     Tensor y = detail::make_empty(reduction.result, kFloat64, x.device());
-    double* values = y.data_ptr<double>();
-    if (x.numel() > 0) take_moments(x, values);
-    for (std::int64_t i = 0; i < y.numel(); ++i) {
-      const double squares = x.numel() > 0 ? values[i] * static_cast<double>(reduction.count) : 0;
-      values[i] = root ? std::sqrt(squares / freedom) : squares / freedom;
+    if (x.numel() > 0) {
+      take_moments(x, static_cast<double*>(y.data_ptr()));
+    } else {
+      y.zero_();
     }
+    unary_forward(OfMeanSquare{static_cast<double>(reduction.count), freedom, root}, y, y);
     y = y.to(x_given.dtype());
     if (root && needs(0)) save_output(y);
     return y;
@@ -67,7 +79,7 @@ struct Variance final : Op {
   void take_moments(const Tensor& x, double* var) {
     Shape kept, reduced;
     for (int i = 0; i < reduction.from.rank(); ++i) (reduction.reduces(i) ? reduced : kept).push_back(i);
-    cpu::Normalization n{.batch = x.numel() / reduction.count, .channels = reduction.count};
+    kernel::Normalization n{.batch = x.numel() / reduction.count, .channels = reduction.count};
     Tensor rows;
     if (!kept.empty() && reduced.rank() == kept[0]) {
       n = {.batch = reduction.count, .groups = x.numel() / reduction.count, .over_batch = true};
@@ -76,7 +88,7 @@ struct Variance final : Op {
       for (std::int64_t dim : reduced) kept.push_back(dim);
       rows = permute(x, kept).contiguous();
     }
-    cpu::moments(rows.dtype(), n, 0, rows.data_ptr(), mean.data_ptr(), var);
+    kernels(x.device()).moments(rows.dtype(), n, 0, rows.data_ptr(), mean.data_ptr(), var);
   }
 };
 

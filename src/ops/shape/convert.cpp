@@ -4,24 +4,24 @@
 
 #include "autograd/inplace.h"
 #include "core/layout.h"
-#include "kernels/cpu/elementwise/elementwise.h"
+#include "kernels/dispatch/kernels.h"
 #include "ops/elementwise/elementwise.h"
+#include "ops/shape/element.h"
 
 namespace gradus {
 
 namespace detail {
 
 void copy_data(const Tensor& dst, const Tensor& src) {
-  cpu::copy(dst.sizes(), {dst.impl()->data, dst.dtype(), dst.strides()},
+  if (src.device() != dst.device()) return copy_data(dst, moved(src, dst.device()));
+  kernels(dst.device())
+      .copy(dst.sizes(), {dst.impl()->data, dst.dtype(), dst.strides()},
             {src.impl()->data, src.dtype(), src.strides()});
   bump_version(dst);
 }
 
 void fill_data(const Tensor& x, const Scalar& value) {
-  const Tensor one = Tensor::scalar(value, x.dtype());
-  Shape strides;
-  strides.resize(x.sizes().rank());
-  cpu::copy(x.sizes(), {x.impl()->data, x.dtype(), x.strides()}, {one.impl()->data, x.dtype(), strides});
+  kernels(x.device()).fill(x.sizes(), {x.impl()->data, x.dtype(), x.strides()}, ops::element_of(value, x.dtype()));
 }
 
 }  // namespace detail
@@ -29,7 +29,8 @@ void fill_data(const Tensor& x, const Scalar& value) {
 namespace {
 
 Tensor copied(const Tensor& x, Tensor y) {
-  cpu::copy(x.sizes(), {y.impl()->data, y.dtype(), y.strides()}, {x.impl()->data, x.dtype(), x.strides()});
+  kernels(x.device())
+      .copy(x.sizes(), {y.impl()->data, y.dtype(), y.strides()}, {x.impl()->data, x.dtype(), x.strides()});
   return y;
 }
 
@@ -50,6 +51,17 @@ struct Clone final : Op {
   void backward(const Tensor& g, Grads gx) override { gx[0] = g; }
 };
 
+struct Move final : Op {
+  Device from, to;
+  explicit Move(Device device) : to(device) {}
+  const char* name() const override { return "to"; }
+  Tensor forward(const Tensor& x) {
+    from = x.device();
+    return detail::moved(x, to);
+  }
+  void backward(const Tensor& g, Grads gx) override { gx[0] = g.to(from); }
+};
+
 // A constant: the gradient ends here, as a zero.
 struct Fill final : Op {
   Scalar value;
@@ -64,8 +76,9 @@ struct Fill final : Op {
 Tensor Tensor::to(Dtype dtype) const { return this->dtype() == dtype ? *this : apply(To(dtype), *this); }
 
 Tensor Tensor::to(Device device) const {
+  if (this->device() == device) return *this;
   require_available("to", device);
-  return *this;
+  return apply(Move(device), *this);
 }
 
 Tensor Tensor::clone() const { return apply(Clone{}, *this); }
@@ -73,7 +86,8 @@ Tensor Tensor::contiguous() const { return is_contiguous() ? *this : clone(); }
 
 Tensor& Tensor::copy_(const Tensor& source) const {
   if (source.is_same(self())) return self();
-  const Tensor values = source.sizes() == sizes() ? source : source.expand(sizes());
+  const Tensor here = source.to(device());
+  const Tensor values = here.sizes() == sizes() ? here : here.expand(sizes());
   if (detail::records_inplace(self(), {&values})) {
     detail::commit_inplace("copy_", self(), values);
   } else {

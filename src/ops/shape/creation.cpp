@@ -11,16 +11,22 @@
 #include "autograd/inplace.h"
 #include "core/tensor_access.h"
 #include "core/visit.h"
-#include "kernels/cpu/elementwise/elementwise.h"
+#include "kernels/dispatch/kernels.h"
+#include "ops/shape/element.h"
 
 namespace gradus {
 
 namespace {
 
+Device device_of(const char* call, const TensorOptions& options) {
+  const Device device = options.device.value_or(kCPU);
+  require_available(call, device);
+  return device;
+}
+
 Tensor created(const char* call, const Shape& sizes, const TensorOptions& options, Dtype fallback = kFloat32) {
   check_sizes(call, sizes);
-  require_available(call, options.device);
-  return detail::make_empty(sizes, options.dtype.value_or(fallback), options.device);
+  return detail::make_empty(sizes, options.dtype.value_or(fallback), device_of(call, options));
 }
 
 Tensor with_grad(Tensor x, const TensorOptions& options) {
@@ -30,6 +36,7 @@ Tensor with_grad(Tensor x, const TensorOptions& options) {
 
 TensorOptions like(const Tensor& x, TensorOptions options) {
   if (!options.dtype) options.dtype = x.dtype();
+  if (!options.device) options.device = x.device();
   return options;
 }
 
@@ -37,18 +44,9 @@ TensorOptions like(const Tensor& x, TensorOptions options) {
 
 Tensor Tensor::scalar(const Scalar& value, Dtype dtype) {
   if (is_integral(dtype)) check_fits("Tensor::scalar", value, dtype);
-  Tensor x = detail::make_empty({}, dtype);
-  visit_all(dtype, [&]<class T>(T) {
-    typename cpu::Stored<T>::type v{};
-    if constexpr (std::is_same_v<T, bool>) {
-      v = value.as<bool>();
-    } else if constexpr (std::is_arithmetic_v<T>) {
-      v = value.as<T>();
-    } else {
-      v = T(value.as<float>());
-    }
-    std::memcpy(x.impl()->data, &v, sizeof v);
-  });
+  Tensor x = detail::make_empty({}, dtype, kCPU);
+  const kernel::Element element = ops::element_of(value, dtype);
+  std::memcpy(x.impl()->data, element.bytes, static_cast<std::size_t>(gradus::element_size(dtype)));
   return x;
 }
 
@@ -66,7 +64,7 @@ Tensor full(const Shape& sizes, const Scalar& value, const TensorOptions& option
 
 Tensor zeros(const Shape& sizes, const TensorOptions& options) {
   Tensor x = created("zeros", sizes, options);
-  if (x.numel() > 0) std::memset(x.impl()->data, 0, x.impl()->storage->nbytes);
+  if (x.numel() > 0) kernels(x.device()).zero(x.impl()->data, x.impl()->storage->nbytes);
   return with_grad(x, options);
 }
 
@@ -83,7 +81,7 @@ Tensor whole_range(std::int64_t start, std::int64_t end, std::int64_t step) {
   const std::uint64_t length = step > 0 ? (end > start ? to - from : 0) : (start > end ? from - to : 0);
   const std::uint64_t each = step > 0 ? by : 0 - by, count = length / each + (length % each != 0);
   constexpr auto most = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  Tensor x = created("arange", {static_cast<std::int64_t>(std::min(count, most))}, {.dtype = kInt64});
+  Tensor x = created("arange", {static_cast<std::int64_t>(std::min(count, most))}, {.dtype = kInt64, .device = kCPU});
   auto* out = x.data_ptr<std::int64_t>();
   for (std::int64_t i = 0; i < x.numel(); ++i) {
     out[i] = static_cast<std::int64_t>(from + static_cast<std::uint64_t>(i) * by);
@@ -94,7 +92,7 @@ Tensor whole_range(std::int64_t start, std::int64_t end, std::int64_t step) {
 Tensor real_range(double from, double to, double by) {
   const double count = std::max(0.0, std::ceil((to - from) / by));
   if (!(count <= 1e15)) throw ShapeError("arange: too many elements to address, got " + std::to_string(count));
-  Tensor x = created("arange", {static_cast<std::int64_t>(count)}, {.dtype = kFloat64});
+  Tensor x = created("arange", {static_cast<std::int64_t>(count)}, {.dtype = kFloat64, .device = kCPU});
   for (std::int64_t i = 0; i < x.numel(); ++i) x.data_ptr<double>()[i] = from + static_cast<double>(i) * by;
   return x;
 }
@@ -110,21 +108,20 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, const 
   const bool integral = start.kind() != kFloat64 && end.kind() != kFloat64 && step.kind() != kFloat64;
   const Tensor x = integral ? whole_range(start.to<std::int64_t>(), end.to<std::int64_t>(), step.to<std::int64_t>())
                             : real_range(from, to, by);
-  require_available("arange", options.device);
-  return with_grad(x.to(options.dtype.value_or(integral ? kInt64 : kFloat32)), options);
+  return with_grad(x.to(device_of("arange", options)).to(options.dtype.value_or(integral ? kInt64 : kFloat32)),
+                   options);
 }
 
 Tensor linspace(double start, double end, std::int64_t steps, const TensorOptions& options) {
   if (steps < 0) throw ValueError("linspace: the number of steps must not be negative, got " + std::to_string(steps));
-  Tensor x = created("linspace", {steps}, {.dtype = kFloat64});
+  Tensor x = created("linspace", {steps}, {.dtype = kFloat64, .device = kCPU});
   const double by = steps > 1 ? (end - start) / static_cast<double>(steps - 1) : 0;
   for (std::int64_t i = 0; i < steps; ++i) {
     // From both ends, so that the last element is `end` exactly.
     x.data_ptr<double>()[i] = i < steps / 2 || steps == 1 ? start + by * static_cast<double>(i)
                                                           : end - by * static_cast<double>(steps - 1 - i);
   }
-  require_available("linspace", options.device);
-  return with_grad(x.to(options.dtype.value_or(kFloat32)), options);
+  return with_grad(x.to(device_of("linspace", options)).to(options.dtype.value_or(kFloat32)), options);
 }
 
 Tensor eye(std::int64_t n, std::optional<std::int64_t> m, const TensorOptions& options) {
@@ -151,11 +148,11 @@ Tensor randn_like(const Tensor& x, const TensorOptions& options, Generator* gene
 }
 
 Tensor tensor(const Scalar& value, const TensorOptions& options) {
-  require_available("tensor", options.device);
+  const Device device = device_of("tensor", options);
   const Dtype fallback = value.kind() == kFloat64 ? kFloat32 : value.kind();
   const Dtype dtype = options.dtype.value_or(fallback);
   if (is_integral(dtype)) check_fits("tensor", value, dtype);
-  return with_grad(Tensor::scalar(value, dtype), options);
+  return with_grad(Tensor::scalar(value, dtype).to(device), options);
 }
 
 template <class T>
@@ -164,15 +161,15 @@ Tensor tensor(std::span<const T> values, const Shape& sizes, const TensorOptions
   if (sizes.numel() != static_cast<std::int64_t>(values.size())) {
     throw ShapeError("tensor: " + std::to_string(values.size()) + " values do not fill sizes " + to_string(sizes));
   }
-  require_available("tensor", options.device);
+  const Device device = device_of("tensor", options);
   if constexpr (std::is_arithmetic_v<T> && !std::is_same_v<T, bool>) {
     if (options.dtype && is_integral(*options.dtype) && *options.dtype != DtypeOf<T>::value)
       for (const T& value : values) check_fits("tensor", value, *options.dtype);
   }
-  Tensor x = detail::make_empty(sizes, DtypeOf<T>::value);
+  Tensor x = detail::make_empty(sizes, DtypeOf<T>::value, kCPU);
   if (!values.empty()) std::memcpy(x.impl()->data, values.data(), values.size_bytes());
   const Dtype fallback = std::is_same_v<T, double> ? kFloat32 : std::is_same_v<T, std::int32_t> ? kInt64 : x.dtype();
-  return with_grad(x.to(options.dtype.value_or(fallback)), options);
+  return with_grad(x.to(device).to(options.dtype.value_or(fallback)), options);
 }
 // Exported, as the header says; GCC forgets that of a function that is instantiated by hand.
 template __attribute__((visibility("default"))) Tensor tensor(std::span<const float>, const Shape&,
@@ -227,7 +224,7 @@ void throw_ragged_rows(std::size_t row, std::size_t expected, std::size_t got) {
 template <class T>
 std::vector<T> Tensor::to_vector() const {
   checked();
-  const Tensor x = detail::make_alias(*this).to(DtypeOf<T>::value).contiguous();
+  const Tensor x = detail::make_alias(*this).to(DtypeOf<T>::value).contiguous().cpu();
   const T* p = static_cast<const T*>(x.const_data_ptr());
   return numel() ? std::vector<T>(p, p + numel()) : std::vector<T>();
 }

@@ -35,8 +35,8 @@ struct Cat final : Op {
   const char* name() const override { return "cat"; }
   Tensor forward(std::span<const Tensor> xs) {
     channels_last = are_channels_last(xs);
-    Tensor y =
-        channels_last ? detail::make_channels_last(sizes, dtype) : detail::make_empty(sizes, dtype, xs[0].device());
+    Tensor y = channels_last ? detail::make_channels_last(sizes, dtype, xs[0].device())
+                             : detail::make_empty(sizes, dtype, xs[0].device());
     std::int64_t start = 0;
     for (const Tensor& x : xs) {
       const bool nothing = is_nothing(x);
@@ -52,7 +52,7 @@ struct Cat final : Op {
     std::int64_t start = 0;
     for (std::size_t i = 0; i < parts.size(); ++i) {
       const Part& part = parts[i];
-      if (needs(static_cast<int>(i)) && part.nothing) gx[i] = zeros({0}, {.dtype = part.dtype});
+      if (needs(static_cast<int>(i)) && part.nothing) gx[i] = zeros({0}, {.dtype = part.dtype, .device = g.device()});
       if (needs(static_cast<int>(i)) && !part.nothing) {
         const Tensor own = narrow(g, dim, start, part.size).to(part.dtype);
         gx[i] = channels_last ? ops::to_channels_last(own) : own;  // as the layers before want it, and add it up

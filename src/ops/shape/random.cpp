@@ -10,14 +10,14 @@
 #include "autograd/inplace.h"
 #include "core/tensor_access.h"
 #include "core/visit.h"
-#include "kernels/cpu/random/random.h"
+#include "kernels/dispatch/kernels.h"
 #include "ops/elementwise/elementwise.h"
 
 namespace gradus {
 
 namespace {
 
-cpu::RandomRange take(Generator* generator, std::uint64_t blocks) {
+kernel::RandomRange take(Generator* generator, std::uint64_t blocks) {
   Generator& from = generator ? *generator : default_generator();
   return {from.seed(), from.advance(blocks)};
 }
@@ -31,8 +31,8 @@ Tensor& filled(const char* call, Tensor& x, const Fill& fill) {
   detail::check_inplace(call, x);
   const Dtype compute = ops::compute_type(x.dtype());
   const bool direct = x.is_contiguous() && x.dtype() == compute && !detail::records_inplace(x, {});
-  Tensor y = direct ? x : detail::make_empty(x.sizes(), compute);
-  visit<float, double>(call, compute, [&]<class T>(T) { fill(reinterpret_cast<T*>(y.impl()->data), y.numel()); });
+  Tensor y = direct ? x : detail::make_empty(x.sizes(), compute, x.device());
+  fill(kernels(x.device()), compute, y.impl()->data, y.numel());
   if (direct) {
     detail::bump_version(x);
   } else if (detail::records_inplace(x, {})) {
@@ -116,8 +116,9 @@ Tensor& Tensor::uniform_(double from, double to, Generator* generator) const {
       to = from;
     }
   }
-  return filled("uniform_", self(), [&](auto* out, std::int64_t n) {
-    cpu::fill_uniform(take(generator, cpu::uniform_blocks(n, sizeof *out)), out, n, from, to, last);
+  return filled("uniform_", self(), [&](const Kernels& of, Dtype dtype, void* out, std::int64_t n) {
+    of.fill_uniform(take(generator, kernel::uniform_blocks(n, gradus::element_size(dtype))), dtype, out, n, from, to,
+                    last);
   });
 }
 
@@ -126,17 +127,17 @@ Tensor& Tensor::normal_(double mean, double std, Generator* generator) const {
     throw ValueError("normal_: needs a finite mean and a finite std of at least 0, got " + std::to_string(mean) +
                      " and " + std::to_string(std));
   }
-  return filled("normal_", self(), [&](auto* out, std::int64_t n) {
-    cpu::fill_normal(take(generator, cpu::normal_blocks(n, sizeof *out)), out, n, mean, std);
+  return filled("normal_", self(), [&](const Kernels& of, Dtype dtype, void* out, std::int64_t n) {
+    of.fill_normal(take(generator, kernel::normal_blocks(n, gradus::element_size(dtype))), dtype, out, n, mean, std);
   });
 }
 
 Tensor& Tensor::bernoulli_(double p, Generator* generator) const {
   if (!(p >= 0 && p <= 1)) throw ValueError("bernoulli_: p must be in [0, 1], got " + std::to_string(p));
   detail::check_inplace("bernoulli_", self());
-  Tensor drawn = detail::make_empty(sizes(), kBool);
-  cpu::fill_bernoulli(take(generator, cpu::uniform_blocks(drawn.numel(), 4)),
-                      static_cast<std::uint8_t*>(drawn.data_ptr()), drawn.numel(), p);
+  Tensor drawn = detail::make_empty(sizes(), kBool, device());
+  kernels(device()).fill_bernoulli(take(generator, kernel::uniform_blocks(drawn.numel(), 4)),
+                                   static_cast<std::uint8_t*>(drawn.data_ptr()), drawn.numel(), p);
   if (detail::records_inplace(self(), {})) fill_(0);
   NoGrad guard;
   return copy_(drawn);
@@ -170,7 +171,9 @@ Tensor randint(std::int64_t low, std::int64_t high, const Shape& sizes, const Te
     }
   }
   const Tensor x = empty(sizes, {.dtype = kInt64, .device = options.device});
-  cpu::fill_integers(take(generator, cpu::integer_blocks(x.numel())), x.data_ptr<std::int64_t>(), x.numel(), low, high);
+  kernels(x.device())
+      .fill_integers(take(generator, kernel::integer_blocks(x.numel())), x.data_ptr<std::int64_t>(), x.numel(), low,
+                     high);
   Tensor y = x.to(dtype);
   return options.requires_grad ? y.requires_grad_() : y;
 }
@@ -179,7 +182,7 @@ Tensor randperm(std::int64_t n, const TensorOptions& options, Generator* generat
   if (n < 0) throw ValueError("randperm: n must not be negative, got " + std::to_string(n));
   check_holds("randperm", options.dtype.value_or(kInt64), 0, std::max<std::int64_t>(n - 1, 0));
   const Tensor x = empty({n}, {.dtype = kInt64, .device = options.device});
-  cpu::fill_permutation(take(generator, cpu::integer_blocks(n)), x.data_ptr<std::int64_t>(), n);
+  kernels(x.device()).fill_permutation(take(generator, kernel::integer_blocks(n)), x.data_ptr<std::int64_t>(), n);
   return x.to(options.dtype.value_or(kInt64));
 }
 

@@ -5,8 +5,7 @@
 #include <array>
 
 #include "core/tensor_access.h"
-#include "kernels/cpu/elementwise/elementwise.h"
-#include "kernels/cpu/index/triangle.h"
+#include "kernels/dispatch/kernels.h"
 
 namespace gradus {
 
@@ -19,7 +18,7 @@ struct Flip final : Op {
   Tensor forward(const Tensor& x) {
     Tensor y = detail::make_empty(x.sizes(), x.dtype(), x.device());
     if (x.numel() == 0) return y;
-    cpu::Operand from{x.impl()->data, x.dtype(), x.strides()};
+    kernel::Operand from{x.impl()->data, x.dtype(), x.strides()};
     std::int64_t last = 0;
     for (const std::int64_t dim : dims) {
       const int d = static_cast<int>(dim);
@@ -27,7 +26,7 @@ struct Flip final : Op {
       from.strides[d] = -x.strides()[d];
     }
     from.data = x.impl()->data + last * x.element_size();
-    cpu::copy(x.sizes(), {y.impl()->data, y.dtype(), y.strides()}, from);
+    kernels(x.device()).copy(x.sizes(), {y.impl()->data, y.dtype(), y.strides()}, from);
     return y;
   }
   void backward(const Tensor& g, Grads gx) override { gx[0] = apply(Flip(dims), g); }
@@ -43,7 +42,8 @@ struct Triangle final : Op {
     Tensor y = detail::make_empty(x.sizes(), x.dtype(), x.device());
     if (x.numel() == 0) return y;
     const std::int64_t rows = x.size(-2), columns = x.size(-1);
-    cpu::triangle(from.data_ptr(), y.data_ptr(), x.numel() / (rows * columns), rows, columns, x.element_size(),
+    kernels(x.device())
+        .triangle(from.data_ptr(), y.data_ptr(), x.numel() / (rows * columns), rows, columns, x.element_size(),
                   diagonal, lower);
     return y;
   }

@@ -84,17 +84,19 @@ void Lookahead::update() {
     }
   }
   step_within(inner);
-  std::vector<cpu::Elements> slow, fast;
+  std::vector<kernel::Elements> slow, fast;
   for (auto& [impl, entry] : present) {
     if (gradus::detail::is_frozen(*entry.parameter.impl()) || ++entry.step < options_.k) continue;
     entry.step = 0;
-    entry.weights = entry.weights.to(entry.parameter.dtype());
+    entry.weights = entry.weights.to(entry.parameter.device()).to(entry.parameter.dtype());
     slow.push_back(elements_of(name_, entry.weights));
     fast.push_back(elements_of(name_, entry.parameter));
     gradus::detail::bump_version(entry.parameter);
     gradus::detail::bump_version(entry.weights);
   }
-  cpu::multi_meet(slow, fast, options_.alpha);
+  on_each_device(slow, [&](const Kernels& of, std::span<const kernel::Elements> part, std::size_t first) {
+    of.multi_meet(part, std::span(fast).subspan(first, part.size()), options_.alpha);
+  });
   slow_ = std::move(present);
 }
 

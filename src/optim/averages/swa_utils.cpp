@@ -14,18 +14,18 @@ namespace {
 
 bool has_loop(const Tensor& x, const Tensor& other) {
   return (x.dtype() == kFloat32 || x.dtype() == kFloat64) && x.is_contiguous() && other.dtype() == x.dtype() &&
-         other.sizes() == x.sizes();
+         other.device() == x.device() && other.sizes() == x.sizes();
 }
 
 // averaged += weight (current - averaged); the rest by ops: in floating point, and cut off for integers.
 void mix(std::span<Tensor> averaged, std::span<const Tensor> current, double weight) {
   NoGrad guard;
-  std::vector<cpu::Elements> a, b;
+  std::vector<kernel::Elements> a, b;
   std::vector<Tensor> held;
   for (std::size_t i = 0; i < averaged.size(); ++i) {
     if (!has_loop(averaged[i], current[i])) {
       const Tensor before = averaged[i].to(kFloat64);
-      averaged[i].copy_(before + (current[i].to(kFloat64) - before) * weight);
+      averaged[i].copy_(before + (current[i].to(before.device()).to(kFloat64) - before) * weight);
       continue;
     }
     held.push_back(current[i].contiguous());
@@ -33,7 +33,9 @@ void mix(std::span<Tensor> averaged, std::span<const Tensor> current, double wei
     b.push_back(elements_of("swa_utils", held.back()));
     gradus::detail::bump_version(averaged[i]);
   }
-  cpu::multi_lerp(a, b, weight);
+  on_each_device(a, [&](const Kernels& of, std::span<const kernel::Elements> part, std::size_t first) {
+    of.multi_lerp(part, std::span(b).subspan(first, part.size()), weight);
+  });
 }
 
 std::vector<nn::NamedTensor> tensors_of(const nn::Module& module, bool parameters, bool buffers) {

@@ -102,7 +102,8 @@ struct __attribute__((visibility("hidden"))) OptimizerOf<Options>::Engine {
         fresh = true;
         double initial = 0;
         if constexpr (requires { Rule::initial(o, name); }) initial = Rule::initial(o, name);
-        entry.tensors.emplace_back(name, full(state_sizes(entry.param, name), initial, {.dtype = entry.param.dtype()}));
+        entry.tensors.emplace_back(name, full(state_sizes(entry.param, name), initial,
+                                              {.dtype = entry.param.dtype(), .device = entry.param.device()}));
         tensor = &entry.tensors.back().second;
       }
       state.push_back(*tensor);
@@ -115,6 +116,7 @@ struct __attribute__((visibility("hidden"))) OptimizerOf<Options>::Engine {
     std::vector<Tensor> held;  // contiguous gradients, while their pieces are used
     Moment last;
     Numbers last_after{};
+    Device device;
     Dtype dtype = kFloat32;
     std::size_t count = 0;  // of the pieces' tensors of state
     for (Entry& entry : group) {
@@ -131,7 +133,11 @@ struct __attribute__((visibility("hidden"))) OptimizerOf<Options>::Engine {
           entry.numbers = now.numbers;
         }
       } else if constexpr ((!has_whole && !has_all) || has_choice) {
-        if (!pieces.empty() && (entry.param.dtype() != dtype || state.size() != count)) flush(dtype, count);
+        if (!pieces.empty() &&
+            (entry.param.device() != device || entry.param.dtype() != dtype || state.size() != count)) {
+          flush(device, dtype, count);
+        }
+        device = entry.param.device();
         dtype = entry.param.dtype();
         count = state.size();
         // Parameters that have been updated equally often share their numbers.
@@ -150,15 +156,14 @@ struct __attribute__((visibility("hidden"))) OptimizerOf<Options>::Engine {
       }
       ++entry.step;
     }
-    flush(dtype, count);
+    flush(device, dtype, count);
   }
 
-  void flush(Dtype dtype, std::size_t state_count) {
+  void flush(Device device, Dtype dtype, std::size_t state_count) {
     if constexpr ((!has_whole && !has_all) || has_choice) {
       if (!pieces.empty()) {
         visit<float, double>(Rule::name, dtype, [&]<class T>(T) {
-          run_update(pieces, sizeof(T), rules.data(), sizeof(Rule), state_count,
-                     optim::detail::select_update<Rule, T>(state_count));
+          kernels(device).update(pieces, kernel::rules_of<Rule, T>(rules, state_count));
         });
       }
     }

@@ -5,9 +5,9 @@
 
 namespace gradus::optim {
 
-// A copy of a state tensor, in the type that the parameter has now.
+// A copy of a state tensor, in the type and on the device that the parameter has now.
 inline Tensor copied_as(const Tensor& param, const Tensor& state) {
-  const Tensor converted = state.to(param.dtype());
+  const Tensor converted = state.to(param.device()).to(param.dtype());
   return converted.is_same(state) ? state.clone() : converted;
 }
 
@@ -26,9 +26,9 @@ struct Entry {
   }
   const Tensor* find(std::string_view state) const { return const_cast<Entry*>(this)->find(state); }
 
-  // After the parameter was converted (Module::to).
+  // After the parameter was converted or moved (Module::to).
   void convert_state() {
-    for (auto& [key, tensor] : tensors) tensor = tensor.to(param.dtype());
+    for (auto& [key, tensor] : tensors) tensor = tensor.to(param.device()).to(param.dtype());
   }
 };
 

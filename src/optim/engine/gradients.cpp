@@ -8,13 +8,13 @@
 
 namespace gradus::optim {
 
-cpu::Elements elements_of(const std::string& call, const Tensor& x) {
+kernel::Elements elements_of(const std::string& call, const Tensor& x) {
   if (!x.is_contiguous() || (x.dtype() != kFloat32 && x.dtype() != kFloat64)) {
     throw ValueError(call + ": needs a contiguous tensor of float32 or float64" +
                      (x.name().empty() ? "" : " for '" + x.name() + "'") + ", got " + gradus::to_string(x.sizes()) +
                      " " + gradus::to_string(x.dtype()) + " with strides " + gradus::to_string(x.strides()));
   }
-  return {x.impl()->data, x.numel(), x.dtype()};
+  return {x.impl()->data, x.numel(), x.dtype(), x.device()};
 }
 
 void Gradients::add(const std::string& call, const NamedTensor& tensor, const Tensor& owner) {
@@ -42,18 +42,25 @@ void Gradients::add_gradient_of(const std::string& call, const NamedTensor& para
 
 std::vector<double> Gradients::powers(double p) const {
   std::vector<double> all(elements.size());
-  cpu::norm_powers(elements, p, all.data());
+  on_each_device(elements, [&](const Kernels& of, std::span<const kernel::Elements> part, std::size_t first) {
+    const std::vector<double> powers = of.norm_powers(part, p);
+    std::copy(powers.begin(), powers.end(), all.begin() + static_cast<std::ptrdiff_t>(first));
+  });
   return all;
 }
 
 void Gradients::scale(double factor) const {
   if (factor == 1) return;
-  cpu::multi_scale(elements, factor);
+  on_each_device(elements, [&](const Kernels& of, std::span<const kernel::Elements> part, std::size_t) {
+    of.multi_scale(part, factor);
+  });
   for (const Tensor& x : tensors) gradus::detail::bump_version(x);
 }
 
 void Gradients::clamp(double limit) const {
-  cpu::multi_clamp(elements, limit);
+  on_each_device(elements, [&](const Kernels& of, std::span<const kernel::Elements> part, std::size_t) {
+    of.multi_clamp(part, limit);
+  });
   for (const Tensor& x : tensors) gradus::detail::bump_version(x);
 }
 

@@ -4,28 +4,38 @@
 #include <gradus/optim/params.h>
 
 #include "core/tensor_access.h"
-#include "kernels/cpu/elementwise/multi_tensor.h"
+#include "kernels/dispatch/kernels.h"
 
 namespace gradus::optim {
 
 // ValueError, in the name of `call`, unless x is contiguous, and float32 or float64.
-cpu::Elements elements_of(const std::string& call, const Tensor& x);
+kernel::Elements elements_of(const std::string& call, const Tensor& x);
 
 // Tensors with names for messages, and the parameters that they belong to, if any.
 struct Gradients {
   std::vector<std::string> names;
   std::vector<Tensor> tensors, owners;
-  std::vector<cpu::Elements> elements;
+  std::vector<kernel::Elements> elements;  // of the tensors, on their devices
 
   // `call` is for the message of a DtypeError.
   void add(const std::string& call, const NamedTensor& tensor, const Tensor& owner = {});
   // Nothing where there is none. One that is not contiguous is first replaced by one that is.
   void add_gradient_of(const std::string& call, const NamedTensor& parameter);
 
-  std::vector<double> powers(double p) const;  // of each tensor, as cpu::norm_powers
+  std::vector<double> powers(double p) const;  // of each tensor, as Kernels::norm_powers
   void scale(double factor) const;
   void clamp(double limit) const;
 };
+
+// Calls fn(kernels, part, place of its first) for the parts of `elements` that lie on one device.
+template <class F>
+void on_each_device(std::span<const kernel::Elements> elements, F&& fn) {
+  for (std::size_t begin = 0, end = 0; begin < elements.size(); begin = end) {
+    const Device device = elements[begin].device;
+    while (end < elements.size() && elements[end].device == device) ++end;
+    fn(kernels(device), elements.subspan(begin, end - begin), begin);
+  }
+}
 
 void check_norm_type(const std::string& call, double p);
 // Of all tensors, from what `powers` returns.

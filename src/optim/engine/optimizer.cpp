@@ -164,35 +164,6 @@ void* detail::elements(const Tensor& x, Dtype dtype, std::int64_t n) {
                    ", got " + gradus::to_string(x.sizes()) + " " + gradus::to_string(x.dtype()));
 }
 
-void run_update(std::span<const Piece> pieces, std::int64_t element_size, const void* rules, std::size_t rule_size,
-                std::size_t state_count, UpdateLoop loop) {
-  constexpr std::int64_t kGrain = 16384;
-  std::int64_t total = 0;
-  for (const Piece& piece : pieces) total += piece.n;
-  core::parallel_for(
-      total, kGrain,
-      [&](std::int64_t begin, std::int64_t end) {
-        std::int64_t start = 0;  // of the piece, in the row of all elements
-        for (const Piece& piece : pieces) {
-          const std::int64_t from = std::max(begin - start, std::int64_t{0});
-          const std::int64_t to = std::min(end - start, piece.n);
-          start += piece.n;
-          if (from >= to) {
-            if (start >= end) return;
-            continue;
-          }
-          const auto at = [&](const void* p) {
-            return const_cast<std::byte*>(static_cast<const std::byte*>(p)) + from * element_size;
-          };
-          void* state[kMaxState] = {};
-          for (std::size_t i = 0; i < state_count; ++i) state[i] = at(piece.state[i]);
-          loop(static_cast<const std::byte*>(rules) + piece.rule * rule_size, to - from, at(piece.p), at(piece.g),
-               state);
-        }
-      },
-      64);
-}
-
 Optimizer::~Optimizer() {
   tell_watchers([&](Watcher& watcher) { watcher.gone(*this); });
 }

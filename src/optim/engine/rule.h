@@ -44,7 +44,8 @@
 #include <array>
 
 #include "core/visit.h"
-#include "kernels/cpu/simd/simd.h"
+#include "kernels/dispatch/kernels.h"
+#include "kernels/dispatch/update_loop.h"
 #include "optim/engine/options.h"
 
 namespace gradus::optim {
@@ -57,7 +58,8 @@ struct Number {
   double initial;
 };
 
-inline constexpr int kMaxState = 4;
+using kernel::kMaxState;
+using kernel::Piece;
 inline constexpr int kMaxNumbers = 7;
 using Numbers = std::array<double, kMaxNumbers>;
 
@@ -68,79 +70,9 @@ struct Moment {
   Numbers numbers{};      // its numbers; a rule may change them as it is prepared
 };
 
-// A parameter with what one update reads and writes, contiguous and of one type.
-struct Piece {
-  void* p;
-  const void* g;
-  std::array<void*, kMaxState> state;
-  std::int64_t n;
-  std::size_t rule;  // which of the prepared rules
-};
-
-// Runs `loop(rule, n, p, g, state)` over all elements of all pieces at once, shared between threads.
-using UpdateLoop = void (*)(const void* rule, std::int64_t n, void* p, const void* g, void* const* state);
-void run_update(std::span<const Piece> pieces, std::int64_t element_size, const void* rules, std::size_t rule_size,
-                std::size_t state_count, UpdateLoop loop);
-
 namespace detail {
 // Where x's elements lie, for a loop over n of `dtype`. ValueError where x is something else.
 void* elements(const Tensor& x, Dtype dtype, std::int64_t n);
-
-template <class Rule, class T, int K>
-struct UpdateBody {
-  GRADUS_INLINE static void run(Rule rule, std::int64_t n, T* p, const T* g, T* a, T* b, T* c, T* d) {
-#pragma GCC ivdep
-    for (std::int64_t i = 0; i < n; ++i) {
-      if constexpr (K == 0) rule.update(p[i], g[i]);
-      if constexpr (K == 1) rule.update(p[i], g[i], a[i]);
-      if constexpr (K == 2) rule.update(p[i], g[i], a[i], b[i]);
-      if constexpr (K == 3) rule.update(p[i], g[i], a[i], b[i], c[i]);
-      if constexpr (K == 4) rule.update(p[i], g[i], a[i], b[i], c[i], d[i]);
-    }
-  }
-};
-
-template <class Rule, class T, int K>
-constexpr bool has_update() {
-  T x{};
-  if constexpr (K == 0) return requires(const Rule& r) {
-      r.update(x, x);
-    };
-  if constexpr (K == 1) return requires(const Rule& r) {
-      r.update(x, x, x);
-    };
-  if constexpr (K == 2) return requires(const Rule& r) {
-      r.update(x, x, x, x);
-    };
-  if constexpr (K == 3) return requires(const Rule& r) {
-      r.update(x, x, x, x, x);
-    };
-  if constexpr (K == 4) return requires(const Rule& r) {
-      r.update(x, x, x, x, x, x);
-    };
-  return false;
-}
-
-template <class Rule, class T, int K>
-void update_loop(const void* rule, std::int64_t n, void* p, const void* g, void* const* state) {
-  const auto at = [&](int i) { return static_cast<T*>(i < K ? state[i] : nullptr); };
-  cpu::simd_call<UpdateBody<Rule, T, K>>(*static_cast<const Rule*>(rule), n, static_cast<T*>(p),
-                                         static_cast<const T*>(g), at(0), at(1), at(2), at(3));
-}
-
-// The loop for a rule with `count` tensors of state.
-template <class Rule, class T, int K = 0>
-UpdateLoop select_update(std::size_t count) {
-  if constexpr (K > kMaxState) {
-    return nullptr;
-  } else {
-    if (count == static_cast<std::size_t>(K)) {
-      if constexpr (has_update<Rule, T, K>()) return update_loop<Rule, T, K>;
-      return nullptr;
-    }
-    return select_update<Rule, T, K + 1>(count);
-  }
-}
 }  // namespace detail
 
 // One parameter's update by a rule, for rules that see it as a whole: `rule.update(p, g, state...)` for each element.
@@ -149,8 +81,7 @@ void update_elements(const Rule& rule, Tensor& p, const Tensor& g, const State&.
   const auto data = [&](const Tensor& x) { return detail::elements(x, p.dtype(), p.numel()); };
   const Piece piece{data(p), data(g), {data(state)...}, p.numel(), 0};
   visit<float, double>("optimizer", p.dtype(), [&]<class T>(T) {
-    run_update({&piece, 1}, sizeof(T), &rule, sizeof rule, sizeof...(State),
-               detail::select_update<Rule, T>(sizeof...(State)));
+    kernels(p.device()).update({&piece, 1}, kernel::rules_of<Rule, T>({&rule, 1}, sizeof...(State)));
   });
 }
 

@@ -263,6 +263,30 @@ void adafactor(const AdafactorOptions& o, const Moment& now, Tensor& param, cons
   });
 }
 
+// The same by operations, for devices whose memory the loops above cannot reach.
+void adafactor_by_operations(const AdafactorOptions& o, const Moment& now, Tensor& p, const Tensor& g,
+                             std::span<Tensor> state) {
+  const double t = static_cast<double>(now.step), part = std::pow(t, *o.beta2_decay);
+  double epsilon = 0;
+  visit<float, double>("Adafactor", p.dtype(), [&]<class T>(T) { epsilon = std::numeric_limits<T>::epsilon(); });
+  const double eps1 = o.eps->first.value_or(epsilon);
+  const auto squares = [](const Tensor& x) { return square(x.to(kFloat64)); };
+  const auto mix = [&](Tensor& mean, const Tensor& value) { mean.add_((value.to(mean.dtype()) - mean) * part); };
+  Tensor variance = state[0];
+  if (p.dim() > 1) {
+    mix(state[0], mean(squares(g), -1, true));
+    mix(state[1], mean(squares(g), -2, true));
+    variance = state[0] * state[1] / clamp(mean(state[0], -2, true), eps1);
+  } else {
+    mix(state[0], squares(g));
+  }
+  const Tensor update = g / sqrt(clamp(variance, eps1 * eps1));
+  const Tensor size = clamp(sqrt(mean(squares(p))), o.eps->second) * std::min(*o.lr, 1 / std::sqrt(t));
+  const Tensor cut = clamp(sqrt(mean(squares(update))) / *o.d, 1.0);
+  const Tensor step = ((*o.maximize ? -size : size) / cut).to(p.dtype());
+  p.mul_(1 - *o.lr * *o.weight_decay).sub_(update * step);
+}
+
 }  // namespace
 
 // Whole, because the size of a step depends on sums over the parameter and over the update. Nothing is kept in between:
@@ -290,6 +314,10 @@ struct RuleOf<AdafactorOptions> {
   }
   static void update_whole(const O& o, const Moment& now, Tensor& p, const Tensor& g, std::span<Tensor> state) {
     if (p.numel() == 0) return;
+    if (p.device() != kCPU) {
+      const NoGrad guard;
+      return adafactor_by_operations(o, now, p, g, state);
+    }
     visit<float, double>(name, p.dtype(), [&]<class T>(T) { adafactor<T>(o, now, p, g, state); });
     gradus::detail::bump_version(p);
   }

@@ -31,8 +31,14 @@ double dot_of(const Tensor& a, const Tensor& b) {
 }
 double dot(const Vector& a, const Vector& b) {
   double sum = 0;
-  for (std::size_t i = 0; i < a.size(); ++i)
-    visit<float, double>("LBFGS", a[i].dtype(), [&]<class T>(T) { sum += dot_of<T>(a[i], b[i]); });
+  for (std::size_t i = 0; i < a.size(); ++i) {
+    if (a[i].device() == kCPU) {
+      visit<float, double>("LBFGS", a[i].dtype(), [&]<class T>(T) { sum += dot_of<T>(a[i], b[i]); });
+    } else {
+      const NoGrad guard;
+      sum += (a[i].detach().to(kFloat64) * b[i].detach().to(kFloat64)).sum().item();
+    }
+  }
   return sum;
 }
 double largest(const Vector& a) {
@@ -62,7 +68,7 @@ void apply(const Rule& rule, Vector& a, const Vector& b) {
 }
 Vector scaled(double factor, const Vector& b) {
   Vector a;
-  for (const Tensor& x : b) a.push_back(gradus::detail::make_empty(x.sizes(), x.dtype()));
+  for (const Tensor& x : b) a.push_back(gradus::detail::make_empty(x.sizes(), x.dtype(), x.device()));
   apply(SetScaled{factor}, a, b);
   return a;
 }
@@ -124,7 +130,7 @@ struct History {
  private:
   static Tensor& part(Entry& entry, const char* name, const Shape& sizes) {
     if (Tensor* own = entry.find(name)) return *own;
-    entry.tensors.emplace_back(name, zeros(sizes, {.dtype = entry.param.dtype()}));
+    entry.tensors.emplace_back(name, zeros(sizes, {.dtype = entry.param.dtype(), .device = entry.param.device()}));
     return entry.tensors.back().second;
   }
   void grow(std::int64_t rows) {
@@ -132,7 +138,7 @@ struct History {
       for (Entry& entry : entries) {
         Shape sizes = entry.param.sizes();
         sizes.insert(0, rows);
-        Tensor larger = zeros(sizes, {.dtype = entry.param.dtype()});
+        Tensor larger = zeros(sizes, {.dtype = entry.param.dtype(), .device = entry.param.device()});
         if (const Tensor* own = entry.find(name)) {
           for (std::int64_t i = 0; i < count(); ++i)
             larger.select(0, i).copy_(own->select(0, (static_cast<std::int64_t>(numbers[kFirst]) + i) % own->size(0)));
@@ -180,7 +186,7 @@ struct RuleOf<LBFGSOptions> {
       for (const Entry& entry : entries) {
         const Tensor grad = entry.param.grad();
         if (!grad.defined() || gradus::detail::is_frozen(*entry.param.impl())) {
-          v.push_back(zeros(entry.param.sizes(), {.dtype = entry.param.dtype()}));
+          v.push_back(zeros(entry.param.sizes(), {.dtype = entry.param.dtype(), .device = entry.param.device()}));
         } else {
           check_gradient(name, entry, grad);
           v.push_back(grad.detach().clone().contiguous());

@@ -1,6 +1,6 @@
 #include <gradus/optim/muon.h>
 
-#include "kernels/gemm.h"
+#include "kernels/dispatch/kernels.h"
 #include "optim/engine/engine.h"
 #include "optim/rules/adam_update.h"
 
@@ -35,26 +35,43 @@ struct Move {
 
 // x, in place, becomes a x + (b S + c S S) x, steps times, with S = x x^T; with S on the right, as x^T x, where that is
 // the smaller one.
-template <class T>
 void orthogonalize(Tensor& matrix, const std::array<double, 3>& coefficients, std::int64_t steps) {
   const std::int64_t m = matrix.size(0), n = matrix.size(1), k = std::min(m, n);
   const bool tall = m > n;
-  Tensor spare = gradus::detail::make_empty(matrix.sizes(), matrix.dtype());
-  Tensor gram = gradus::detail::make_empty({k, k}, matrix.dtype()),
-         poly = gradus::detail::make_empty({k, k}, matrix.dtype());
-  T *x = matrix.data_ptr<T>(), *y = spare.data_ptr<T>(), *s = gram.data_ptr<T>(), *q = poly.data_ptr<T>();
-  const auto [a, b, c] = std::array{T(coefficients[0]), T(coefficients[1]), T(coefficients[2])};
+  const auto fresh = [&](const Shape& sizes) {
+    return gradus::detail::make_empty(sizes, matrix.dtype(), matrix.device());
+  };
+  Tensor spare = fresh(matrix.sizes()), gram = fresh({k, k}), poly = fresh({k, k});
+  const auto [a, b, c] = coefficients;
+  // C [rows, columns] = alpha op(A) op(B) + beta C
+  const auto multiply = [&](bool trans_a, bool trans_b, std::int64_t rows, std::int64_t columns, std::int64_t depth,
+                            double alpha, const Tensor& left, const Tensor& right, double beta, const Tensor& to) {
+    kernels(matrix.device())
+        .gemm({.dtype = matrix.dtype(),
+               .trans_a = trans_a,
+               .trans_b = trans_b,
+               .m = rows,
+               .n = columns,
+               .k = depth,
+               .a = left.impl()->data,
+               .lda = left.size(1),
+               .b = right.impl()->data,
+               .ldb = right.size(1),
+               .c = to.impl()->data,
+               .ldc = columns,
+               .alpha = alpha,
+               .beta = beta});
+  };
   for (std::int64_t step = 0; step < steps; ++step) {
-    cpu::gemm(tall, !tall, k, k, std::max(m, n), T(1), x, n, x, n, T(0), s, k);
+    multiply(tall, !tall, k, k, std::max(m, n), 1, matrix, matrix, 0, gram);
     poly.copy_(gram);
-    cpu::gemm(false, false, k, k, k, c, s, k, s, k, b, q, k);
-    std::swap(matrix, spare);
-    std::swap(x, y);  // y is what the step begins with
+    multiply(false, false, k, k, k, c, gram, gram, b, poly);
+    std::swap(matrix, spare);  // spare is what the step begins with
     matrix.copy_(spare);
     if (tall) {
-      cpu::gemm(false, false, m, n, n, T(1), y, n, q, k, a, x, n);
+      multiply(false, false, m, n, n, 1, spare, poly, a, matrix);
     } else {
-      cpu::gemm(false, false, m, n, m, T(1), q, k, y, n, a, x, n);
+      multiply(false, false, m, n, m, 1, poly, spare, a, matrix);
     }
   }
 }
@@ -103,10 +120,10 @@ struct RuleOf<MuonOptions> : AdamUpdate {
 
   static void update_whole(const O& o, const Moment&, Tensor& p, const Tensor& g, std::span<Tensor> state) {
     if (p.numel() == 0) return;
-    Tensor x = gradus::detail::make_empty(p.sizes(), p.dtype());
+    Tensor x = gradus::detail::make_empty(p.sizes(), p.dtype(), p.device());
     update_elements(Momentum{*o.momentum, *o.nesterov}, x, g, state[0]);
     update_elements(Scale{1 / std::max(norm(x).item(), *o.eps)}, x, x);
-    visit<float, double>(name, p.dtype(), [&]<class T>(T) { orthogonalize<T>(x, *o.ns_coefficients, *o.ns_steps); });
+    orthogonalize(x, *o.ns_coefficients, *o.ns_steps);
     const double rows = static_cast<double>(p.size(0)), columns = static_cast<double>(p.size(1));
     const double adjusted = o.adjust_lr_fn == "match_rms_adamw" ? 0.2 * std::sqrt(std::max(rows, columns))
                                                                 : std::sqrt(std::max(1.0, rows / columns));

@@ -6,6 +6,8 @@
 
 namespace gradus::cpu {
 
+using namespace kernel;
+
 enum class ConvOperation { forward, backward_data, backward_weight };
 
 // Whether the three operations below may be called.

@@ -233,10 +233,11 @@ struct Walk {
 }  // namespace
 
 void elementwise(const Shape& sizes, const Operand& out, std::span<const Operand> ins, Dtype compute, Dtype result,
-                 Loop loop, const void* formula) {
+                 const Formula& formula) {
   const std::int64_t numel = sizes.numel();
   if (numel == 0) return;
   const int count = static_cast<int>(ins.size());
+  const auto loop = formula.loop.cpu;
   const Order order(sizes, out.strides);
   Walk to;
   to.set(order, sizes, out);
@@ -259,7 +260,7 @@ void elementwise(const Shape& sizes, const Operand& out, std::span<const Operand
         if (all_direct) {
           for (int i = 0; i < count; ++i)
             in[static_cast<std::size_t>(i)] = from[static_cast<std::size_t>(i)].data + begin * in_width;
-          loop(formula, end - begin, to.data + begin * out_width, in.data());
+          loop(formula.data, end - begin, to.data + begin * out_width, in.data());
           return;
         }
         alignas(64) std::byte staged[kMaxOperands][kBlock * 8];
@@ -283,11 +284,21 @@ void elementwise(const Shape& sizes, const Operand& out, std::span<const Operand
               from[k].load(load[k], i, n, staged[k], in_width);
             }
           }
-          loop(formula, n, direct_out ? to.data + i * out_width : staged_out, in.data());
+          loop(formula.data, n, direct_out ? to.data + i * out_width : staged_out, in.data());
           if (!direct_out) to.store(save, i, n, staged_out, out_width);
         }
       },
       kBlock);
+}
+
+void contiguous(const Formula& formula, std::int64_t n, void* out, std::span<const void* const> ins) {
+  formula.loop.cpu(formula.data, n, out, ins.data());
+}
+
+void fill(const Shape& sizes, const Operand& dst, const Element& value) {
+  Shape strides;
+  strides.resize(sizes.rank());
+  copy(sizes, dst, {const_cast<std::byte*>(value.bytes), dst.dtype, strides});
 }
 
 void copy(const Shape& sizes, const Operand& dst, const Operand& src) {

@@ -5,42 +5,22 @@
 #pragma once
 
 #include <gradus/dtype.h>
-#include <gradus/shape.h>
-
-#include <span>
 
 #include "kernels/cpu/simd/simd.h"
+#include "kernels/elementwise.h"
 
 namespace gradus::cpu {
 
-inline constexpr int kMaxOperands = 4;
+using namespace kernel;
 
-struct Operand {
-  void* data;
-  Dtype dtype;
-  Shape strides;  // in elements, one per dimension of the result; 0 where broadcast
-};
-
-// A contiguous loop: out[i] = formula(in[0][i], in[1][i], ...).
-using Loop = void (*)(const void* formula, std::int64_t n, void* out, const void* const* in);
-
-// out = loop(ins) over `sizes`. The loop reads ins as `compute` and writes `result`; operands of other types are
-// converted. `out` may be one of the ins, at the same place.
+// Kernels::elementwise and the like.
 void elementwise(const Shape& sizes, const Operand& out, std::span<const Operand> ins, Dtype compute, Dtype result,
-                 Loop loop, const void* formula);
+                 const Formula& formula);
+void contiguous(const Formula& formula, std::int64_t n, void* out, std::span<const void* const> ins);
+void fill(const Shape& sizes, const Operand& dst, const Element& value);
 
 // dst = src, converted.
 void copy(const Shape& sizes, const Operand& dst, const Operand& src);
-
-// The type that a tensor's elements have in loops: bool is stored as bytes that are 0 or 1.
-template <class T>
-struct Stored {
-  using type = T;
-};
-template <>
-struct Stored<bool> {
-  using type = std::uint8_t;
-};
 
 namespace detail {
 template <class R, class V>

@@ -133,7 +133,7 @@ void block_power(const void* x, std::int64_t begin, std::int64_t n, double p, do
 
 }  // namespace
 
-void norm_powers(std::span<const Elements> tensors, double p, double* powers) {
+std::vector<double> norm_powers(std::span<const Elements> tensors, double p) {
   const auto blocks = blocks_of(tensors);
   std::vector<double> parts(blocks.size());
   for_blocks(tensors, blocks, [&](std::size_t number, const Block& block) {
@@ -141,11 +141,12 @@ void norm_powers(std::span<const Elements> tensors, double p, double* powers) {
     visit<float, double>("norm", x.dtype,
                          [&]<class T>(T) { block_power<T>(x.data, block.begin, block.n, p, &parts[number]); });
   });
-  std::fill_n(powers, tensors.size(), 0.0);
+  std::vector<double> powers(tensors.size());
   for (std::size_t b = 0; b < blocks.size(); ++b) {
     double& all = powers[blocks[b].tensor];
     all = std::isinf(p) ? ExtremeOf<double, true>::combine(all, parts[b]) : all + parts[b];
   }
+  return powers;
 }
 
 void multi_scale(std::span<const Elements> tensors, double factor) { change<ScaleBody>(tensors, factor); }

@@ -2,22 +2,17 @@
 // threads.
 #pragma once
 
-#include <gradus/dtype.h>
-
-#include <cstdint>
 #include <span>
+#include <vector>
+
+#include "kernels/update.h"
 
 namespace gradus::cpu {
 
-// The elements of one tensor: float32 or float64.
-struct Elements {
-  void* data;
-  std::int64_t n;
-  Dtype dtype;
-};
+using namespace kernel;
 
 // For each tensor the sum of |x|^p, in double, or for an infinite p the largest |x|. A NaN makes the result NaN.
-void norm_powers(std::span<const Elements> tensors, double p, double* powers);
+std::vector<double> norm_powers(std::span<const Elements> tensors, double p);
 
 // x *= factor
 void multi_scale(std::span<const Elements> tensors, double factor);

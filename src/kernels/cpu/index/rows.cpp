@@ -123,38 +123,6 @@ void pick(const void* x, const Rows& m, void* values) {
 
 }  // namespace
 
-std::vector<std::int64_t> Rows::offsets(const Shape& sizes, const Shape& strides) {
-  std::vector<std::int64_t> all{0};
-  for (int d = 0; d < sizes.rank(); ++d) {
-    std::vector<std::int64_t> next;
-    next.reserve(all.size() * static_cast<std::size_t>(sizes[d]));
-    for (const std::int64_t offset : all)
-      for (std::int64_t i = 0; i < sizes[d]; ++i) next.push_back(offset + i * strides[d]);
-    all.swap(next);
-  }
-  return all;
-}
-
-void Rows::set_inner(const Shape& sizes, const Shape& strides) {
-  int rest = sizes.rank();
-  length = 1;
-  stride = 1;
-  // As many of the last dimensions as follow each other in memory make one run.
-  while (rest > 0) {
-    const int d = rest - 1;
-    if (sizes[d] != 1) {
-      if (length != 1 && strides[d] != stride * length) break;
-      if (length == 1) stride = strides[d];
-      length *= sizes[d];
-    }
-    --rest;
-  }
-  Shape outer_sizes = sizes, outer_strides = strides;
-  outer_sizes.resize(rest);
-  outer_strides.resize(rest);
-  inner = offsets(outer_sizes, outer_strides);
-}
-
 void pick_rows(Dtype dtype, const void* x, const Rows& rows, void* values) {
   switch (element_size(dtype)) {
     case 1:

@@ -1,20 +1,11 @@
 // gather and scatter: an index of as many dimensions as the tensor, replacing the position along one of them.
 #pragma once
 
-#include <gradus/dtype.h>
-#include <gradus/shape.h>
+#include "kernels/index.h"
 
 namespace gradus::cpu {
 
-// For each place p of `sizes` (the index's): the element of the tensor at p with index[p] along `dim`, and the element
-// of `values` at p. `index` is contiguous; its entries are checked by the caller.
-struct Scatter {
-  Shape sizes;
-  int dim = 0;
-  const std::int64_t* index = nullptr;
-  Shape strides;         // the tensor's
-  Shape values_strides;  // those of the result of gather, or of the source of scatter
-};
+using namespace kernel;
 
 void gather(Dtype dtype, const void* x, const Scatter& places, void* values);
 

@@ -76,16 +76,18 @@ void cross_entropy(Dtype dtype, const void* x, const std::int64_t* target, std::
 }
 
 void cross_entropy_backward(Dtype dtype, const void* p, const void* x, const void* stats, const std::int64_t* target,
-                            std::int64_t ignored, double scale, void* gx, std::int64_t rows, std::int64_t classes) {
+                            std::int64_t ignored, double scale, const void* g, void* gx, std::int64_t rows,
+                            std::int64_t classes) {
   const auto run = [&]<class T>(const T* in) {
+    const T each = static_cast<T>(scale * static_cast<double>(*static_cast<const T*>(g)));
     over_rows(rows, classes, [&](std::int64_t at, std::int64_t count) {
       if (in == nullptr) {
-        return simd_call<LongRowsBackwardBody<T>>(
-            static_cast<const T*>(x) + at * classes, static_cast<const T*>(stats) + 2 * at, target + at, ignored,
-            static_cast<T>(scale), static_cast<T*>(gx) + at * classes, count, classes);
+        return simd_call<LongRowsBackwardBody<T>>(static_cast<const T*>(x) + at * classes,
+                                                  static_cast<const T*>(stats) + 2 * at, target + at, ignored, each,
+                                                  static_cast<T*>(gx) + at * classes, count, classes);
       }
-      simd_call<LossBackwardBody<T>>(in + at * classes, target + at, ignored, static_cast<T>(scale),
-                                     static_cast<T*>(gx) + at * classes, count, classes);
+      simd_call<LossBackwardBody<T>>(in + at * classes, target + at, ignored, each, static_cast<T*>(gx) + at * classes,
+                                     count, classes);
     });
   };
   visit<float, double>("cross_entropy", dtype, [&]<class T>(T) { run(static_cast<const T*>(p)); });

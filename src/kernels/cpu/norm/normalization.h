@@ -3,21 +3,11 @@
 // each channel of each group. float32 and float64.
 #pragma once
 
-#include <gradus/dtype.h>
-
-#include <cstdint>
+#include "kernels/norm.h"
 
 namespace gradus::cpu {
 
-struct Normalization {
-  std::int64_t batch = 1, groups = 1, channels = 1, space = 1;
-  bool over_batch = false;  // then channels is 1
-
-  std::int64_t moments() const { return over_batch ? groups : batch * groups; }
-  std::int64_t per_moment() const { return channels * space * (over_batch ? batch : 1); }
-  std::int64_t weights() const { return groups * channels; }
-  std::int64_t numel() const { return batch * groups * channels * space; }
-};
+using namespace kernel;
 
 // The mean and the mean square deviation of each group, none of which is empty. `floor` is what will be added to the
 // latter: what is nothing beside it need not be exact.

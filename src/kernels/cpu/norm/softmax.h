@@ -17,8 +17,10 @@ void softmax_backward(Dtype dtype, bool log, const void* g, const void* y, void*
 void cross_entropy(Dtype dtype, const void* x, const std::int64_t* target, std::int64_t ignored, void* losses, void* p,
                    void* stats, std::int64_t rows, std::int64_t classes);
 
-// gx[r] = (softmax(x[r]) - one_hot(target[r])) * scale; 0 where target[r] is `ignored`. Given are p, or x and stats.
+// gx[r] = (softmax(x[r]) - one_hot(target[r])) * scale * g for the number that g points to; 0 where target[r] is
+// `ignored`. Given are p, or x and stats.
 void cross_entropy_backward(Dtype dtype, const void* p, const void* x, const void* stats, const std::int64_t* target,
-                            std::int64_t ignored, double scale, void* gx, std::int64_t rows, std::int64_t classes);
+                            std::int64_t ignored, double scale, const void* g, void* gx, std::int64_t rows,
+                            std::int64_t classes);
 
 }  // namespace gradus::cpu

@@ -1,33 +1,14 @@
 // Pooling over windows of up to three spatial dimensions: x [planes, in...], y [planes, out...], contiguous.
 #pragma once
 
-#include <gradus/dtype.h>
-
-#include <array>
 #include <bit>
-#include <cstdint>
 #include <type_traits>
-#include <vector>
+
+#include "kernels/pool.h"
 
 namespace gradus::cpu {
 
-// The input positions begin, begin + step, ... below end, for one output position along one dimension.
-struct Window {
-  std::int64_t begin, end, step;
-  std::int64_t count;  // what a mean along this dimension divides by
-};
-
-struct Pooling {
-  std::int64_t planes = 0;
-  std::array<std::int64_t, 3> in{1, 1, 1};
-  std::array<std::vector<Window>, 3> windows;  // of depth, height and width; none is empty
-  std::int64_t divisor = 0;                    // of a mean; 0: the product of the windows' counts
-
-  std::int64_t in_size() const { return in[0] * in[1] * in[2]; }
-  std::int64_t out_size() const {
-    return static_cast<std::int64_t>(windows[0].size() * windows[1].size() * windows[2].size());
-  }
-};
+using namespace kernel;
 
 // y = the largest element of each window, and where it stands in its plane (the first of equal ones; a NaN wins), in
 // planes of fewer than 2^31 elements. With `relu`, y = relu of that, which is the largest of the relus, too; where it

@@ -8,6 +8,8 @@
 
 namespace gradus::cpu {
 
+using namespace kernel;
+
 template <class T>
 class PackedMatrix {
  public:

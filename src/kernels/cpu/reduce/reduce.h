@@ -2,17 +2,11 @@
 // inner is 1 where the last dimension is reduced.
 #pragma once
 
-#include <gradus/dtype.h>
-
-#include <cstdint>
+#include "kernels/reduce.h"
 
 namespace gradus::cpu {
 
-struct Extent {
-  std::int64_t outer, reduced, inner;
-};
-
-enum class Reduce { sum, sum_abs, sum_square, prod, max, min };
+using namespace kernel;
 
 // out[o, i] = over r of in[o, r, i]; the neutral element where `reduced` is 0. Types: float32 and float64; int64 for
 // sum, prod, max and min; uint8 for max and min. The bits do not depend on the number of threads.

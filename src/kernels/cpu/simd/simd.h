@@ -3,6 +3,8 @@
 #include <atomic>
 #include <cmath>
 
+#include "kernels/inline.h"
+
 /// How loops become SIMD here. A loop is written once, as the static function `run` of a struct, marked GRADUS_INLINE;
 /// `simd_call<Body>(args...)` compiles it for each instruction set and runs the best the machine has:
 ///
@@ -16,8 +18,6 @@
 /// Everything the body calls must be GRADUS_INLINE too. A lambda must say so itself, `[=](float x) GRADUS_LAMBDA {…}`:
 /// GCC gives it the plain target, and a call to it would leave the SIMD code.
 
-#define GRADUS_INLINE [[gnu::always_inline]] inline
-#define GRADUS_LAMBDA __attribute__((always_inline))
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define GRADUS_V3 __attribute__((target("arch=x86-64-v3")))
 #define GRADUS_V4 __attribute__((target("arch=x86-64-v4,prefer-vector-width=512")))

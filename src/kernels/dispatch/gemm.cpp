@@ -1,6 +1,6 @@
 // Which library multiplies, and on how many threads: decided by measurement, which gradus_bench --benchmark_filter=gemm
 // repeats.
-#include "kernels/gemm.h"
+#include "kernels/dispatch/gemm.h"
 
 #ifndef GRADUS_WITHOUT_BLAS
 #include <cblas.h>
@@ -12,6 +12,7 @@
 #include <limits>
 
 #include "core/threads/parallel.h"
+#include "core/visit.h"
 #include "kernels/cpu/product/direct_gemm.h"
 #include "kernels/cpu/product/finish.h"
 #include "kernels/cpu/simd/simd.h"
@@ -369,5 +370,35 @@ template void gemm_batch(int64_t, bool, bool, int64_t, int64_t, int64_t, const f
                          int64_t, int64_t, float*, int64_t, int64_t);
 template void gemm_batch(int64_t, bool, bool, int64_t, int64_t, int64_t, const double*, int64_t, int64_t, const double*,
                          int64_t, int64_t, double*, int64_t, int64_t);
+
+void gemm(const Product& p) {
+  visit<float, double, int64_t, std::int32_t, std::uint8_t>("matmul", p.dtype, [&]<class T>(T) {
+    const auto in = [](const void* x) { return static_cast<const T*>(x); };
+    Operands<T> x{p.trans_a,
+                  p.trans_b,
+                  p.m,
+                  p.n,
+                  p.k,
+                  static_cast<T>(p.alpha),
+                  in(p.a),
+                  p.lda,
+                  in(p.b),
+                  p.ldb,
+                  static_cast<T>(p.beta),
+                  static_cast<T*>(p.c),
+                  p.ldc};
+    x.finish = {.bias = in(p.bias), .formula = p.then.formula};
+    if constexpr (std::is_same_v<T, float>) x.finish.run = p.then.cpu32;
+    if constexpr (std::is_same_v<T, double>) x.finish.run = p.then.cpu64;
+    multiply_any(x);
+  });
+}
+
+void gemm_batch(const Product& p, const Batch& batch) {
+  visit<float, double>("bmm", p.dtype, [&]<class T>(T) {
+    gemm_batch<T>(batch.count, p.trans_a, p.trans_b, p.m, p.n, p.k, static_cast<const T*>(p.a), p.lda, batch.a,
+                  static_cast<const T*>(p.b), p.ldb, batch.b, static_cast<T*>(p.c), p.ldc, batch.c);
+  });
+}
 
 }  // namespace gradus::cpu

@@ -1,11 +1,15 @@
 // Matrix products over raw memory: C = alpha * op(A) op(B) + beta * C, with op(A) [m, k], op(B) [k, n], C [m, n].
 #pragma once
 
-#include <gradus/dtype.h>
-
-#include <cstdint>
+#include "kernels/product.h"
 
 namespace gradus::cpu {
+
+using namespace kernel;
+
+// Kernels::gemm and gemm_batch; the rest is what they are made of.
+void gemm(const Product& product);
+void gemm_batch(const Product& product, const Batch& batch);
 
 // Row-major. A is stored [m, k], or [k, m] when trans_a; rows are lda elements apart; likewise B, and C with ldc.
 // C does not overlap A or B, and is not read where beta is 0. Where m, n and k are large enough several threads share

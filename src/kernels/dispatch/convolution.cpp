@@ -1,6 +1,6 @@
 // Convolutions as products of matrices: the windows of x become the columns of one (im2col), a block of output rows at
 // a time. This serves float64, which oneDNN lacks, and what oneDNN has only reference loops for.
-#include "kernels/convolution.h"
+#include "kernels/dispatch/convolution.h"
 
 #include <algorithm>
 #include <cstddef>
@@ -8,7 +8,8 @@
 #include "core/threads/parallel.h"
 #include "core/visit.h"
 #include "kernels/cpu/conv/few_channels.h"
-#include "kernels/gemm.h"
+#include "kernels/dispatch/gemm.h"
+#include "kernels/dispatch/pointwise_convolution.h"
 #include "kernels/onednn/convolution.h"
 #include "kernels/scratch.h"
 
@@ -234,7 +235,7 @@ void conv_backward_data(Dtype dtype, const Convolution& c, const void* g, const 
     T* to = static_cast<T*>(gx);
     if (few_channels_is_best(c, ConvOperation::backward_data)) return few_channels_backward_data(c, from, weights, to);
     if constexpr (std::is_same_v<T, float>) {
-      if (!is_empty(c) && onednn::conv_backward_data(c, from, weights, to)) return;
+      if (!is_empty(c) && onednn::conv_backward_data(dtype, c, from, dtype, weights, to)) return;
     }
     backward_data(c, from, weights, to);
   };
@@ -248,11 +249,35 @@ void conv_backward_weight(Dtype dtype, const Convolution& c, const void* g, cons
     if (few_channels_is_best(c, ConvOperation::backward_weight))
       return few_channels_backward_weight(c, from, input, to);
     if constexpr (std::is_same_v<T, float>) {
-      if (!is_empty(c) && onednn::conv_backward_weight(c, from, input, to)) return;
+      if (!is_empty(c) && onednn::conv_backward_weight(dtype, c, from, input, to)) return;
     }
     backward_weight(c, from, input, to);
   };
   visit<float, double>("convolution", dtype, [&]<class T>(T) { run(static_cast<const T*>(g)); });
+}
+
+bool conv_serves_channels_last(Dtype dtype, const Convolution& c) { return onednn::serves_channels_last(dtype, c); }
+
+std::shared_ptr<const PackedWeights> conv_pack(Dtype dtype, const Convolution& c, const ConvEpilogue& then,
+                                               Dtype w_dtype, const void* w) {
+  return onednn::pack(dtype, c, then, w_dtype, w);
+}
+
+bool conv_fits(Dtype dtype, const Convolution& c, const ConvEpilogue& then, const PackedWeights& w) {
+  return onednn::fits(dtype, c, then, w);
+}
+
+void conv_forward(Dtype dtype, const Convolution& c, const void* x, const PackedWeights& w, const ConvEpilogue& then,
+                  void* y) {
+  onednn::conv_forward(dtype, c, x, w, then, y);
+}
+
+bool conv_backward_data(Dtype dtype, const Convolution& c, const void* g, Dtype w_dtype, const void* w, void* gx) {
+  return product_backward_data(dtype, c, g, w_dtype, w, gx) || onednn::conv_backward_data(dtype, c, g, w_dtype, w, gx);
+}
+
+void conv_backward_weight(Dtype dtype, const Convolution& c, const void* g, const void* x, float* gw) {
+  if (!product_backward_weight(dtype, c, g, x, gw)) onednn::conv_backward_weight(dtype, c, g, x, gw);
 }
 
 }  // namespace gradus::cpu

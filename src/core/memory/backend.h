@@ -1,0 +1,43 @@
+// What a device beside the CPU does for tensors: memory, copies, waiting. Its kernels are in
+// kernels/dispatch/kernels.h.
+#pragma once
+
+#include <gradus/device.h>
+#include <gradus/memory.h>
+
+#include <cstddef>
+#include <string>
+
+namespace gradus::core {
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  virtual int device_count() = 0;
+  // Why device_count() is 0; what there is where it is not: "NVIDIA H200, 139 GiB, driver 550.54".
+  virtual std::string describe(int index) = 0;
+
+  // As core::allocate and deallocate. Kernels that were called before may still use what is given back.
+  virtual void* allocate(int index, std::size_t bytes) = 0;
+  virtual void deallocate(int index, void* p, std::size_t bytes) noexcept = 0;
+  virtual MemoryStats memory_stats(int index) = 0;
+
+  // Copies come in the order of the calls of kernels. `from` has been read, or `to` written, when they return.
+  virtual void copy_to_device(int index, void* to, const void* from, std::size_t bytes) = 0;
+  virtual void copy_to_host(int index, void* to, const void* from, std::size_t bytes) = 0;
+  virtual void copy_within(int index, void* to, const void* from, std::size_t bytes) = 0;
+
+  // Waits for all that was asked for before, and throws what went wrong meanwhile.
+  virtual void synchronize(int index) = 0;
+};
+
+// Null where there is none; never for DeviceType::CPU.
+Backend* backend(DeviceType type);
+// Once, before the first tensor of the device is made. It must live as long as the process.
+void register_backend(DeviceType type, Backend* backend);
+
+// `bytes` of dense memory from one device to another, or within one; the CPU is one of them.
+void transfer(Device to_device, void* to, Device from_device, const void* from, std::size_t bytes);
+
+}  // namespace gradus::core

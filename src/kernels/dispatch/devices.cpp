@@ -1,0 +1,24 @@
+// The devices beside the CPU.
+#include <gradus/error.h>
+
+#include <string>
+
+#include "core/memory/backend.h"
+#include "kernels/dispatch/kernels.h"
+#include "kernels/emulated/device.h"
+
+namespace gradus {
+
+namespace {
+
+// Before main(): core knows no kernels, and so not who provides a device's memory.
+[[maybe_unused]] const bool registered = (core::register_backend(DeviceType::Emulated, &emulated::backend()), true);
+
+}  // namespace
+
+const Kernels& kernels_beside_cpu(Device device) {
+  if (device.type == DeviceType::Emulated) return emulated::kernels;
+  throw ValueError("kernels: this build has none for " + to_string(device));
+}
+
+}  // namespace gradus

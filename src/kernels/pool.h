@@ -1,0 +1,37 @@
+// Pooling and resampling: what the kernels of every device are given. The tables lie in the host's memory.
+#pragma once
+
+#include <gradus/dtype.h>
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+namespace gradus::kernel {
+
+// The input positions begin, begin + step, ... below end, for one output position along one dimension.
+struct Window {
+  std::int64_t begin, end, step;
+  std::int64_t count;  // what a mean along this dimension divides by
+};
+
+struct Pooling {
+  std::int64_t planes = 0;
+  std::array<std::int64_t, 3> in{1, 1, 1};
+  std::array<std::vector<Window>, 3> windows;  // of depth, height and width; none is empty
+  std::int64_t divisor = 0;                    // of a mean; 0: the product of the windows' counts
+
+  std::int64_t in_size() const { return in[0] * in[1] * in[2]; }
+  std::int64_t out_size() const {
+    return static_cast<std::int64_t>(windows[0].size() * windows[1].size() * windows[2].size());
+  }
+};
+
+// y[o, i, n] = sum over t of weights[i, t] x[o, index[i, t], n]
+struct Taps {
+  std::int64_t in = 0, out = 0, count = 1;  // `count` taps for each of `out` positions
+  std::vector<std::int64_t> index;          // [out, count], in [0, in)
+  std::vector<double> weights;              // [out, count]
+};
+
+}  // namespace gradus::kernel

@@ -1,0 +1,42 @@
+// Loops over the tensors of an optimizer: what the kernels of every device are given.
+#pragma once
+
+#include <gradus/device.h>
+#include <gradus/dtype.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace gradus::kernel {
+
+// The elements of one tensor: float32 or float64.
+struct Elements {
+  void* data;
+  std::int64_t n;
+  Dtype dtype;
+  Device device;
+};
+
+inline constexpr int kMaxState = 4;
+
+// A parameter with what one update reads and writes, contiguous and of one type.
+struct Piece {
+  void* p;
+  const void* g;
+  std::array<void*, kMaxState> state;
+  std::int64_t n;
+  std::size_t rule;  // which of the prepared rules
+};
+
+// Prepared rules, one after the other in the host's memory, which is read before the kernel's call returns, and their
+// loop as each device has it (kernel::Loop says how).
+struct Rules {
+  const void* data;
+  std::size_t bytes, count;  // of each; how many
+  std::size_t state_count;   // tensors of state
+  std::int64_t element_size;
+  void (*cpu)(const void* rule, std::int64_t n, void* p, const void* g, void* const* state);
+};
+
+}  // namespace gradus::kernel

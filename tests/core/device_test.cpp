@@ -1,0 +1,57 @@
+#include <gradus/device.h>
+#include <gradus/error.h>
+#include <gtest/gtest.h>
+
+#include <functional>
+
+namespace gradus {
+namespace {
+
+std::string message(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Error& e) {
+    return e.what();
+  }
+  return "(nothing was thrown)";
+}
+
+TEST(Devices, AreReadAndWritten) {
+  EXPECT_EQ(Device("cpu"), kCPU);
+  EXPECT_EQ(Device("cuda"), kCUDA);
+  EXPECT_EQ(Device("cuda:3"), Device(DeviceType::CUDA, 3));
+  EXPECT_EQ(Device(std::string("emulated")), Device(DeviceType::Emulated));
+  EXPECT_EQ(to_string(Device("cpu")), "cpu");
+  EXPECT_EQ(to_string(Device("cuda:1")), "cuda:1");
+  EXPECT_EQ(to_string(Device("emulated")), "emulated");
+  for (const char* text : {"", "gpu", "cuda:", "cuda:-1", "cuda:1x", "cuda:128", "CPU", "cpu ", ":0"}) {
+    EXPECT_EQ(message([&] { Device{text}; }),
+              "Device: must be cpu, cuda, cuda:INDEX or emulated, got '" + std::string(text) + "'");
+  }
+}
+
+TEST(Devices, SayWhatIsThereAndWhyNot) {
+  EXPECT_TRUE(is_available(kCPU));
+  EXPECT_TRUE(is_available("emulated"));
+  EXPECT_FALSE(is_available("emulated:1"));
+  EXPECT_FALSE(is_available(kCUDA));
+  EXPECT_FALSE(cuda::is_available());
+  EXPECT_EQ(cuda::device_count(), 0);
+  EXPECT_EQ(message([] { require_available("to", kCUDA); }),
+            "to: there is no device cuda:0: this version of Gradus has no kernels for CUDA");
+  EXPECT_EQ(message([] { require_available("zeros", "emulated:2"); }),
+            "zeros: there is no device emulated:2: indices go from 0 to 0");
+  EXPECT_EQ(message([] { synchronize(kCUDA); }).substr(0, 12), "synchronize:");
+  synchronize(kCPU);
+  const auto kinds = device_kinds();
+  ASSERT_EQ(kinds.size(), 3u);
+  EXPECT_EQ(kinds[0].name, "cpu");
+  EXPECT_EQ(kinds[0].count, 1);
+  EXPECT_EQ(kinds[1].count, 0);
+  EXPECT_NE(kinds[1].about.find("no kernels for CUDA"), std::string::npos);
+  EXPECT_EQ(kinds[2].name, "emulated");
+  EXPECT_EQ(kinds[2].count, 1);
+}
+
+}  // namespace
+}  // namespace gradus
