@@ -10,7 +10,7 @@
 #include <cstring>
 
 #include "distributed/reducer.h"
-#include "kernels/cpu/simd/simd.h"
+#include "kernels/dispatch/kernels.h"
 
 namespace gradus::distributed {
 
@@ -252,7 +252,7 @@ double ChunkRun::run(const std::function<Tensor(const nn::Chunk&)>& loss, const 
     Round round(
         *g,
         fmt::format("{} in {} chunks, batch of {}, random numbers from {}:{}, instruction set {}", reducer_.pass_name(),
-                    reducer_.chunks(), batch_, start_.seed(), start_.offset(), static_cast<int>(cpu::current_isa())),
+                    reducer_.chunks(), batch_, start_.seed(), start_.offset(), kernels(kCPU).variant()),
         own_bits);
     round.wait();
     used = reducer_.used_by_any([&](int rank) { return round.of(rank); });

@@ -22,6 +22,7 @@
 #include "kernels/cpu/recurrent/recurrent.h"
 #include "kernels/cpu/reduce/reduce.h"
 #include "kernels/cpu/reduce/scan.h"
+#include "kernels/cpu/simd/simd.h"
 #include "kernels/dispatch/convolution.h"
 #include "kernels/dispatch/gemm.h"
 #include "kernels/dispatch/kernels.h"
@@ -134,6 +135,7 @@ constinit const Kernels cpu_kernels{
     .multi_clamp = cpu::multi_clamp,
     .multi_lerp = cpu::multi_lerp,
     .multi_meet = cpu::multi_meet,
+    .variant = [] { return static_cast<int>(cpu::current_isa()); },
 };
 
 }  // namespace gradus

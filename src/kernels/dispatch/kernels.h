@@ -166,6 +166,9 @@ struct Kernels {
   void (*multi_clamp)(AllElements tensors, double limit);
   void (*multi_lerp)(AllElements a, AllElements b, double weight);  // a += weight (b - a)
   void (*multi_meet)(AllElements a, AllElements b, double weight);  // the same, and b = a
+
+  // Which of the device's loops run, where their sums differ in bits: the CPU's instruction set.
+  int (*variant)();
 };
 
 extern const Kernels cpu_kernels;

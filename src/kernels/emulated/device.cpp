@@ -193,6 +193,7 @@ constinit const Kernels kernels{
     .multi_clamp = queued<&Kernels::multi_clamp>,
     .multi_lerp = queued<&Kernels::multi_lerp>,
     .multi_meet = queued<&Kernels::multi_meet>,
+    .variant = [] { return cpu_kernels.variant(); },
 };
 
 }  // namespace gradus::emulated
