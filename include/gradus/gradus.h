@@ -34,12 +34,18 @@
 #include <gradus/flops.h>
 #include <gradus/io.h>
 #include <gradus/memory.h>
+#include <gradus/metrics.h>
 #include <gradus/models/alexnet.h>
 #include <gradus/models/autoencoder.h>
+#include <gradus/models/bert.h>
 #include <gradus/models/dcgan.h>
 #include <gradus/models/gan.h>
+#include <gradus/models/generation.h>
+#include <gradus/models/gpt2.h>
 #include <gradus/models/lenet.h>
+#include <gradus/models/llama.h>
 #include <gradus/models/mobilenet.h>
+#include <gradus/models/pretrained.h>
 #include <gradus/models/registry.h>
 #include <gradus/models/resnet.h>
 #include <gradus/models/resnet_attention.h>
@@ -49,12 +55,14 @@
 #include <gradus/nn/parallel.h>
 #include <gradus/op.h>
 #include <gradus/ops.h>
+#include <gradus/ops/further.h>
 #include <gradus/optim.h>
 #include <gradus/parallel.h>
 #include <gradus/pattern.h>
 #include <gradus/profiler.h>
 #include <gradus/random.h>
 #include <gradus/tensor.h>
+#include <gradus/text/tokenizer.h>
 #include <gradus/training.h>
 #include <gradus/version.h>
 

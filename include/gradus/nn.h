@@ -5,12 +5,14 @@
 #include <gradus/nn/adapters.h>
 #include <gradus/nn/attention.h>
 #include <gradus/nn/chain.h>
+#include <gradus/nn/checkpoint.h>
 #include <gradus/nn/containers.h>
 #include <gradus/nn/convolution.h>
 #include <gradus/nn/dropout.h>
 #include <gradus/nn/embedding.h>
 #include <gradus/nn/freeze.h>
 #include <gradus/nn/functional.h>
+#include <gradus/nn/further_losses.h>
 #include <gradus/nn/init.h>
 #include <gradus/nn/linear.h>
 #include <gradus/nn/loss.h>
@@ -22,5 +24,6 @@
 #include <gradus/nn/rnn.h>
 #include <gradus/nn/summary.h>
 #include <gradus/nn/transformer.h>
+#include <gradus/nn/transformer_decoder.h>
 #include <gradus/nn/upsampling.h>
 #include <gradus/nn/utils/rnn.h>

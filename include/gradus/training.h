@@ -4,3 +4,4 @@
 #include <gradus/training/adapter_files.h>
 #include <gradus/training/checkpoint.h>
 #include <gradus/training/checkpoint_manager.h>
+#include <gradus/training/receipt.h>

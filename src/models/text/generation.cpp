@@ -92,7 +92,7 @@ Tensor generate(CausalLM& model, const Tensor& input_ids, const GenerationOption
     const std::vector<double> all = logits.to_vector<double>();
     const std::vector<std::int64_t> seen = ids.to_vector<std::int64_t>();
     std::vector<double> draws(static_cast<std::size_t>(batch), 0);
-    if (o.do_sample) draws = rand({batch}, {.dtype = kFloat64}, o.generator).to_vector<double>();
+    if (o.do_sample) draws = rand({batch}, {.dtype = kFloat64, .device = kCPU}, o.generator).to_vector<double>();
     std::vector<std::int64_t> tokens;
     const auto width = static_cast<std::ptrdiff_t>(logits.size(1)), length = static_cast<std::ptrdiff_t>(ids.size(1));
     for (std::int64_t row = 0; row < batch; ++row) {
@@ -113,10 +113,10 @@ Tensor generate(CausalLM& model, const Tensor& input_ids, const GenerationOption
       tokens.push_back(token);
       ended[at] = std::find(o.eos_token_id.begin(), o.eos_token_id.end(), token) != o.eos_token_id.end();
     }
-    next = tensor(tokens, {batch, 1});
+    next = tensor(tokens, {batch, 1}, {.device = ids.device()});
     ids = cat({ids, next}, 1);
     if (mask.defined()) {
-      mask = cat({mask, ones({batch, 1}, {.dtype = kInt64})}, 1);
+      mask = cat({mask, ones({batch, 1}, {.dtype = kInt64, .device = ids.device()})}, 1);
       const Tensor one = narrow(positions, 1, positions.size(1) - 1, 1) + 1;
       positions = o.use_cache ? one : cat({positions, one}, 1);
     }

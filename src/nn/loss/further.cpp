@@ -131,8 +131,9 @@ Tensor ctc_loss(const Tensor& given, const Tensor& targets, const Tensor& input_
     ends[row + static_cast<std::size_t>(2 * length)] = 0;
     if (length > 0) ends[row + static_cast<std::size_t>(2 * length - 1)] = 0;
   }
-  const TensorOptions like{.dtype = log_probs.dtype() == kFloat64 ? kFloat64 : kFloat32};
-  const Tensor labels = tensor(classes_of, {n, states}), skip = tensor(skips, {n, states}, like),
+  const Device device = log_probs.device();
+  const TensorOptions like{.dtype = log_probs.dtype() == kFloat64 ? kFloat64 : kFloat32, .device = device};
+  const Tensor labels = tensor(classes_of, {n, states}, {.device = device}), skip = tensor(skips, {n, states}, like),
                end = tensor(ends, {n, states}, like);
   const auto never = [&](std::int64_t count) { return full({n, count}, kNever, like); };
   const auto emission = [&](std::int64_t t) {
@@ -158,7 +159,7 @@ Tensor ctc_loss(const Tensor& given, const Tensor& targets, const Tensor& input_
     alpha = clamp(alpha, kNever);
     std::vector<bool> ended(static_cast<std::size_t>(n));
     for (std::size_t i = 0; i < ended.size(); ++i) ended[i] = in[i] == t + 1;
-    last = where(unsqueeze(tensor(ended), 1), alpha, last);
+    last = where(unsqueeze(tensor(ended, {.device = device}), 1), alpha, last);
   }
   const Tensor reached = last + end;
   const Tensor top = amax(reached.detach(), {1}, true);
@@ -170,7 +171,7 @@ Tensor ctc_loss(const Tensor& given, const Tensor& targets, const Tensor& input_
   if (o.reduction == Reduction::Mean) {
     std::vector<double> divisors(out.begin(), out.end());
     for (double& d : divisors) d = std::max(d, 1.0);
-    return mean(losses / tensor(divisors, {.dtype = losses.dtype()}));
+    return mean(losses / tensor(divisors, {.dtype = losses.dtype(), .device = device}));
   }
   if (o.reduction == Reduction::None && single) return squeeze(losses, 0);
   return reduced("ctc_loss", losses, o.reduction);

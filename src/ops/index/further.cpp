@@ -66,7 +66,7 @@ Tensor cumprod(const Tensor& x, std::int64_t dim) {
 
 std::pair<Tensor, Tensor> median(const Tensor& x, std::int64_t dim, bool keepdim) {
   const int d = wrap_dim("median", dim, x.sizes().rank());
-  if (x.dim() == 0) return {x.clone(), zeros({}, {.dtype = kInt64})};
+  if (x.dim() == 0) return {x.clone(), zeros({}, {.dtype = kInt64, .device = x.device()})};
   const std::int64_t n = x.size(d);
   if (n == 0)
     throw IndexError("median: dimension " + std::to_string(dim) + " must have elements, got " + to_string(x.sizes()));
@@ -84,7 +84,7 @@ std::pair<Tensor, Tensor> median(const Tensor& x, std::int64_t dim, bool keepdim
 Tensor median(const Tensor& x) {
   if (x.numel() == 0) {
     return full({}, x.is_floating_point() ? Scalar(std::numeric_limits<double>::quiet_NaN()) : Scalar(0),
-                {.dtype = x.dtype()});
+                {.dtype = x.dtype(), .device = x.device()});
   }
   return median(flatten(x), 0).first;
 }
@@ -119,7 +119,7 @@ Tensor repeat_interleave(const Tensor& x, const Tensor& repeats, std::optional<s
     if (times < 0) throw ValueError("repeat_interleave: repeats must not be negative, got " + std::to_string(times));
     index.insert(index.end(), static_cast<std::size_t>(times), i);
   }
-  return index_select(in, d, tensor(index));
+  return index_select(in, d, tensor(index, {.device = in.device()}));
 }
 
 Tensor repeat_interleave(const Tensor& x, std::int64_t repeats, std::optional<std::int64_t> dim) {
@@ -150,14 +150,15 @@ Unique unique(const Tensor& x) {
   const NoGrad guard;
   const Tensor flat = flatten(x.detach());
   const std::int64_t n = flat.numel();
-  if (n == 0) return {flat, zeros(x.sizes(), {.dtype = kInt64}), zeros({0}, {.dtype = kInt64})};
+  const TensorOptions like{.dtype = kInt64, .device = x.device()};
+  if (n == 0) return {flat, zeros(x.sizes(), like), zeros({0}, like)};
   const auto [sorted, order] = sort(flat, 0);
-  const Tensor starts =
-      cat({ones({1}, {.dtype = kBool}), ne(narrow(sorted, 0, 1, n - 1), narrow(sorted, 0, 0, n - 1))});
+  const Tensor starts = cat({ones({1}, {.dtype = kBool, .device = x.device()}),
+                             ne(narrow(sorted, 0, 1, n - 1), narrow(sorted, 0, 0, n - 1))});
   const Tensor place = cumsum(starts.to(kInt64), 0) - 1;
   const std::int64_t count = place.to_vector<std::int64_t>().back() + 1;
-  const Tensor inverse = scatter(zeros({n}, {.dtype = kInt64}), 0, order, place);
-  const Tensor counts = index_add(zeros({count}, {.dtype = kInt64}), 0, place, ones({n}, {.dtype = kInt64}));
+  const Tensor inverse = scatter(zeros({n}, like), 0, order, place);
+  const Tensor counts = index_add(zeros({count}, like), 0, place, ones({n}, like));
   return {masked_select(sorted, starts), reshape(inverse, x.sizes()), counts};
 }
 
@@ -183,14 +184,16 @@ Tensor multinomial(const Tensor& weights, std::int64_t num_samples, bool replace
                        " weights above 0");
     }
     // The largest of log(weight) + Gumbel noise, one after the other, are draws without replacement.
-    const Tensor u = clamp(rand(p.sizes(), {.dtype = kFloat64}, generator), std::numeric_limits<double>::min());
+    const Tensor u = clamp(rand(p.sizes(), {.dtype = kFloat64, .device = p.device()}, generator),
+                           std::numeric_limits<double>::min());
     return topk(log(p) - log(-log(u)), num_samples, -1).second;
   }
   Shape sizes = weights.sizes();
   sizes[sizes.rank() - 1] = num_samples;
   const std::int64_t rows = weights.numel() / n;
   const std::vector<double> cumulative = cumsum(p, -1).to_vector<double>();
-  const std::vector<double> u = rand({rows, num_samples}, {.dtype = kFloat64}, generator).to_vector<double>();
+  const std::vector<double> u =
+      rand({rows, num_samples}, {.dtype = kFloat64, .device = kCPU}, generator).to_vector<double>();
   std::vector<std::int64_t> drawn(u.size());
   for (std::size_t i = 0; i < u.size(); ++i) {
     const auto row = cumulative.begin() + static_cast<std::ptrdiff_t>(i) / num_samples * n;
@@ -200,7 +203,7 @@ Tensor multinomial(const Tensor& weights, std::int64_t num_samples, bool replace
     if (at == row + n) at = std::lower_bound(row, row + n, row[n - 1]);
     drawn[i] = at - row;
   }
-  return reshape(tensor(drawn), sizes);
+  return reshape(tensor(drawn, {.device = p.device()}), sizes);
 }
 
 }  // namespace gradus
