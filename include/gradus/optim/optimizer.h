@@ -153,11 +153,17 @@ class Several : public std::optional<T> {
 
  public:
   using std::optional<T>::optional;
-  using std::optional<T>::operator=;
   template <class... Numbers>
   requires(sizeof...(Numbers) > 1 && requires { T{number(std::declval<Numbers>())...}; })
       Several(const Numbers&... numbers)
       : std::optional<T>(T{number(numbers)...}) {}
+  // A template, so that `= {}` is the copy of an empty one.
+  template <class U>
+  requires(!std::derived_from<std::remove_cvref_t<U>, Several> && std::is_assignable_v<std::optional<T>&, U>) Several&
+  operator=(U&& value) {
+    std::optional<T>::operator=(std::forward<U>(value));
+    return *this;
+  }
 };
 
 namespace detail {

@@ -5,7 +5,7 @@
 
 namespace gradus::nn::detail {
 
-struct ComputedParameters {
+struct __attribute__((visibility("hidden"))) ComputedParameters {
   // The lists of the module's computed parameters by name; null where it has none.
   static ModuleDict* lists(const Module& module);
   static ParametrizationList* list(const Module& module, const std::string& name);
