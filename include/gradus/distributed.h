@@ -1,4 +1,4 @@
-// Several processes that train one network, on one machine or on many: `mpirun -n 4 ./program`, or torchrun.
+// Several processes that train one network, on one machine or on many, started by mpirun, torchrun or a scheduler.
 //
 //   distributed::init();                            // a program started alone is one process, and pays nothing
 //   Net net;

@@ -210,7 +210,7 @@ TEST_F(CsvFile, AFirstLineOfNumbersIsData) {
 
 TEST_F(CsvFile, MissingFieldsGetAValueWhereThatIsSaid) {
   const std::string text = "a,b\n1,NA\n,?\nnan,2\n";
-  EXPECT_THAT(error("a,b\n1,NA\n"), HasSubstr("line 2, column b: need a number, got \"NA\"; missing=0 gives"));
+  EXPECT_THAT(error("a,b\n1,NA\n"), HasSubstr("line 2, column b: need a number, got \"NA\"; missing=0 replaces"));
   EXPECT_THAT(numbers(read(text, {.missing = -1}).data()), ElementsAre(1, -1, -1, -1, -1, 2));
   EXPECT_THAT(numbers(read("a,b\n-999,2\n", {.missing = 0, .na_values = {"-999"}}).data()), ElementsAre(0, 2));
   EXPECT_THAT(error("a,b\n,2\n", {.missing = 0, .na_values = {"-999"}}), HasSubstr("got \"\""));

@@ -127,9 +127,9 @@ TEST(Safetensors, EveryRuleIsChecked) {
   EXPECT_THAT(error_of(R"({"a":{"dtype":"BOOL","shape":[1],"data_offsets":[0,1]}})", "\2"), HasSubstr("0 or 1, got 2"));
   EXPECT_THAT(error_of(R"({"a":)" + std::string(100000, '['), ""), HasSubstr("list where none belongs"));
   EXPECT_THAT(error_of(R"({"a":{"b":{"c":1}}})", ""), HasSubstr("unknown field"));
-  EXPECT_THAT(error_of("{" + a, "xy"), HasSubstr("no valid JSON"));
-  EXPECT_THAT(error_of("{" + a + "} x", "xy"), HasSubstr("no valid JSON"));
-  EXPECT_THAT(error_of("{\"\xff\":{}}", ""), HasSubstr("no valid JSON"));
+  EXPECT_THAT(error_of("{" + a, "xy"), HasSubstr("not valid JSON"));
+  EXPECT_THAT(error_of("{" + a + "} x", "xy"), HasSubstr("not valid JSON"));
+  EXPECT_THAT(error_of("{\"\xff\":{}}", ""), HasSubstr("not valid JSON"));
   EXPECT_THAT(error_of(" {}", ""), HasSubstr("begin with {"));
   EXPECT_THAT(error_of("", ""), HasSubstr("begin with {"));
   EXPECT_THAT(error_of("\x08\0\0"), HasSubstr("too short"));

@@ -87,7 +87,7 @@ TEST(Lookahead, ARefusedLoadChangesNothing) {
   refused([](auto& s) { s.groups[0].options["lookahead_alpha"] = std::nan(""); });
   refused([](auto& s) { s.groups[0].options["momentum"] = -1.0; });
   refused([](auto& s) { s.params.begin()->second.tensors["slow_param"] = zeros({3}, {.dtype = kFloat64}); });
-  refused([](auto& s) { s.params.begin()->second.tensors["slow_param"] = zeros({2}); });
+  refused([](auto& s) { s.params.begin()->second.tensors["slow_param"] = zeros({2}, {.dtype = kInt64}); });
   refused([](auto& s) { s.params.begin()->second.numbers["lookahead_step"] = std::nan(""); });
   refused([](auto& s) { s.params["other"] = s.params.begin()->second; });
 }
