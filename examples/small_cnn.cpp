@@ -1,4 +1,5 @@
-// A convolutional network on data of its own making, in 20 steps: the numbers show that a build computes what others do.
+// A convolutional network on data of its own making, in 20 steps: the numbers show that a build computes what others
+// do.
 #include <gradus/nn.h>
 #include <gradus/optim.h>
 #include <gradus/random.h>
