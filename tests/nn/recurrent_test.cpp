@@ -285,6 +285,19 @@ TEST(PackedSequence, SequencesOfAList) {
   for (std::size_t i = 0; i < sequences.size(); ++i) EXPECT_TRUE(equal(again[i], sequences[i]));
 }
 
+TEST(PackedSequence, RunsOnAnotherDevice) {
+  nn::LSTM lstm(3, 4);
+  const Tensor x = randn({4, 2, 3}), h = randn({1, 2, 4}), c = randn({1, 2, 4});
+  const auto pack = [](const Tensor& padded) { return rnn::pack_padded_sequence(padded, {2, 4}, false, false); };
+  const auto [y, state] = lstm(pack(x), {h, c});
+  const Device device("emulated");
+  lstm.to(device);
+  const auto [there, state_there] = lstm(pack(x.to(device)), {h.to(device), c.to(device)});
+  EXPECT_TRUE(allclose(there.data.cpu(), y.data));
+  EXPECT_TRUE(allclose(state_there.h.cpu(), state.h));
+  EXPECT_TRUE(allclose(state_there.c.cpu(), state.c));
+}
+
 TEST(PackedSequence, RefusesWhatCannotBe) {
   const Tensor x = randn({4, 2, 3});
   EXPECT_EQ(
@@ -310,6 +323,12 @@ TEST(PackedSequence, RefusesWhatCannotBe) {
   EXPECT_THROW(rnn::pad_sequence({randn({2})}, false, 0, "top"), ValueError);
 
   nn::GRU gru(3, 4);
+  auto odd = rnn::pack_padded_sequence(x, {2, 4}, false, false);
+  odd.sorted_indices = narrow(odd.sorted_indices, 0, 0, 1);
+  EXPECT_EQ(message([&] {
+              gru(odd, randn({1, 2, 4}));
+            }),
+            "GRU: sorted_indices and unsorted_indices must have one entry for each of the 2 sequences, got [1]");
   rnn::PackedSequence wrong = packed;
   for (const Tensor& sizes : {tensor({2, 2, 1, 2}), tensor({1, 2, 2, 1}), tensor({2, 2, 1}), tensor({3, 2, 1, 0}),
                               tensor({2.0, 2.0, 1.0, 1.0}), Tensor()}) {
@@ -325,7 +344,8 @@ TEST(PackedSequence, RefusesWhatCannotBe) {
   EXPECT_EQ(message([&] {
               gru(randn({2, 2, 3}, {.dtype = kFloat64}));
             }),
-            "GRU: x, parameters and states must have one floating-point type, got float64 and float32");
+            "GRU: x, parameters and states must have one floating-point type, got float64 and, for weight_ih, "
+            "float32");
 }
 
 }  // namespace

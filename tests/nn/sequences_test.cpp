@@ -324,5 +324,27 @@ TEST(Sequences, RefuseWhatCannotWork) {
   EXPECT_THROW(cell(randn({2, 2, 3})), ShapeError);
 }
 
+// The loops read as many numbers as the sizes say.
+TEST(Sequences, RefuseParametersOfOtherSizesAndTypes) {
+  nn::LSTMCell cell(3, 4);
+  cell.weight_hh = nn::Parameter(randn({12, 4}));
+  EXPECT_EQ(message([&] { cell(randn({2, 3})); }), "LSTMCell: weight_hh must be [16, 4], got [12, 4]");
+  cell = nn::LSTMCell(3, 4);
+  cell.bias_hh = nn::Parameter(randn({4}));
+  EXPECT_EQ(message([&] { cell(randn({2, 3})); }), "LSTMCell: bias_hh must be [16], got [4]");
+  cell.bias_hh = nn::Parameter();
+  EXPECT_EQ(message([&] { cell(randn({2, 3})); }), "LSTMCell: bias_ih and bias_hh must both be defined, or neither");
+  nn::GRUCell gru(3, 4);
+  gru.weight_ih = nn::Parameter(randn({4, 3}));
+  EXPECT_THROW(gru(randn({2, 3})), ShapeError);
+  gru = nn::GRUCell(3, 4);
+  gru.weight_hh = nn::Parameter(randn({12, 4}, {.dtype = kFloat64}));
+  EXPECT_EQ(message([&] {
+              gru(randn({2, 3}));
+            }),
+            "GRUCell: x, parameters and states must have one floating-point type, got float32 and, for weight_hh, "
+            "float64");
+}
+
 }  // namespace
 }  // namespace gradus

@@ -79,8 +79,8 @@ PackedSequence pack_padded_sequence(const Tensor& input, const Numbers& lengths,
   const int64_t batch = input.sizes()[batch_first ? 0 : 1], longest = input.sizes()[batch_first ? 1 : 0];
   if (static_cast<int64_t>(lengths.size()) != batch || batch == 0) {
     throw ShapeError(
-        "pack_padded_sequence: needs one length for each of the batch's sequences, of which there must be " +
-        std::string("at least one, got ") + std::to_string(lengths.size()) + " for input " + to_string(input.sizes()));
+        "pack_padded_sequence: needs one length for each sequence of the batch, which must have at least one, got " +
+        std::to_string(lengths.size()) + " for input " + to_string(input.sizes()));
   }
   for (const int64_t length : lengths) {
     if (length < 1 || length > longest) {
@@ -140,7 +140,7 @@ std::pair<Tensor, Tensor> pad_packed_sequence(const PackedSequence& sequence, bo
   }
   Numbers starts{0};
   for (const int64_t size : sizes) starts.push_back(starts.back() + size);
-  const int64_t padding = starts.back();  // the row that is put behind the data
+  const int64_t padding = starts.back();  // the row that is put after the data
   Numbers rows(static_cast<std::size_t>(batch * length), padding), own;
   for (std::size_t n = 0; n < places.size(); ++n) {
     const int64_t place = places[n], count = lengths[static_cast<std::size_t>(place)];

@@ -23,6 +23,42 @@ bool is_relu(const char* layer, const std::string& nonlinearity) {
   throw ValueError(std::string(layer) + ": nonlinearity must be 'tanh' or 'relu', got '" + nonlinearity + "'");
 }
 
+namespace {
+
+// The kernels read what these sizes say, and a parameter may have been replaced by one of other sizes.
+void check_operands(const char* layer, kernel::RecurrentKind kind, std::span<const std::int64_t> batch_sizes,
+                    const Tensor& x, const ops::RecurrentWeights& w, const LSTMState& initial) {
+  const bool lstm = kind == kernel::RecurrentKind::lstm;
+  const std::int64_t gates = lstm ? 4 : kind == kernel::RecurrentKind::gru ? 3 : 1;
+  const auto need = [&](const char* name, const Tensor& t, const Shape& sizes) {
+    if (!x.is_floating_point() || t.dtype() != x.dtype()) {
+      throw DtypeError(std::string(layer) + ": x, parameters and states must have one floating-point type, got " +
+                       to_string(x.dtype()) + " and, for " + name + ", " + to_string(t.dtype()));
+    }
+    if (!(t.sizes() == sizes)) {
+      throw ShapeError(std::string(layer) + ": " + name + " must be " + to_string(sizes) + ", got " +
+                       to_string(t.sizes()));
+    }
+  };
+  if (w.hh.dim() != 2 || (w.hr.defined() && w.hr.dim() != 2)) {
+    throw ShapeError(std::string(layer) + ": weights must be matrices, got weight_hh " + to_string(w.hh.sizes()));
+  }
+  if (w.bias_ih.defined() != w.bias_hh.defined()) {
+    throw ValueError(std::string(layer) + ": bias_ih and bias_hh must both be defined, or neither");
+  }
+  const std::int64_t out = w.hh.size(1), hidden = w.hr.defined() ? w.hr.size(1) : out;
+  const std::int64_t batch = batch_sizes.empty() ? 0 : batch_sizes.front();
+  need("weight_ih", w.ih, {gates * hidden, x.size(1)});
+  need("weight_hh", w.hh, {gates * hidden, out});
+  if (w.bias_ih.defined()) need("bias_ih", w.bias_ih, {gates * hidden});
+  if (w.bias_hh.defined()) need("bias_hh", w.bias_hh, {gates * hidden});
+  if (w.hr.defined()) need("weight_hr", w.hr, {out, hidden});
+  need("h_0", initial.h, {batch, out});
+  if (lstm) need("c_0", initial.c, {batch, hidden});
+}
+
+}  // namespace
+
 LSTMState recurrent_way(const char* layer, kernel::RecurrentKind kind, std::span<const std::int64_t> batch_sizes,
                         bool reverse, const Tensor& x, const ops::RecurrentWeights& w, const LSTMState& initial) {
   if (autocasts(kFloat32, x, w.ih)) {
@@ -30,12 +66,7 @@ LSTMState recurrent_way(const char* layer, kernel::RecurrentKind kind, std::span
                          {autocast(w.ih), autocast(w.hh), autocast(w.bias_ih), autocast(w.bias_hh), autocast(w.hr)},
                          {autocast(initial.h), autocast(initial.c)});
   }
-  for (const Tensor& other : {w.ih, initial.h, initial.c}) {
-    if (!x.is_floating_point() || (other.defined() && other.dtype() != x.dtype())) {
-      throw DtypeError(std::string(layer) + ": x, parameters and states must have one floating-point type, got " +
-                       gradus::to_string(x.dtype()) + " and " + gradus::to_string(other.dtype()));
-    }
-  }
+  check_operands(layer, kind, batch_sizes, x, w, initial);
   const ops::RecurrentResult r = ops::recurrent(kind, batch_sizes, reverse, x, w, initial.h, initial.c);
   return {r.y, r.c_n};
 }
@@ -179,8 +210,13 @@ Recurrent::PackedResult Recurrent::run(const Packed& x, const LSTMState& initial
     throw ShapeError(type_name() + ": needs packed data [rows, " + std::to_string(input_size_) + "], got " +
                      gradus::to_string(x.data.sizes()));
   }
+  for (const Tensor& order : {x.sorted_indices, x.unsorted_indices}) {
+    if (!order.defined() || order.sizes() == Shape{sizes.front()}) continue;
+    throw ShapeError(type_name() + ": sorted_indices and unsorted_indices must have one entry for each of the " +
+                     std::to_string(sizes.front()) + " sequences, got " + gradus::to_string(order.sizes()));
+  }
   const auto in_order = [](const Tensor& states, const Tensor& order) {
-    return states.defined() && order.defined() ? index_select(states, 1, order) : states;
+    return states.defined() && order.defined() ? index_select(states, 1, order.to(states.device())) : states;
   };
   const std::int64_t out = options_.proj_size > 0 ? options_.proj_size : hidden_size_;
   LSTMState states{in_order(initial_state("h_0", initial.h, sizes.front(), out, true, x.data), x.sorted_indices), {}};
@@ -194,14 +230,23 @@ Recurrent::PackedResult Recurrent::run(const Packed& x, const LSTMState& initial
 
 }  // namespace detail
 
+namespace {
+
+template <class Options>
+LSTMOptions without_projection(const Options& o) {
+  return {.num_layers = o.num_layers,
+          .bias = o.bias,
+          .batch_first = o.batch_first,
+          .dropout = o.dropout,
+          .bidirectional = o.bidirectional,
+          .dtype = o.dtype};
+}
+
+}  // namespace
+
 RNN::RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& o)
     : Recurrent("RNN", is_relu("RNN", o.nonlinearity) ? Kind::Relu : Kind::Tanh, input_size, hidden_size,
-                {.num_layers = o.num_layers,
-                 .bias = o.bias,
-                 .batch_first = o.batch_first,
-                 .dropout = o.dropout,
-                 .bidirectional = o.bidirectional,
-                 .dtype = o.dtype}) {}
+                without_projection(o)) {}
 
 std::pair<Tensor, Tensor> RNN::forward(const Tensor& x, const Tensor& h_0) {
   const Result r = run(x, {h_0, Tensor()});
@@ -225,13 +270,7 @@ std::pair<LSTM::Packed, LSTMState> LSTM::forward(const Packed& x, const LSTMStat
 }
 
 GRU::GRU(std::int64_t input_size, std::int64_t hidden_size, const GRUOptions& o)
-    : Recurrent("GRU", Kind::GRU, input_size, hidden_size,
-                {.num_layers = o.num_layers,
-                 .bias = o.bias,
-                 .batch_first = o.batch_first,
-                 .dropout = o.dropout,
-                 .bidirectional = o.bidirectional,
-                 .dtype = o.dtype}) {}
+    : Recurrent("GRU", Kind::GRU, input_size, hidden_size, without_projection(o)) {}
 
 std::pair<Tensor, Tensor> GRU::forward(const Tensor& x, const Tensor& h_0) {
   const Result r = run(x, {h_0, Tensor()});

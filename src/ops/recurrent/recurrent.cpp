@@ -105,7 +105,7 @@ struct RecurrentBackwardOp final : Op {
   }
 };
 
-// The inputs: x, ih, hh, bias_ih, bias_hh, hr, h0, c0. The result: the states of all rows; behind LSTM's, flat, the
+// The inputs: x, ih, hh, bias_ih, bias_hh, hr, h0, c0. The result: the states of all rows; after LSTM's, flat, the
 // last cells.
 struct Recurrent final : Op {
   enum Slot { kX, kIh, kHh, kBiasIh, kBiasHh, kHr, kH0, kC0, kGates, kFrom, kCells };
