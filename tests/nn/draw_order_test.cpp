@@ -129,6 +129,16 @@ void expect_in_order_or_refused(const nn::Module& in_order, F&& make) {
   }
 }
 
+TEST(DrawOrder, AGeneratorOfTheCallerMayBeGone) {
+  const auto layer = [](std::uint64_t seed) {
+    nn::Linear made(4, 4);
+    Generator own(seed);
+    nn::init::normal_(made.weight, 0, 1, &own);
+    return made;
+  };
+  EXPECT_ONE_ORDER(Sequential, layer(1), layer(2), layer(3));
+}
+
 TEST(DrawOrder, IsRefusedWhereValuesCannotBeDrawnAnew) {
   manual_seed(7);
   expect_in_order_or_refused(nn::Sequential{Noise(), Noise()}, [] { return nn::Sequential(Noise(), Noise()); });

@@ -17,8 +17,8 @@ Embedding::Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim, co
     padding_idx_ = *options.padding_idx < 0 ? *options.padding_idx + num_embeddings : *options.padding_idx;
   }
   Tensor table = empty({num_embeddings, embedding_dim}, {.dtype = options.dtype});
-  init::filled(table, nullptr, [padding = padding_idx_](Tensor& to) {
-    to.normal_();
+  init::filled(table, nullptr, [padding = padding_idx_](Tensor& to, Generator* by) {
+    to.normal_(0, 1, by);
     if (padding >= 0) to.select(0, padding).fill_(0);
   });
   weight = add("weight", Parameter(table));

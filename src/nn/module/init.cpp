@@ -4,6 +4,7 @@
 #include <gradus/random.h>
 
 #include <cmath>
+#include <optional>
 
 #include "core/tensor_access.h"
 #include "nn/module/initial.h"
@@ -12,7 +13,7 @@ namespace gradus::nn::init {
 
 namespace {
 
-constexpr std::size_t kDrawsKept = 8;  // of one tensor: layers draw once, models another time
+constexpr std::size_t kDrawsKept = 8;  // of one tensor: a layer draws once, and a model may draw again
 
 double fan(const char* call, const Tensor& x, FanMode mode) {
   try {
@@ -58,25 +59,31 @@ Fans calculate_fans(const Tensor& x) {
   return {x.sizes()[1] * field, x.sizes()[0] * field};
 }
 
-Tensor& filled(Tensor& x, const Generator* generator, std::function<void(Tensor&)> fill) {
+Tensor& filled(Tensor& x, Generator* generator, Fill fill) {
   NoGrad guard;
+  // A generator of the caller's may be gone when the values are drawn again: it is kept as it was.
+  std::optional<Generator> own;
+  if (generator != nullptr && generator != &default_generator()) own = *generator;
   const std::uint64_t begin = default_generator().offset();
-  fill(x);
+  fill(x, generator);
   const std::uint64_t end = default_generator().offset();
-  const bool drew = end != begin && (generator == nullptr || generator == &default_generator());
-  if (!drew && !(x.impl()->extras && !x.impl()->extras->draws.empty())) return x;
+  if (end == begin && !(x.impl()->extras && !x.impl()->extras->draws.empty())) return x;
   auto& draws = gradus::detail::extras(*x.impl()).draws;
   if (draws.size() == kDrawsKept) draws.erase(draws.begin());
-  draws.push_back({begin, end, x.version(), std::move(fill)});
+  const auto again = [own, fill = std::move(fill)](Tensor& to) {
+    std::optional<Generator> same = own;
+    fill(to, same ? &*same : nullptr);
+  };
+  draws.push_back({begin, end, x.version(), again});
   return x;
 }
 
 Tensor& uniform_(Tensor& x, double a, double b, Generator* generator) {
-  return filled(x, generator, [=](Tensor& to) { to.uniform_(a, b, generator); });
+  return filled(x, generator, [=](Tensor& to, Generator* by) { to.uniform_(a, b, by); });
 }
 
 Tensor& normal_(Tensor& x, double mean, double std, Generator* generator) {
-  return filled(x, generator, [=](Tensor& to) { to.normal_(mean, std, generator); });
+  return filled(x, generator, [=](Tensor& to, Generator* by) { to.normal_(mean, std, by); });
 }
 
 Tensor& trunc_normal_(Tensor& x, double mean, double std, double a, double b, Generator* generator) {
@@ -85,25 +92,25 @@ Tensor& trunc_normal_(Tensor& x, double mean, double std, double a, double b, Ge
   const double share =
       0.5 * (std::erf((b - mean) / (std * std::sqrt(2.0))) - std::erf((a - mean) / (std * std::sqrt(2.0))));
   if (share < 1e-4) throw ValueError("trunc_normal_: [a, b] holds too little of the distribution to draw from");
-  return filled(x, generator, [=](Tensor& to) {
-    to.normal_(mean, std, generator);
+  return filled(x, generator, [=](Tensor& to, Generator* by) {
+    to.normal_(mean, std, by);
     for (;;) {
       const Tensor outside = (to < a) | (to > b);
       if (!any(outside).item<bool>()) return;
-      to.copy_(where(outside, empty_like(to).normal_(mean, std, generator), to));
+      to.copy_(where(outside, empty_like(to).normal_(mean, std, by), to));
     }
   });
 }
 
 Tensor& constant_(Tensor& x, const Scalar& value) {
-  return filled(x, nullptr, [value](Tensor& to) { to.fill_(value); });
+  return filled(x, nullptr, [value](Tensor& to, Generator*) { to.fill_(value); });
 }
 Tensor& ones_(Tensor& x) { return constant_(x, 1); }
 Tensor& zeros_(Tensor& x) { return constant_(x, 0); }
 
 Tensor& eye_(Tensor& x) {
   check_rank("eye_", x, 2, 2);
-  return filled(x, nullptr, [](Tensor& to) {
+  return filled(x, nullptr, [](Tensor& to, Generator*) {
     to.copy_(eye(to.sizes()[0], to.sizes()[1], {.dtype = to.dtype(), .device = to.device()}));
   });
 }
@@ -114,7 +121,7 @@ Tensor& dirac_(Tensor& x, std::int64_t groups) {
     throw ValueError("dirac_: groups must divide the " + std::to_string(x.sizes()[0]) + " output channels, got " +
                      std::to_string(groups));
   }
-  return filled(x, nullptr, [groups](Tensor& to) {
+  return filled(x, nullptr, [groups](Tensor& to, Generator*) {
     to.fill_(0);
     const std::int64_t out = to.sizes()[0] / groups;
     for (std::int64_t g = 0; g < groups; ++g) {
@@ -152,12 +159,12 @@ Tensor& kaiming_normal_(Tensor& x, double a, FanMode mode, std::string_view nonl
 Tensor& orthogonal_(Tensor& x, double gain, Generator* generator) {
   if (x.dim() < 2) throw ShapeError("orthogonal_: needs at least 2 dimensions, got sizes " + to_string(x.sizes()));
   if (x.numel() == 0) return x;
-  return filled(x, generator, [gain, generator](Tensor& to) {
+  return filled(x, generator, [gain](Tensor& to, Generator* by) {
     const std::int64_t rows = to.sizes()[0], columns = to.numel() / rows;
     const std::int64_t count = std::min(rows, columns), length = std::max(rows, columns);
     // Gram-Schmidt over random vectors in double, twice for orthogonality to rounding. This is the QR factorisation
     // with a positive diagonal, which makes the result uniform over orthogonal matrices.
-    const Tensor q = randn({count, length}, {.dtype = kFloat64, .device = kCPU}, generator);
+    const Tensor q = randn({count, length}, {.dtype = kFloat64, .device = kCPU}, by);
     double* v = q.data_ptr<double>();
     for (std::int64_t i = 0; i < count; ++i) {
       double* row = v + i * length;
@@ -180,14 +187,14 @@ Tensor& orthogonal_(Tensor& x, double gain, Generator* generator) {
 Tensor& sparse_(Tensor& x, double sparsity, double std, Generator* generator) {
   check_rank("sparse_", x, 2, 2);
   if (!(sparsity >= 0 && sparsity <= 1)) {
-    throw ValueError("sparse_: sparsity must be in [0, 1], got " + std::to_string(sparsity));
+    throw ValueError("sparse_: sparsity must be in [0, 1], got " + to_string(sparsity));
   }
-  return filled(x, generator, [=](Tensor& to) {
+  return filled(x, generator, [=](Tensor& to, Generator* by) {
     const std::int64_t rows = to.sizes()[0];
     const auto zeros = static_cast<std::int64_t>(std::ceil(sparsity * static_cast<double>(rows)));
-    to.normal_(0, std, generator);
+    to.normal_(0, std, by);
     for (std::int64_t column = 0; column < to.sizes()[1]; ++column) {
-      const Tensor order = randperm(rows, {.device = kCPU}, generator);
+      const Tensor order = randperm(rows, {.device = kCPU}, by);
       for (std::int64_t i = 0; i < zeros; ++i)
         to.select(0, order.data_ptr<std::int64_t>()[i]).select(0, column).fill_(0);
     }

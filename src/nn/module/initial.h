@@ -8,8 +8,10 @@
 namespace gradus::nn {
 
 namespace init {
-// Fills x without recording. Where `fill` draws from the default generator, it is kept with x, for draw_in_order.
-Tensor& filled(Tensor& x, const Generator* generator, std::function<void(Tensor&)> fill);
+using Fill = std::function<void(Tensor& x, Generator* generator)>;
+// Fills x without recording, by `fill(x, generator)`; null is the default generator. Where that one was drawn from,
+// `fill` is kept with x, for draw_in_order.
+Tensor& filled(Tensor& x, Generator* generator, Fill fill);
 }  // namespace init
 
 // Uniform in +-1/sqrt(fan_in): what PyTorch's linear layers and convolutions start from.
