@@ -332,6 +332,43 @@ TEST(Parametrize, RecurrentLayersReadWhatIsComputed) {
   EXPECT_TRUE(lstm.get_parameter("parametrizations.weight_hh_l0.original").grad().defined());
 }
 
+TEST(Parametrize, OnAnotherDeviceIsWhatItIsOnTheCpu) {
+  using Way = std::function<void(nn::Linear&)>;
+  const std::map<std::string, Way> ways{
+      {"weight_norm", [](nn::Linear& m) { nn::weight_norm(m); }},
+      {"spectral_norm", [](nn::Linear& m) { nn::spectral_norm(m); }},
+      {"matrix_exp", [](nn::Linear& m) { nn::orthogonal(m, "weight", {.orthogonal_map = "matrix_exp"}); }},
+      {"cayley", [](nn::Linear& m) { nn::orthogonal(m, "weight", {.orthogonal_map = "cayley"}); }},
+      {"householder", [](nn::Linear& m) { nn::orthogonal(m, "weight", {.orthogonal_map = "householder"}); }},
+      {"without trivialization",
+       [](nn::Linear& m) { nn::orthogonal(m, "weight", {.orthogonal_map = "cayley", .use_trivialization = false}); }},
+      {"symmetric", [](nn::Linear& m) { nn::symmetric(m); }},
+  };
+  const Device device("emulated");
+  for (const auto& [name, way] : ways) {
+    SCOPED_TRACE(name);
+    manual_seed(6);
+    const nn::Linear start(4, 4);
+    const Tensor x = randn({3, 4});
+    const auto run = [&](const Device& at) {
+      nn::Linear net(4, 4);
+      net.load_state_dict(start.state_dict());
+      net.to(at);
+      manual_seed(7);
+      way(net);
+      const Tensor out = net(x.to(at));
+      square(out).sum().backward();
+      EXPECT_EQ(net.weight.device(), at);
+      std::vector<Tensor> all{out.detach().to(kCPU)};
+      for (const Tensor& p : net.parameters()) all.push_back(p.grad().to(kCPU));
+      return all;
+    };
+    const auto there = run(device), here = run(kCPU);
+    ASSERT_EQ(there.size(), here.size());
+    for (std::size_t i = 0; i < here.size(); ++i) EXPECT_TRUE(allclose(there[i], here[i], 1e-5, 1e-6)) << i;
+  }
+}
+
 TEST(Parametrize, RefusesWhatDoesNotFitAndChangesNothing) {
   Net net;
   EXPECT_THAT(message([&] { nn::weight_norm(net.first, "wight"); }),

@@ -1,4 +1,4 @@
-// Parameters that calls compute: what the module and its originals have to do with each other.
+// Parameters that calls compute: how a module and the originals of its parameters are connected.
 #pragma once
 
 #include <gradus/nn/parametrize.h>
@@ -14,7 +14,7 @@ struct __attribute__((visibility("hidden"))) ComputedParameters {
   static void begin(Module& module, std::size_t place, ParametrizationList list);
   static void end(Module& module, std::size_t place, const Tensor& parameter);
 
-  // Of a child that is no C++ member.
+  // For a child that is not a C++ member.
   static void erase_child(Module& module, const std::string& name);
 
   static void compute(Module& module);

@@ -13,7 +13,7 @@ namespace gradus::nn {
 namespace {
 
 Tensor transposed(const Tensor& x) { return transpose(x, -1, -2); }
-Tensor identity_like(const Tensor& x) { return eye(x.size(-1), {}, {.dtype = x.dtype()}); }
+Tensor identity_like(const Tensor& x) { return eye(x.size(-1), {}, {.dtype = x.dtype(), .device = x.device()}); }
 
 // exp(A), by a Taylor series of A / 2^s, squared s times. The series is exact to double where the norm is at most 1/2.
 Tensor matrix_exp(const Tensor& a) {
@@ -60,7 +60,7 @@ struct Inverse final : Op {
         }
       }
     }
-    const Tensor y = tensor(inverse, x.sizes(), {.dtype = x.dtype()});
+    const Tensor y = tensor(inverse, x.sizes(), {.dtype = x.dtype(), .device = x.device()});
     save_output(y);
     return y;
   }
@@ -116,8 +116,7 @@ void reflections(double* a, std::size_t n, std::size_t k) {
     for (std::size_t r = i + 1; r < n; ++r) square += a[r * k + i] * a[r * k + i];
     const double alpha = a[i * k + i];
     if (square == 0) {
-      // Without the reflection that LAPACK leaves out there is no sign to undo; householder() has one, which changes
-      // it.
+      // LAPACK leaves this reflection out, so that there is no sign to undo; householder() has it, which changes one.
       a[i * k + i] = alpha < 0 ? 1 : -1;
       continue;
     }
@@ -139,7 +138,7 @@ Tensor changed(const Tensor& x, Change change) {
   Matrix values = x.to_vector<double>();
   const auto n = static_cast<std::size_t>(x.size(-2)), k = static_cast<std::size_t>(x.size(-1));
   for (std::size_t at = 0; at < values.size(); at += n * k) change(values.data() + at, n, k);
-  return tensor(values, x.sizes(), {.dtype = x.dtype()});
+  return tensor(values, x.sizes(), {.dtype = x.dtype(), .device = x.device()});
 }
 
 bool is_orthogonal(const Tensor& q) {
@@ -198,7 +197,7 @@ class Orthogonal final : public Parametrization {
     if (n != k) {
       Shape sizes = q.sizes();
       sizes[sizes.rank() - 1] = n - k;
-      q = cat({q, randn(sizes, {.dtype = q.dtype()})}, -1);
+      q = cat({q, randn(sizes, {.dtype = q.dtype(), .device = q.device()})}, -1);
     }
     base = Buffer(n == k && is_orthogonal(q) ? q.clone() : changed(q, make_orthonormal));
     // What maps to the identity: the householder map takes its signs from the diagonal.

@@ -57,8 +57,9 @@ class SpectralNorm final : public Parametrization {
     if (weight.dim() < 2) return;
     const NoGrad guard;
     const Tensor matrix = as_matrix(weight.detach());
-    u = Buffer(unit(randn({matrix.size(0)}, {.dtype = matrix.dtype()})));
-    v = Buffer(unit(randn({matrix.size(1)}, {.dtype = matrix.dtype()})));
+    const TensorOptions like{.dtype = matrix.dtype(), .device = matrix.device()};
+    u = Buffer(unit(randn({matrix.size(0)}, like)));
+    v = Buffer(unit(randn({matrix.size(1)}, like)));
     iterate(matrix, 15);
   }
 
@@ -121,7 +122,7 @@ Module& spectral_norm(Module& module, const std::string& name, const SpectralNor
                      std::to_string(options.n_power_iterations));
   }
   if (!(options.eps >= 0) || std::isinf(options.eps)) {
-    throw ValueError("spectral_norm: eps must be a number of at least 0, got " + repr(options.eps));
+    throw ValueError("spectral_norm: eps must be at least 0 and finite, got " + repr(options.eps));
   }
   if (weight.numel() == 0) {
     throw ValueError("spectral_norm: needs a parameter with elements, got " + gradus::to_string(weight.sizes()));
