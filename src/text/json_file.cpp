@@ -6,6 +6,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 
 namespace gradus::text {
 
@@ -13,13 +14,6 @@ namespace {
 
 using nlohmann::json;
 namespace fs = std::filesystem;
-
-// What stands in a message for a value, however large that is.
-std::string shown_value(const json& value) {
-  if (value.is_object()) return "an object";
-  if (value.is_array()) return fmt::format("a list of {}", value.size());
-  return shown(value.dump(-1, ' ', false, json::error_handler_t::replace));
-}
 
 // "integer from 1 to 8", as far as there are bounds.
 template <class T>
@@ -38,6 +32,12 @@ std::string shown(std::string_view text) {
   for (char& c : out)
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
   return text.size() > kShown ? out + "..." : out;
+}
+
+std::string shown_value(const json& value) {
+  if (value.is_object()) return "an object";
+  if (value.is_array()) return fmt::format("a list of {}", value.size());
+  return shown(value.dump(-1, ' ', false, json::error_handler_t::replace));
 }
 
 std::string read_text(const std::string& path, std::uint64_t limit) {
@@ -63,17 +63,22 @@ void write_text(const std::string& path, const std::string& text) {
   out.close();
   std::error_code error;
   if (out) fs::rename(temporary, path, error);
-  if (!out || error) throw IoError(fmt::format("{}: cannot be written{}", path, error ? ": " + error.message() : ""));
+  if (out && !error) return;
+  std::error_code ignored;
+  fs::remove(temporary, ignored);
+  throw IoError(fmt::format("{}: cannot be written{}", path, error ? ": " + error.message() : ""));
 }
 
 JsonObject JsonObject::read(const std::string& path, std::uint64_t limit) {
   const std::string text = read_text(path, limit);
   auto value = std::make_shared<json>();
   try {
-    *value = json::parse(text);
+    *value = parse_json(text);
   } catch (const json::parse_error& error) {
     throw IoError(fmt::format("{}: not valid JSON at byte {}", path, error.byte));
   }
+  if (value->is_discarded())
+    throw IoError(fmt::format("{}: lists and objects lie in each other more than {} deep", path, kDeepestJson));
   if (!value->is_object()) throw IoError(fmt::format("{}: need a JSON object, got {}", path, shown_value(*value)));
   return {path, "", std::move(value)};
 }
@@ -84,20 +89,20 @@ JsonObject JsonObject::inside(const std::string& name, const json& value) const 
   return {file_, prefix_ + name + ".", std::shared_ptr<const json>(value_, &value)};
 }
 
-const json* JsonObject::find(const char* name) const {
+const json* JsonObject::find(const std::string& name) const {
   const auto at = value_->find(name);
   return at == value_->end() || at->is_null() ? nullptr : &*at;
 }
 
 void JsonObject::refuse(const std::string& name, const std::string& rule) const {
-  const json* value = find(name.c_str());
+  const json* value = find(name);
   if (value == nullptr) fail(fmt::format("{}{} is missing; it must be {}", prefix_, name, rule));
   fail(fmt::format("{}{} must be {}, got {}", prefix_, name, rule, shown_value(*value)));
 }
 
 void JsonObject::fail(const std::string& what) const { throw IoError(fmt::format("{}: {}", file_, what)); }
 
-std::int64_t JsonObject::integer(const char* name, std::optional<std::int64_t> otherwise, std::int64_t least,
+std::int64_t JsonObject::integer(const std::string& name, std::optional<std::int64_t> otherwise, std::int64_t least,
                                  std::int64_t most) const {
   const json* value = find(name);
   if (value == nullptr && otherwise) return *otherwise;
@@ -111,7 +116,7 @@ std::int64_t JsonObject::integer(const char* name, std::optional<std::int64_t> o
   return number;
 }
 
-double JsonObject::number(const char* name, std::optional<double> otherwise, double least, double most) const {
+double JsonObject::number(const std::string& name, std::optional<double> otherwise, double least, double most) const {
   const json* value = find(name);
   if (value == nullptr && otherwise) return *otherwise;
   const double infinity = std::numeric_limits<double>::infinity();
@@ -122,21 +127,21 @@ double JsonObject::number(const char* name, std::optional<double> otherwise, dou
   return number;
 }
 
-bool JsonObject::flag(const char* name, bool otherwise) const {
+bool JsonObject::flag(const std::string& name, bool otherwise) const {
   const json* value = find(name);
   if (value == nullptr) return otherwise;
   if (!value->is_boolean()) refuse(name, "true or false");
   return value->get<bool>();
 }
 
-std::string JsonObject::string(const char* name, std::optional<std::string> otherwise) const {
+std::string JsonObject::string(const std::string& name, std::optional<std::string> otherwise) const {
   const json* value = find(name);
   if (value == nullptr && otherwise) return *otherwise;
   if (value == nullptr || !value->is_string()) refuse(name, "a string");
   return value->get<std::string>();
 }
 
-std::optional<JsonObject> JsonObject::object(const char* name) const {
+std::optional<JsonObject> JsonObject::object(const std::string& name) const {
   const json* value = find(name);
   if (value == nullptr) return {};
   return inside(name, *value);

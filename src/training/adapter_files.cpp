@@ -4,13 +4,13 @@
 
 #include <cmath>
 #include <filesystem>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "io/file/atomic_file.h"
 #include "nn/adapters/adapter.h"
 #include "nn/parametrize/computed.h"
+#include "text/json_file.h"
 
 namespace gradus::training {
 
@@ -159,14 +159,12 @@ namespace {
 class Config {
  public:
   explicit Config(const std::string& file) : file_(file) {
-    std::error_code error;
-    const std::uintmax_t size = std::filesystem::file_size(file, error);
-    if (error) throw IoError(file + ": " + error.message());
-    if (size > kLargestConfig) throw IoError(file + ": is too large for a config, " + std::to_string(size) + " bytes");
-    std::ifstream in(file, std::ios::binary);
-    json_ = ordered_json::parse(in, nullptr, false);
-    if (!in && !in.eof()) throw IoError(file + ": cannot be read");
-    if (json_.is_discarded() || !json_.is_object()) throw IoError(file + ": is not a JSON object");
+    try {
+      json_ = text::parse_json<ordered_json>(text::read_text(file, kLargestConfig));
+    } catch (const ordered_json::parse_error&) {
+      throw IoError(file + ": is not a JSON object");
+    }
+    if (!json_.is_object()) throw IoError(file + ": is not a JSON object");
   }
   const ordered_json* find(const char* name) const {
     const auto at = json_.find(name);

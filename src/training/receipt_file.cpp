@@ -11,6 +11,7 @@
 #include "io/file/atomic_file.h"
 #include "io/file/posix.h"
 #include "io/file/sha256.h"
+#include "text/json_file.h"
 #include "text/table.h"
 #include "training/receipt_hash.h"
 
@@ -164,7 +165,11 @@ void ReceiptReport::save(const std::string& path) const { io::write_file(path, t
 
 ReceiptReport parse_receipt(const std::string& text, const std::string& file) {
   const auto refuse = [&](const std::string& why) { throw IoError(fmt::format("'{}' {}", file, why)); };
-  ordered_json json = ordered_json::parse(text, nullptr, false);
+  ordered_json json;
+  try {
+    json = text::parse_json<ordered_json>(text);
+  } catch (const ordered_json::parse_error&) {  // which leaves null: not ours
+  }
   const bool ours = json.is_object() && json.contains("format") && json["format"] == kFormat;
   if (!ours) refuse("is not a receipt: `--receipt` of a training command writes one");
   if (!json.contains("version") || !json["version"].is_number_integer()) refuse("is damaged: it has no version");

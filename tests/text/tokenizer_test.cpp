@@ -252,6 +252,55 @@ TEST(TokenizerFiles, MakeNoLongTextOfAShortOne) {
   EXPECT_THROW(tokenizer.encode("a"), ValueError);
 }
 
+TEST(TokenizerFiles, StagesThatGrowWithEachOtherAreEnded) {
+  const Edited edited("llama3");
+  const json content = edited.read();
+  json doubles = json::array(), bytes = json::array();
+  for (int i = 0; i < 40; ++i) {
+    doubles.push_back({{"type", "Replace"}, {"pattern", {{"String", "a"}}}, {"content", "aa"}});
+    bytes.push_back({{"type", "ByteLevel"}, {"add_prefix_space", false}, {"use_regex", false}});
+  }
+  json longer = content;
+  longer["decoder"] = {{"type", "Sequence"}, {"decoders", doubles}};
+  edited.write(longer);
+  const Tokenizer decodes = Tokenizer::from_pretrained(edited.path);
+  EXPECT_THROW(decodes.decode(decodes.encode("a").ids), ValueError);
+
+  longer = content;
+  longer["pre_tokenizer"] = {{"type", "Sequence"}, {"pretokenizers", bytes}};
+  edited.write(longer);
+  EXPECT_THROW(Tokenizer::from_pretrained(edited.path).encode("\u00e9"), ValueError);
+
+  longer = content;
+  longer["pre_tokenizer"] = {{"type", "Metaspace"}, {"replacement", std::string(1000, '_')}};
+  edited.write(longer);
+  EXPECT_NE(error_of(edited.path).find("pre_tokenizer.replacement must be one character"), std::string::npos)
+      << error_of(edited.path);
+}
+
+TEST(TokenizerFiles, OfBracketsAloneAreRefused) {
+  const Edited edited("gpt2");
+  json content = edited.read();
+  content["model"]["merges"] = "here";
+  std::string text = content.dump();
+  const std::string deep = "[" + std::string(500'000, '[') + std::string(500'000, ']') + "]";
+  text.replace(text.find("\"here\""), 6, deep);
+  std::ofstream(edited.file) << text;
+  EXPECT_NE(error_of(edited.path).find("lie in each other more than 1000 deep"), std::string::npos);
+  content["model"]["merges"] = json::array({json::array({"a", json::array({"b"})})});
+  edited.write(content);
+  EXPECT_NE(error_of(edited.path).find("model.merges must hold pairs, got a list of 2"), std::string::npos);
+}
+
+TEST(TokenizerFiles, MayHaveTokensWithAZeroByte) {
+  const Edited edited("bert");
+  json content = edited.read();
+  const std::string zero("x\0y", 3);
+  content["model"]["vocab"][zero] = 77777;
+  edited.write(content);
+  EXPECT_EQ(Tokenizer::from_pretrained(edited.path).token_to_id(zero), 77777);
+}
+
 TEST(TokenizerFiles, RegularExpressionsThatTakeForeverAreEnded) {
   const Edited edited("llama3");
   json content = edited.read();

@@ -219,6 +219,9 @@ TEST_F(Receipts, WhatIsEditedDamagedOrForeignIsRefused) {
   ordered_json edited = json;
   edited["parameters"][0]["after"] = std::string(64, '0');
   EXPECT_THAT(refused(edited.dump()), HasSubstr("'r.json' is damaged, or was edited"));
+  std::string deep = edited.dump();
+  deep.insert(1, "\"more\": " + std::string(500'000, '[') + std::string(500'000, ']') + ", ");
+  EXPECT_THAT(refused(deep), HasSubstr("'r.json' is not a receipt"));
   edited = json;
   edited.erase("checksum");
   EXPECT_THAT(refused(edited.dump()), HasSubstr("edited"));

@@ -33,7 +33,7 @@ class BPE final : public TokenModel {
       unk_ = vocabulary_.find(part.string("unk_token", {}));
       if (!unk_) part.refuse("unk_token", "a token of vocab");
     }
-    if (part.number("dropout", 0, 0, 1) != 0) part.refuse("dropout", "0: what is read is not trained");
+    if (part.number("dropout", 0, 0, 1) != 0) part.refuse("dropout", "0, as tokenizers that are read are not trained");
     const auto* merges = part.find("merges");
     if (merges == nullptr || !merges->is_array()) part.refuse("merges", "a list");
     for (const auto& merge : *merges) add_merge(part, merge);
@@ -78,8 +78,7 @@ class BPE final : public TokenModel {
       left = merge[0].get<std::string>();
       right = merge[1].get<std::string>();
     } else {
-      part.fail(fmt::format("model.merges must hold pairs, got {}",
-                            shown(merge.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace))));
+      part.fail(fmt::format("model.merges must hold pairs, got {}", shown_value(merge)));
     }
     const std::string joined = left + (right.starts_with(prefix_) ? right.substr(prefix_.size()) : right);
     const auto a = vocabulary_.find(left), b = vocabulary_.find(right), c = vocabulary_.find(joined);

@@ -21,8 +21,15 @@ std::string replaced(const Pattern& pattern, const std::string& text, const std:
   for (const auto& [begin, end] : pattern.matches(text)) {
     out.append(text, done, begin - done).append(content);
     done = end;
+    check_growth("decoder", out.size(), text.size());
   }
   return out.append(text, done);
+}
+
+std::size_t size_of(const Tokens& tokens) {
+  std::size_t size = 0;
+  for (const std::string& token : tokens) size += token.size();
+  return size;
 }
 
 Tokens byte_level(const Tokens& tokens) {
@@ -109,7 +116,11 @@ TokenDecoder read_decoder(const JsonObject& part, int depth) {
     std::vector<TokenDecoder> stages;
     for (const auto& stage : *list) stages.push_back(read_decoder(part.inside("decoders", stage), depth + 1));
     return [stages](Tokens tokens) {
-      for (const TokenDecoder& stage : stages) tokens = stage(std::move(tokens));
+      const std::size_t given = size_of(tokens);
+      for (const TokenDecoder& stage : stages) {
+        tokens = stage(std::move(tokens));
+        check_growth("decoder", size_of(tokens), given);
+      }
       return tokens;
     };
   }

@@ -54,7 +54,7 @@ Vocabulary Vocabulary::read(const JsonObject& model, const char* field) {
   if (!vocab) model.refuse(field, "an object");
   Vocabulary read;
   for (const auto& [token, id] : vocab->value().items()) {
-    const std::int64_t number = vocab->integer(token.c_str(), {}, 0, std::numeric_limits<std::int32_t>::max());
+    const std::int64_t number = vocab->integer(token, {}, 0, std::numeric_limits<std::int32_t>::max());
     read.ids.emplace(token, number);
     read.tokens.emplace(number, token);
   }

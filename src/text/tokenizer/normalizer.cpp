@@ -64,12 +64,6 @@ struct BertNormalizer {
   }
 };
 
-// A short text must not become a long one, whatever a file asks for.
-void check_growth(std::size_t made, std::size_t given) {
-  if (made > 64 * given + (1 << 20))
-    throw ValueError(fmt::format("Tokenizer: its normalizer makes {} characters and more of {}", made, given));
-}
-
 std::u32string replaced(const Pattern& pattern, const std::string& content, const std::u32string& given) {
   const std::string text = to_utf8(given);
   std::string out;
@@ -77,7 +71,7 @@ std::u32string replaced(const Pattern& pattern, const std::string& content, cons
   for (const auto& [begin, end] : pattern.matches(text)) {
     out.append(text, done, begin - done).append(content);
     done = end;
-    check_growth(out.size(), text.size());
+    check_growth("normalizer", out.size(), text.size());
   }
   return to_utf32(out.append(text, done));
 }
@@ -90,6 +84,11 @@ std::u32string stripped(std::u32string text, bool left, bool right) {
 }
 
 }  // namespace
+
+void check_growth(const char* stage, std::size_t made, std::size_t given) {
+  if (made > 64 * given + (1 << 20))
+    throw ValueError(fmt::format("Tokenizer: its {} makes more than {} characters of {}", stage, made, given));
+}
 
 Pattern Pattern::read(const JsonObject& part) {
   const auto pattern = part.object("pattern");
@@ -124,7 +123,7 @@ Normalizer read_normalizer(const JsonObject& part, int depth) {
       const std::size_t given = text.size();
       for (const Normalizer& stage : stages) {
         text = stage(std::move(text));
-        check_growth(text.size(), given);
+        check_growth("normalizer", text.size(), given);
       }
       return text;
     };

@@ -34,7 +34,7 @@ std::vector<Template::Item> read_items(const JsonObject& part, const char* name)
     const auto special = item.object("SpecialToken");
     if (!special) item.refuse("SpecialToken", "an object");
     const std::string id = special->string("id", {});
-    const auto token = known ? known->object(id.c_str()) : std::nullopt;
+    const auto token = known ? known->object(id) : std::nullopt;
     const auto* ids = token ? token->find("ids") : nullptr;
     if (ids == nullptr || !ids->is_array()) special->refuse("id", "one of special_tokens, with its ids");
     Template::Item read{-1, {}, special->integer("type_id", 0, 0, 1 << 20)};

@@ -27,6 +27,12 @@ Behavior read_behavior(const JsonObject& part, const char* otherwise) {
   part.refuse("behavior", "Removed, Isolated, MergedWithPrevious, MergedWithNext or Contiguous");
 }
 
+std::size_t size_of(const std::vector<Piece>& pieces) {
+  std::size_t size = 0;
+  for (const Piece& piece : pieces) size += piece.text.size();
+  return size;
+}
+
 struct Part {
   std::size_t begin, end;
   bool delimiter;
@@ -147,6 +153,7 @@ PreTokenizer byte_level(const JsonObject& part) {
 
 PreTokenizer metaspace(const JsonObject& part) {
   const std::string replacement = valid_utf8(part.string("replacement", "\u2581"));
+  if (to_utf32(replacement).size() != 1) part.refuse("replacement", "one character");
   std::string scheme = part.string("prepend_scheme", part.flag("add_prefix_space", true) ? "always" : "never");
   if (scheme != "always" && scheme != "never" && scheme != "first")
     part.refuse("prepend_scheme", "always, never or first");
@@ -214,7 +221,11 @@ PreTokenizer read_pre_tokenizer(const JsonObject& part, int depth) {
     for (const auto& stage : *list)
       stages.push_back(read_pre_tokenizer(part.inside("pretokenizers", stage), depth + 1));
     return [stages](std::vector<Piece> pieces) {
-      for (const PreTokenizer& stage : stages) pieces = stage(std::move(pieces));
+      const std::size_t given = size_of(pieces);
+      for (const PreTokenizer& stage : stages) {
+        pieces = stage(std::move(pieces));
+        check_growth("pre_tokenizer", size_of(pieces), given);
+      }
       return pieces;
     };
   }

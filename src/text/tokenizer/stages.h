@@ -13,8 +13,12 @@
 
 namespace gradus::text {
 
-// Parts may hold parts, so far.
+// Parts may hold parts, so many deep.
 inline constexpr int kDeepest = 16;
+
+// A short text must not become a long one, whatever a file asks for. ValueError where `made` bytes or characters are
+// very many for `given` ones.
+void check_growth(const char* stage, std::size_t made, std::size_t given);
 
 using Normalizer = std::function<std::u32string(std::u32string text)>;
 Normalizer read_normalizer(const JsonObject& part, int depth = 0);
