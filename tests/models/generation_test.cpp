@@ -138,6 +138,19 @@ TEST(GenerationTest, RefusesWhatIsOutOfRange) {
   EXPECT_THROW(generate(*net, prompt, {.top_p = 1.1}), ValueError);
   EXPECT_THROW(generate(*net, prompt, {.repetition_penalty = 0}), ValueError);
   EXPECT_THROW(generate(*net, zeros({1, 0}, {.dtype = kInt64})), ShapeError);
+  EXPECT_THROW(generate(*net, prompt, {.max_new_tokens = std::numeric_limits<std::int64_t>::max()}), ValueError);
+  EXPECT_THROW(generate(*net, tensor({{3.5, 1.5}})), DtypeError);
+  EXPECT_THROW(generate(*net, prompt, {.pad_token_id = 61}), ValueError);
+  EXPECT_THROW(generate(*net, prompt, {.pad_token_id = -1}), ValueError);
+  for (const Tensor& mask : {ones({2}), ones({1, 3}), ones({2, 2})}) {
+    try {
+      generate(*net, prompt, {.attention_mask = mask});
+      ADD_FAILURE() << mask.to_string();
+    } catch (const ShapeError& error) {
+      EXPECT_EQ(std::string(error.what()).find("generate: attention_mask must have the sizes of input_ids, [1, 2]"), 0u)
+          << error.what();
+    }
+  }
 }
 
 TEST(GenerationTest, PerplexityIsTheExponentialOfTheMeanLoss) {

@@ -9,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -82,6 +83,19 @@ TEST_P(Decoders, ContinueFromACacheAsIfAllWereNew) {
   expect_close(last, narrow(all, 1, 10, 1), 0, "last_only");
 }
 
+TEST_P(Decoders, ContinueFromCopiesOfACacheEachForItself) {
+  NoGrad guard;
+  const auto net = models::causal_lm_from_pretrained(fixture(GetParam()), {.dtype = kFloat64});
+  const Tensor ids = tensor<std::int64_t>({{3, 1, 4, 1, 5, 9}});
+  models::KVCache cache;
+  for (const std::int64_t at : {0, 1, 2}) (*net)(narrow(ids, 1, at, 1), {.cache = &cache});
+  models::KVCache other = cache;
+  (*net)(narrow(ids, 1, 3, 1), {.cache = &cache});
+  (*net)(tensor<std::int64_t>({{7}}), {.cache = &other});  // a branch, as in a beam search
+  const Tensor next = (*net)(narrow(ids, 1, 4, 1), {.cache = &cache});
+  expect_close(next, narrow((*net)(narrow(ids, 1, 0, 5)), 1, 4, 1), 1e-10, "the first");
+}
+
 TEST_P(Decoders, LetFilledPositionsTakeNoPart) {
   NoGrad guard;
   const auto net = models::causal_lm_from_pretrained(fixture(GetParam()), {.dtype = kFloat64});
@@ -101,6 +115,10 @@ TEST_P(Decoders, ComeBackFromTheirOwnFiles) {
   EXPECT_EQ(again->to_string(), net->to_string());
   const auto config = json::parse(std::ifstream((folder / "saved/config.json")));
   EXPECT_EQ(config["model_type"], GetParam());
+  EXPECT_EQ(config["dtype"], "float32");
+  net->to(kBFloat16);
+  models::save_pretrained(*net, (folder / "saved"));
+  EXPECT_EQ(json::parse(std::ifstream((folder / "saved/config.json")))["dtype"], "bfloat16");
 }
 
 TEST_P(Decoders, RefuseOtherInputs) {
@@ -143,6 +161,14 @@ TEST(LlamaTest, ChecksItsOptions) {
   o = small;
   o.rope.rope_type = "yarn";
   EXPECT_THROW(models::Llama{o}, ValueError);
+  const test::TempFolder folder;
+  for (const auto& [attention, output, mlp] : {std::array{true, false, true}, std::array{false, true, false}}) {
+    o = small;
+    o.attention_bias = attention;
+    o.attention_output_bias = output;
+    o.mlp_bias = mlp;
+    EXPECT_THROW(models::save_pretrained(models::Llama(o), folder.path()), ValueError) << "no file can say so";
+  }
 }
 
 TEST(BERTTest, ComputesWhatTransformersComputes) {

@@ -20,8 +20,8 @@ const BERTOptions& checked(const BERTOptions& o) {
   check_probability("BERT", "attention_probs_dropout_prob", o.attention_probs_dropout_prob);
   activation("BERT", o.hidden_act);
   if (o.pad_token_id && (*o.pad_token_id < 0 || *o.pad_token_id >= o.vocab_size))
-    throw ValueError("BERT: pad_token_id must be below vocab_size, got " + std::to_string(*o.pad_token_id) + " and " +
-                     std::to_string(o.vocab_size));
+    throw ValueError("BERT: pad_token_id must be in [0, " + std::to_string(o.vocab_size) + "), got " +
+                     std::to_string(*o.pad_token_id));
   return o;
 }
 
@@ -132,7 +132,7 @@ BERT::BERT(const BERTOptions& o)
 
 BERTOutput BERT::run(const Tensor& ids, const BERTInputs& inputs) {
   if (ids.dim() != 2 || ids.size(1) < 1)
-    throw ShapeError("BERT: input_ids must be [batch, positions] with a position at least, got " +
+    throw ShapeError("BERT: input_ids must be [batch, positions] with at least one position, got " +
                      gradus::to_string(ids.sizes()));
   check_numbers("input_ids", ids, ids.sizes(), options_.vocab_size);
   if (inputs.token_type_ids.defined())
@@ -140,7 +140,7 @@ BERTOutput BERT::run(const Tensor& ids, const BERTInputs& inputs) {
   if (inputs.position_ids.defined())
     check_numbers("position_ids", inputs.position_ids, ids.sizes(), options_.max_position_embeddings);
   if (ids.size(1) > options_.max_position_embeddings)
-    throw ShapeError("BERT: at most " + std::to_string(options_.max_position_embeddings) +
+    throw ShapeError("BERT: input_ids must have at most " + std::to_string(options_.max_position_embeddings) +
                      " positions (max_position_embeddings), got " + gradus::to_string(ids.sizes()));
   Tensor mask;
   if (inputs.attention_mask.defined()) {

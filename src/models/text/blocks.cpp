@@ -58,7 +58,7 @@ void check_divides(const char* model, std::pair<const char*, std::int64_t> part,
 
 void check_probability(const char* model, const char* name, double p) {
   if (!(p >= 0 && p <= 1))
-    throw ValueError(std::string(model) + ": " + name + " must be in [0, 1], got " + std::to_string(p));
+    throw ValueError(std::string(model) + ": " + name + " must be in [0, 1], got " + to_string(p));
 }
 
 nn::Parameter normal_parameter(const Shape& sizes, double std) {

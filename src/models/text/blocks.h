@@ -11,11 +11,11 @@
 namespace gradus::models {
 
 using Activation = Tensor (*)(const Tensor& x);
-// "gelu", "gelu_new", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh"; null for others.
+// "gelu", "gelu_new", "gelu_fast", "gelu_pytorch_tanh", "relu", "silu", "swish", "tanh"; null for others.
 Activation find_activation(const std::string& name);
-// ValueError, naming the known ones, for others.
+// ValueError, which lists the known ones, for others.
 Activation activation(const char* model, const std::string& name);
-std::string activations();
+std::string activations();  // all names, for messages
 
 using Sizes = std::initializer_list<std::pair<const char*, std::int64_t>>;
 // ValueError, naming it, for a size below 1.

@@ -40,7 +40,7 @@ void check_multiple(const JsonObject& config, const char* whole, std::int64_t of
 // What would change the result and is not built here.
 void check_off(const JsonObject& config, std::initializer_list<const char*> flags) {
   for (const char* name : flags)
-    if (config.flag(name, false)) config.refuse(name, "false, as the other is not built here");
+    if (config.flag(name, false)) config.refuse(name, "false, as Gradus does not support it");
   if (config.has("quantization_config")) config.refuse("quantization_config", "absent: the weights must be as trained");
 }
 
@@ -155,7 +155,7 @@ BERTOptions bert_options(const JsonObject& config) {
   return o;
 }
 
-std::string to_json(const GPT2Options& o) {
+std::string to_json(const GPT2Options& o, Dtype dtype) {
   ordered_json json{{"architectures", {"GPT2LMHeadModel"}},
                     {"model_type", "gpt2"},
                     {"vocab_size", o.vocab_size},
@@ -173,16 +173,21 @@ std::string to_json(const GPT2Options& o) {
                     {"scale_attn_weights", o.scale_attn_weights},
                     {"scale_attn_by_inverse_layer_idx", o.scale_attn_by_inverse_layer_idx},
                     {"tie_word_embeddings", o.tie_word_embeddings},
-                    {"dtype", "float32"}};
+                    {"dtype", to_string(dtype)}};
   if (o.n_inner) json["n_inner"] = *o.n_inner;
   return json.dump(2) + "\n";
 }
 
-std::string to_json(const LlamaOptions& o) {
-  // Which of the three it is decides what further fields say.
+std::string to_json(const LlamaOptions& o, Dtype dtype) {
+  // Which of the three model types it is decides which fields say the rest.
   const bool qwen2 = o.attention_bias && !o.attention_output_bias, mistral = o.sliding_window.has_value();
-  if (mistral && (o.attention_bias || o.mlp_bias))
-    throw ValueError("save_pretrained: no model_type of the Hub has both a sliding window and biases");
+  const bool known = mistral ? !o.attention_bias && !o.attention_output_bias && !o.mlp_bias
+                     : qwen2 ? !o.mlp_bias
+                             : o.attention_output_bias == o.attention_bias;
+  if (!known)
+    throw ValueError(
+        "save_pretrained: no model_type of the Hub has this combination of sliding_window, attention_bias, "
+        "attention_output_bias and mlp_bias");
   ordered_json rope{{"rope_type", o.rope.rope_type}, {"rope_theta", o.rope.rope_theta}};
   if (o.rope.rope_type != "default") rope["factor"] = o.rope.factor;
   if (o.rope.rope_type == "llama3") {
@@ -212,7 +217,7 @@ std::string to_json(const LlamaOptions& o) {
                     {"rope_theta", o.rope.rope_theta},
                     {"rope_parameters", rope},
                     {"attention_dropout", o.attention_dropout},
-                    {"dtype", "float32"}};
+                    {"dtype", to_string(dtype)}};
   if (!qwen2 && !mistral) {
     json["attention_bias"] = o.attention_bias;
     json["mlp_bias"] = o.mlp_bias;
@@ -221,7 +226,7 @@ std::string to_json(const LlamaOptions& o) {
   return json.dump(2) + "\n";
 }
 
-std::string to_json(const BERTOptions& o, const char* architecture) {
+std::string to_json(const BERTOptions& o, const char* architecture, Dtype dtype) {
   ordered_json labels = ordered_json::object(), ids = ordered_json::object();
   for (std::int64_t i = 0; i < o.num_labels; ++i) {
     labels[std::to_string(i)] = "LABEL_" + std::to_string(i);
@@ -246,7 +251,7 @@ std::string to_json(const BERTOptions& o, const char* architecture) {
                     {"id2label", labels},
                     {"label2id", ids},
                     {"tie_word_embeddings", o.tie_word_embeddings},
-                    {"dtype", "float32"}};
+                    {"dtype", to_string(dtype)}};
   if (o.pad_token_id) json["pad_token_id"] = *o.pad_token_id;
   if (o.classifier_dropout) json["classifier_dropout"] = *o.classifier_dropout;
   return json.dump(2) + "\n";

@@ -17,9 +17,10 @@ GPT2Options gpt2_options(const text::JsonObject& config);
 LlamaOptions llama_options(const text::JsonObject& config);
 BERTOptions bert_options(const text::JsonObject& config);
 
-std::string to_json(const GPT2Options& o);
-std::string to_json(const LlamaOptions& o);
-std::string to_json(const BERTOptions& o, const char* architecture);
+// config.json of a model whose parameters have this type. ValueError for options that no model of the Hub has.
+std::string to_json(const GPT2Options& o, Dtype dtype);
+std::string to_json(const LlamaOptions& o, Dtype dtype);
+std::string to_json(const BERTOptions& o, const char* architecture, Dtype dtype);
 
 // A tensor's size and the fields that say so.
 struct Field {

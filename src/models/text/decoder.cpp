@@ -20,7 +20,7 @@ void check_ids(const Tensor& ids, std::int64_t vocabulary) {
   if (is_floating_point(ids.dtype()) || ids.dtype() == kBool)
     throw DtypeError(std::string("CausalLM: input_ids must be integers, got ") + to_string(ids.dtype()));
   if (ids.dim() != 2 || ids.size(1) < 1)
-    throw ShapeError("CausalLM: input_ids must be [batch, positions] with a position at least, got " +
+    throw ShapeError("CausalLM: input_ids must be [batch, positions] with at least one position, got " +
                      to_string(ids.sizes()));
   if (ids.numel() == 0) return;
   const auto least = ids.min().item<std::int64_t>(), most = ids.max().item<std::int64_t>();
@@ -38,7 +38,8 @@ void KVCache::append(Tensor& kept, std::int64_t length, const Tensor& next) {
     return;
   }
   NoGrad guard;
-  if (!kept.defined() || kept.size(2) < needed) {
+  // What a copy of the cache holds too must not change under it.
+  if (!kept.defined() || kept.size(2) < needed || kept.impl()->use_count() > 1) {
     Shape sizes = next.sizes();
     sizes[2] = std::max<std::int64_t>(needed, 2 * length);
     Tensor room = empty(sizes, {.dtype = next.dtype(), .device = next.device()});
@@ -96,8 +97,8 @@ Tensor causal_lm_loss(const Tensor& logits, const Tensor& labels) {
   if (logits.dim() != 3 || labels.dim() != 2 || logits.size(0) != labels.size(0) || logits.size(1) != labels.size(1) ||
       labels.size(1) < 2)
     throw ShapeError(
-        "causal_lm_loss: needs logits [batch, positions, vocabulary] and labels [batch, positions], two "
-        "positions at least, got " +
+        "causal_lm_loss: needs logits [batch, positions, vocabulary] and labels [batch, positions] with at least two "
+        "positions, got " +
         gradus::to_string(logits.sizes()) + " and " + gradus::to_string(labels.sizes()));
   const std::int64_t count = labels.size(1) - 1;
   return nn::functional::cross_entropy(reshape(narrow(logits, 1, 0, count), {-1, logits.size(2)}),

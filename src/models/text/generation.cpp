@@ -16,19 +16,27 @@ constexpr double kNever = -std::numeric_limits<double>::infinity();
 [[noreturn]] void refuse(const std::string& what) { throw ValueError("generate: " + what); }
 
 void check(const CausalLM& model, const Tensor& ids, const GenerationOptions& o) {
+  if (is_floating_point(ids.dtype()) || ids.dtype() == kBool)
+    throw DtypeError(std::string("generate: input_ids must be integers, got ") + to_string(ids.dtype()));
   if (ids.dim() != 2 || ids.size(0) < 1 || ids.size(1) < 1)
-    throw ShapeError("generate: input_ids must be [batch, positions] with a token at least, got " +
+    throw ShapeError("generate: input_ids must be [batch, positions] with at least one token, got " +
                      to_string(ids.sizes()));
+  if (o.attention_mask.defined() && !(o.attention_mask.sizes() == ids.sizes()))
+    throw ShapeError("generate: attention_mask must have the sizes of input_ids, " + to_string(ids.sizes()) + ", got " +
+                     to_string(o.attention_mask.sizes()));
+  if (o.pad_token_id && (*o.pad_token_id < 0 || *o.pad_token_id >= model.vocab_size()))
+    refuse("pad_token_id must be in [0, " + std::to_string(model.vocab_size()) + "), got " +
+           std::to_string(*o.pad_token_id));
   if (o.max_new_tokens < 0) refuse("max_new_tokens must be at least 0, got " + std::to_string(o.max_new_tokens));
   if (!(o.temperature > 0) || !std::isfinite(o.temperature))
-    refuse("temperature must be above 0, got " + std::to_string(o.temperature));
+    refuse("temperature must be above 0 and finite, got " + to_string(o.temperature));
   if (o.top_k < 0) refuse("top_k must be at least 0, got " + std::to_string(o.top_k));
-  if (!(o.top_p > 0 && o.top_p <= 1)) refuse("top_p must be in (0, 1], got " + std::to_string(o.top_p));
+  if (!(o.top_p > 0 && o.top_p <= 1)) refuse("top_p must be in (0, 1], got " + to_string(o.top_p));
   if (!(o.repetition_penalty > 0) || !std::isfinite(o.repetition_penalty))
-    refuse("repetition_penalty must be above 0, got " + std::to_string(o.repetition_penalty));
-  if (ids.size(1) + o.max_new_tokens > model.max_positions())
+    refuse("repetition_penalty must be above 0 and finite, got " + to_string(o.repetition_penalty));
+  if (o.max_new_tokens > model.max_positions() - ids.size(1))
     refuse(std::to_string(ids.size(1)) + " tokens and " + std::to_string(o.max_new_tokens) +
-           " new ones are more than the model's " + std::to_string(model.max_positions()) + " positions");
+           " new ones do not fit into the model's " + std::to_string(model.max_positions()) + " positions");
 }
 
 void penalise(std::vector<double>& scores, const std::vector<std::int64_t>& seen, double penalty) {
@@ -102,7 +110,7 @@ Tensor generate(CausalLM& model, const Tensor& input_ids, const GenerationOption
         continue;
       }
       std::vector<double> scores(all.begin() + row * width, all.begin() + (row + 1) * width);
-      // What is not a number is never taken, so that a model that has diverged still gives tokens.
+      // What is not a number is never taken, so that a model that has diverged still generates.
       for (double& score : scores)
         if (std::isnan(score)) score = kNever;
       if (o.repetition_penalty != 1)
@@ -129,16 +137,16 @@ Tensor generate(CausalLM& model, const Tensor& input_ids, const GenerationOption
 double perplexity(CausalLM& model, const Tensor& ids, const PerplexityOptions& o) {
   const std::int64_t window = o.max_length.value_or(model.max_positions()), stride = o.stride.value_or(window);
   if (ids.dim() != 2 || ids.size(0) != 1 || ids.size(1) < 2)
-    throw ShapeError("perplexity: input_ids must be [1, positions] with two tokens at least, got " +
+    throw ShapeError("perplexity: input_ids must be [1, positions] with at least two tokens, got " +
                      to_string(ids.sizes()));
   if (window < 2 || stride < 1 || stride > window)
-    throw ValueError("perplexity: need max_length of at least 2 and stride from 1 to max_length, got " +
+    throw ValueError("perplexity: max_length must be at least 2, and stride from 1 to max_length, got " +
                      std::to_string(window) + " and " + std::to_string(stride));
   NoGrad guard;
   const std::int64_t all = ids.size(1);
   double sum = 0;
   std::int64_t tokens = 0;
-  // Each window counts the tokens that none before it counted; of its first one it knows nothing.
+  // Each window counts the tokens that none before it counted, but for its first, which nothing precedes.
   for (std::int64_t begin = 0, counted = 1; counted < all; begin += stride) {
     const std::int64_t end = std::min(begin + window, all), from = std::max(counted, begin + 1);
     if (end > from) {

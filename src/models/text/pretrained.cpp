@@ -54,7 +54,8 @@ StateDict read_weights(const std::string& folder, const PretrainedOptions& optio
   for (const auto& [name, tensor] : io::load_state_dict(folder, {.load = options.load})) {
     const std::string own = name_of(name);
     if (own.empty()) continue;
-    if (dict.contains(own)) throw IoError("from_pretrained: " + folder + ": '" + shown(own) + "' is there twice");
+    if (dict.contains(own))
+      throw IoError("from_pretrained: " + folder + ": the weights have '" + shown(own) + "' twice");
     dict.set(own, tensor);
   }
   return dict;
@@ -232,14 +233,17 @@ std::shared_ptr<nn::Module> from_pretrained(const std::string& folder, const Pre
 
 void save_pretrained(const nn::Module& model, const std::string& folder) {
   std::string config;
-  if (const auto* gpt2 = dynamic_cast<const GPT2*>(&model)) config = to_json(gpt2->options());
-  if (const auto* llama = dynamic_cast<const Llama*>(&model)) config = to_json(llama->options());
-  if (const auto* bert = dynamic_cast<const BERT*>(&model)) config = to_json(bert->options(), "BertModel");
-  if (const auto* m = dynamic_cast<const BERTForMaskedLM*>(&model)) config = to_json(m->options(), "BertForMaskedLM");
+  const std::vector<Tensor> parameters = model.parameters();
+  const Dtype dtype = parameters.empty() ? kFloat32 : parameters[0].dtype();
+  if (const auto* m = dynamic_cast<const GPT2*>(&model)) config = to_json(m->options(), dtype);
+  if (const auto* m = dynamic_cast<const Llama*>(&model)) config = to_json(m->options(), dtype);
+  if (const auto* m = dynamic_cast<const BERT*>(&model)) config = to_json(m->options(), "BertModel", dtype);
+  if (const auto* m = dynamic_cast<const BERTForMaskedLM*>(&model))
+    config = to_json(m->options(), "BertForMaskedLM", dtype);
   if (const auto* m = dynamic_cast<const BERTForSequenceClassification*>(&model))
-    config = to_json(m->options(), "BertForSequenceClassification");
+    config = to_json(m->options(), "BertForSequenceClassification", dtype);
   if (const auto* m = dynamic_cast<const BERTForTokenClassification*>(&model))
-    config = to_json(m->options(), "BertForTokenClassification");
+    config = to_json(m->options(), "BertForTokenClassification", dtype);
   if (config.empty()) throw ValueError("save_pretrained: need a GPT2, a Llama or a BERT, got a " + model.type_name());
 
   std::set<std::string> first;  // the names under which tied tensors are written
