@@ -56,7 +56,7 @@ Tensor InvertedResidual::forward(const Tensor& x) { return adds_ ? x + conv(x) :
 MobileNetV2::MobileNetV2(const MobileNetV2Options& o) : Module("MobileNetV2") {
   if (!(o.width_mult > 0 && o.width_mult <= 1000) || o.round_nearest < 1) {
     throw ValueError("MobileNetV2: width_mult must be in (0, 1000] and round_nearest at least 1, got " +
-                     std::to_string(o.width_mult) + " and " + std::to_string(o.round_nearest));
+                     gradus::to_string(o.width_mult) + " and " + std::to_string(o.round_nearest));
   }
   struct Stage {
     std::int64_t expand_ratio, channels, blocks, stride;

@@ -128,6 +128,7 @@ TEST(Further, CtcOfWhatDoesNotFitIsInfinite) {
   EXPECT_THAT(call(integers({1, 2, 3, 1, 2}), in, integers({3, 1, 0})), HasSubstr("must sum to the 5 targets"));
   EXPECT_THAT(message([&] { F::gaussian_nll_loss(x, x, full_like(x, -1)); }), HasSubstr("must not be negative"));
   EXPECT_THAT(message([&] { F::triplet_margin_loss(x, x, x, {.margin = 0}); }), HasSubstr("margin must be above 0"));
+  EXPECT_THAT(message([&] { F::triplet_margin_loss(x, x, x, {.margin = -1e-9}); }), HasSubstr("got -1e-09"));
 }
 
 template <class M, class Call>

@@ -19,7 +19,7 @@ void check_sizes(std::int64_t embed_dim, std::int64_t num_heads, const Multihead
                      std::to_string(embed_dim) + " and " + std::to_string(num_heads));
   }
   if (!(o.dropout >= 0 && o.dropout <= 1)) {
-    throw ValueError("MultiheadAttention: dropout must be in [0, 1], got " + std::to_string(o.dropout));
+    throw ValueError("MultiheadAttention: dropout must be in [0, 1], got " + gradus::to_string(o.dropout));
   }
 }
 

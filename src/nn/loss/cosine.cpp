@@ -11,7 +11,7 @@ namespace {
 
 void require_eps(const char* call, double eps) {
   if (!(std::isfinite(eps) && eps >= 0)) {
-    throw ValueError(std::string(call) + ": eps must be finite and not negative, got " + std::to_string(eps));
+    throw ValueError(std::string(call) + ": eps must be finite and not negative, got " + to_string(eps));
   }
 }
 
@@ -46,7 +46,7 @@ Tensor cosine_embedding_loss(const Tensor& input1, const Tensor& input2, const T
                      to_string(target.sizes()));
   }
   if (!std::isfinite(options.margin)) {
-    throw ValueError("cosine_embedding_loss: margin must be finite, got " + std::to_string(options.margin));
+    throw ValueError("cosine_embedding_loss: margin must be finite, got " + to_string(options.margin));
   }
   constexpr double kEpsilon = 1e-12;  // PyTorch's, added to the squared lengths
   const Tensor lengths = (sum(square(input1), -1) + kEpsilon) * (sum(square(input2), -1) + kEpsilon);

@@ -197,7 +197,7 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const CrossEntro
   const char* call = "cross_entropy";
   const double smoothing = options.label_smoothing;
   if (!(smoothing >= 0 && smoothing <= 1)) {
-    throw ValueError("cross_entropy: label_smoothing must be in [0, 1], got " + std::to_string(smoothing));
+    throw ValueError("cross_entropy: label_smoothing must be in [0, 1], got " + to_string(smoothing));
   }
   check_reduction(call, options.reduction);
   gradus::detail::begin_loss(call, input, target);

@@ -18,7 +18,7 @@ Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const T
   require_same_sizes("triplet_margin_loss", anchor, positive);
   require_same_sizes("triplet_margin_loss", anchor, negative);
   if (!(o.margin > 0)) {
-    throw ValueError("triplet_margin_loss: margin must be above 0, got " + std::to_string(o.margin));
+    throw ValueError("triplet_margin_loss: margin must be above 0, got " + to_string(o.margin));
   }
   const Tensor near = pairwise_distance(anchor, positive, o.p, o.eps);
   Tensor far = pairwise_distance(anchor, negative, o.p, o.eps);
@@ -44,7 +44,7 @@ Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor
     }
   }
   if ((var.detach() < 0).any().item<bool>()) throw ValueError("gaussian_nll_loss: var must not be negative");
-  if (!(o.eps > 0)) throw ValueError("gaussian_nll_loss: eps must be above 0, got " + std::to_string(o.eps));
+  if (!(o.eps > 0)) throw ValueError("gaussian_nll_loss: eps must be above 0, got " + to_string(o.eps));
   // The bound changes the value and not the gradient.
   const Tensor bounded = var + (clamp(var.detach(), o.eps) - var.detach());
   const Tensor difference = input - target;

@@ -150,7 +150,7 @@ ErrorRate error_rate(std::int64_t errors, std::int64_t trials, double confidence
                      std::to_string(trials));
   }
   if (!(confidence > 0 && confidence < 1)) {
-    throw ValueError("error_rate: confidence must be in (0, 1), got " + std::to_string(confidence));
+    throw ValueError("error_rate: confidence must be in (0, 1), got " + to_string(confidence));
   }
   if (trials == 0) return {};
   const double n = static_cast<double>(trials), p = static_cast<double>(errors) / n;

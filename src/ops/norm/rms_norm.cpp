@@ -96,7 +96,7 @@ Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& we
   const double added = eps.value_or(compute == kFloat64 ? std::numeric_limits<double>::epsilon()
                                                         : static_cast<double>(std::numeric_limits<float>::epsilon()));
   if (!(added >= 0) || std::isinf(added)) {
-    throw ValueError("rms_norm: eps must be a number of at least 0, got " + std::to_string(added));
+    throw ValueError("rms_norm: eps must be a number of at least 0, got " + to_string(added));
   }
   const int rank = x.sizes().rank(), inner = normalized_shape.rank();
   std::int64_t rows = 1, n = 1;

@@ -102,8 +102,8 @@ Tensor real_range(double from, double to, double by) {
 Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, const TensorOptions& options) {
   const double from = start.to<double>(), to = end.to<double>(), by = step.to<double>();
   if (!(std::isfinite(from) && std::isfinite(to) && std::isfinite(by)) || by == 0) {
-    throw ValueError("arange: needs finite bounds and a step other than zero, got " + std::to_string(from) + ", " +
-                     std::to_string(to) + " and " + std::to_string(by));
+    throw ValueError("arange: needs finite bounds and a step other than zero, got " + to_string(from) + ", " +
+                     to_string(to) + " and " + to_string(by));
   }
   const bool integral = start.kind() != kFloat64 && end.kind() != kFloat64 && step.kind() != kFloat64;
   const Tensor x = integral ? whole_range(start.to<std::int64_t>(), end.to<std::int64_t>(), step.to<std::int64_t>())

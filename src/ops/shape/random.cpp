@@ -103,7 +103,7 @@ Tensor& Tensor::uniform_(double from, double to, Generator* generator) const {
   const double most = dtype() == kFloat64 ? std::numeric_limits<double>::max() : std::numeric_limits<float>::max();
   if (!(from >= -most && to <= most && from <= to && to - from <= most)) {
     throw ValueError("uniform_: needs from <= to with a difference that " + std::string(gradus::to_string(dtype())) +
-                     " can hold, got " + std::to_string(from) + " and " + std::to_string(to));
+                     " can hold, got " + gradus::to_string(from) + " and " + gradus::to_string(to));
   }
   double last = std::numeric_limits<double>::infinity();
   if (dtype() != kFloat32 && dtype() != kFloat64 && from < to) {
@@ -124,8 +124,8 @@ Tensor& Tensor::uniform_(double from, double to, Generator* generator) const {
 
 Tensor& Tensor::normal_(double mean, double std, Generator* generator) const {
   if (!(std::isfinite(mean) && std >= 0 && std::isfinite(std))) {
-    throw ValueError("normal_: needs a finite mean and a finite std of at least 0, got " + std::to_string(mean) +
-                     " and " + std::to_string(std));
+    throw ValueError("normal_: needs a finite mean and a finite std of at least 0, got " + gradus::to_string(mean) +
+                     " and " + gradus::to_string(std));
   }
   return filled("normal_", self(), [&](const Kernels& of, Dtype dtype, void* out, std::int64_t n) {
     of.fill_normal(take(generator, kernel::normal_blocks(n, gradus::element_size(dtype))), dtype, out, n, mean, std);
@@ -133,7 +133,7 @@ Tensor& Tensor::normal_(double mean, double std, Generator* generator) const {
 }
 
 Tensor& Tensor::bernoulli_(double p, Generator* generator) const {
-  if (!(p >= 0 && p <= 1)) throw ValueError("bernoulli_: p must be in [0, 1], got " + std::to_string(p));
+  if (!(p >= 0 && p <= 1)) throw ValueError("bernoulli_: p must be in [0, 1], got " + gradus::to_string(p));
   detail::check_inplace("bernoulli_", self());
   Tensor drawn = detail::make_empty(sizes(), kBool, device());
   kernels(device()).fill_bernoulli(take(generator, kernel::uniform_blocks(drawn.numel(), 4)),

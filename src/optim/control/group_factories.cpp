@@ -37,7 +37,8 @@ Params trainable(const char* call, const Params& params) {
 
 void detail::check_decay(const char* call, double weight_decay) {
   if (!(weight_decay >= 0) || std::isinf(weight_decay)) {
-    throw ValueError(std::string(call) + ": weight_decay must be at least 0, got " + std::to_string(weight_decay));
+    throw ValueError(std::string(call) + ": weight_decay must be finite and at least 0, got " +
+                     gradus::to_string(weight_decay));
   }
 }
 
@@ -56,10 +57,10 @@ std::vector<detail::DecayPart> detail::split_by_layer(const Params& params, cons
   const char* call = "layer_decay_groups";
   check_decay(call, o.weight_decay);
   if (!(o.lr >= 0) || std::isinf(o.lr)) {
-    throw ValueError(std::string(call) + ": lr must be at least 0, got " + std::to_string(o.lr));
+    throw ValueError(std::string(call) + ": lr must be finite and at least 0, got " + gradus::to_string(o.lr));
   }
   if (!(o.layer_decay > 0 && o.layer_decay <= 1)) {
-    throw ValueError(std::string(call) + ": layer_decay must be in (0, 1], got " + std::to_string(o.layer_decay));
+    throw ValueError(std::string(call) + ": layer_decay must be in (0, 1], got " + gradus::to_string(o.layer_decay));
   }
   check_patterns(call, params, o.no_decay);
   const std::string prefix = o.layers + ".";

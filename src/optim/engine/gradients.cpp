@@ -65,7 +65,7 @@ void Gradients::clamp(double limit) const {
 }
 
 void check_norm_type(const std::string& call, double p) {
-  if (!(p > 0)) throw ValueError(call + ": norm_type must be above 0, got " + std::to_string(p));
+  if (!(p > 0)) throw ValueError(call + ": norm_type must be above 0, got " + gradus::to_string(p));
 }
 
 double norm_of(std::span<const double> powers, double p) {
