@@ -76,7 +76,8 @@ void conclude_gradients(const Conclusions& c) {
   }));
   c.add("cleared-too-early", c.where([](const Watch::Watched& p) { return p.unused_by_step > 0; }));
   c.add("clipped-to-zero", c.where([](const Watch::Watched& p) { return p.clipped_to_zero >= 3; }));
-  for (const Watch::Known& k : watch.optimizers) {
+  for (Watch::Id id = 0; id < watch.optimizers.size(); ++id) {
+    const Watch::Known& k = watch.optimizers[id];
     if (k.optimizer == nullptr) continue;
     const auto& limits = k.optimizer->clipping();
     if (limits && k.steps >= 3 && (limits->max_norm == 0.0 || limits->max_value == 0.0))
@@ -84,7 +85,7 @@ void conclude_gradients(const Conclusions& c) {
     bool has_state = false;
     for (const void* impl : watch.order) {
       const auto& p = watch.parameters.at(impl);
-      has_state = has_state || (p.has_state && &watch.optimizers[0] + p.stepped_by == &k);
+      has_state = has_state || (p.has_state && p.stepped_by == id);
     }
     if (k.resumed_without_state && has_state) c.add("state-not-loaded", {k.name});
   }
