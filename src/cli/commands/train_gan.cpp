@@ -44,7 +44,7 @@ Tensor samples_of(models::Generator& generator, const Tensor& noise) {
   return ((generator(noise) + 1) * 127.5).clamp(0, 255).to(kUInt8).view({noise.size(0), 1, 28, 28});
 }
 
-// A network that has diverged returns NaN, of which this loss is NaN rather than refused: the run says so.
+// A network that has diverged returns NaN, which this loss passes on rather than refuse it: the run reports it.
 Tensor cross_entropy_of(const Tensor& probability, const Tensor& label) {
   const Tensor mean = probability.mean();
   return std::isnan(mean.item()) ? mean : F::binary_cross_entropy(probability, label);

@@ -18,7 +18,7 @@ struct StateDictRequest {
 };
 
 // Stands in a state dict for an entry that is not a tensor: an empty one, as PyTorch's own modules have it where there
-// is not extra state. nn::Module::load_state_dict reports its name.
+// is no extra state. nn::Module::load_state_dict reports its name.
 Tensor not_a_tensor();
 
 struct FoundStateDict {

@@ -22,7 +22,9 @@ std::string sha256(std::string_view bytes) {
   return text;
 }
 #else
-std::string sha256(std::string_view) { throw Error("receipts need OpenSSL's libcrypto, without which this was built"); }
+std::string sha256(std::string_view) {
+  throw Error("sha256: receipts need OpenSSL's libcrypto, and this library was built without it");
+}
 #endif
 
 }  // namespace gradus::io

@@ -20,7 +20,7 @@ std::optional<std::string> unescaped(std::string_view quoted);
 std::optional<std::string> unescaped_unicode(std::string_view text);
 
 // An integer in two's complement, little-endian, or in decimal digits: an Int, or an object "int" with the digits
-// (in hexadecimal where they are very many). Nothing for what are not digits.
+// (in hexadecimal where they are very many). Nothing where there are no digits.
 Value integer_of_bytes(std::string_view bytes);
 std::optional<Value> integer_of_digits(std::string_view digits);
 

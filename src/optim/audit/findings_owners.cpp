@@ -179,7 +179,7 @@ void conclude_owners(const Conclusions& c, const std::vector<AuditRow>& rows) {
     reached = reached || arrived;
     unowned.push_back(row.name);
   }
-  // An optimizer of something else is no mistake where nothing here waits for one.
+  // An optimizer of something else is not a mistake where nothing here waits for one.
   if (!unowned.empty()) c.add("elsewhere", watch.elsewhere);
   if (watch.elsewhere.empty() || somewhere || reached)
     c.add("unowned", unowned, reached ? "trainable and reached by backward, but in no optimizer" : "");

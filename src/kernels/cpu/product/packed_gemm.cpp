@@ -61,7 +61,7 @@ template <class T>
 void PackedMatrix<T>::multiply(int64_t m, const T* a, int64_t lda, T beta, T* c, int64_t ldc) const {
   if (m == 0 || n_ == 0) return;
   const T* packed = data_.get();
-  // The width of a vector is part of the body, so the choice that simd_call makes is made by hand.
+  // By the instruction set that B was packed for, which may not be the one in use now.
   switch (isa_) {
     case Isa::v4:
       return detail::call_v4<PackedGemm<T, 64>>(m, n_, k_, a, lda, packed, beta, c, ldc);

@@ -6,7 +6,7 @@
 
 /// Fills with random numbers. Element i depends only on (seed, offset, i): not on the number of threads, nor on the
 /// instruction set. A fill uses up as many blocks from `offset` on as its function beside it says; the next draw starts
-/// behind them. Arguments are the caller's to check.
+/// after them. Arguments are the caller's to check.
 namespace gradus::cpu {
 
 using namespace kernel;
