@@ -75,7 +75,7 @@ int main(int argc, char** argv) {
     std::printf("left out %s\n", std::filesystem::path(sample.name).filename().c_str());
   }
 
-  // Another loader goes on where that one was: in epoch 1, behind its second batch.
+  // Another loader goes on where that one was: in epoch 1, after its second batch.
   data::DataLoader resumed(train, {.batch_size = 8, .shuffle = true, .skip_damaged = true});
   resumed.load_state_dict(state);
   int left = 0;
