@@ -31,35 +31,33 @@ namespace gradus::cli {
 namespace {
 
 void add_run_options(CLI::App& app, RunOptions& run) {
-  app.add_option("--seed", run.seed, "Seed of everything random")->capture_default_str();
-  app.add_option("--threads", run.threads, "Threads; by default one per core")->check(CLI::Range(1, 1024));
-  app.add_option("--out", run.out, "Folder for results; made where it is missing")
+  app.add_option("--seed", run.seed, "Seed of all random numbers")->capture_default_str();
+  app.add_option("--threads", run.threads, "Number of threads; by default one per core")->check(CLI::Range(1, 1024));
+  app.add_option("--out", run.out, "Folder for the results; created if it does not exist")
       ->capture_default_str()
       ->configurable(false);
-  app.add_option("--save-every", run.save_every, "Steps between checkpoints, in OUT/checkpoints; 0: by time alone")
+  app.add_option("--save-every", run.save_every, "Steps between checkpoints in OUT/checkpoints; 0: only by time")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  app.add_option("--save-minutes", run.save_minutes, "Minutes between checkpoints; 0: by steps alone")
+  app.add_option("--save-minutes", run.save_minutes, "Minutes between checkpoints; 0: only by steps")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  app.add_option("--keep", run.keep, "How many of the latest checkpoints stay; 0: all")
+  app.add_option("--keep", run.keep, "How many of the latest checkpoints to keep; 0: all")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("--on-nan", run.on_nan,
-                 "What a loss that is NaN or infinite does: stop the run (exit status 3), skip the update, or continue")
+                 "What to do if a loss is NaN or infinite: stop the run (exit status 3), skip the update, or continue")
       ->check(CLI::IsMember({"stop", "skip", "continue"}))
       ->capture_default_str();
-  app.add_flag(
-      "--audit", run.audit,
-      "Look for the classic mistakes of training, and say what was found after the first epoch and at the end, "
-      "also in OUT/audit.json; the exit status does not depend on it");
+  app.add_flag("--audit", run.audit,
+               "Look for classic mistakes of training; report them after the first epoch and at the end, and in "
+               "OUT/audit.json. The exit status does not depend on it");
   app.add_option("--receipt", run.receipt,
-                 "Write what the run did to every parameter to FILE.json, by default OUT/receipt.json; `gradus verify` "
-                 "reads it")
+                 "Record what the run did to every parameter, for `gradus verify`; by default in OUT/receipt.json")
       ->expected(0, 1)
       ->type_name("[FILE]");
   add_view_options(app, run.views);
-  app.add_flag("--overwrite", run.overwrite, "Drop the checkpoints of an earlier run in the folder")
+  app.add_flag("--overwrite", run.overwrite, "Delete the checkpoints of an earlier run in the folder")
       ->configurable(false);
 }
 
@@ -90,15 +88,15 @@ void train_with(CLI::App& app, Options& options, int& status, int (*train)(const
 void add_autoencoder(CLI::App& train, AutoencoderOptions& o, int& status) {
   CLI::App& app = *train.add_subcommand(
       "autoencoder",
-      "Learn to send messages over a noisy channel, encoder and decoder together; then train the decoder alone, and "
-      "compare block error rates with maximum-likelihood decoding and the Hamming(7,4) code");
+      "Train an encoder and a decoder for a noisy channel together, then the decoder alone; compare block error "
+      "rates with maximum-likelihood decoding and the Hamming(7,4) code");
   add_run_options(app, o.run);
   app.add_option("--messages", o.messages, "Number of messages M")->check(CLI::Range(2, 65536))->capture_default_str();
-  app.add_option("--channel-uses", o.uses, "Real numbers n per message")
+  app.add_option("--channel-uses", o.uses, "Channel uses n per message, each a real number")
       ->check(CLI::Range(1, 4096))
       ->capture_default_str();
   app.add_option("--steps", o.steps, "Steps of joint training")->check(CLI::NonNegativeNumber)->capture_default_str();
-  app.add_option("--receiver-steps", o.receiver_steps, "Steps of the decoder alone")
+  app.add_option("--receiver-steps", o.receiver_steps, "Steps in which only the decoder is trained")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   app.add_option("--batch", o.batch, "Messages per step")->check(CLI::Range(1, 1 << 24))->capture_default_str();
@@ -108,61 +106,71 @@ void add_autoencoder(CLI::App& train, AutoencoderOptions& o, int& status) {
   app.add_option("--receiver-ebn0", o.receiver_ebn0_db, "Eb/N0 of the second phase [dB]")
       ->check(CLI::Range(-30.0, 60.0))
       ->capture_default_str();
-  app.add_option("--lr", o.lr, "First rate of joint training; falls by a cosine")
+  app.add_option("--lr", o.lr, "Initial learning rate of joint training; falls along a cosine")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--receiver-lr", o.receiver_lr, "First rate of the second phase")
+  app.add_option("--receiver-lr", o.receiver_lr, "Initial learning rate of the second phase")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--errors", o.bler.errors, "Block errors of each decoder that end a simulated point")
+  app.add_option("--errors", o.bler.errors, "Simulate each point until every decoder has made this many block errors")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--blocks", o.bler.blocks, "Blocks that end it in any case")
+  app.add_option("--blocks", o.bler.blocks, "Simulate at most this many blocks per point")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   train_with(app, o, status, train_autoencoder);
 }
 
 void add_gan(CLI::App& train, GanOptions& o, int& status) {
-  CLI::App& app = *train.add_subcommand("gan", "Train a generator and a discriminator on images of clothes in turn");
+  CLI::App& app = *train.add_subcommand("gan", "Train a generator and a discriminator in turn, on images of clothes");
   add_run_options(app, o.run);
   app.add_option("--data", o.data, "Folder with train-images-idx3-ubyte, plain or .gz")->capture_default_str();
-  app.add_option("--epochs", o.epochs, "Times through the data")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--steps", o.steps, "At most so many steps of each network")->check(CLI::PositiveNumber);
+  app.add_option("--epochs", o.epochs, "Number of passes through the data")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--steps", o.steps, "At most this many steps of each network")->check(CLI::PositiveNumber);
   app.add_option("--batch", o.batch, "Images per step")->check(CLI::Range(1, 1 << 24))->capture_default_str();
-  app.add_option("--lr", o.lr, "Rate of both Adam optimizers")->check(CLI::PositiveNumber)->capture_default_str();
-  app.add_option("--beta1", o.beta1, "Their momentum, in [0, 1)")->capture_default_str();
+  app.add_option("--lr", o.lr, "Learning rate of both Adam optimizers")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  app.add_option("--beta1", o.beta1, "beta1 of both Adam optimizers, in [0, 1)")->capture_default_str();
   train_with(app, o, status, train_gan);
 }
 
 constexpr const char* kImages =
-    "Folder with IDX files, CIFAR's binary files, or pictures in a folder per class (alone, or in train/ and val/)";
-constexpr const char* kClasses = "Classes to take: numbers, ranges and names, '0-4,sneaker'; by default all";
-constexpr const char* kHeldOut = "Share of the pictures that is for the test, where the data has no test part";
+    "Folder with IDX files, CIFAR's binary files, or pictures in one folder per class (directly, or in train/ and "
+    "val/)";
+constexpr const char* kClasses = "Classes to use: numbers, ranges and names, such as '0-4,sneaker'; by default all";
+constexpr const char* kHeldOut = "Share of the pictures to hold out for the test, if the data has no test part";
 
 void add_lenet(CLI::App& train, LenetOptions& o, int& status) {
-  CLI::App& app = *train.add_subcommand("lenet", "Train LeNet on pictures, features and classifier at their own rates");
+  CLI::App& app = *train.add_subcommand(
+      "lenet", "Train LeNet on pictures, with one learning rate for its features and one for its classifier");
   add_run_options(app, o.run);
   app.add_option("--data", o.data, kImages)->capture_default_str();
   app.add_option("--classes", o.classes, kClasses);
-  app.add_option("--epochs", o.epochs, "Times through the data")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--epochs", o.epochs, "Number of passes through the data")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--batch", o.batch, "Pictures per step")->check(CLI::Range(1, 1 << 20))->capture_default_str();
-  app.add_option("--features-lr", o.features_lr, "First rate of the convolutions; falls by a cosine")
+  app.add_option("--features-lr", o.features_lr, "Initial learning rate of the features; falls along a cosine")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  app.add_option("--classifier-lr", o.classifier_lr, "First rate of the linear layers")
+  app.add_option("--classifier-lr", o.classifier_lr, "Initial learning rate of the classifier; falls along a cosine")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  app.add_option("--momentum", o.momentum, "Of both")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  app.add_option("--momentum", o.momentum, "Momentum of both")->check(CLI::Range(0.0, 1.0))->capture_default_str();
   train_with(app, o, status, train_lenet);
 }
 
 constexpr const char* kRename =
-    "PATTERN=REPLACEMENT; * stands for any text: 'module.*=*'; a pattern in slashes is a regular expression: "
-    "'/^module\\.|^net\\./='. The first that matches a name counts. May be repeated";
+    "PATTERN=REPLACEMENT, where * stands for any text: 'module.*=*'. A pattern in slashes is a regular expression: "
+    "'/^module\\.|^net\\./='. The first pattern that matches a name counts. May be repeated";
 
 CLI::Option& add_memory(CLI::App& app, std::int64_t& memory) {
-  return *app.add_option("--memory", memory, "Most MB for what a checkpoint describes; by default by its size")
+  return *app.add_option(
+                 "--memory", memory,
+                 "Largest memory in MB that the contents of a checkpoint may take; by default depends on its size")
               ->check(CLI::Range(1, 1 << 24));
 }
 
@@ -170,9 +178,10 @@ void add_weights(CLI::App& app, Weights& o, const char* what) {
   app.add_option("--weights", o.file, what);
   app.add_option(
       "--at", o.at,
-      "Where in the checkpoint the weights are, as `gradus ckpt show` names it: 'state_dict'. By default what "
-      "fits the network");
-  app.add_option("--rename", o.rename, std::string("Names in the checkpoint: ") + kRename)->allow_extra_args(false);
+      "Place of the weights in the checkpoint, as `gradus ckpt show` names it: 'state_dict'. By default the one "
+      "that fits the network");
+  app.add_option("--rename", o.rename, std::string("Rename entries of the checkpoint: ") + kRename)
+      ->allow_extra_args(false);
   add_memory(app, o.memory);
 }
 
@@ -180,102 +189,116 @@ void add_finetune(CLI::App& parent, FinetuneOptions& o, int& status) {
   const std::map<std::string, Augment> augments{
       {"none", Augment::none}, {"flip", Augment::flip}, {"crop", Augment::crop}};
   CLI::App& app = *parent.add_subcommand(
-      "finetune", "Train a network, or parts of it, on pictures, starting from weights that others trained");
+      "finetune", "Train a network, or parts of it, on pictures, starting from pretrained weights");
   add_run_options(app, o.run);
-  app.add_option("--model", o.model, "A network for pictures, see `gradus flops --help`")->capture_default_str();
+  app.add_option("--model", o.model, "A network for pictures; `gradus flops` lists them")->capture_default_str();
   add_weights(app, o.weights,
-              "Checkpoint, or a folder with one; what matches by name and size is loaded. None: start anew");
-  app.add_flag("--partial", o.partial, "Go on even if little of the weights fits, or if what is frozen is not in them");
+              "A checkpoint, or a folder with one; what matches by name and size is loaded. By default random weights");
+  app.add_flag("--partial", o.partial, "Go on even if few of the weights fit, or if frozen parts are missing");
   app.add_option("--data", o.data, kImages)->required();
   app.add_option("--classes", o.classes, kClasses);
-  app.add_option("--size", o.size, "Sides of the pictures; by default what the network was made for")
+  app.add_option("--size", o.size, "Height and width of the pictures; by default the usual size for the network")
       ->check(CLI::Range(8, 4096));
   app.add_option("--held-out", o.held_out, kHeldOut)->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  app.add_option("--freeze", o.freeze,
+                 "Parts that are not trained, by name: 'layer1.*'; 'backbone' is everything but the last layer. May be "
+                 "repeated")
+      ->allow_extra_args(false);
   app.add_option(
-         "--freeze", o.freeze,
-         "Parts that stay as they are, by name: 'layer1.*'; 'backbone' is all but the last layer. May be repeated")
+         "--lr", o.lr,
+         "Learning rate: RATE for all parts (by default 0.01), or PATTERN=RATE for some: 'layer4.*=1e-4'. May be "
+         "repeated")
       ->allow_extra_args(false);
-  app.add_option("--lr", o.lr,
-                 "RATE for all (by default 0.01), or PATTERN=RATE for some: 'layer4.*=1e-4'. May be repeated")
-      ->allow_extra_args(false);
-  app.add_option("--momentum", o.momentum, "Of SGD")->check(CLI::Range(0.0, 1.0))->capture_default_str();
-  app.add_option("--weight-decay", o.weight_decay, "Of SGD")->check(CLI::NonNegativeNumber)->capture_default_str();
-  app.add_option("--epochs", o.epochs, "Times through the data")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--momentum", o.momentum, "Momentum of SGD")->check(CLI::Range(0.0, 1.0))->capture_default_str();
+  app.add_option("--weight-decay", o.weight_decay, "Weight decay of SGD")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--epochs", o.epochs, "Number of passes through the data")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--batch", o.batch, "Pictures per step")->check(CLI::Range(1, 1 << 20))->capture_default_str();
-  app.add_option("--workers", o.workers, "Threads that read pictures")
+  app.add_option("--workers", o.workers, "Number of threads that read pictures")
       ->check(CLI::Range(0, 256))
       ->capture_default_str();
-  app.add_option("--augment", o.augment, "Random changes of the training pictures: none, flip, crop (with flip)")
-      ->transform(CLI::CheckedTransformer(augments))
+  app.add_option("--augment", o.augment, "Random changes of the training pictures; crop includes flip")
+      ->type_name("TEXT")
+      ->transform(CLI::CheckedTransformer(augments).description("{none,flip,crop}"))
       ->default_str("flip");
-  app.add_flag("--skip-damaged", o.skip_damaged, "Leave pictures out that cannot be read, and say which");
-  app.add_flag("--bf16", o.bf16, "Multiply in bfloat16; weights and what the optimizer keeps stay float32");
+  app.add_flag("--skip-damaged", o.skip_damaged, "Leave out pictures that cannot be read, and name them");
+  app.add_flag("--bf16", o.bf16, "Compute products in bfloat16; weights and optimizer state stay float32");
   app.add_flag("--cache-features", o.cache_features,
-               "Compute what the last layer sees once for each picture, in OUT/features, and train from that");
+               "Compute the input of the last layer once for each picture, keep it in OUT/features, and train from it");
   train_with(app, o, status, finetune);
 }
 
 void add_finetune_lm(CLI::App& parent, FinetuneLmOptions& o, int& status) {
-  CLI::App& app =
-      *parent.add_subcommand("finetune-lm", "Train a language model of the Hub's, or parts of it, on a text");
+  CLI::App& app = *parent.add_subcommand(
+      "finetune-lm", "Train a language model from a Hugging Face folder, or parts of it, on a text");
   add_run_options(app, o.run);
   app.add_option("--model", o.model, "Folder with config.json, weights and tokenizer")->required();
-  app.add_option("--data", o.data, "A text file, in which empty lines part texts")->required();
-  app.add_option("--length", o.length, "Tokens of a sample")->check(CLI::Range(2, 1 << 20))->capture_default_str();
-  app.add_option("--held-out", o.held_out, "Share of the samples, the last ones, that is for the test")
+  app.add_option("--data", o.data, "A text file; empty lines separate texts")->required();
+  app.add_option("--length", o.length, "Tokens per sample")->check(CLI::Range(2, 1 << 20))->capture_default_str();
+  app.add_option("--held-out", o.held_out, "Share of the samples, the last ones, to hold out for the test")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
-  app.add_option("--freeze", o.freeze,
-                 "Parts that stay as they are, by name: 'transformer.h.0.*'; 'body' is all but the last layer. May be "
-                 "repeated")
+  app.add_option(
+         "--freeze", o.freeze,
+         "Parts that are not trained, by name: 'transformer.h.0.*'; 'body' is everything but the last layer. May be "
+         "repeated")
       ->allow_extra_args(false);
-  app.add_option("--lr", o.lr, "Highest rate of AdamW; rises along a line and falls by a cosine")
+  app.add_option("--lr", o.lr, "Largest learning rate of AdamW; rises linearly and falls along a cosine")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
-  app.add_option("--warmup", o.warmup, "Share of the steps in which it rises")
+  app.add_option("--warmup", o.warmup, "Share of the steps in which the learning rate rises")
       ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
-  app.add_option("--weight-decay", o.weight_decay, "Of AdamW")->check(CLI::NonNegativeNumber)->capture_default_str();
-  app.add_option("--clip", o.clip, "Largest norm of the gradients; 0: any")
+  app.add_option("--weight-decay", o.weight_decay, "Weight decay of AdamW")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  app.add_option("--epochs", o.epochs, "Times through the data")->check(CLI::PositiveNumber)->capture_default_str();
+  app.add_option("--clip", o.clip, "Clip gradients to this norm; 0: no clipping")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  app.add_option("--epochs", o.epochs, "Number of passes through the data")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
   app.add_option("--batch", o.batch, "Samples per step")->check(CLI::Range(1, 1 << 20))->capture_default_str();
-  app.add_flag("--bf16", o.bf16, "Multiply in bfloat16; weights and what the optimizer keeps stay float32");
+  app.add_flag("--bf16", o.bf16, "Compute products in bfloat16; weights and optimizer state stay float32");
   train_with(app, o, status, finetune_lm);
 }
 
 void add_eval(CLI::App& parent, EvalOptions& o, int& status) {
-  CLI::App& app = *parent.add_subcommand("eval", "Test a trained classifier on the test part of some data");
-  app.add_option("DIR", o.folder, "What --out of `train lenet` or `finetune` was")->required();
-  add_weights(app, o.weights, "Other weights for it, all of which must fit: DIR/checkpoints/best.pth");
+  CLI::App& app = *parent.add_subcommand("eval", "Measure a trained classifier on the test part of some data");
+  app.add_option("DIR", o.folder, "The --out folder of `train lenet` or `finetune`")->required();
+  add_weights(app, o.weights, "Other weights to use, all of which must fit: DIR/checkpoints/best.pth");
   app.add_option("--data", o.data, kImages)->required();
   app.add_option("--classes", o.classes, kClasses);
   app.add_option("--held-out", o.held_out, kHeldOut)->check(CLI::Range(0.0, 1.0))->capture_default_str();
-  app.add_option("--seed", o.seed, "Of what is held out: the seed of the training")->capture_default_str();
-  app.add_option("--batch", o.batch, "Pictures at once")->check(CLI::Range(1, 1 << 20))->capture_default_str();
-  app.add_option("--workers", o.workers, "Threads that read pictures")
+  app.add_option("--seed", o.seed, "Seed of the training, which decides which pictures are held out")
+      ->capture_default_str();
+  app.add_option("--batch", o.batch, "Pictures per batch")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  app.add_option("--workers", o.workers, "Number of threads that read pictures")
       ->check(CLI::Range(0, 256))
       ->capture_default_str();
-  app.add_flag("--skip-damaged", o.skip_damaged, "Leave pictures out that cannot be read, and say which");
+  app.add_flag("--skip-damaged", o.skip_damaged, "Leave out pictures that cannot be read, and name them");
   app.add_flag("--json", o.json, "Print JSON");
   app.callback([&] { status = eval_classifier(o); });
 }
 
 void add_predict(CLI::App& parent, PredictOptions& o, int& status) {
   CLI::App& app = *parent.add_subcommand(
-      "predict", "Tell the likeliest classes of pictures, or what a recipe's network says of a table's rows");
-  app.add_option("DIR", o.folder, "What --out of `train lenet` or `finetune` was")->required();
-  add_weights(app, o.weights, "Other weights for it, all of which must fit: DIR/checkpoints/best.pth");
-  app.add_option("IMAGE", o.images, "JPEG and PNG files")->required();
-  app.add_option("--top", o.top, "How many classes to tell")->check(CLI::PositiveNumber)->capture_default_str();
+      "predict",
+      "Print the likeliest classes of pictures, or the outputs of a recipe's network for the rows of a table");
+  app.add_option("DIR", o.folder, "The --out folder of `train lenet`, `finetune` or a recipe")->required();
+  add_weights(app, o.weights, "Other weights to use, all of which must fit: DIR/checkpoints/best.pth");
+  app.add_option("IMAGE", o.images, "JPEG and PNG files; for a recipe, a table")->required();
+  app.add_option("--top", o.top, "How many classes to print")->check(CLI::PositiveNumber)->capture_default_str();
   app.add_flag("--json", o.json, "Print JSON");
   app.callback([&] { status = predict(o); });
 }
 
 void add_changes(CLI::App& app, std::vector<std::string>& changes) {
   app.add_option("--set", changes,
-                 "KEY=VALUE: data.batch_size=32. Takes the place of what the recipe says; may be repeated")
+                 "KEY=VALUE, such as data.batch_size=32, replaces what the recipe says. May be repeated")
       ->allow_extra_args(false);
 }
 
@@ -297,41 +320,44 @@ void add_recipe(CLI::App& train, RecipeOptions& o, int& status) {
 }
 
 void add_check(CLI::App& app, RecipeOptions& o, int& status) {
-  CLI::App& check = *app.add_subcommand("check", "Find the mistakes of a recipe without training");
+  CLI::App& check = *app.add_subcommand("check", "Find the mistakes in a recipe, without training");
   check.add_option("RECIPE", o.recipe, "A recipe, or the name of one that comes with Gradus")->required();
   add_changes(check, o.changes);
   check.callback([&] { status = check_recipe(o); });
 }
 
 void add_plan(CLI::App& app, PlanOptions& o, int& status) {
-  CLI::App& plan = *app.add_subcommand("plan",
-                                       "Show who trains what in each phase of a recipe, and what it costs. Neither the "
-                                       "data nor the weights need be there");
+  CLI::App& plan =
+      *app.add_subcommand("plan",
+                          "Show who trains what in each phase of a recipe, and what it costs; needs neither the "
+                          "data nor the weights");
   plan.add_option("RECIPE", o.recipe, "A recipe, or the name of one that comes with Gradus")->required();
   add_changes(plan, o.changes);
   plan.add_option("--input", o.input,
-                  "Sizes of one sample as networks see it, 3x224x224, where the data's kind does not tell");
-  plan.add_option("--classes", o.classes, "How many classes the samples have")->check(CLI::PositiveNumber);
+                  "Size of one sample as the networks see it, such as 3x224x224; replaces the data");
+  plan.add_option("--classes", o.classes, "Number of classes of blank samples")->check(CLI::PositiveNumber);
   plan.callback([&] { status = plan_recipe(o); });
 }
 
 void add_verify(CLI::App& app, VerifyOptions& o, int& status) {
-  CLI::App& verify = *app.add_subcommand("verify",
-                                         "Compare a checkpoint with a run's receipt: what was frozen has unchanged "
-                                         "bits, what was trained is as the run left "
-                                         "it. The exit status is 1 where that is not so");
-  verify.add_option("RECEIPT", o.receipt, "What --receipt of a training command wrote")->required();
+  CLI::App& verify =
+      *app.add_subcommand("verify",
+                          "Compare a checkpoint with a run's receipt: is what was frozen unchanged, and is what "
+                          "was trained as the run left it? The exit status is 1 if not");
+  verify.add_option("RECEIPT", o.receipt, "A file written by a training command with --receipt")->required();
   verify.add_option("CHECKPOINT", o.checkpoint, "Weights of the run, in any format")->required();
-  verify.add_option("--network", o.network, "The receipt's network that the file holds; by default found by names");
-  verify.add_option("--at", o.at, "Where in the checkpoint its tensors are, as `ckpt show` names it");
-  verify.add_flag("--frozen", o.frozen_only, "What was trained may differ, as in a checkpoint from on the way");
+  verify.add_option("--network", o.network,
+                    "The network of the receipt that the checkpoint contains; by default found by names");
+  verify.add_option("--at", o.at, "Place of its tensors in the checkpoint, as `ckpt show` names it");
+  verify.add_flag("--frozen", o.frozen_only,
+                  "Allow differences in what was trained, as in a checkpoint from the middle of a run");
   add_memory(verify, o.memory);
   verify.callback([&] { status = verify_receipt(o); });
 }
 
 void add_schema(CLI::App& app) {
   CLI::App& schema = *app.add_subcommand("schema", "Print the JSON schema of recipes, for editors");
-  const CLI::Option* reference = schema.add_flag("--reference")->description("The reference as Markdown instead");
+  const CLI::Option* reference = schema.add_flag("--reference")->description("Print the reference in Markdown instead");
   schema.callback(
       [reference] { fmt::print("{}", reference->count() > 0 ? recipe::reference() : recipe::json_schema()); });
 }
@@ -344,31 +370,34 @@ struct CkptOptions {
 };
 
 void add_ckpt(CLI::App& app, CkptOptions& o, int& status) {
-  CLI::App& ckpt = *app.add_subcommand("ckpt", "Look at checkpoint files, compare and convert them");
+  CLI::App& ckpt = *app.add_subcommand("ckpt", "Show, compare and convert checkpoint files");
   ckpt.require_subcommand(1);
-  CLI::App& show = *ckpt.add_subcommand("show", "What a file holds: names, sizes, types; the data is not read");
-  show.add_option("FILE", o.file,
-                  "A checkpoint of PyTorch's, a safetensors, .npy or .npz file, or a folder of the Hub's")
+  CLI::App& show =
+      *ckpt.add_subcommand("show", "List the names, sizes and types of a file's contents; does not read the data");
+  show.add_option("FILE", o.file, "A PyTorch checkpoint, a safetensors, .npy or .npz file, or a Hugging Face folder")
       ->required();
   add_memory(show, o.memory);
   show.callback([&] { status = ckpt_show(o.file, o.memory); });
-  CLI::App& verify = *ckpt.add_subcommand("verify", "Read everything, and compare checksums where there are any");
+  CLI::App& verify = *ckpt.add_subcommand("verify", "Read everything, and compare checksums if there are any");
   verify.add_option("FILE", o.file, "The file to verify")->required();
   add_memory(verify, o.memory);
   verify.callback([&] { status = ckpt_verify(o.file, o.memory); });
-  CLI::App& diff = *ckpt.add_subcommand("diff", "How two files differ; the exit status is 1 if they do");
+  CLI::App& diff =
+      *ckpt.add_subcommand("diff", "List the differences of two files; the exit status is 1 if there are any");
   diff.add_option("A", o.diff.a, "One file")->required();
-  diff.add_option("B", o.diff.b, "Another, of any format")->required();
-  diff.add_option("--rename", o.diff.rename, std::string("Names of A: ") + kRename)->allow_extra_args(false);
+  diff.add_option("B", o.diff.b, "Another file, in any format")->required();
+  diff.add_option("--rename", o.diff.rename, std::string("Rename entries of A: ") + kRename)->allow_extra_args(false);
   add_memory(diff, o.diff.memory);
   diff.callback([&] { status = ckpt_diff(o.diff); });
-  CLI::App& convert = *ckpt.add_subcommand("convert", "Write a file in the format that the new name says");
+  CLI::App& convert =
+      *ckpt.add_subcommand("convert", "Convert a file to the format given by the extension of the new name");
   convert.add_option("IN", o.convert.in, "The file to read")->required();
   convert.add_option("OUT", o.convert.out, "The file to write: .pt, .pth, .ckpt, .bin, .safetensors, .npy or .npz")
       ->required();
-  convert.add_option("--at", o.convert.at, "The part to take, as `ckpt show` names it: 'state_dict', 'models.0'");
+  convert.add_option("--at", o.convert.at, "The part to convert, as `ckpt show` names it: 'state_dict', 'models.0'");
   convert.add_option("--rename", o.convert.rename, kRename)->allow_extra_args(false);
-  convert.add_option("--dtype", o.convert.dtype, "Type for floating-point tensors");
+  convert.add_option("--dtype", o.convert.dtype,
+                     "Type of floating-point tensors: float16, bfloat16, float32 or float64");
   add_memory(convert, o.convert.memory);
   convert.callback([&] { status = ckpt_convert(o.convert); });
 }
@@ -381,9 +410,9 @@ struct ResumeOptions {
 void add_resume(CLI::App& app, ResumeOptions& o) {
   CLI::App& resume = *app.add_subcommand(
       "resume",
-      "Go on with a training run from its latest checkpoint, with the options it was started with. Further options are "
-      "those of its command: --threads 4");
-  resume.add_option("DIR", o.folder, "The run's folder: what --out was")->required();
+      "Continue a training run from its latest checkpoint, with the options with which it was started. Options of its "
+      "command may be added: --threads 4");
+  resume.add_option("DIR", o.folder, "The run's folder, which was given as --out")->required();
   resume.allow_extras();
   resume.callback([&resume, &o] { o.changes = resume.remaining(); });
 }
@@ -417,7 +446,7 @@ int run(std::vector<std::string> arguments, bool resumed) {
   CLI::App app("Gradus trains neural networks.", "gradus");
   app.set_version_flag("--version", std::string("gradus ") + version());
   app.require_subcommand(1);
-  CLI::App& train = *app.add_subcommand("train", "Train a network, by a recipe or by a program of its own");
+  CLI::App& train = *app.add_subcommand("train", "Train a network with a recipe, or with one of the built-in programs");
   train.require_subcommand(0, 1);
   int status = 0;
   AutoencoderOptions autoencoder;

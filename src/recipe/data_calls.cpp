@@ -105,20 +105,21 @@ data::CsvOptions csv_options(const Fields& f) {
 
 const std::vector<TransformCall>& transforms() {
   static const std::vector<TransformCall> all{
-      transform("ToTensor()", "float32 from 0 to 1", [](const Fields&) { return T::ToTensor(); }),
-      transform("ToDtype(dtype: (float32|float64|uint8), scale: flag = false)", "another type; with scale 255 is 1",
+      transform("ToTensor()", "converts to float32 from 0 to 1", [](const Fields&) { return T::ToTensor(); }),
+      transform("ToDtype(dtype: (float32|float64|uint8), scale: flag = false)",
+                "converts to another type; with scale, 255 becomes 1",
                 [](const Fields& f) { return T::ToDtype(dtype(f), f.flag("scale")); }),
       transform("Normalize(mean: number..., std: number>0...)", "(x - mean) / std, for each channel",
                 [](const Fields& f) { return T::Normalize(f.numbers("mean"), f.numbers("std")); }),
-      transform("Flatten()", "all dimensions as one",
+      transform("Flatten()", "joins all dimensions into one",
                 [](const Fields&) {
                   return data::Lambda([](const Tensor& x) { return x.reshape({-1}); },
                                       {.name = "flatten", .random = false});
                 }),
-      transform("Grayscale(num_output_channels: int = 1)", "1 or 3 equal channels",
+      transform("Grayscale(num_output_channels: int = 1)", "1 channel, or 3 equal ones",
                 [](const Fields& f) { return T::Grayscale(f.integer("num_output_channels")); }),
       transform("Resize(size: int>=1..., " + kInterpolation + ", max_size: int>=1 = none, antialias: flag = true)",
-                "one number: the shorter side",
+                "a single number is the length of the shorter side",
                 [](const Fields& f) {
                   T::ResizeOptions options{.interpolation = interpolation(f), .antialias = f.flag("antialias")};
                   if (f.has("max_size")) options.max_size = f.integer("max_size");
@@ -149,12 +150,12 @@ const std::vector<TransformCall>& transforms() {
                 [](const Fields& f) { return T::RandomHorizontalFlip(f.number("p")); }),
       transform("RandomVerticalFlip(p: number[0,1] = 0.5)", "",
                 [](const Fields& f) { return T::RandomVerticalFlip(f.number("p")); }),
-      transform("Pad(padding: int>=0..., fill: number... = 0, " + kPaddingMode + ")",
-                "all sides; left and right, top and bottom; or left, top, right, bottom",
-                [](const Fields& f) {
-                  return T::Pad(f.integers("padding"),
-                                {.fill = f.numbers("fill"), .padding_mode = f.text("padding_mode")});
-                }),
+      transform(
+          "Pad(padding: int>=0..., fill: number... = 0, " + kPaddingMode + ")",
+          "one number for all sides, two for left and right, top and bottom, or four for left, top, right, bottom",
+          [](const Fields& f) {
+            return T::Pad(f.integers("padding"), {.fill = f.numbers("fill"), .padding_mode = f.text("padding_mode")});
+          }),
       transform("ColorJitter(brightness: number>=0... = none, contrast: number>=0... = none, "
                 "saturation: number>=0... = none, hue: number... = none)",
                 "",
@@ -180,27 +181,29 @@ const std::vector<TransformCall>& transforms() {
 const std::vector<DatasetCall>& datasets() {
   static const std::vector<DatasetCall> all{
       dataset(
-          "MNIST(root: file, train: flag = true)", "28 x 28 images of digits, and other IDX files",
+          "MNIST(root: file, train: flag = true)", "28 x 28 images of digits, or other IDX files",
           [](const Fields& f, data::AnyTransform t) { return data::MNIST(f.text("root"), images(f, std::move(t))); }),
       dataset("FashionMNIST(root: file = /usr/share/datasets/fashion-mnist, train: flag = true)",
-              "28 x 28 images of clothes; Debian's dataset-fashion-mnist",
+              "28 x 28 images of clothes; the default folder is that of Debian's package dataset-fashion-mnist",
               [](const Fields& f, data::AnyTransform t) {
                 return data::FashionMNIST(f.text("root"), images(f, std::move(t)));
               }),
       dataset(
-          "CIFAR10(root: file, train: flag = true)", "32 x 32 colour images, the binary version",
+          "CIFAR10(root: file, train: flag = true)", "32 x 32 colour images, from the binary version of the files",
           [](const Fields& f, data::AnyTransform t) { return data::CIFAR10(f.text("root"), images(f, std::move(t))); }),
-      dataset("CIFAR100(root: file, train: flag = true, coarse: flag = false)", "32 x 32 colour images",
+      dataset("CIFAR100(root: file, train: flag = true, coarse: flag = false)",
+              "32 x 32 colour images, from the binary version of the files",
               [](const Fields& f, data::AnyTransform t) {
                 return data::CIFAR100(
                     f.text("root"), {.train = f.flag("train"), .transform = std::move(t), .coarse = f.flag("coarse")});
               }),
       {parse_signature("ImageFolder(root: file)", "JPEG and PNG files: root/CLASS/NAME.jpg"), folder},
-      {parse_signature("CsvDataset(path: file, target: text... = none, columns: [text] = none, header: flag = none, "
-                       "missing: number = none, delimiter: text = none, na_values: [text] = none, "
-                       "one_hot: text... = none, decimal: text = ., target_type: (auto|int|float|class) = auto)",
-                       "a table of numbers, also .csv.gz; header and delimiter are found. missing is what a missing "
-                       "field counts as, which na_values are; each value of a one_hot column becomes a column"),
+      {parse_signature(
+           "CsvDataset(path: file, target: text... = none, columns: [text] = none, header: flag = none, "
+           "missing: number = none, delimiter: text = none, na_values: [text] = none, "
+           "one_hot: text... = none, decimal: text = ., target_type: (auto|int|float|class) = auto)",
+           "a table, .csv or .csv.gz; header and delimiter are detected. missing is the value of missing fields, "
+           "na_values the texts that mark them; each value of a one_hot column becomes a column"),
        table},
       dataset("NpyDataset(data: file, target: file = none)", "the rows of .npy files",
               [](const Fields& f, data::AnyTransform t) {

@@ -96,27 +96,27 @@ const std::vector<Function>& functions() {
       // Losses. A number stands for a target of the input's sizes.
       function("cross_entropy(input: tensor, target: tensor, ignore_index: int = -100, "
                "reduction: (mean|sum|none) = mean, label_smoothing: number[0,1] = 0)",
-               "of scores [N, C] and classes [N]",
+               "from scores [N, C] and classes [N]",
                [](A a) -> Value {
                  return F::cross_entropy(
                      a.tensor(0), a.tensor(1),
                      {.ignore_index = a.integer(2), .reduction = reduction(a.text(3)), .label_smoothing = a.number(4)});
                }),
       function("nll_loss(input: tensor, target: tensor, ignore_index: int = -100, reduction: (mean|sum|none) = mean)",
-               "of log-probabilities and classes",
+               "from log-probabilities and classes",
                [](A a) -> Value {
                  return F::nll_loss(a.tensor(0), a.tensor(1),
                                     {.ignore_index = a.integer(2), .reduction = reduction(a.text(3))});
                }),
       function("binary_cross_entropy(input: tensor, target: tensor, reduction: (mean|sum|none) = mean)",
-               "of probabilities; the target may be a number",
+               "from probabilities; the target may be a number",
                [](A a) -> Value {
                  const Tensor x = a.tensor(0), mean = x.mean();
                  if (std::isnan(mean.item())) return mean;  // a network that has diverged: the run says so
                  return F::binary_cross_entropy(x, a.tensor_like(1, x), {.reduction = reduction(a.text(2))});
                }),
       function("binary_cross_entropy_with_logits(input: tensor, target: tensor, reduction: (mean|sum|none) = mean)",
-               "of scores; the target may be a number",
+               "from scores; the target may be a number",
                [](A a) -> Value {
                  const Tensor x = a.tensor(0);
                  return F::binary_cross_entropy_with_logits(x, a.tensor_like(1, x),
@@ -140,7 +140,7 @@ const std::vector<Function>& functions() {
                                           {.reduction = reduction(a.text(3)), .beta = a.number(2)});
                }),
       function("huber_loss(input: tensor, target: tensor, delta: number>0 = 1, reduction: (mean|sum|none) = mean)",
-               "the same, times delta",
+               "smooth_l1_loss with beta = delta, times delta",
                [](A a) -> Value {
                  const Tensor x = a.tensor(0);
                  return F::huber_loss(x, a.tensor_like(1, x),
@@ -148,38 +148,39 @@ const std::vector<Function>& functions() {
                }),
       function("kl_div(input: tensor, target: tensor, reduction: (mean|sum|none|batchmean) = mean, "
                "log_target: flag = false)",
-               "of log-probabilities and probabilities",
+               "from log-probabilities and probabilities",
                [](A a) -> Value {
                  return F::kl_div(a.tensor(0), a.tensor(1),
                                   {.reduction = reduction(a.text(2)), .log_target = a.flag(3)});
                }),
       function("gradient_penalty(critic: network, real: tensor, fake: tensor)",
-               "(|gradient| - 1)^2 at points between real and fake: WGAN-GP",
+               "(|gradient| - 1)^2 at points between real and fake, as in WGAN-GP",
                [](A a) -> Value { return gradient_penalty(a.network(0), a.tensor(1), a.tensor(2)); }),
       // Metrics.
       function("accuracy(scores: tensor, target: tensor, k: int>=1 = 1)",
-               "the share of samples whose class is among the k best scores",
+               "the share of samples whose class is among the k highest scores",
                [](A a) -> Value { return accuracy(a.tensor(0), a.tensor(1), a.integer(2)); }),
       function("binary_accuracy(scores: tensor, target: tensor, threshold: number = 0)",
-               "the share of samples whose score is above the threshold where the target is 1, and else is not",
+               "the share of samples whose score is above the threshold exactly if the target is 1",
                [](A a) -> Value {
                  const Tensor x = a.tensor(0);
                  return binary_accuracy(x, a.tensor_like(1, x), a.number(2));
                }),
       // Random numbers. They are drawn in the order in which an update needs them.
       function("rand(sizes: int...)", "uniform in [0, 1)", [](A a) -> Value { return rand(shape(a.integers(0))); }),
-      function("randn(sizes: int...)", "normal", [](A a) -> Value { return randn(shape(a.integers(0))); }),
-      function("rand_like(input: tensor)", "rand of its sizes",
+      function("randn(sizes: int...)", "standard normal", [](A a) -> Value { return randn(shape(a.integers(0))); }),
+      function("rand_like(input: tensor)", "rand with the sizes of input",
                [](A a) -> Value { return rand_like(a.tensor(0).detach()); }),
-      function("randn_like(input: tensor)", "randn of its sizes",
+      function("randn_like(input: tensor)", "randn with the sizes of input",
                [](A a) -> Value { return randn_like(a.tensor(0).detach()); }),
       function("randint(low: int, high: int, sizes: int...)", "whole numbers from low to high - 1",
                [](A a) -> Value { return randint(a.integer(0), a.integer(1), shape(a.integers(2))); }),
-      function("awgn(input: tensor, sigma: number)", "with white Gaussian noise",
+      function("awgn(input: tensor, sigma: number)", "input plus white Gaussian noise",
                [](A a) -> Value { return models::awgn(a.tensor(0), a.number(1)); }),
-      function("noise_sigma(ebn0_db: number, bits: number>0, uses: number>0)",
-               "the noise of a channel at an Eb/N0 in dB, for bits in so many uses of energy 1",
-               [](A a) -> Value { return models::noise_sigma(a.number(0), a.number(1), a.number(2)); }),
+      function(
+          "noise_sigma(ebn0_db: number, bits: number>0, uses: number>0)",
+          "the standard deviation of the noise at an Eb/N0 in dB, for bits sent in this many channel uses of energy 1",
+          [](A a) -> Value { return models::noise_sigma(a.number(0), a.number(1), a.number(2)); }),
       // Tensors.
       function("zeros(sizes: int...)", "", [](A a) -> Value { return zeros(shape(a.integers(0))); }),
       function("ones(sizes: int...)", "", [](A a) -> Value { return ones(shape(a.integers(0))); }),
@@ -188,9 +189,9 @@ const std::vector<Function>& functions() {
       function("one_hot(input: tensor, num_classes: int>=1)", "float32",
                [](A a) -> Value { return one_hot(a.tensor(0), a.integer(1)).to(kFloat32); }),
       function("float(input: tensor)", "as float32", [](A a) -> Value { return a.tensor(0).to(kFloat32); }),
-      function("detach(input: tensor)", "the same numbers; no gradient goes further",
+      function("detach(input: tensor)", "the same values, through which no gradient passes",
                [](A a) -> Value { return a.tensor(0).detach(); }),
-      function("cat(tensors: [tensor], dim: int = 0)", "one after the other",
+      function("cat(tensors: [tensor], dim: int = 0)", "along an existing dimension",
                [](A a) -> Value { return cat(a.tensors(0), a.integer(1)); }),
       function("stack(tensors: [tensor], dim: int = 0)", "along a new dimension",
                [](A a) -> Value { return stack(a.tensors(0), a.integer(1)); }),
@@ -219,7 +220,7 @@ const std::vector<Function>& functions() {
                [](A a) -> Value { return mean(a.tensor(0), dims(a, 1), a.flag(2)); }),
       function("norm(input: tensor, p: number = 2, dim: int... = none, keepdim: flag = false)", "",
                [](A a) -> Value { return norm(a.tensor(0), a.number(1), dims(a, 2), a.flag(3)); }),
-      function("normalize(input: tensor, p: number = 2, dim: int = 1, eps: number>=0 = 1e-12)", "to the length 1",
+      function("normalize(input: tensor, p: number = 2, dim: int = 1, eps: number>=0 = 1e-12)", "to norm 1",
                [](A a) -> Value { return F::normalize(a.tensor(0), a.number(1), a.integer(2), a.number(3)); }),
       function("argmax(input: tensor, dim: int)", "", [](A a) -> Value { return argmax(a.tensor(0), a.integer(1)); }),
       function("clamp(input: tensor, min: number = none, max: number = none)", "",
@@ -230,10 +231,10 @@ const std::vector<Function>& functions() {
       function("relu(input: tensor)", "", of_tensor<relu>),
       function("sigmoid(input: tensor)", "", of_tensor<sigmoid>),
       function("tanh(input: tensor)", "", unary<tanh, std::tanh>),
-      function("sqrt(input: tensor)", "of a number too", unary<sqrt, std::sqrt>),
-      function("exp(input: tensor)", "of a number too", unary<exp, std::exp>),
-      function("log(input: tensor)", "of a number too", unary<log, std::log>),
-      function("log2(input: tensor)", "of a number too", unary<log2, std::log2>),
+      function("sqrt(input: tensor)", "also of a number", unary<sqrt, std::sqrt>),
+      function("exp(input: tensor)", "also of a number", unary<exp, std::exp>),
+      function("log(input: tensor)", "also of a number", unary<log, std::log>),
+      function("log2(input: tensor)", "also of a number", unary<log2, std::log2>),
       function("abs(input: tensor)", "", of_tensor<abs>),
       function("square(input: tensor)", "", of_tensor<square>),
   };

@@ -97,7 +97,7 @@ Layer max_pool(const char* name) {
   return layer(std::string(name) +
                    "(kernel_size: int>=1..., stride: int>=1... = none, padding: int>=0... = 0, "
                    "dilation: int>=1... = 1, ceil_mode: flag = false)",
-               "the largest of each window", [](const Fields& f) {
+               "the maximum of each window", [](const Fields& f) {
                  return keep(nn::MaxPool<N>(spatial<N>(f.integers("kernel_size")),
                                             {.stride = maybe_spatial<N>(f, "stride"),
                                              .padding = spatial<N>(f.integers("padding")),
@@ -142,7 +142,7 @@ Layer instance_norm(const char* name) {
   return layer(std::string(name) +
                    "(num_features: int>=1, eps: number>=0 = 1e-5, momentum: number[0,1] = 0.1, affine: flag = false, "
                    "track_running_stats: flag = false)",
-               "normalisation of each sample and channel", [](const Fields& f) {
+               "normalisation of each channel of each sample", [](const Fields& f) {
                  return keep(Norm(f.integer("num_features"), {.eps = f.number("eps"),
                                                               .momentum = maybe_number(f, "momentum"),
                                                               .affine = f.flag("affine"),
@@ -218,13 +218,14 @@ const std::vector<Layer>& layers() {
             [](const Fields& f) {
               return keep(nn::Linear(f.integer("in_features"), f.integer("out_features"), {.bias = f.flag("bias")}));
             }),
-      plain<nn::Identity>("Identity", "its input"),
-      layer("Flatten(start_dim: int = 1, end_dim: int = -1)", "dimensions as one",
+      plain<nn::Identity>("Identity", "returns its input"),
+      layer("Flatten(start_dim: int = 1, end_dim: int = -1)", "joins dimensions into one",
             [](const Fields& f) { return keep(nn::Flatten(f.integer("start_dim"), f.integer("end_dim"))); }),
       layer(
-          "Unflatten(dim: int, unflattened_size: int>=1...)", "a dimension as several",
+          "Unflatten(dim: int, unflattened_size: int>=1...)", "splits a dimension into several",
           [](const Fields& f) { return keep(nn::Unflatten(f.integer("dim"), Shape(f.integers("unflattened_size")))); }),
-      layer("Embedding(num_embeddings: int>=1, embedding_dim: int>=1, padding_idx: int = none)", "rows by number",
+      layer("Embedding(num_embeddings: int>=1, embedding_dim: int>=1, padding_idx: int = none)",
+            "looks up rows by index",
             [](const Fields& f) {
               return keep(nn::Embedding(f.integer("num_embeddings"), f.integer("embedding_dim"),
                                         {.padding_idx = maybe_integer(f, "padding_idx")}));
@@ -241,12 +242,12 @@ const std::vector<Layer>& layers() {
       avg_pool<1>("AvgPool1d"),
       avg_pool<2>("AvgPool2d"),
       avg_pool<3>("AvgPool3d"),
-      adaptive<nn::AdaptiveAvgPool1d, 1>("AdaptiveAvgPool1d", "means, for a result of this size"),
-      adaptive<nn::AdaptiveAvgPool2d, 2>("AdaptiveAvgPool2d", "means, for a result of this size"),
-      adaptive<nn::AdaptiveAvgPool3d, 3>("AdaptiveAvgPool3d", "means, for a result of this size"),
-      adaptive<nn::AdaptiveMaxPool1d, 1>("AdaptiveMaxPool1d", "maxima, for a result of this size"),
-      adaptive<nn::AdaptiveMaxPool2d, 2>("AdaptiveMaxPool2d", "maxima, for a result of this size"),
-      adaptive<nn::AdaptiveMaxPool3d, 3>("AdaptiveMaxPool3d", "maxima, for a result of this size"),
+      adaptive<nn::AdaptiveAvgPool1d, 1>("AdaptiveAvgPool1d", "means, for an output of this size"),
+      adaptive<nn::AdaptiveAvgPool2d, 2>("AdaptiveAvgPool2d", "means, for an output of this size"),
+      adaptive<nn::AdaptiveAvgPool3d, 3>("AdaptiveAvgPool3d", "means, for an output of this size"),
+      adaptive<nn::AdaptiveMaxPool1d, 1>("AdaptiveMaxPool1d", "maxima, for an output of this size"),
+      adaptive<nn::AdaptiveMaxPool2d, 2>("AdaptiveMaxPool2d", "maxima, for an output of this size"),
+      adaptive<nn::AdaptiveMaxPool3d, 3>("AdaptiveMaxPool3d", "maxima, for an output of this size"),
       batch_norm<nn::BatchNorm1d>("BatchNorm1d"),
       batch_norm<nn::BatchNorm2d>("BatchNorm2d"),
       batch_norm<nn::BatchNorm3d>("BatchNorm3d"),
@@ -256,21 +257,21 @@ const std::vector<Layer>& layers() {
       layer(
           "LayerNorm(normalized_shape: int>=1..., eps: number>=0 = 1e-5, elementwise_affine: flag = true, "
           "bias: flag = true)",
-          "over the last dimensions",
+          "normalisation over the last dimensions",
           [](const Fields& f) {
             return keep(nn::LayerNorm(
                 Shape(f.integers("normalized_shape")),
                 {.eps = f.number("eps"), .elementwise_affine = f.flag("elementwise_affine"), .bias = f.flag("bias")}));
           }),
       layer("RMSNorm(normalized_shape: int>=1..., eps: number>=0 = none, elementwise_affine: flag = true)",
-            "over the last dimensions, without a mean or a bias",
+            "normalisation over the last dimensions, without subtracting a mean or adding a bias",
             [](const Fields& f) {
               return keep(
                   nn::RMSNorm(Shape(f.integers("normalized_shape")),
                               {.eps = maybe_number(f, "eps"), .elementwise_affine = f.flag("elementwise_affine")}));
             }),
       layer("GroupNorm(num_groups: int>=1, num_channels: int>=1, eps: number>=0 = 1e-5, affine: flag = true)",
-            "over groups of channels",
+            "normalisation over groups of channels",
             [](const Fields& f) {
               return keep(nn::GroupNorm(f.integer("num_groups"), f.integer("num_channels"),
                                         {.eps = f.number("eps"), .affine = f.flag("affine")}));
@@ -297,10 +298,10 @@ const std::vector<Layer>& layers() {
       plain<nn::LogSigmoid>("LogSigmoid", ""),
       layer("Softmax(dim: int)", "", [](const Fields& f) { return keep(nn::Softmax(f.integer("dim"))); }),
       layer("LogSoftmax(dim: int)", "", [](const Fields& f) { return keep(nn::LogSoftmax(f.integer("dim"))); }),
-      dropout<nn::Dropout>("Dropout", "elements"),
-      dropout<nn::Dropout1d>("Dropout1d", "channels"),
-      dropout<nn::Dropout2d>("Dropout2d", "channels"),
-      dropout<nn::Dropout3d>("Dropout3d", "channels"),
+      dropout<nn::Dropout>("Dropout", "drops elements"),
+      dropout<nn::Dropout1d>("Dropout1d", "drops channels"),
+      dropout<nn::Dropout2d>("Dropout2d", "drops channels"),
+      dropout<nn::Dropout3d>("Dropout3d", "drops channels"),
       constant_pad<1>("ConstantPad1d"),
       constant_pad<2>("ConstantPad2d"),
       constant_pad<3>("ConstantPad3d"),
@@ -318,25 +319,26 @@ const std::vector<Layer>& layers() {
       padding<nn::CircularPad, 3>("CircularPad3d"),
       layer("Upsample(size: int>=1... = none, scale_factor: number>0... = none, "
             "mode: (nearest|linear|bilinear|bicubic|trilinear) = nearest, align_corners: flag = none)",
-            "to a size, or by a factor",
+            "resizes to a size or by a factor",
             [](const Fields& f) {
               nn::UpsampleOptions options = upsample_options(f);
               options.mode = f.text("mode");
               if (f.has("align_corners")) options.align_corners = f.flag("align_corners");
               return keep(nn::Upsample(options));
             }),
-      layer("PixelShuffle(upscale_factor: int>=1)", "channels as pixels",
+      layer("PixelShuffle(upscale_factor: int>=1)", "moves channels into pixels",
             [](const Fields& f) { return keep(nn::PixelShuffle(f.integer("upscale_factor"))); }),
-      layer("PixelUnshuffle(downscale_factor: int>=1)", "pixels as channels",
+      layer("PixelUnshuffle(downscale_factor: int>=1)", "moves pixels into channels",
             [](const Fields& f) { return keep(nn::PixelUnshuffle(f.integer("downscale_factor"))); }),
-      upsampling<nn::UpsamplingNearest2d>("UpsamplingNearest2d", "the nearest pixel"),
-      upsampling<nn::UpsamplingBilinear2d>("UpsamplingBilinear2d", "with aligned corners"),
+      upsampling<nn::UpsamplingNearest2d>("UpsamplingNearest2d", "takes the nearest pixel"),
+      upsampling<nn::UpsamplingBilinear2d>("UpsamplingBilinear2d", "interpolates, with aligned corners"),
       recurrent<nn::RNN, nn::RNNOptions>(
           "RNN", "nonlinearity: (tanh|relu) = tanh, ",
-          "Elman (1990); returns the output of all positions, not the state",
+          "Elman (1990); returns the output of all positions, without the state",
           [](nn::RNNOptions& options, const Fields& f) { options.nonlinearity = f.text("nonlinearity"); }),
-      recurrent<nn::LSTM, nn::LSTMOptions>("LSTM", "", "returns the output of all positions, not the state", nullptr),
-      recurrent<nn::GRU, nn::GRUOptions>("GRU", "", "returns the output of all positions, not the state", nullptr),
+      recurrent<nn::LSTM, nn::LSTMOptions>("LSTM", "", "returns the output of all positions, without the state",
+                                           nullptr),
+      recurrent<nn::GRU, nn::GRUOptions>("GRU", "", "returns the output of all positions, without the state", nullptr),
       layer("TransformerEncoderLayer(d_model: int>=1, nhead: int>=1, dim_feedforward: int>=1 = 2048, "
             "dropout: number[0,1] = 0.1, activation: (relu|gelu) = relu, layer_norm_eps: number>=0 = 1e-5, "
             "batch_first: flag = false, norm_first: flag = false, bias: flag = true)",

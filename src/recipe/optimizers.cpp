@@ -72,23 +72,23 @@ OptimizerCall row(const char* help) {
 
 const std::vector<OptimizerCall>& optimizers() {
   static const std::vector<OptimizerCall> all{
-      row<optim::SGD>("with momentum"),
+      row<optim::SGD>("stochastic gradient descent, with momentum"),
       row<optim::Adam>("Kingma and Ba (2015)"),
-      row<optim::AdamW>("with decoupled weight decay"),
-      row<optim::NAdam>("with Nesterov's momentum"),
-      row<optim::RAdam>("rectified"),
-      row<optim::Adamax>("by the infinity norm"),
+      row<optim::AdamW>("Adam with decoupled weight decay"),
+      row<optim::NAdam>("Adam with Nesterov's momentum"),
+      row<optim::RAdam>("rectified Adam"),
+      row<optim::Adamax>("Adam with the infinity norm"),
       row<optim::Adagrad>("Duchi et al. (2011)"),
       row<optim::Adadelta>("Zeiler (2012)"),
       row<optim::RMSprop>("Tieleman and Hinton (2012)"),
-      row<optim::Rprop>("by signs; whole batches"),
-      row<optim::ASGD>("with averages"),
-      row<optim::Adafactor>("with factored state"),
-      row<optim::Lion>("by signs of the momentum"),
+      row<optim::Rprop>("uses only the signs of gradients; for full batches"),
+      row<optim::ASGD>("averaged SGD"),
+      row<optim::Adafactor>("a factored second moment"),
+      row<optim::Lion>("the sign of the momentum"),
       row<optim::Muon>("orthogonalised momentum, for matrices"),
-      row<optim::AdEMAMix>("with two momenta"),
-      row<optim::AdamWScheduleFree>("no schedule; evaluation sees averages"),
-      row<optim::SGDScheduleFree>("no schedule; evaluation sees averages"),
+      row<optim::AdEMAMix>("Adam with two momenta"),
+      row<optim::AdamWScheduleFree>("AdamW without a schedule; evaluation uses averaged weights"),
+      row<optim::SGDScheduleFree>("SGD without a schedule; evaluation uses averaged weights"),
   };
   return all;
 }

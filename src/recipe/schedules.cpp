@@ -23,47 +23,50 @@ PerGroup per_group(const Fields& f, const char* field) {
 const std::vector<ScheduleCall>& schedules() {
   using optim::Optimizer;
   static const std::vector<ScheduleCall> all{
-      row("StepLR(step_size: int>=1, gamma: number = 0.1, option: text = lr)", "times gamma at every step_size",
+      row("StepLR(step_size: int>=1, gamma: number = 0.1, option: text = lr)",
+          "multiplied by gamma every step_size steps",
           [](Optimizer& o, const Fields& f) {
             return StepLR(
                 o, {.step_size = f.integer("step_size"), .gamma = f.number("gamma"), .option = f.text("option")});
           }),
-      row("MultiStepLR(milestones: [int>=0], gamma: number = 0.1, option: text = lr)", "times gamma at each milestone",
+      row("MultiStepLR(milestones: [int>=0], gamma: number = 0.1, option: text = lr)",
+          "multiplied by gamma at each milestone",
           [](Optimizer& o, const Fields& f) {
             return MultiStepLR(
                 o, {.milestones = f.integers("milestones"), .gamma = f.number("gamma"), .option = f.text("option")});
           }),
       row("ConstantLR(factor: number[0,1] = 0.3333333333333333, total_iters: int>=0 = 5, option: text = lr)",
-          "times factor at first",
+          "multiplied by factor for the first total_iters steps",
           [](Optimizer& o, const Fields& f) {
             return ConstantLR(
                 o, {.factor = f.number("factor"), .total_iters = f.integer("total_iters"), .option = f.text("option")});
           }),
       row("LinearLR(start_factor: number[0,1] = 0.3333333333333333, end_factor: number[0,1] = 1, "
           "total_iters: int>=1 = 5, option: text = lr)",
-          "along a line",
+          "along a line from start_factor to end_factor",
           [](Optimizer& o, const Fields& f) {
             return LinearLR(o, {.start_factor = f.number("start_factor"),
                                 .end_factor = f.number("end_factor"),
                                 .total_iters = f.integer("total_iters"),
                                 .option = f.text("option")});
           }),
-      row("ExponentialLR(gamma: number, option: text = lr)", "times gamma at each step",
+      row("ExponentialLR(gamma: number, option: text = lr)", "multiplied by gamma at each step",
           [](Optimizer& o, const Fields& f) {
             return ExponentialLR(o, {.gamma = f.number("gamma"), .option = f.text("option")});
           }),
-      row("PolynomialLR(total_iters: int>=1 = 5, power: number>=0 = 1, option: text = lr)", "to 0",
+      row("PolynomialLR(total_iters: int>=1 = 5, power: number>=0 = 1, option: text = lr)",
+          "falls to 0 over total_iters steps",
           [](Optimizer& o, const Fields& f) {
             return PolynomialLR(
                 o, {.total_iters = f.integer("total_iters"), .power = f.number("power"), .option = f.text("option")});
           }),
-      row("CosineAnnealingLR(T_max: int>=1, eta_min: number = 0, option: text = lr)", "half a cosine, to eta_min",
+      row("CosineAnnealingLR(T_max: int>=1, eta_min: number = 0, option: text = lr)", "along half a cosine to eta_min",
           [](Optimizer& o, const Fields& f) {
             return CosineAnnealingLR(
                 o, {.T_max = f.integer("T_max"), .eta_min = f.number("eta_min"), .option = f.text("option")});
           }),
       row("CosineAnnealingWarmRestarts(T_0: int>=1, T_mult: int>=1 = 1, eta_min: number = 0, option: text = lr)",
-          "half cosines, one after the other",
+          "along half a cosine to eta_min, with restarts",
           [](Optimizer& o, const Fields& f) {
             return CosineAnnealingWarmRestarts(o, {.T_0 = f.integer("T_0"),
                                                    .T_mult = f.integer("T_mult"),
@@ -73,7 +76,7 @@ const std::vector<ScheduleCall>& schedules() {
       row("CyclicLR(base_lr: number..., max_lr: number..., step_size_up: int>=1 = 2000, step_size_down: int>=1 = none, "
           "mode: (triangular|triangular2|exp_range) = triangular, gamma: number = 1, cycle_momentum: flag = true, "
           "base_momentum: number... = 0.8, max_momentum: number... = 0.9)",
-          "up and down again",
+          "up and down, again and again",
           [](Optimizer& o, const Fields& f) {
             CyclicLROptions options{.base_lr = per_group(f, "base_lr"), .max_lr = per_group(f, "max_lr")};
             options.step_size_up = f.integer("step_size_up");
@@ -138,7 +141,7 @@ const std::vector<ScheduleCall>& schedules() {
       row("ReduceLROnPlateau(metric: metric, mode: (min|max) = min, factor: number[0,1] = 0.1, patience: int>=0 = 10, "
           "threshold: number>=0 = 1e-4, threshold_mode: (rel|abs) = rel, cooldown: int>=0 = 0, "
           "min_lr: number>=0... = 0, eps: number>=0 = 1e-8, option: text = lr)",
-          "times factor where this metric of `evaluate` has not become better for so many evaluations",
+          "multiplied by factor if this metric of `evaluate` has not improved for more than patience evaluations",
           [](Optimizer& o, const Fields& f) {
             return ReduceLROnPlateau(o, {.mode = f.text("mode"),
                                          .factor = f.number("factor"),

@@ -185,10 +185,11 @@ std::string json_schema() {
 
 std::string reference() {
   std::string text =
-      "# Reference of recipes\n\nMade by `gradus schema --reference` from what reads recipes. [recipes.md](recipes.md) "
-      "explains them.\n\nTypes: `int>=1` has a limit; `...` is one, or a list; `[ ]` is a list; `{ }` is a map from "
-      "names "
-      "of your own; `(a|b)` is one of these words.\n";
+      "# Reference of recipes\n\nThis page is printed by `gradus schema --reference`, from the forms with which "
+      "recipes are "
+      "read. [recipes.md](recipes.md) explains recipes by example.\n\nTypes: `int>=1` is a number with a limit; "
+      "`...` means one or a list; `[ ]` is a list; `{ }` is a map whose keys are names of your own; `(a|b)` is one of "
+      "these words.\n";
   for (const Form& form : sections()) {
     text += fmt::format("\n## {}\n\n{}\n\n| field | type | default | |\n|---|---|---|---|\n", form.name, form.help);
     for (const Field& field : form.fields) {

@@ -31,9 +31,9 @@ int run_devices(bool json) {
 }  // namespace
 
 void add_devices(CLI::App& app, int& status) {
-  CLI::App& devices = *app.add_subcommand("devices", "List what there is to compute on, and why something is not");
+  CLI::App& devices = *app.add_subcommand("devices", "List the devices, and why a kind of device is missing");
   const auto json = std::make_shared<bool>(false);
-  devices.add_flag("--json", *json, "As JSON");
+  devices.add_flag("--json", *json, "Print JSON");
   devices.callback([json, &status] { status = run_devices(*json); });
 }
 

@@ -154,21 +154,22 @@ models::Options parse_model_options(const std::string& option, const std::string
 void add_flops(CLI::App& app, int& status) {
   CLI::App& flops = *app.add_subcommand(
       "flops",
-      "What a network consists of and what it costs: per layer output, parameters, multiply-adds, FLOPs forward "
-      "and backward, bytes; without a model, which ones there are");
+      "Show what a network consists of and what it costs; without a model, list the networks. For each layer: output "
+      "size, parameters, multiply-adds, FLOPs forward and backward, bytes");
   const auto o = std::make_shared<FlopsOptions>();
   flops.add_option("MODEL", o->model, "The network's name");
-  flops.add_option("--input", o->input, "Sizes of one sample, as in 3x224x224; by default the network's usual ones");
-  flops.add_option("--batch", o->batch, "Samples")->check(CLI::Range(1, 1 << 20))->capture_default_str();
-  flops.add_option("--set", o->set, "An option of the network, as in num_classes=10; may be repeated")
+  flops.add_option("--input", o->input,
+                   "Size of one sample, such as 3x224x224; by default the usual one of the network");
+  flops.add_option("--batch", o->batch, "Number of samples")->check(CLI::Range(1, 1 << 20))->capture_default_str();
+  flops.add_option("--set", o->set, "An option of the network, such as num_classes=10; may be repeated")
       ->allow_extra_args(false);
-  flops.add_option("--freeze", o->freeze, "What is frozen, as in 'features.*'; may be repeated")
+  flops.add_option("--freeze", o->freeze, "Parts to freeze, such as 'features.*'; may be repeated")
       ->allow_extra_args(false);
-  flops.add_option("--depth", o->depth, "How deep to show modules in modules; 0: the network alone")
+  flops.add_option("--depth", o->depth, "How many levels of nested modules to show; 0: only the network")
       ->check(CLI::NonNegativeNumber);
-  flops.add_flag("--train", o->train, "In training mode: normalisation by the batch, dropout");
-  flops.add_flag("--forward-only", o->forward_only, "Nothing backward");
-  flops.add_flag("--json", o->json, "As JSON");
+  flops.add_flag("--train", o->train, "Count in training mode: batch statistics and dropout");
+  flops.add_flag("--forward-only", o->forward_only, "Leave out the backward pass");
+  flops.add_flag("--json", o->json, "Print JSON");
   flops.callback([o, &status] { status = run_flops(*o); });
 }
 

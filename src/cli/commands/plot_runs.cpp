@@ -189,26 +189,29 @@ int plot_runs(const PlotOptions& options) {
 }
 
 void add_plot(CLI::App& app, int& status) {
-  CLI::App& plot = *app.add_subcommand("plot", "Draw the curves of runs, several over each other, as PNG or SVG");
+  CLI::App& plot = *app.add_subcommand("plot", "Draw the curves of one or several runs, as PNG or SVG");
   const auto o = std::make_shared<PlotOptions>();
   plot.add_option("DIR", o->folders, "Folders of runs, or metrics.jsonl files")->required();
-  plot.add_option("--out", o->out, "The picture, .png or .svg; by default curves.png in the folder of a single run");
-  plot.add_option("--key", o->keys,
-                  "What to draw in one panel, as in 'loss,val_loss' or '*_loss'; repeat it for more panels. By default "
-                  "everything, what belongs together in one panel")
+  plot.add_option("--out", o->out,
+                  "The picture to write, .png or .svg; by default curves.png in the folder of a single run");
+  plot.add_option(
+          "--key", o->keys,
+          "What to draw in one panel, such as 'loss,val_loss' or '*_loss'; repeat it for more panels. By default "
+          "everything, with what belongs together in one panel")
       ->allow_extra_args(false);
-  plot.add_option("--label", o->labels, "What to call a run; repeat it for each")->allow_extra_args(false);
-  plot.add_option("--title", o->title, "Above the picture; by default the name of a single run");
-  plot.add_option("--x", o->x, "The key to draw over")->capture_default_str();
-  plot.add_option("--x-range", o->x_range, "Both ends of the horizontal axis")->expected(2);
-  plot.add_option("--y-range", o->y_range, "Both ends of the vertical axis")->expected(2);
-  plot.add_flag("--log-x", o->log_x, "A logarithmic horizontal axis");
-  plot.add_flag("--log-y", o->log_y, "A logarithmic vertical axis");
+  plot.add_option("--label", o->labels, "The name of a run in the picture; repeat it for each run")
+      ->allow_extra_args(false);
+  plot.add_option("--title", o->title, "The title; by default the name of a single run");
+  plot.add_option("--x", o->x, "The key for the horizontal axis")->capture_default_str();
+  plot.add_option("--x-range", o->x_range, "First and last value of the horizontal axis")->expected(2);
+  plot.add_option("--y-range", o->y_range, "First and last value of the vertical axis")->expected(2);
+  plot.add_flag("--log-x", o->log_x, "Use a logarithmic horizontal axis");
+  plot.add_flag("--log-y", o->log_y, "Use a logarithmic vertical axis");
   plot.add_option("--smooth", o->smooth,
-                  "Weight of the past in a moving average, in [0, 1); the curve itself stays, faint")
+                  "Weight of the past in a moving average; the original curve stays visible, faintly")
       ->check(CLI::Range(0.0, 0.9999))
       ->capture_default_str();
-  plot.add_flag("--list", o->list, "Print which keys there are, and draw nothing");
+  plot.add_flag("--list", o->list, "Only print the keys");
   plot.callback([o, &status] { status = plot_runs(*o); });
 }
 

@@ -199,20 +199,22 @@ int watch_run(const WatchOptions& options) {
 }
 
 void add_watch(CLI::App& app, int& status) {
-  CLI::App& watch = *app.add_subcommand("watch", "Show the curves of a run in the terminal while it goes on");
+  CLI::App& watch = *app.add_subcommand("watch", "Show the curves of a run in the terminal while it trains");
   const auto o = std::make_shared<WatchOptions>();
   watch.add_option("DIR", o->folder, "The run's folder")->required();
-  watch.add_option("--key", o->keys, "What to show, as in 'loss' or '*_loss'; may be repeated. By default everything")
+  watch
+      .add_option("--key", o->keys, "What to show, such as 'loss' or '*_loss'; may be repeated. By default everything")
       ->allow_extra_args(false);
-  watch.add_option("--smooth", o->smooth, "Weight of the past in a moving average, in [0, 1)")
+  watch.add_option("--smooth", o->smooth, "Weight of the past in a moving average")
       ->check(CLI::Range(0.0, 0.9999))
       ->capture_default_str();
-  watch.add_option("--interval", o->interval, "Seconds between looks")
+  watch.add_option("--interval", o->interval, "Seconds between updates")
       ->check(CLI::Range(0.05, 3600.0))
       ->capture_default_str();
-  watch.add_flag("--log-y", o->log_y, "Logarithmic vertical axes");
-  watch.add_flag("--ascii", o->ascii, "Without braille characters");
-  watch.add_flag("--follow", o->follow, "Wait for the run to begin or to go on, until Ctrl-C");
+  watch.add_flag("--log-y", o->log_y, "Use logarithmic vertical axes");
+  watch.add_flag("--ascii", o->ascii, "Use only ASCII characters");
+  watch.add_flag("--follow", o->follow,
+                 "Keep waiting for new data until Ctrl-C, even if the run has ended or not begun");
   watch.callback([o, &status] { status = watch_run(*o); });
 }
 

@@ -18,13 +18,13 @@ constexpr std::int64_t kWarmUp = 3;  // steps before a profile: first allocation
 }  // namespace
 
 void add_view_options(CLI::App& app, ViewOptions& o) {
-  app.add_flag("--tensorboard", o.tensorboard, "Write events for TensorBoard into the folder too");
+  app.add_flag("--tensorboard", o.tensorboard, "Also write event files for TensorBoard into the folder");
   app.add_option("--profile", o.profile,
-                 "Profile so many steps after the first few; print where time goes, and write OUT/trace.json")
+                 "Profile this many steps after the first few; print where the time goes, and write OUT/trace.json")
       ->check(CLI::Range(1, 1'000'000))
       ->configurable(false);
   app.add_flag("--detect-anomaly", o.detect_anomaly,
-               "Stop at the first operation that makes a NaN or an infinity, and name it and its layer; slower")
+               "Stop at the first operation that produces a NaN or an infinity, and name it and its layer; slower")
       ->configurable(false);
 }
 

@@ -120,7 +120,7 @@ void add_manual(CLI::App& app, int& status) {
   CLI::App& manual = *app.add_subcommand("manual", "Write the manual pages into a folder");
   manual.group("");  // hidden
   const auto folder = std::make_shared<std::string>();
-  manual.add_option("DIR", *folder, "The folder; made where it is missing")->required();
+  manual.add_option("DIR", *folder, "The folder; created if it does not exist")->required();
   manual.callback([&app, folder, &status] {
     std::error_code error;
     std::filesystem::create_directories(*folder, error);

@@ -109,33 +109,39 @@ int tell_perplexity(const PerplexityCommand& o) {
 }  // namespace
 
 void add_generate(CLI::App& app, int& status) {
-  CLI::App& generate = *app.add_subcommand("generate", "Continue a text with a language model of the Hub's");
+  CLI::App& generate =
+      *app.add_subcommand("generate", "Continue a text with a language model from a Hugging Face folder");
   const auto o = std::make_shared<GenerateOptions>();
   const auto sample = std::make_shared<bool>(false);
   generate.add_option("--model", o->model, "Folder with config.json, weights and tokenizer")->required();
-  generate.add_option("--prompt", o->prompt, "What to continue; - reads it from standard input")->required();
-  generate.add_option("--max-new-tokens", o->how.max_new_tokens, "At most so many tokens")
+  generate.add_option("--prompt", o->prompt, "The text to continue; - reads it from standard input")->required();
+  generate.add_option("--max-new-tokens", o->how.max_new_tokens, "At most this many new tokens")
       ->check(CLI::Range(1, 1 << 20))
       ->capture_default_str();
-  generate.add_flag("--sample", *sample, "Draw tokens by their probability; else the likeliest is taken");
+  generate.add_flag("--sample", *sample, "Draw tokens by their probability, instead of taking the likeliest");
   CLI::Option& temperature =
-      *generate.add_option("--temperature", o->how.temperature, "Above 1: more even probabilities; samples")
+      *generate.add_option("--temperature", o->how.temperature, "Above 1: more even probabilities; implies --sample")
            ->check(CLI::PositiveNumber)
            ->capture_default_str();
-  CLI::Option& top_k = *generate.add_option("--top-k", o->how.top_k, "Only the so many likeliest; 0: all; samples")
-                            ->check(CLI::NonNegativeNumber)
-                            ->capture_default_str();
+  CLI::Option& top_k =
+      *generate
+           .add_option("--top-k", o->how.top_k, "Draw only from this many likeliest tokens; 0: all; implies --sample")
+           ->check(CLI::NonNegativeNumber)
+           ->capture_default_str();
   CLI::Option& top_p =
-      *generate.add_option("--top-p", o->how.top_p, "Only the likeliest of this joint probability; samples")
+      *generate
+           .add_option("--top-p", o->how.top_p,
+                       "Draw only from the likeliest tokens with this total probability; implies --sample")
            ->check(CLI::Range(0.0, 1.0))
            ->capture_default_str();
   generate.add_option("--repetition-penalty", o->how.repetition_penalty, "Above 1: fewer repetitions")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   generate.add_option("--stop", o->stop, "A text that ends the continuation. May be repeated")->allow_extra_args(false);
-  generate.add_option("--seed", o->seed, "Of what is drawn")->capture_default_str();
-  generate.add_option("--threads", o->threads, "Threads; by default one per core")->check(CLI::Range(1, 1024));
-  generate.add_flag("--only-new", o->only_new, "Print the continuation without the prompt");
+  generate.add_option("--seed", o->seed, "Seed of the drawing")->capture_default_str();
+  generate.add_option("--threads", o->threads, "Number of threads; by default one per core")
+      ->check(CLI::Range(1, 1024));
+  generate.add_flag("--only-new", o->only_new, "Print only the continuation, without the prompt");
   generate.callback([o, sample, &status, &temperature, &top_k, &top_p] {
     o->how.do_sample = *sample || temperature.count() + top_k.count() + top_p.count() > 0;
     status = generate_text(*o);
@@ -143,15 +149,17 @@ void add_generate(CLI::App& app, int& status) {
 }
 
 void add_perplexity(CLI::App& app, int& status) {
-  CLI::App& perplexity = *app.add_subcommand("perplexity", "Tell how well a language model foresees a text");
+  CLI::App& perplexity = *app.add_subcommand("perplexity", "Measure how well a language model predicts a text");
   const auto o = std::make_shared<PerplexityCommand>();
   perplexity.add_option("--model", o->model, "Folder with config.json, weights and tokenizer")->required();
-  perplexity.add_option("--data", o->data, "A text file, in which empty lines part texts")->required();
-  perplexity.add_option("--length", o->length, "Tokens that the model sees at once; by default all its positions")
+  perplexity.add_option("--data", o->data, "A text file; empty lines separate texts")->required();
+  perplexity
+      .add_option("--length", o->length, "Tokens that the model sees at once; by default as many as it has positions")
       ->check(CLI::Range(2, 1 << 20));
-  perplexity.add_option("--stride", o->stride, "How far that window moves; by default its length")
+  perplexity.add_option("--stride", o->stride, "How many tokens that window moves each time; by default its length")
       ->check(CLI::Range(1, 1 << 20));
-  perplexity.add_option("--threads", o->threads, "Threads; by default one per core")->check(CLI::Range(1, 1024));
+  perplexity.add_option("--threads", o->threads, "Number of threads; by default one per core")
+      ->check(CLI::Range(1, 1024));
   perplexity.callback([o, &status] { status = tell_perplexity(*o); });
 }
 
