@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checkpoint files of 1 GiB: Gradus beside cat, dd, torch.load, torch.save and safetensors, in turn within one run.
+"""Checkpoint files of 1 GiB: Gradus compared with cat, dd, torch.load, torch.save and safetensors, in turn within one run.
 
 bench/checkpoints.py [ROUNDS]    needs build/release/bench/gradus_bench; PyTorch and safetensors for their rows
 

@@ -1,4 +1,4 @@
-"""Times reading pictures here, through Pillow and through torchvision, on the same files.
+"""Times reading pictures with Gradus, Pillow and torchvision, on the same files.
 
 Usage: python bench/loader.py build/release/bench/gradus_bench
 Needs torch and torchvision; Pillow comes with them. Rates are per second of processor time, so that other programs on

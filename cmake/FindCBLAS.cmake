@@ -1,5 +1,5 @@
-# Finds BLIS, or else OpenBLAS, with its C interface and defines CBLAS::CBLAS, and GRADUS_BLIS for what uses BLIS.
-# The OpenMP build of a library comes first: its number of threads can be held at one for a thread that calls.
+# Finds BLIS, or else OpenBLAS, with its C interface; defines CBLAS::CBLAS, and GRADUS_BLIS if it is BLIS.
+# The OpenMP build of a library is preferred, because its number of threads can be set to one for the calling thread.
 find_library(CBLAS_LIBRARY NAMES blis openblas PATH_SUFFIXES blis-openmp openblas-openmp blis openblas)
 set(cblas_is_blis OFF)
 if(CBLAS_LIBRARY MATCHES "blis[^/]*$")

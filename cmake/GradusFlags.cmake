@@ -1,19 +1,19 @@
-# The compile flags of all our code, as gradus_flags; never installed, never passed on to users.
+# The compile flags of all our code, as gradus_flags. They are neither installed nor passed on to users.
 add_library(gradus_flags INTERFACE)
 target_compile_features(gradus_flags INTERFACE cxx_std_20)
 target_compile_options(gradus_flags INTERFACE
-  # A project around this one may ask for more than that of its own code.
+  # A project that contains this one may have stricter flags for its own code.
   $<$<NOT:$<BOOL:${PROJECT_IS_TOP_LEVEL}>>:-Wno-error -Wno-shadow>
   -Wall -Wextra -Wpedantic $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local>
   # Hints to GCC alone, `&` of conditions that keeps a loop without branches, and names that only some instances use.
   $<$<CXX_COMPILER_ID:Clang>:-Wno-unknown-pragmas -Wno-bitwise-instead-of-logical -Wno-unused-lambda-capture
     -Wno-unused-const-variable>
   $<$<BOOL:${GRADUS_WERROR}>:-Werror>
-  # A project around this one that chose no build type still gets a fast library.
+  # A project that contains this one and chose no build type still gets a fast library.
   $<$<CONFIG:>:-O2>
-  # Square roots and divisions vectorise only without errno and traps.
+  # Square roots and divisions are vectorised only without errno and traps.
   -fno-math-errno -fno-trapping-math -fopenmp-simd
-  # Line tables in releases too, and no paths of the building machine in them.
+  # Line tables in releases too, without paths of the machine that builds.
   $<$<CONFIG:Release>:-g1> -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
 
 if(NOT GRADUS_WERROR)

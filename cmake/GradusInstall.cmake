@@ -8,11 +8,11 @@ install(TARGETS gradus EXPORT gradusTargets
   ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT development)
 install(DIRECTORY include/gradus DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT development)
 
-# find_package(gradus): the targets, and a version that says which requests it meets. Below 1.0 a minor release may
+# find_package(gradus): the targets, and the versions with which this one is compatible. Below 1.0, a minor release may
 # change the interface.
 install(EXPORT gradusTargets FILE gradusTargets.cmake NAMESPACE gradus:: DESTINATION ${gradus_cmake_dir}
   COMPONENT development)
-# A shared library hides what it is made of; a program that links a static one needs that too.
+# A shared library hides its dependencies; a program that links a static one needs them, too.
 set(gradus_find_dependencies "")
 if(gradus_kind STREQUAL STATIC)
   foreach(package Threads ZLIB DNNL CBLAS PNG JPEG OpenSSL)
@@ -29,7 +29,7 @@ write_basic_package_version_file("${CMAKE_CURRENT_BINARY_DIR}/gradusConfigVersio
 install(FILES "${CMAKE_CURRENT_BINARY_DIR}/gradusConfig.cmake" "${CMAKE_CURRENT_BINARY_DIR}/gradusConfigVersion.cmake"
   DESTINATION ${gradus_cmake_dir} COMPONENT development)
 
-# pkg-config gradus: paths from the file's own place, so that an installed tree may be moved.
+# pkg-config gradus: paths are relative to the file itself, so that an installed tree may be moved.
 cmake_path(ABSOLUTE_PATH CMAKE_INSTALL_LIBDIR BASE_DIRECTORY "${CMAKE_INSTALL_PREFIX}" OUTPUT_VARIABLE lib_path)
 cmake_path(ABSOLUTE_PATH CMAKE_INSTALL_INCLUDEDIR BASE_DIRECTORY "${CMAKE_INSTALL_PREFIX}" OUTPUT_VARIABLE include_path)
 file(RELATIVE_PATH gradus_pc_prefix "${lib_path}/pkgconfig" "${CMAKE_INSTALL_PREFIX}")
@@ -78,7 +78,7 @@ if(gradus_plugins)
   list(APPEND CPACK_COMPONENTS_ALL distributed)
 endif()
 
-# Debian: the names and the dependencies that its policy asks of a library.
+# Debian: the names and dependencies that its policy requires of a library.
 set(so_package libgradus${PROJECT_VERSION_MAJOR})
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)

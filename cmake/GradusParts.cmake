@@ -1,8 +1,8 @@
-# What the library is made of beside its own sources, by the options: gradus_dependencies to link, gradus_definitions to
-# compile with, and gradus_left_out, the sources that are not compiled.
+# The optional parts of the library, chosen by the options: gradus_dependencies are linked, gradus_definitions are
+# compiled in, and gradus_left_out are the sources that are not compiled.
 set(gradus_dependencies Threads::Threads ZLIB::ZLIB)
 if(gradus_kind STREQUAL STATIC)
-  # Compiled in, as distributions have fmt as a shared library only.
+  # Compiled in, since distributions have fmt only as a shared library.
   list(APPEND gradus_dependencies $<BUILD_INTERFACE:fmt::fmt-header-only>)
 else()
   list(APPEND gradus_dependencies fmt::fmt)
@@ -35,13 +35,13 @@ else()
   string(APPEND gradus_left_out "|/io/image/(jpeg|png|decode_png)\\.cpp$")
 endif()
 
-# Receipts hash tensors with SHA-256; without it they are refused.
+# Receipts hash tensors with SHA-256; without OpenSSL they are refused.
 find_package(OpenSSL 3 QUIET COMPONENTS Crypto)
 if(TARGET OpenSSL::Crypto)
   list(APPEND gradus_dependencies OpenSSL::Crypto)
 endif()
 
-# Tokenizers: without ICU those that ask for the classes of Unicode are refused, without SentencePiece its models.
+# Tokenizers: without ICU, those that need Unicode classes are refused; without SentencePiece, its models.
 set(gradus_tokenizer_definitions "")
 set(gradus_tokenizer_libraries "")
 if(GRADUS_TOKENIZERS)
@@ -76,7 +76,8 @@ foreach(set v3 v4)
   endif()
 endforeach()
 
-# exp, log and their like for whole vectors: on x86-64 glibc has them, on arm64 SLEEF, under the names that GCC calls.
+# exp, log and similar functions for whole vectors: on x86-64 from glibc, on arm64 from SLEEF, under the names that GCC
+# calls.
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64)$")
   find_library(SLEEF_LIBRARY sleefgnuabi)
   mark_as_advanced(SLEEF_LIBRARY)

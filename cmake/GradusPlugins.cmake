@@ -22,7 +22,7 @@ if(PKG_CONFIG_FOUND)
     pkg_check_modules(${name} QUIET IMPORTED_TARGET ${package})
     if(${name}_FOUND)
       gradus_plugin(${name} "${PROJECT_SOURCE_DIR}/src/distributed/plugins/mpi.cpp")
-      # Their C++ interfaces are of the past.
+      # Their C++ interfaces are obsolete.
       target_compile_definitions(gradus_${name} PRIVATE OMPI_SKIP_MPICXX MPICH_SKIP_MPICXX)
       target_link_libraries(gradus_${name} PRIVATE PkgConfig::${name})
     endif()

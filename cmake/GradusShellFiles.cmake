@@ -1,4 +1,4 @@
-# Completion scripts and manual pages of the command, which writes them itself: so the build must be able to run it.
+# Completion scripts and manual pages of the command. The command itself writes them, so the build must be able to run it.
 if(CMAKE_CROSSCOMPILING OR GRADUS_SANITIZE)
   return()
 endif()
@@ -15,7 +15,7 @@ add_custom_command(
   COMMENT "Writing completion scripts and manual pages"
   VERBATIM)
 add_custom_target(gradus_shell_files ALL DEPENDS "${shell_files}/gradus.bash")
-# Not there where only a part was built.
+# They are missing if only a part was built.
 install(FILES "${shell_files}/gradus.bash" DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions RENAME gradus
   COMPONENT tools OPTIONAL)
 install(FILES "${shell_files}/_gradus" DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions COMPONENT tools OPTIONAL)

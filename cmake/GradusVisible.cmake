@@ -1,6 +1,6 @@
-# What the shared library exports is what the public headers declare, and nothing else. All is compiled with
-# -fvisibility=hidden; gradus_visible is a folder with a stand-in for each public header, which includes the header with
-# its declarations made visible. So neither the headers nor the sources carry a mark.
+# The shared library exports what the public headers declare, and nothing else. Everything is compiled with
+# -fvisibility=hidden. gradus_visible is a folder with a stand-in for each public header, which includes the header with
+# its declarations made visible. So neither the headers nor the sources need marks.
 set(gradus_visible_folder "${CMAKE_CURRENT_BINARY_DIR}/visible")
 file(GLOB_RECURSE gradus_public_headers CONFIGURE_DEPENDS RELATIVE "${PROJECT_SOURCE_DIR}/include"
   "${PROJECT_SOURCE_DIR}/include/gradus/*.h")
@@ -22,7 +22,7 @@ endforeach()
 add_library(gradus_visible INTERFACE)
 target_include_directories(gradus_visible INTERFACE "${gradus_visible_folder}")
 
-# The linker drops what `map` does not name, where it takes such a file (ELF).
+# If the linker accepts such a file (ELF), it drops what `map` does not name.
 include(CheckLinkerFlag)
 function(gradus_export_only target map)
   check_linker_flag(CXX "LINKER:--version-script=${map}" GRADUS_LINKER_TAKES_VERSION_SCRIPTS)

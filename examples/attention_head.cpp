@@ -1,13 +1,13 @@
-// A trained ResNet, held as it is, with an attention over its last feature map and a new classifier, which alone train;
-// then everything trains. Usage: attention_head [CHECKPOINT OF A RESNET-18]
+// A trained ResNet with an attention over its last feature map and a new classifier. First only these two are trained,
+// then everything. Usage: attention_head [CHECKPOINT OF A RESNET-18]
 #include <gradus/gradus.h>
 
 #include <cstdio>
 
 using namespace gradus;
 
-// Attention between all places of a map (Zhang et al., "Self-Attention Generative Adversarial Networks", 2019):
-// [batch, channels, H, W] -> the same. It begins as the identity, since gamma is 0.
+// Attention between all positions of a map (Zhang et al., "Self-Attention Generative Adversarial Networks", 2019):
+// [batch, channels, H, W] -> the same. It starts as the identity, since gamma is 0.
 struct SelfAttention : nn::Module {
   nn::Conv2d f, g, h;
   nn::Softmax softmax{-1};
@@ -56,7 +56,7 @@ int main(int argc, char** argv) {
   const bool held = equal(kernel, net.resnet.conv1.weight) && equal(mean, net.resnet.bn1.running_mean);
   std::printf("head alone: loss %.3f -> %.3f, the backbone is %s\n", first, last, held ? "unchanged" : "changed");
 
-  // Then the backbone trains too, at a smaller rate; the head's moments go on.
+  // Then the backbone is trained too, at a smaller rate; the head keeps its moments.
   nn::unfreeze(net.resnet);
   optimizer.add_param_group({.params = net.resnet.parameters(), .lr = 1e-5});
   optimizer.minimize(nn::functional::cross_entropy(net(images), labels));

@@ -1,5 +1,5 @@
 // An autoencoder for 16 messages over 7 uses of a noisy channel (O'Shea and Hoydis, 2017). Encoder and decoder train
-// together; then the decoder trains on alone, through an optimizer that owns nothing else.
+// together; then the decoder is trained alone, by an optimizer that owns nothing else.
 // Usage: autoencoder [STEPS OF EACH PHASE]
 #include <gradus/nn/activation.h>
 #include <gradus/nn/containers.h>

@@ -1,4 +1,4 @@
-// Checkpoints: what docs/checkpoints.md shows.
+// Checkpoints, for docs/checkpoints.md.
 // Usage: checkpoints [FOLDER FOR FILES]
 #include <gradus/gradus.h>
 

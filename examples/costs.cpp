@@ -1,5 +1,5 @@
-// What a step costs, and what makes it cheaper: threads, scopes, gradients for a part, FLOPs, memory. What
-// docs/performance.md shows.
+// What a step costs, and what makes it cheaper: threads, scopes, gradients for a part, FLOPs, memory. For
+// docs/performance.md.
 #include <gradus/gradus.h>
 
 #include <cstdio>
@@ -37,7 +37,7 @@ int main() {
   std::printf("a step: %.1f MFLOPs, of the head alone: %.1f\n", static_cast<double>(all) / 1e6,
               static_cast<double>(part) / 1e6);
 
-  // The body never changes: what it gives can be computed once, and nothing of it is kept for a backward.
+  // The body never changes, so its features can be computed once, and nothing is kept for backward.
   Tensor features;
   {
     InferenceMode guard;

@@ -1,4 +1,4 @@
-// From a folder of pictures to training: what docs/data.md shows. It draws its own pictures into FOLDER first.
+// From a folder of pictures to training, for docs/data.md. It draws its own pictures into FOLDER first.
 // Usage: data FOLDER
 #include <gradus/gradus.h>
 
@@ -52,7 +52,7 @@ int main(int argc, char** argv) {
   const std::string houses = write_table(folder + ".csv");
   manual_seed(1);
 
-  // Parts of one dataset, with transforms of their own.
+  // The parts of one dataset, each with its own transforms.
   const data::ImageFolder pictures(folder);
   const auto parts = data::random_split(pictures, std::vector<double>{0.75, 0.25});
   const std::vector<data::AnyTransform> to_input{T::ToDtype(kFloat32, true), T::Normalize({0.5}, {0.25})};
@@ -82,7 +82,7 @@ int main(int argc, char** argv) {
   for ([[maybe_unused]] auto& batch : resumed) ++left;
   expect(left == 2 && resumed.epoch() == 2, "two of four batches are left of epoch 1");
 
-  // Two pictures in one: a collate of one's own. Targets become probabilities.
+  // A collate function of your own mixes two pictures into one. Targets become probabilities.
   const auto mixed = [mix = T::CutMix({.num_classes = 2})](std::vector<data::Sample> samples) {
     return mix(data::default_collate(std::move(samples)));
   };
@@ -108,12 +108,12 @@ int main(int argc, char** argv) {
     right += (net(x).argmax(1) == y).sum().item<std::int64_t>();
     count += y.size(0);
   }
-  // A table: names become columns, and what is trained on says how to scale all rows.
+  // A table: names become columns, and the training rows determine how all rows are scaled.
   const data::CsvDataset table(houses, {.target = "price", .one_hot = {"district"}});
   const auto pieces = data::random_split(table, std::vector<double>{0.75, 0.25});
   const T::Normalize scale = data::standardize(pieces[0]);
   const data::Transformed sold(pieces[0], {.transform = scale}), unsold(pieces[1], {.transform = scale});
-  const data::CsvDataset later(houses, {.encoding = table.encoding()});  // the same columns, whatever is in it
+  const data::CsvDataset later(houses, {.encoding = table.encoding()});  // the same columns, whatever it contains
   expect(sold.size() == 30 && unsold.size() == 10 && later.columns() == table.columns(),
          "tables are split and encoded");
   expect(std::abs(data::standardize(sold).mean()[0]) < 1e-6, "columns are standardized");

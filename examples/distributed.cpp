@@ -32,7 +32,7 @@ void train_averaging(int steps, const Tensor& x, const Tensor& y) {
   ddp.check_same();
 }
 
-// Every batch is cut into eight chunks, whoever computes them.
+// Every batch is cut into eight chunks, whichever process computes them.
 double train_in_chunks(int steps, const Tensor& x, const Tensor& y) {
   manual_seed(1);
   Net net;

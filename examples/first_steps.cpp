@@ -1,4 +1,4 @@
-// First steps: tensors, gradients, a network, training, files. What docs/getting-started.md shows.
+// First steps: tensors, gradients, a network, training, files. For docs/getting-started.md.
 // Usage: first_steps [FOLDER FOR FILES]
 #include <gradus/gradus.h>
 

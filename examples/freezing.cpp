@@ -1,4 +1,4 @@
-// Training part of a network: what docs/from-pytorch.md shows. Ends with status 1 if anything is not as it says.
+// Training part of a network, for docs/from-pytorch.md. Exits with status 1 if anything is not as that page says.
 #include <gradus/gradus.h>
 
 #include <cstdio>
@@ -45,11 +45,11 @@ void by_index() {
   expect(trainable(net) == 2 + 2, "the last layer of the features and the classifier train");
 }
 
-// Members are made in their order, as statements of a Python constructor are.
+// Members are initialised in the order of their declaration, like the statements of a Python constructor.
 struct PartlyFrozen : nn::Module {
   nn::Linear layer1 = add("layer1", nn::Linear(8, 8));
   nn::Linear layer2 = add("layer2", nn::Linear(8, 8));
-  bool frozen_above = switch_off();  // what stands above, and nothing below
+  bool frozen_above = switch_off();  // everything declared above, and nothing below
   nn::Linear fc1 = add("fc1", nn::Linear(8, 8));
   nn::Linear fc2 = add("fc2", nn::Linear(8, 4));
   Tensor forward(const Tensor& x) override { return fc2(relu(fc1(relu(layer2(relu(layer1(x))))))); }
@@ -63,7 +63,7 @@ struct PartlyFrozen : nn::Module {
 
 void in_mid_constructor() {
   PartlyFrozen net;
-  expect(!net.layer2.weight.requires_grad() && net.fc1.weight.requires_grad(), "only what stands above is off");
+  expect(!net.layer2.weight.requires_grad() && net.fc1.weight.requires_grad(), "only what is declared above is off");
 
   optim::SGD optimizer(optim::filter(net.parameters(), [](auto& p) { return p.requires_grad(); }), {.lr = 1e-3});
   const Tensor before = net.layer1.weight.detach().clone();
@@ -71,7 +71,7 @@ void in_mid_constructor() {
   expect(equal(before, net.layer1.weight), "what is off does not move");
 }
 
-// What PyTorch lacks: a state that no later train() and no leftover gradient undoes.
+// What PyTorch lacks: a state that neither a later train() nor an old gradient undoes.
 void frozen_for_good() {
   Backbone model;
   optim::Adam optimizer(model.parameters(), {.weight_decay = 1e-2});

@@ -1,4 +1,4 @@
-// LeNet with two rates: the classifier trains a thousand times faster than the features; then all rates fall.
+// LeNet with two learning rates: that of the classifier is a thousand times larger; then all rates fall.
 // Usage: lenet [STEPS]
 #include <gradus/gradus.h>
 
@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
   optim::SGD optimizer({{.params = net.features.parameters()}, {.params = net.classifier.parameters(), .lr = 1e-2}},
                        {.lr = 1e-5, .momentum = 0.9});
 
-  // Pictures of noise with a class of their own: what can be learned is learned by heart.
+  // Pictures of noise with random classes, which the network can only memorise.
   const Tensor images = randn({32, 3, 32, 32}), labels = randint(0, 10, {32});
   double first = 0, last = 0;
   for (int step = 0; step < steps; ++step) {

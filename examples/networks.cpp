@@ -1,4 +1,4 @@
-// Image networks: what docs/networks.md shows.
+// Image networks, for docs/networks.md.
 // Usage: networks [FOLDER FOR FILES]
 #include <gradus/gradus.h>
 
@@ -7,7 +7,7 @@
 using namespace gradus;
 namespace F = nn::functional;
 
-// A block of one's own. What is added as a member is registered under its name.
+// A block of your own. add() registers a member under its name.
 struct ResidualBlock : nn::Module {
   nn::Conv2d conv1 = add("conv1", nn::Conv2d(16, 16, 3, {.padding = 1, .bias = false}));
   nn::BatchNorm2d bn1 = add("bn1", nn::BatchNorm2d(16));
@@ -17,7 +17,7 @@ struct ResidualBlock : nn::Module {
   Tensor forward(const Tensor& x) override { return relu(nn::chain(x, conv1, bn1, relu, conv2, bn2) + x); }
 };
 
-// A module of two inputs: operator() says what a call takes.
+// A module with two inputs: operator() declares what a call takes.
 struct Gate : nn::Module {
   nn::Linear weight = add("weight", nn::Linear(16, 16));
   using nn::Module::forward;
@@ -43,8 +43,8 @@ void fine_tune(const std::string& file) {
   const nn::LoadReport report = net.load_state_dict(io::load_state_dict(file));
   std::printf("%s\n", report.to_string().c_str());
 
-  nn::freeze(net);              // no gradients, no statistics that drift
-  net.fc = nn::Linear(512, 5);  // a new head, which trains
+  nn::freeze(net);              // no gradients, and no statistics that drift
+  net.fc = nn::Linear(512, 5);  // a new head, which is trained
   optim::SGD optimizer(net.fc.parameters(), {.lr = 0.1, .momentum = 0.9});
   net.train();
   const Tensor images = randn({2, 3, 64, 64}), labels = tensor({1, 4});
@@ -56,7 +56,7 @@ void fine_tune(const std::string& file) {
 }
 
 void attention() {
-  models::ResNetAttention net(models::resnet50());  // or one that was loaded, moved: std::move(pretrained)
+  models::ResNetAttention net(models::resnet50());  // or a loaded one: std::move(pretrained)
   optim::Adam optimizer(optim::filter(net.parameters(), [](auto& p) { return p.requires_grad(); }),
                         {.lr = 0.0001, .betas = {0.9, 0.999}, .eps = 1e-08, .weight_decay = 1e-5});
   std::printf("the article's network trains %zu of %zu tensors\n", optimizer.parameters().size(),

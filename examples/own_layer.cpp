@@ -1,5 +1,4 @@
-// A layer of one's own, in one's own program: parameters, a buffer, a mode, an error. What docs/adding-a-layer.md
-// shows.
+// A layer of your own, in your own program: parameters, a buffer, a mode, an error. For docs/adding-a-layer.md.
 #include <gradus/gradus.h>
 
 #include <cstdio>

@@ -1,4 +1,4 @@
-// Different rates for different parameters: what docs/from-pytorch.md shows.
+// Different rates for different parameters, for docs/from-pytorch.md.
 #include <gradus/gradus.h>
 
 #include <cstdio>

@@ -1,5 +1,5 @@
-// Training that stops and goes on. Run it twice: the second time it goes on where the first stopped, and ends with the
-// bits of a run that never did.
+// Training that stops and goes on. Run it twice: the second run goes on where the first one stopped, and ends with the
+// same bits as a run that never stopped.
 // Usage: resume FOLDER [STEPS]
 #include <gradus/nn/activation.h>
 #include <gradus/nn/containers.h>

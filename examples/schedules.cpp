@@ -1,4 +1,4 @@
-// Schedules: what docs/schedules.md shows.
+// Schedules, for docs/schedules.md.
 #include <gradus/nn.h>
 #include <gradus/optim.h>
 #include <gradus/random.h>
@@ -7,7 +7,7 @@
 
 using namespace gradus;
 
-// Stands for an epoch of training.
+// Stands in for an epoch of training.
 void train_epoch(nn::Sequential& net, optim::Optimizer& opt) {
   const Tensor x = randn({8, 4});
   opt.minimize((net(x) - x).pow(2).mean());

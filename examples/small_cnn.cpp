@@ -1,5 +1,5 @@
-// A convolutional network on data of its own making, in 20 steps: the numbers show that a build computes what others
-// do.
+// Trains a convolutional network on synthetic data for 20 steps: the numbers show that a build computes the same as
+// others.
 #include <gradus/nn.h>
 #include <gradus/optim.h>
 #include <gradus/random.h>

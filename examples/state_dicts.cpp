@@ -1,5 +1,5 @@
-// Weights from elsewhere, one layer of them trained, a group more in mid-training: what docs/from-pytorch.md shows.
-// Ends with status 1 if anything is not as it says. Usage: state_dicts [FOLDER FOR FILES]
+// Weights from another program, training one of their layers, and adding a group during training, for
+// docs/from-pytorch.md. Exits with status 1 if anything is not as that page says. Usage: state_dicts [FOLDER FOR FILES]
 #include <gradus/gradus.h>
 
 #include <cstdio>
@@ -42,7 +42,7 @@ void matching_keys(const std::string& file) {
   model.load_state_dict(model_dict);
   expect(equal(model.features.get_parameter("0.weight"), other.features.get_parameter("0.weight")), "keys match");
 
-  // The same in one call, with an account of it.
+  // The same in one call, with a report.
   const nn::LoadReport report = model.load_state_dict(io::load_state_dict(file), {.strict = false});
   expect(report.loaded.size() == 4 && report.missing.size() == 2 && report.unexpected.size() == 6, "the report");
 }

@@ -1,4 +1,4 @@
-// Language models: what docs/text.md shows.
+// Language models, for docs/text.md.
 // Usage: text [FOLDER FOR FILES [FOLDER WITH A TOKENIZER]]
 #include <gradus/gradus.h>
 #include <gradus/models/generation.h>
@@ -69,7 +69,7 @@ void encode() {
   const Tensor ids = tensor<std::int64_t>({{2, 5, 7, 3, 0}, {2, 8, 9, 6, 3}});
   const Tensor mask = tensor<std::int64_t>({{1, 1, 1, 1, 0}, {1, 1, 1, 1, 1}});
   const models::BERTOutput output = net(ids, {.attention_mask = mask});
-  // As sentence-transformers makes one vector of each text.
+  // One vector for each text, as sentence-transformers computes it.
   const Tensor vectors = nn::functional::normalize(models::mean_pooling(output.last_hidden_state, mask));
   std::printf("similarity %.3f\n", dot(vectors[0], vectors[1]).item());
 }

@@ -1,4 +1,4 @@
-// What goes around an optimizer's step: what docs/training-steps.md shows.
+// What happens around an optimizer's step, for docs/training-steps.md.
 #include <gradus/gradus.h>
 
 #include <cstdio>

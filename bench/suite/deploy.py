@@ -57,7 +57,7 @@ def memory(python, build, threads, workloads):
 
 
 def shared_objects(program):
-    """What the loader maps for a program, with what those need; the system's C and C++ runtime are everybody's."""
+    """The libraries that the loader maps for a program, without the C and C++ runtime, which every program needs."""
     listed = subprocess.run(["ldd", str(program)], capture_output=True, text=True, check=True).stdout
     paths = set(re.findall(r"=> (/\S+)", listed))
     system = re.compile(r"/(libc|libm|libdl|librt|libpthread|libmvec|libstdc\+\+|libgcc_s|ld-linux[^/]*)\.so")
@@ -65,7 +65,7 @@ def shared_objects(program):
 
 
 def size_of(path):
-    """Without what only debuggers read, as `cmake --install --strip` and packages leave it."""
+    """The size without debugging information, as after `cmake --install --strip` and in packages."""
     with tempfile.NamedTemporaryFile() as stripped:
         run(["strip", "--strip-unneeded", "-o", stripped.name, os.path.realpath(path)])
         return os.stat(stripped.name).st_size

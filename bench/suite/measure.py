@@ -1,4 +1,4 @@
-"""Measures: every side of a case in turn, round by round, so that a change of the machine's mood meets all alike."""
+"""Measures: every side of a case in turn, round by round, so that changes in the machine's speed affect all alike."""
 import statistics
 import sys
 

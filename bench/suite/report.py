@@ -1,4 +1,4 @@
-"""Tables from what was measured."""
+"""Tables of the measurements."""
 
 TITLES = {"w1": "W1 autoencoder, one step", "w2": "W2 GAN, a step of each", "w3": "W3 LeNet, one step",
           "w4": "W4 ResNet-50, one step", "w5": "W5 an optimizer's step", "w6": "W6 one small operation",
@@ -43,8 +43,8 @@ def is_compiled(entry):
 
 
 def limit_of(case, limits):
-    """Seconds that the machine needs at least for a step's products and bytes. A triad must also read what it is about
-    to write, so that Adam's loop, which reads all that it writes, is often the faster of the two."""
+    """The least time in seconds that the machine needs for a step's products and bytes. A triad must also read what
+    it is about to write, so Adam's loop, which reads everything that it writes, is often the faster of the two."""
     kind = "bfloat16" if "bfloat16" in case["case"] else "float32"
     flops = case["flops"] / limits[kind] if case["flops"] > 1 else 0
     return max(flops, case["bytes"] / max(limits["triad"], limits["adam-by-hand"]))

@@ -1,4 +1,4 @@
-"""The programs that bench/compare asks in turn, and the sets of packages they need."""
+"""The programs that bench/compare times in turn, and the packages they need."""
 import contextlib
 import json
 import os
@@ -88,7 +88,7 @@ def has_package(python, package):
 
 
 def python_of(venv, wanted=True):
-    """The interpreter of the environment with the rivals, which is made if it is not there. None if not wanted."""
+    """The interpreter of the environment with the rivals, which is made if it does not exist. None if not wanted."""
     if not wanted:
         return None
     python = pathlib.Path(venv) / "bin" / "python"
