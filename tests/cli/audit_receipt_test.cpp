@@ -59,7 +59,7 @@ TEST_F(Watched, FindingsOfARecipeAreToldInItsLanguageAndChangeNoStatus) {
   EXPECT_EQ(run.status, 0) << run.err;
   EXPECT_THAT(run.out, HasSubstr("audit, after the first epoch:"));
   EXPECT_THAT(run.out, HasSubstr("normalised-twice (wrong)"));
-  EXPECT_THAT(run.out, HasSubstr("leave the Softmax"));
+  EXPECT_THAT(run.out, HasSubstr("leave out the Softmax"));
   EXPECT_THAT(run.out, Not(HasSubstr("optim::")));
   const json audit = read("run/audit.json");
   EXPECT_THAT(rules(audit["first_epoch"]), testing::Contains("normalised-twice"));
