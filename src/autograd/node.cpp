@@ -69,7 +69,7 @@ bool Node::needs_any() const {
 }
 
 void Node::save(int slot, const Tensor& x) {
-  if (!recording_) return;
+  if (!recording_ || !x.defined()) return;
   if (x.impl()->inference) {
     throw AutogradError(std::string(name()) +
                         ": a tensor made in an InferenceMode scope cannot be saved for backward; clone it outside");

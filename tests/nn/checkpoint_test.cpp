@@ -113,6 +113,19 @@ TEST(Checkpoint, HooksOfParametersAreCalledOnceAndChangesAreSeen) {
   EXPECT_THAT(message([&] { nn::recompute(layer, "fc"); }), HasSubstr("matches 'fc'"));
 }
 
+TEST(Checkpoint, InputsMayBeAbsent) {
+  manual_seed(5);
+  nn::Linear layer(3, 3);
+  const auto part = [&](const std::vector<Tensor>& in) { return in[1].defined() ? in[1] : layer(in[0]); };
+  const Tensor x = randn({2, 3}).requires_grad_();
+  nn::checkpoint(layer, part, {x, Tensor()}).sum().backward();
+  const auto got = x.grad().to_vector<float>();
+  x.zero_grad();
+  layer(x).sum().backward();
+  EXPECT_EQ(got, x.grad().to_vector<float>());
+  EXPECT_THROW(nn::checkpoint(layer, Tensor()), ValueError);
+}
+
 TEST(Checkpoint, KeepsLessMemory) {
   manual_seed(4);
   nn::Sequential net;
