@@ -126,6 +126,17 @@ TEST(Further, CtcOfWhatDoesNotFitIsInfinite) {
   EXPECT_THAT(call(padded(), in, out, 5), HasSubstr("blank must be a class"));
   EXPECT_THAT(call(integers({1, 2, 3}), in, out), HasSubstr("target_lengths must be 3 integers from 0 to 3"));
   EXPECT_THAT(call(integers({1, 2, 3, 1, 2}), in, integers({3, 1, 0})), HasSubstr("must sum to the 5 targets"));
+  EXPECT_THAT(call(reshape(padded(), {6, 2}), in, out), HasSubstr("one row for each of the 3 samples, got [6, 2]"));
+  EXPECT_THAT(
+      message([&] {
+        F::ctc_loss(zeros({7, 0, 5}), integers({1, 2}), zeros({0}, {.dtype = kInt64}), zeros({0}, {.dtype = kInt64}));
+      }),
+      HasSubstr("must sum to the 2 targets"));
+  EXPECT_THAT(message([&] {
+                F::ctc_loss(zeros({7, 0, 5}), reshape(integers({1, 2}), {1, 2}), zeros({0}, {.dtype = kInt64}),
+                            zeros({0}, {.dtype = kInt64}));
+              }),
+              HasSubstr("one row for each of the 0 samples, got [1, 2]"));
   EXPECT_THAT(message([&] { F::gaussian_nll_loss(x, x, full_like(x, -1)); }), HasSubstr("must not be negative"));
   EXPECT_THAT(message([&] { F::triplet_margin_loss(x, x, x, {.margin = 0}); }), HasSubstr("margin must be above 0"));
   EXPECT_THAT(message([&] { F::triplet_margin_loss(x, x, x, {.margin = -1e-9}); }), HasSubstr("got -1e-09"));
