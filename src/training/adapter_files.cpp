@@ -117,7 +117,7 @@ void check_alike(const std::map<std::string, Adapter*>& all, const std::string& 
 }  // namespace
 
 void save_adapter(const nn::Module& net, const std::string& folder, const AdapterFileOptions& options) {
-  static_cast<void>(nn::adapter_parameters(net, options.name));  // ValueError where there is none
+  nn::detail::check_adapter("save_adapter", net, options.name);
   std::map<std::string, Adapter*> all;
   bool transposed = false;
   for (const auto& [path, module] : nn::detail::adapted_modules(net)) {

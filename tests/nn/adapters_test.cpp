@@ -208,6 +208,7 @@ TEST(Adapters, MergingReportsAndUnmergingGivesTheBitsBack) {
     net.eval();
     EXPECT_TRUE(equal(net(x).detach(), y));
     EXPECT_THAT(message([&] { nn::unmerge_adapter(net); }), HasSubstr("no adapter"));
+    EXPECT_THAT(message([&] { nn::merge_adapter(net, "x"); }), HasSubstr("merge_adapter: no layer of"));
   }
 }
 
@@ -358,7 +359,7 @@ TEST(Adapters, BadOptionsAreRefusedAndNothingChanges) {
   refuse("fc*", {.init = "zeros"}, "got 'zeros'");
   refuse("fc*", {.name = "a.b"}, "got 'a.b'");
   refuse("fc9", {}, "no module of Net matches 'fc9'");
-  refuse("relu", {}, "nothing that can be adapted so of Net matches 'relu'");
+  refuse("relu", {}, "lora: no module that it can adapt in Net matches 'relu'");
   nn::Sequential grouped(nn::Conv2d(4, 4, 3, {.groups = 2}));
   EXPECT_THAT(message([&] { nn::lora(grouped, "*"); }), HasSubstr("one group"));
   EXPECT_TRUE(nn::adapter_names(net).empty());

@@ -66,6 +66,9 @@ Adapters* adapters_of(const Module& layer);
 // The modules of `net` with adapters, by path.
 std::vector<std::pair<std::string, Module*>> adapted_modules(const Module& net);
 
+// ValueError, in the name of `call`, where no layer of the network has an adapter of this name.
+void check_adapter(const char* call, const Module& net, const std::string& name);
+
 // Puts what `make` returns on each layer whose name matches and that `fits`; freezes the rest. Returns the layers'
 // names.
 using FitsAdapter = std::function<bool(const std::string& path, const Module& layer)>;

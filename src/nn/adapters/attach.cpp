@@ -38,14 +38,6 @@ void check_name(const char* call, const std::string& name) {
   throw ValueError(std::string(call) + ": an adapter's name must not be empty or have dots, got '" + name + "'");
 }
 
-void check_known(const char* call, const Module& net, const std::string& name) {
-  const auto all = adapter_names(net);
-  if (std::find(all.begin(), all.end(), name) != all.end()) return;
-  std::string known;
-  for (const std::string& other : all) known += (known.empty() ? "; there are " : ", ") + other;
-  throw ValueError(std::string(call) + ": no layer of " + net.type_name() + " has an adapter '" + name + "'" + known);
-}
-
 void check_unmerged(const char* call, const Module& net) {
   for (const auto& [path, module] : adapted_modules(net)) {
     if (const std::string& merged = adapters_of(*module)->merged; !merged.empty())
@@ -67,6 +59,14 @@ Adapters& ensure(Module& layer) {
 
 }  // namespace
 
+void detail::check_adapter(const char* call, const Module& net, const std::string& name) {
+  const auto all = adapter_names(net);
+  if (std::find(all.begin(), all.end(), name) != all.end()) return;
+  std::string known;
+  for (const std::string& other : all) known += (known.empty() ? "; there are " : ", ") + other;
+  throw ValueError(std::string(call) + ": no layer of " + net.type_name() + " has an adapter '" + name + "'" + known);
+}
+
 std::vector<std::string> detail::attach(const char* call, Module& net, const std::string& pattern,
                                         const std::string& name, const FitsAdapter& fits, const MakeAdapter& make) {
   check_name(call, name);
@@ -86,7 +86,7 @@ std::vector<std::string> detail::attach(const char* call, Module& net, const std
     paths.push_back(path);
   }
   if (made.empty()) {
-    throw ValueError(std::string(call) + ": " + (matched ? "nothing that can be adapted so" : "no module") + " of " +
+    throw ValueError(std::string(call) + ": no module " + (matched ? "that it can adapt in " : "of ") +
                      net.type_name() + " matches '" + pattern + "'");
   }
   const std::vector<std::string> before = adapter_names(net), active = active_adapters(net);
@@ -120,19 +120,19 @@ void set_adapter(Module& net, const std::string& name) {
 }
 
 void set_adapters(Module& net, const std::vector<std::string>& names) {
-  for (const std::string& name : names) check_known("set_adapter", net, name);
+  for (const std::string& name : names) detail::check_adapter("set_adapter", net, name);
   check_unmerged("set_adapter", net);
   for (const auto& [path, module] : adapted_modules(net)) adapters_of(*module)->active = names;
 }
 
 void delete_adapter(Module& net, const std::string& name) {
-  check_known("delete_adapter", net, name);
+  detail::check_adapter("delete_adapter", net, name);
   check_unmerged("delete_adapter", net);
   for (const auto& [path, module] : adapted_modules(net)) adapters_of(*module)->drop(name);
 }
 
 std::vector<NamedTensor> named_adapter_parameters(const Module& net, const std::string& name) {
-  check_known("adapter_parameters", net, name);
+  detail::check_adapter("adapter_parameters", net, name);
   std::vector<NamedTensor> all;
   for (const auto& [path, module] : adapted_modules(net)) {
     const Adapter* adapter = adapters_of(*module)->find(name);
@@ -173,7 +173,7 @@ void unload_adapters(Module& net) {
 BatchAdapters::BatchAdapters(const Module& net, std::vector<std::string> names)
     : names_(std::move(names)), before_(batch) {
   for (const std::string& name : names_)
-    if (!name.empty()) check_known("BatchAdapters", net, name);
+    if (!name.empty()) detail::check_adapter("BatchAdapters", net, name);
   batch = this;
 }
 

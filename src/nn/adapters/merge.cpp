@@ -64,7 +64,7 @@ void check_whole(const Change& change, const std::unordered_map<const void*, int
 
 MergeReport merge_adapter(Module& net, const std::string& name, const std::function<Tensor()>& sample) {
   const NoGrad guard;
-  static_cast<void>(adapter_parameters(net, name));  // ValueError where there is no such adapter
+  detail::check_adapter("merge_adapter", net, name);
   std::unordered_map<const void*, int> uses;
   for (Module* module : net.modules())
     for (const auto& [own, p] : module->state()->parameters)
