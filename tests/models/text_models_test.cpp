@@ -79,6 +79,7 @@ TEST_P(Decoders, ContinueFromACacheAsIfAllWereNew) {
   EXPECT_EQ(cache.length(), 11);
   EXPECT_THROW((*net)(narrow(ids, 0, 0, 1), {.cache = &cache}), Error) << "another batch";
   EXPECT_EQ(cache.length(), 11);
+  EXPECT_THROW((*net)(ids, {.position_ids = ids.to_double()}), DtypeError);
   const Tensor last = (*net)(ids, {.last_only = true});
   expect_close(last, narrow(all, 1, 10, 1), 0, "last_only");
 }

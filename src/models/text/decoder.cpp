@@ -52,10 +52,12 @@ void KVCache::append(Tensor& kept, std::int64_t length, const Tensor& next) {
 std::pair<Tensor, Tensor> KVCache::update(std::size_t layer, const Tensor& key, const Tensor& value) {
   if (layer >= layers_.size()) layers_.resize(layer + 1);
   auto& [keys, values] = layers_[layer];
+  const auto of = [](const Tensor& x) { return to_string(x.dtype()) + (" " + to_string(x.sizes())); };
   if (length_ > 0 && (!keys.defined() || keys.size(0) != key.size(0) || keys.size(1) != key.size(1) ||
                       keys.size(3) != key.size(3) || keys.dtype() != key.dtype()))
-    throw ShapeError("KVCache: what is added must be like what is kept, got key " + to_string(key.sizes()) + " after " +
-                     (keys.defined() ? to_string(keys.sizes()) : "none"));
+    throw ShapeError(
+        "KVCache: new keys must have the type and sizes of the kept ones, apart from their positions, got " + of(key) +
+        " after " + (keys.defined() ? of(keys) : "none"));
   append(keys, length_, key);
   append(values, length_, value);
   const std::int64_t all = length_ + key.size(2);
@@ -69,6 +71,9 @@ Tensor CausalLM::forward(const Tensor& ids, const DecoderInputs& inputs) {
   Step step{.seen = {}, .position_ids = inputs.position_ids, .cache = inputs.cache};
   if (!step.position_ids.defined()) {
     step.position_ids = unsqueeze(arange(past, all, 1, {.device = ids.device()}), 0);
+  } else if (is_floating_point(step.position_ids.dtype()) || step.position_ids.dtype() == kBool) {
+    throw DtypeError(std::string("CausalLM: position_ids must be integers, got ") +
+                     gradus::to_string(step.position_ids.dtype()));
   } else if (!(step.position_ids.sizes() == ids.sizes())) {
     throw ShapeError("CausalLM: position_ids must be like input_ids, " + gradus::to_string(ids.sizes()) + ", got " +
                      gradus::to_string(step.position_ids.sizes()));
