@@ -65,7 +65,7 @@ int generate_text(GenerateOptions o) {
     ids.push_back(token.item<std::int64_t>());
     text = model.tokenizer.decode(ids, true);
     for (const std::string& stop : o.stop) {
-      const std::size_t from = before.size() > stop.size() ? before.size() - std::min(before.size(), stop.size()) : 0;
+      const std::size_t from = before.size() > stop.size() ? before.size() - stop.size() : 0;
       const std::size_t at =
           stop.empty() ? text.npos : text.find(stop, std::max(from, shown > longest ? shown - longest : 0));
       if (at == text.npos || at + stop.size() <= before.size()) continue;

@@ -68,7 +68,7 @@ Tensor embedding(const Tensor& index, const Tensor& weight, std::int64_t padding
 
 Tensor one_hot(const Tensor& index, std::int64_t num_classes) {
   if (num_classes < -1) {
-    throw ValueError("one_hot: num_classes must not be negative, or -1 for what the index holds, got " +
+    throw ValueError("one_hot: num_classes must be at least 0, or -1 for the largest index plus 1, got " +
                      std::to_string(num_classes));
   }
   if (num_classes == -1 && index.numel() == 0) {

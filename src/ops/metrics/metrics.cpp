@@ -126,7 +126,7 @@ double auroc(const Tensor& scores, const Tensor& target) {
   std::iota(order.begin(), order.end(), std::size_t{0});
   for (std::size_t i = 0; i < s.size(); ++i) {
     if (std::isnan(s[i])) throw ValueError("auroc: scores must not be NaN");
-    if (t[i] != 0 && t[i] != 1) throw ValueError("auroc: targets must be 0 or 1, got " + std::to_string(t[i]));
+    if (t[i] != 0 && t[i] != 1) throw ValueError("auroc: targets must be 0 or 1, got " + to_string(t[i]));
   }
   std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) { return s[a] < s[b]; });
   double in_order = 0, negatives = 0, positives = 0;
