@@ -348,6 +348,52 @@ TEST(Adapters, ClonesAndCheckpointsHaveThem) {
   EXPECT_FALSE(equal(net(x).detach(), net(x).detach()));  // dropout
 }
 
+TEST(Adapters, OnAnotherDeviceAreWhatTheyAreOnTheCpu) {
+  using Way = std::function<void(nn::Module&)>;
+  const std::map<std::string, Way> ways{
+      {"lora", [](nn::Module& m) { nn::lora(m, "fc*", {.rank = 2, .init = "random"}); }},
+      {"dora", [](nn::Module& m) { nn::lora(m, "fc*", {.rank = 2, .dora = true, .init = "random"}); }},
+      {"ia3", [](nn::Module& m) { nn::ia3(m, "fc*", {.feedforward = "fc2"}); }},
+      {"bottleneck",
+       [](nn::Module& m) {
+         nn::bottleneck(m, "fc*", {.size = 2});
+         nn::bottleneck(m, "relu", {.size = 2, .features = 8});  // has no parameters of its own
+       }},
+      {"batch",
+       [](nn::Module& m) {
+         nn::lora(m, "fc*", {.rank = 2, .init = "random", .name = "a"});
+         nn::lora(m, "fc*", {.rank = 2, .init = "random", .name = "b"});
+       }},
+  };
+  for (const auto& [name, way] : ways) {
+    SCOPED_TRACE(name);
+    const auto run = [&, &name = name, &way = way](const Device& at) {
+      manual_seed(9);
+      Net net;
+      net.eval();
+      net.to(at);
+      way(net);
+      std::optional<nn::BatchAdapters> names;
+      if (name == "batch") names.emplace(net, std::vector<std::string>{"a", "b", "", "a"});
+      const Tensor y = net(randn({4, 5}).to(at));
+      square(y).sum().backward();
+      std::vector<Tensor> all{y.detach().to(kCPU)};
+      for (const Tensor& p : net.parameters())
+        if (p.grad().defined()) all.push_back(p.grad().to(kCPU));
+      return all;
+    };
+    const auto here = run(kCPU), there = run(Device("emulated"));
+    ASSERT_EQ(there.size(), here.size());
+    EXPECT_GT(here.size(), 1U);
+    for (std::size_t i = 0; i < here.size(); ++i) EXPECT_TRUE(allclose(there[i], here[i], 1e-5, 1e-6)) << i;
+  }
+  nn::MultiheadAttention attention(4, 2);
+  attention.to(Device("emulated"));
+  nn::prefix(attention, "*", {.tokens = 3});
+  const Tensor x = randn({5, 2, 4}).to(Device("emulated"));
+  EXPECT_EQ(attention(x, x, x).first.device(), Device("emulated"));
+}
+
 TEST(Adapters, BadOptionsAreRefusedAndNothingChanges) {
   Net net;
   const auto refuse = [&](const std::string& pattern, const nn::LoraOptions& options, const char* what) {

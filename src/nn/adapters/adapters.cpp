@@ -125,11 +125,11 @@ Tensor Adapters::each(const Tensor& x, const Tensor& y, const Apply& apply) cons
       rows.push_back(static_cast<std::int64_t>(i));
       back[i] = at++;
     }
-    const Tensor index = tensor(rows), own = index_select(y, 0, index);
+    const Tensor index = tensor(rows, {.device = y.device()}), own = index_select(y, 0, index);
     Adapter* adapter = find(name);
     pieces.push_back(adapter == nullptr ? own : apply(*adapter, index_select(x, 0, index), own));
   }
-  return index_select(cat(pieces, 0), 0, tensor(back));
+  return index_select(cat(pieces, 0), 0, tensor(back, {.device = y.device()}));
 }
 
 Tensor Adapters::before(const Module& layer, const Tensor& x) const {

@@ -46,6 +46,13 @@ void check_unmerged(const char* call, const Module& net) {
   }
 }
 
+// Where the layer computes; where the network does for one without parameters.
+Device device_of(const Module& layer, const Module& net) {
+  for (const Module* module : {&layer, &net})
+    for (const Tensor& p : module->parameters()) return p.device();
+  return kCPU;
+}
+
 Adapters& ensure(Module& layer) {
   if (Adapters* there = adapters_of(layer)) return *there;
   static_cast<void>(layer.add("adapters", Adapters()));
@@ -83,6 +90,7 @@ std::vector<std::string> detail::attach(const char* call, Module& net, const std
       throw ValueError(std::string(call) + ": " + path + " has an adapter '" + name + "' already");
     }
     made.emplace_back(module, make(path, *module));
+    made.back().second->to(device_of(*module, net));
     paths.push_back(path);
   }
   if (made.empty()) {
