@@ -109,6 +109,7 @@ std::string text_of(double value) { return std::isnan(value) ? "nan" : fmt::form
 std::string named(const Tensor& x) { return x.name().empty() ? "" : " (" + x.name() + ")"; }
 
 std::string range_of(const Tensor& x) {
+  if (x.device() != kCPU) return range_of(gradus::detail::moved(x, kCPU));
   double low = std::numeric_limits<double>::infinity(), high = -low;
   walk(x, [&](double value, std::int64_t) {
     low = std::min(low, value);

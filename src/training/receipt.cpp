@@ -35,7 +35,7 @@ void add_once(std::vector<std::string>& names, const std::string& name) {
 
 std::string tensor_hash(const Tensor& x) {
   const NoGrad guard;
-  const Tensor row_major = x.detach().contiguous();
+  const Tensor row_major = x.detach().contiguous().cpu();
   return io::sha256({static_cast<const char*>(row_major.const_data_ptr()),
                      static_cast<std::size_t>(row_major.numel() * row_major.element_size())});
 }

@@ -193,6 +193,12 @@ TEST(DetectAnomaly, NamesTheOperationTheLayerAndThePlace) {
             }),
             "DetectAnomaly: log gave -inf at [0, 0] of [3, 2], in head (Log); its input 0 is finite, from 0 to 0");
   EXPECT_EQ(anomaly([&] { net(ones({3, 2})); }, {.infinities = false}), "");
+  const Device device("emulated");
+  net.to(device);
+  EXPECT_EQ(anomaly([&] {
+              net(ones({3, 2}, {.device = device}));
+            }),
+            "DetectAnomaly: log gave -inf at [0, 0] of [3, 2], in head (Log); its input 0 is finite, from 0 to 0");
 }
 
 TEST(DetectAnomaly, FindsWhatOnlyAGradientHas) {

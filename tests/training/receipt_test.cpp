@@ -51,6 +51,22 @@ std::string message(Call&& call) {
   return "";
 }
 
+TEST_F(Receipts, HashesWhatLiesOnAnotherDevice) {
+  const Device device("emulated");
+  Net net;
+  Receipt here(net);
+  const std::string before = row(here.report(), "a.weight").before;
+  net.to(device);
+  Receipt receipt(net);
+  EXPECT_EQ(row(receipt.report(), "a.weight").before, before);
+  optim::SGD opt(net.b.parameters(), {.lr = 0.1});
+  opt.minimize(F::cross_entropy(net(x.to(device)), y.to(device)));
+  const ReceiptReport report = receipt.report();
+  EXPECT_EQ(row(report, "a.weight").after, before);
+  EXPECT_NE(row(report, "b.weight").after, row(report, "b.weight").before);
+  EXPECT_TRUE(verify(report, net.state_dict()).holds());
+}
+
 TEST_F(Receipts, SaysWhatWasDoneToEveryParameter) {
   Net net;
   nn::freeze(net.a);
