@@ -271,6 +271,19 @@ TEST(Transforms, RefuseOptionsAndImagesThatMakeNoSense) {
   EXPECT_THROW(F::adjust_hue(picture(), 0.7), ValueError);
 }
 
+TEST(Transforms, OfAnotherDeviceComputeThereOrSaySo) {
+  const Device device("emulated");
+  const Tensor image = picture();
+  const auto there = [&](const Tensor& x) { return x.to(device); };
+  const Tensor numbers = F::to_dtype(there(image), kFloat32, true);
+  EXPECT_TRUE(allclose(numbers.cpu(), F::to_dtype(image, kFloat32, true), 1e-6, 1e-7));
+  EXPECT_TRUE(equal(F::normalize(numbers, {0.5}, {0.25}).cpu(), F::normalize(numbers.cpu(), {0.5}, {0.25})));
+  EXPECT_THROW(F::horizontal_flip(there(image)), ValueError);
+  EXPECT_THROW(F::resize(there(image), 4, 4), ValueError);
+  EXPECT_THROW(F::adjust_brightness(there(image), 0.5), ValueError);
+  EXPECT_THROW(F::rgb_to_grayscale(there(image), 1), ValueError);
+}
+
 // Together they compute what the crop keeps, to the bit.
 TEST(Transforms, ResizeAndCropAreWhatTheyAreOneByOne) {
   Generator generator(5);

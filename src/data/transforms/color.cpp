@@ -15,7 +15,7 @@ namespace gradus::data::functional {
 namespace {
 
 void check_colors(const char* call, const Tensor& image) {
-  check_image(call, image);
+  check_cpu_image(call, image);
   if (image.dtype() != kUInt8 && image.dtype() != kFloat32) {
     throw DtypeError(fmt::format("{}: need uint8 or float32, got {}", call, to_string(image.dtype())));
   }
@@ -190,7 +190,7 @@ Tensor normalize(const Tensor& image, const std::vector<double>& mean, const std
     }
     Shape sizes{static_cast<std::int64_t>(values.size())};
     for (int d = 1; d < image.dim(); ++d) sizes.push_back(1);
-    return tensor(values, image.dim() == 0 ? Shape{} : sizes, {.dtype = image.dtype()});
+    return tensor(values, image.dim() == 0 ? Shape{} : sizes, {.dtype = image.dtype(), .device = image.device()});
   };
   Tensor result = image - per_channel(mean, "mean");
   result.div_(per_channel(std, "std"));
@@ -210,7 +210,7 @@ Tensor to_dtype(const Tensor& image, Dtype dtype, bool scale) {
   }
   if (dtype == kFloat64) return image.to(kFloat64).contiguous() * (scale && image.dtype() == kUInt8 ? 1.0 / 255 : 1.0);
   if (image.dtype() != kUInt8) return image.to(kFloat32).contiguous();
-  if (image.dim() != 3) return image.to(kFloat32).contiguous() / (scale ? 255.0 : 1.0);
+  if (image.dim() != 3 || image.device() != kCPU) return image.to(kFloat32).contiguous() / (scale ? 255.0 : 1.0);
   const std::int64_t h = image.size(1), w = image.size(2);
   const Tensor result = empty({image.size(0), h, w});
   const auto* from = image.data_ptr<std::uint8_t>();

@@ -95,7 +95,7 @@ Tensor pad(const Tensor& image, const Padding& padding, const std::vector<double
 }
 
 Tensor horizontal_flip(const Tensor& image) {
-  check_image("horizontal_flip", image);
+  check_cpu_image("horizontal_flip", image);
   if (image.dtype() != kUInt8) return flip(image, 2);
   const Interleaved from = interleaved(image);
   Tensor result = empty_interleaved(from.channels, from.height, from.width);

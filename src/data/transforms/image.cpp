@@ -15,6 +15,14 @@ void check_image(const char* call, const Tensor& image) {
   }
 }
 
+void check_cpu_image(const char* call, const Tensor& image) {
+  check_image(call, image);
+  if (image.device() != kCPU) {
+    throw ValueError(
+        fmt::format("{}: images are transformed on the CPU, got one on {}", call, to_string(image.device())));
+  }
+}
+
 Interleaved interleaved(const Tensor& image) {
   const std::int64_t channels = image.size(0);
   const bool lies_so = (channels == 1 || image.stride(0) == 1) && image.stride(2) == channels;

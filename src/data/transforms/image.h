@@ -7,6 +7,8 @@ namespace gradus::data {
 
 // ShapeError unless it is [channels, height, width] with pixels.
 void check_image(const char* call, const Tensor& image);
+// The same, and ValueError unless it is on the CPU: for what reads its memory.
+void check_cpu_image(const char* call, const Tensor& image);
 
 // A uint8 image as rows of pixels: its own memory if it lies so (crops of what the decoders give do), else a copy.
 struct Interleaved {

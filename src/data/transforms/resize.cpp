@@ -180,7 +180,7 @@ Tensor interpolated(const Tensor& image, std::int64_t height, std::int64_t width
 }
 
 void check_target(const Tensor& image, std::int64_t height, std::int64_t width, std::int64_t longest) {
-  check_image("resize", image);
+  check_cpu_image("resize", image);
   if (height < 1 || width < 1 || height > longest || width > longest) {
     throw ValueError(
         fmt::format("resize: need a height and a width from 1 to {}, got {} and {}", longest, height, width));
