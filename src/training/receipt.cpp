@@ -199,7 +199,7 @@ struct __attribute__((visibility("hidden"))) Receipt::Watch : optim::Watcher {
     owner->highest_rate = std::max(owner->highest_rate, rate);
   }
 
-  void after_schedule(const void*, const std::string&, optim::Optimizer&) override {}
+  void after_schedule(const void*, const std::string&, const std::string&, optim::Optimizer&) override {}
   void after_metric(const void*, optim::Optimizer&, double, bool, bool) override {}
   void clipped(std::span<const Tensor>) override {}
   void gone(const optim::Optimizer& optimizer) override {

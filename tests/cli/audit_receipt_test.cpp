@@ -167,6 +167,19 @@ TEST_F(Watched, EveryTrainingCommandHasThem) {
   EXPECT_EQ(verdict.status, 0) << verdict.out << verdict.err;
 }
 
+TEST_F(Watched, RemediesOfBuiltInCommandsAreOptions) {
+  const CommandResult run = run_gradus(
+      "train autoencoder --steps 12 --receiver-steps 8 --batch 32 --errors 2 --blocks 500 --lr 1e6 --audit" + out());
+  ASSERT_EQ(run.status, 0) << run.err;
+  bool found = false;
+  for (const auto& finding : read("run/audit.json")["end"]["findings"]) {
+    if (finding["rule"] != "large-updates") continue;
+    found = true;
+    EXPECT_EQ(finding["remedy"], "a smaller rate: --lr, and the options that end in -lr");
+  }
+  EXPECT_TRUE(found) << run.out;
+}
+
 TEST_F(Watched, PlanNeedsNeitherDataNorWeights) {
   const std::string text = R"yaml(
 data: {dataset: "ImageFolder('NOWHERE/train')", transforms: ["Resize(32)", "CenterCrop(32)", ToTensor], batch_size: 256}

@@ -134,6 +134,13 @@ TEST(AveragedModel, RefusesAnotherNetwork) {
   for (double bad : {-0.1, 1.1, std::nan(""), double{INFINITY}}) EXPECT_THROW(get_ema_multi_avg_fn(bad), ValueError);
 }
 
+TEST(AveragedModel, RefusesItsOwnAverage) {
+  nn::Sequential net(nn::Linear(2, 2));
+  AveragedModel average(net);
+  EXPECT_THROW(average.update_parameters(average.module), ValueError);
+  EXPECT_EQ(average.n_averaged.item<std::int64_t>(), 0);
+}
+
 TEST(Swalr, AnnealsFromWhereTheRateIs) {
   optim::SGD opt(ones({1}, {.requires_grad = true}), {.lr = 1});
   optim::lr_scheduler::ExponentialLR main(opt, {.gamma = 0.5});

@@ -9,6 +9,33 @@ namespace gradus::cli {
 
 using nlohmann::ordered_json;
 
+namespace {
+
+// Remedies for whoever runs a command that brings its own networks: options instead of C++.
+void in_options(optim::AuditFinding& finding) {
+  constexpr const char* kSmaller = "a smaller rate: --lr, and the options that end in -lr";
+  constexpr const char* kLarger = "a larger rate: --lr, and the options that end in -lr";
+  constexpr std::pair<const char*, const char*> kOptions[] = {
+      {"not-finite",
+       "a smaller rate (--lr, and the options that end in -lr); --detect-anomaly names the operation, and "
+       "--on-nan skip leaves single batches out"},
+      {"steps-skipped", "a smaller rate; --detect-anomaly names the operation that is not finite"},
+      {"zero-gradient", kSmaller},
+      {"dead-units", kSmaller},
+      {"exploding-gradient", kSmaller},
+      {"large-updates", kSmaller},
+      {"small-updates", kLarger},
+      {"lost-update", kLarger},
+      {"zero-rate", "a rate above zero: --lr, and the options that end in -lr"},
+      {"huge-decay", "--weight-decay 1e-4"},
+      {"saturated-units", "pictures or signals of usual size: values around 0, or in [0, 1]"},
+  };
+  for (const auto& [rule, remedy] : kOptions)
+    if (finding.rule == rule) finding.remedy = remedy;
+}
+
+}  // namespace
+
 std::string RunWatch::save_receipt() const { return receipt_ ? receipt_->report().to_json() : saved_receipt_; }
 
 void RunWatch::load_receipt(const std::string& text) { saved_receipt_ = text; }
@@ -37,11 +64,13 @@ void RunWatch::begin_phase(const std::string& name) {
 
 void RunWatch::tell(const std::string& when, const char* key, const std::string& audit_file) {
   optim::AuditReport report = audit_->report();
-  if (watched_.words)
-    for (auto* list : {&report.findings, &report.expected}) {
-      for (optim::AuditFinding& finding : *list) watched_.words(finding);
-      std::erase_if(*list, [](const optim::AuditFinding& finding) { return finding.parameters.empty(); });
-    }
+  for (auto* list : {&report.findings, &report.expected}) {
+    for (optim::AuditFinding& finding : *list) watched_.words ? watched_.words(finding) : in_options(finding);
+    // What is frozen is so because an option or the recipe says it.
+    std::erase_if(*list, [](const optim::AuditFinding& finding) {
+      return finding.parameters.empty() || finding.rule == "frozen-yet-owned";
+    });
+  }
   say("audit, {}:{}{}", when, report.findings.empty() && report.expected.empty() ? "" : "\n",
       optim::summary_of(report));
   findings_["since_step"] = since_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/own_loads.h"
 #include "core/weight_view.h"
 #include "nn/parametrize/computed.h"
 
@@ -111,6 +112,10 @@ LoadReport Module::load_state_dict(const StateDict& given, const LoadOptions& op
                      advice(report));
 
   if (options.check_only) return report;
+  const bool own_memory = !copies.empty() && std::all_of(copies.begin(), copies.end(), [](const auto& copy) {
+    return copy.first.numel() == copy.second.numel() && copy.first.const_data_ptr() == copy.second.const_data_ptr();
+  });
+  if (own_memory) core::note_own_load(state_.get());
   NoGrad guard;
   for (auto& [to, from] : copies) {
     if (!(from.sizes() == to.sizes())) from = from.reshape(to.sizes());

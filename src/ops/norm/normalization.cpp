@@ -294,6 +294,7 @@ Tensor ops::batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor
 
 Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
                   const Tensor& bias, bool training, double momentum, double eps) {
+  if (training && running_mean.defined()) detail::begin_loss("batch_norm", x, x);  // for audits, as in dropout()
   return ops::batch_norm(x, running_mean, running_var, weight, bias, training, momentum, eps, {});
 }
 

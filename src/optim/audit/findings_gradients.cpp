@@ -1,5 +1,6 @@
 // Steps and gradients: conclusions about their order, and about whose they are.
 #include <fmt/format.h>
+#include <gradus/nn/freeze.h>
 
 #include <algorithm>
 
@@ -111,6 +112,9 @@ void conclude_gradients(const Conclusions& c) {
 
   c.add("off-yet-owned",
         c.where([](const Watch::Watched& p) { return p.off_run >= 5 && p.chances == 0 && !p.tensor.requires_grad(); }));
+  c.add("frozen-yet-owned", c.where([](const Watch::Watched& p) {
+    return p.frozen_steps >= 5 && p.chances == 0 && gradus::is_frozen(p.tensor);
+  }));
   c.add("left-off",
         c.where([](const Watch::Watched& p) { return p.off_run >= 5 && p.chances > 0 && !p.tensor.requires_grad(); }));
 }

@@ -36,6 +36,27 @@ void bias_before_norm(const nn::detail::ModuleState& state, const std::string& p
 
 }  // namespace
 
+// Options that no task asks for.
+void conclude_options(const Conclusions& c) {
+  for (const Watch::Known& k : c.watch.optimizers) {
+    if (k.optimizer == nullptr) continue;
+    const auto options = k.optimizer->option_names();
+    for (std::size_t g = 0; g < k.optimizer->group_count(); ++g) {
+      const std::string place = fmt::format("{}[{}]", k.name, g);
+      for (const std::string& name : options) {
+        const OptionValue value = k.optimizer->option(g, name);
+        if (const auto* betas = std::get_if<std::pair<double, double>>(&value);
+            betas != nullptr && name == "betas" && betas->first > betas->second && k.type != "Lion")
+          c.add("swapped-betas", {place}, fmt::format("betas are {{{}, {}}}", betas->first, betas->second));
+      }
+      const double shrinks = number_of(*k.optimizer, g, "weight_decay") * number_of(*k.optimizer, g, "lr");
+      if (shrinks >= 0.1 && shrinks < 10 && k.type != "Adam" && !c.watch.options.habits)
+        c.add("huge-decay", {place},
+              fmt::format("weight_decay times lr is {:.2g}: each step takes so much off every weight", shrinks));
+    }
+  }
+}
+
 void conclude_habits(const Conclusions& c) {
   Names decayed, coupled;
   for (const Watch::Known& k : c.watch.optimizers) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/own_loads.h"
 #include "optim/audit/watch.h"
 
 namespace gradus::optim {
@@ -64,23 +65,30 @@ Names same_networks(const Watch& watch) {
 }
 
 void buffers(const Conclusions& c, std::unordered_set<const void*>& known) {
-  Names trained, averages;
+  Names trained, handed, averages;
   for (const auto& model : c.watch.models) {
     visit_states(*model.state, model.name, [&](const nn::detail::ModuleState& state, const std::string& path) {
       for (const auto& buffer : state.buffers) {
         if (!buffer.tensor.defined()) continue;
         known.insert(buffer.tensor.impl());
         const std::string name = path.empty() ? buffer.name : path + "." + buffer.name;
-        bool bad = buffer.tensor.requires_grad();
+        bool owned = false;
         for (const Watch::Known& k : c.watch.optimizers)
-          bad = bad || (k.optimizer != nullptr && owns(*k.optimizer, buffer.tensor));
-        if (bad) trained.push_back(name);
+          owned = owned || (k.optimizer != nullptr && owns(*k.optimizer, buffer.tensor));
+        if (buffer.tensor.requires_grad())
+          trained.push_back(name);
+        else if (owned)
+          handed.push_back(name);
         const bool never = state.type == "AveragedModel" && buffer.name == "n_averaged" && buffer.tensor.item() == 0;
         if (never && c.watch.total_steps >= 10) averages.push_back(path.empty() ? "the average" : path);
       }
     });
   }
   c.add("buffer-trained", trained);
+  c.add("buffer-trained", handed, "a buffer is in an optimizer",
+        "it is state, such as running statistics, and has no gradient; decay and momentum may move it",
+        "give the optimizer net.parameters() alone");
+  for (const auto& [name, note] : c.watch.averages) c.add("average-unused", {name}, note.text);
   c.add("average-unused", averages, fmt::format("its average was not updated in {} steps", c.watch.total_steps));
 }
 
@@ -122,6 +130,65 @@ void trained_targets(const Conclusions& c) {
       c.add("target-trained", {target.name},
             fmt::format("{} steps it, and between its steps it is set to the values of another network, as {} is not",
                         watch.optimizers[trainer(target.name)].name, online.name));
+    }
+  }
+}
+
+// A module that stands several times in a Sequential or a ModuleList.
+Names repeated_modules(const Watch& watch) {
+  Names repeated;
+  for (const auto& model : watch.models) {
+    visit_states(*model.state, model.name, [&](const nn::detail::ModuleState& state, const std::string& path) {
+      if (state.type != "Sequential" && state.type != "ModuleList") return;
+      std::map<const void*, Names> places;
+      for (const auto& child : state.children) {
+        bool any = false;
+        visit_states(*child.module->state(), "", [&](const nn::detail::ModuleState& inner, const std::string&) {
+          any = any || !inner.parameters.empty();
+        });
+        if (any) places[child.module->state().get()].push_back((path.empty() ? "" : path + ".") + child.name);
+      }
+      for (const auto& [module, names] : places)
+        if (names.size() > 1) repeated.insert(repeated.end(), names.begin(), names.end());
+    });
+  }
+  return repeated;
+}
+
+void loads(const Conclusions& c) {
+  Names own;
+  for (const void* module : core::own_loads_since(c.watch.own_loads_at_start))
+    for (const auto& model : c.watch.models)
+      visit_states(*model.state, model.name.empty() ? "the network" : model.name,
+                   [&](const nn::detail::ModuleState& state, const std::string& path) {
+                     if (&state == module && std::find(own.begin(), own.end(), path) == own.end()) own.push_back(path);
+                   });
+  c.add("loaded-into-itself", own);
+}
+
+// Networks that began as copies of one that is trained, were run beside it, and still hold its first values.
+void still_targets(const Conclusions& c, const std::map<std::string, bool>& any_owned) {
+  const Watch& watch = c.watch;
+  for (const auto& [name, runs] : watch.unrecorded_runs) {
+    if (runs.first < 20 || any_owned.count(name) == 0 || any_owned.at(name)) continue;
+    bool still = true;
+    std::vector<double> norms;
+    for (const void* impl : watch.order) {
+      const auto& p = watch.parameters.at(impl);
+      if (p.model != name) continue;
+      still = still && p.tensor.requires_grad() && p.tensor.version() == p.start_version;
+      norms.push_back(p.start_norm);
+    }
+    for (const auto& other : watch.models) {
+      const auto owned = any_owned.find(other.name);
+      if (!still || owned == any_owned.end() || !owned->second) continue;
+      std::vector<double> others;
+      for (const void* impl : watch.order)
+        if (const auto& p = watch.parameters.at(impl); p.model == other.name) others.push_back(p.start_norm);
+      if (norms == others && structure_of(watch, other.name) == structure_of(watch, name))
+        c.add("target-still", {name},
+              fmt::format("it began as {}, ran beside {} steps of it, and holds the first values still", other.name,
+                          runs.first));
     }
   }
 }
@@ -211,9 +278,12 @@ void conclude_owners(const Conclusions& c, const std::vector<AuditRow>& rows) {
     }
   }
   c.add("detached", detached);
+  loads(c);
+  still_targets(c, any_owned);
   c.add("two-owners", c.named(watch.shared));
   c.add("half-tied", half_tied(watch, names));
 
+  c.add("shared-module", repeated_modules(watch));
   Names alike;
   for (const auto& [a, b] : watch.alike_at_start) alike.insert(alike.end(), {a, b});
   c.add("equal-start", alike);
@@ -234,7 +304,9 @@ void conclude_owners(const Conclusions& c, const std::vector<AuditRow>& rows) {
   std::sort(strange.begin(), strange.end());
   c.add("unregistered", strange);
   for (const auto& [type, kept] : watch.made_inside)
-    if (kept.size() >= 3) c.add("made-in-forward", {type});
+    if (kept.size() >= 3 && std::all_of(kept.begin(), kept.end(), [](const auto& x) { return x.begun == x.last; }) &&
+        kept[0].begun != kept[2].begun)
+      c.add("made-in-forward", {type});
 }
 
 }  // namespace gradus::optim

@@ -31,7 +31,18 @@ double rate_of(const Optimizer& optimizer, std::size_t group) {
 bool will_rise(const Optimizer& optimizer) {
   for (const auto& ticket : schedules_of(optimizer))
     for (const double ahead : {1, 2, 10, 100})
-      if (ticket->scale(ticket->epoch + ahead) != 0) return true;
+      if (ticket->scale && ticket->scale(ticket->epoch + ahead) != 0) return true;
+  return false;
+}
+
+// Whether a schedule has held the rate at zero for at least three of its steps, or of the optimizer's.
+bool stays_at_zero(const Watch::Known& k) {
+  for (const auto& ticket : schedules_of(*k.optimizer)) {
+    if (!ticket->scale || ticket->scale(ticket->epoch) != 0) continue;
+    if (ticket->epoch >= 3 && ticket->scale(ticket->epoch - 3) == 0) return true;
+    const auto seen = k.schedules.find(ticket.get());
+    if (seen != k.schedules.end() && k.steps - seen->second.at >= 3) return true;
+  }
   return false;
 }
 
@@ -83,7 +94,19 @@ void about_one(const Conclusions& c, const Watch::Known& k, const ScheduleTicket
   if (steps == 0 && k.steps >= 10)
     c.add("schedule-unused", {name},
           fmt::format("its step() has not been called in {} steps of its optimizer", k.steps));
+  if (s.overwritten >= 2)
+    c.add("rate-overwritten", {name},
+          fmt::format("{} times it replaced a rate that was set by hand", s.overwritten.load()));
+  if (!s.scale) return;
   about_unit(c, k, s, name);
+  if (steps >= 10 && epoch < 1e6 && (s.name == "StepLR" || s.name == "MultiStepLR")) {
+    double change = 1;
+    while (change < 1 << 20 && s.scale(change) == s.scale(0)) ++change;
+    if (epoch < change && static_cast<double>(k.steps) >= change && change < 1 << 20)
+      c.add("schedule-late", {name},
+            fmt::format("it stands at {}, and its first change comes at {}: training that ends here has one rate",
+                        epoch, change));
+  }
   if (steps < 3 || epoch < 2) return;
   const double first = s.scale(0), now = s.scale(epoch);
   if (s.name == "CosineAnnealingLR") {
@@ -111,6 +134,27 @@ void about_one(const Conclusions& c, const Watch::Known& k, const ScheduleTicket
           fmt::format("after {} steps it has cut rates to {:.1e} of the first", epoch, now / first));
 }
 
+// Schedules of one optimizer, beside each other and one after the other.
+void about_several(const Conclusions& c, const Watch::Known& k) {
+  for (const auto& [key, schedule] : k.schedules) {
+    if (schedule.together < 3 || 2 * schedule.together < schedule.calls) continue;
+    Names without;
+    for (const Watch::Known& other : c.watch.optimizers)
+      if (&other != &k && other.optimizer != nullptr && other.steps > 0 && schedules_of(*other.optimizer).empty())
+        without.push_back(other.name);
+    c.add("schedules-together", {schedule.name + " of " + k.name},
+          fmt::format("it and {} were stepped beside each other {} times{}", schedule.partner, schedule.together,
+                      without.empty() ? "" : fmt::format(", while {} has no schedule", fmt::join(without, ", "))));
+  }
+  for (const auto& [name, count] : past_schedules_of(*k.optimizer))
+    if (count >= 2)
+      c.add("schedule-rebuilt", {name + " of " + k.name},
+            fmt::format("{} of them were made, stepped and given up", count));
+  if (k.resumed_at > 0)
+    c.add("schedule-restarted", {k.restarted + " of " + k.name},
+          fmt::format("its optimizer goes on from step {}, and it from the beginning", k.resumed_at));
+}
+
 // A double that is exactly a float, and not a short decimal.
 bool went_through_float(double x) {
   if (!(x > 0) || static_cast<double>(static_cast<float>(x)) != x) return false;
@@ -124,7 +168,11 @@ void conclude_schedules(const Conclusions& c) {
   Names idle, early;
   for (const Watch::Known& k : watch.optimizers) {
     for (const auto& [key, schedule] : k.schedules) {
-      const bool idle_since = schedule.at == k.steps && schedule.count > 1;
+      if (schedule.twice >= 2 && schedule.count <= 2)
+        c.add("schedule-twice", {schedule.name + " of " + k.name},
+              fmt::format("{} times it was stepped again with no step of its optimizer in between", schedule.twice));
+      const bool idle_since =
+          schedule.at == k.steps && schedule.count > 1 && !(schedule.twice >= 2 && schedule.count <= 2);
       if (k.steps == 0 || idle_since)
         idle.push_back(schedule.name + " of " + k.name);
       else if (schedule.first)
@@ -135,8 +183,10 @@ void conclude_schedules(const Conclusions& c) {
       if (const double rate = rate_of(*k.optimizer, g); went_through_float(rate))
         c.add("float-rate", {fmt::format("{}[{}]", k.name, g)},
               fmt::format("lr is {}, which was {} as a float", rate, static_cast<float>(rate)));
-    if (watch.watching)
+    if (watch.watching) {
       for (const auto& ticket : schedules_of(*k.optimizer)) about_one(c, k, *ticket);
+      about_several(c, k);
+    }
     for (const auto& [key, m] : k.metrics) {
       const bool against = m.count >= 4 && m.worse >= 3 * std::max<std::int64_t>(m.better, 1) &&
                            ((m.last > m.first) == m.falls) && m.last != m.first;
@@ -145,6 +195,13 @@ void conclude_schedules(const Conclusions& c) {
               fmt::format(
                   "mode \"{}\", while the metric went from {:.4g} to {:.4g} in {} steps and the rate was cut {} time{}",
                   m.falls ? "min" : "max", m.first, m.last, m.count, m.reductions, m.reductions == 1 ? "" : "s"));
+      const double rate = has_rate(*k.optimizer) ? rate_of(*k.optimizer, 0) : 0;
+      if (!against && m.reductions >= 3 && rate > 0 && rate < 1e-5 * m.first_rate)
+        c.add("schedule-over", {"ReduceLROnPlateau of " + k.name},
+              fmt::format("it cut the rate {} times in {} steps, from {:.3g} to {:.3g}", m.reductions, m.count,
+                          m.first_rate, rate),
+              "rates are too small to train: single batches are too noisy a metric for its patience",
+              "plateau.step(validation_loss) once in an epoch, or a patience in batches");
     }
   }
   for (const auto& [name, count] : watch.idle_foreign)
@@ -156,7 +213,7 @@ void conclude_schedules(const Conclusions& c) {
   for (const void* impl : watch.order) {
     const Watch::Watched& p = watch.parameters.at(impl);
     if (!p.tensor.requires_grad()) continue;
-    bool now = false, rising = false;
+    bool now = false, rising = false, stays = false;
     for (const Watch::Known& k : watch.optimizers) {
       if (k.optimizer == nullptr || !has_rate(*k.optimizer)) continue;
       for (std::size_t g = 0; g < k.optimizer->group_count(); ++g)
@@ -166,8 +223,11 @@ void conclude_schedules(const Conclusions& c) {
             rising = rising || will_rise(*k.optimizer);
           }
     }
+    for (const Watch::Known& k : watch.optimizers)
+      if (k.optimizer != nullptr && now && watch.watching && owns(*k.optimizer, p.tensor))
+        stays = stays || stays_at_zero(k);
     const bool always = p.zero_rate_steps > 0 && p.rated_steps == 0 && (!rising || p.zero_rate_steps >= 3);
-    if (watch.watching ? (now && always) || p.zero_rate_run >= 3 : now && !rising) zero.push_back(p.name);
+    if (watch.watching ? (now && (always || stays)) || p.zero_rate_run >= 3 : now && !rising) zero.push_back(p.name);
   }
   c.add("zero-rate", zero);
 }

@@ -95,6 +95,14 @@ void Conclusions::add(const char* rule, std::vector<std::string> names, std::str
                       text.why, text.remedy});
 }
 
+void Conclusions::add(const char* rule, std::vector<std::string> names, std::string message, std::string why,
+                      std::string remedy) const {
+  if (names.empty()) return;
+  add(rule, std::move(names), std::move(message));
+  if (!why.empty()) findings.back().why = std::move(why);
+  if (!remedy.empty()) findings.back().remedy = std::move(remedy);
+}
+
 std::vector<std::string> Conclusions::named(const std::set<const void*>& found) const {
   std::vector<std::string> names;
   for (const void* impl : watch.order)
@@ -115,6 +123,9 @@ AuditReport Audit::Watch::report() const {
   conclude_gradients(conclusions);
   conclude_schedules(conclusions);
   conclude_values(conclusions);
+  conclude_losses(conclusions);
+  conclude_modes(conclusions);
+  conclude_options(conclusions);
   if (options.habits) conclude_habits(conclusions);
   if (foreign_steps > 0)
     conclusions.add(

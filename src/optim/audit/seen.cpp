@@ -1,60 +1,11 @@
 // What an audit sees of the computation itself: losses, activations, layers, and where backward goes.
-#include <gradus/autograd.h>
-#include <gradus/op.h>
-#include <gradus/ops.h>
-
-#include <algorithm>
-#include <cmath>
-
-#include "optim/audit/watch.h"
+#include "optim/audit/seeing.h"
 
 namespace gradus::optim {
 
 namespace {
 
 constexpr std::size_t kMostStrangers = 64;
-
-bool is_one_of(std::string_view name, std::initializer_list<std::string_view> names) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-// The operation that made what an edge leads to, past those that only arrange or bound its elements.
-Ref<Node> maker(Ref<Node> node) {
-  while (node &&
-         is_one_of(node->name(), {"view", "permute", "expand", "slice", "to", "alias", "clone", "squeeze", "clamp"})) {
-    const auto edges = node->edges();
-    if (edges.empty()) break;
-    node = edges[0].node;
-  }
-  return node;
-}
-std::string made_by(const Tensor& x) {
-  const Ref<Node> node = maker(x.grad_fn());
-  return node ? node->name() : "";
-}
-// What that operation was given was made by.
-std::string made_before(const Tensor& x) {
-  const Ref<Node> node = maker(x.grad_fn());
-  if (!node || node->edges().empty()) return "";
-  const Ref<Node> before = maker(node->edges()[0].node);
-  return before ? before->name() : "";
-}
-
-bool all_ones(const Tensor& sums, double tolerance) { return amax(abs(sums - 1)).item() < tolerance; }
-
-// Rows that are probabilities, or their logarithms, along dim.
-bool normalised(const Tensor& p, std::int64_t dim) {
-  return p.size(dim) > 1 && amin(p).item() >= 0 && all_ones(sum(p, dim), 1e-3);
-}
-
-bool all_finite(const Tensor& x) { return x.numel() == 0 || std::isfinite(sum(abs(x.to(kFloat64))).item()); }
-
-struct Quiet {
-  std::atomic<int>& busy;
-  NoGrad guard;
-  explicit Quiet(std::atomic<int>& count) : busy(count) { ++busy; }
-  ~Quiet() { --busy; }
-};
 
 }  // namespace
 
@@ -80,19 +31,26 @@ void Audit::Watch::begin_pass(std::span<const Tensor> roots, bool captures) {
   for (const Tensor& root : roots) {
     if (root.numel() == 1 && root.is_floating_point() && !std::isfinite(root.item())) {
       if (!not_finite && not_finite_layer)
-        found_not_finite("the loss, and before it the result of " + *not_finite_layer);
+        found_not_finite("the loss, and before it the result of " + not_finite_layer->what);
       else
         found_not_finite("the loss");
     }
   }
   capturing = captures;
-  if (captures) return;
+  if (captures) {
+    evaluations.clear();  // whatever they are, somebody wants gradients of them
+    return;
+  }
   close_pass();
   ++pass;
   PassInfo& info = passes[pass];
+  live_.clear();
   for (const Tensor& root : roots) {
     const Ref<Node> node = root.grad_fn();
+    if (!node && parameters.count(root.impl()) == 0)
+      note(leaf_losses, "the loss", "backward() of a tensor that nothing was computed for: it has no graph");
     if (!node) continue;
+    live_.insert(node.get());
     if (!roots_of_interval.insert(node->sequence()).second) ++twice;
     if (is_one_of(node->name(), {"div", "mul"})) info.scaled = true;
     walk(node, info);
@@ -110,6 +68,7 @@ void Audit::Watch::walk(const Ref<Node>& root, PassInfo& info) {
     for (auto& [model, mode] : modes)
       if (const auto found = mode.recorded.find(node->sequence()); found != mode.recorded.end())
         found->second.used = true;
+    if (!evaluations.empty()) evaluations.erase(node->sequence());
     for (const Edge& edge : node->edges()) {
       if (edge.node) open.push_back(edge.node.get());
       if (edge.leaf && edge.leaf->requires_grad && parameters.count(edge.leaf.get()) == 0 &&
@@ -139,11 +98,20 @@ void Audit::Watch::meet(const Tensor& leaf, const Node& node) {
 
 void Audit::Watch::begin_layer(const gradus::detail::Layer& layer) {
   if (busy_ > 0) return;
-  if (layer_depth_ > 0 && modules.count(layer.module) == 0) meet_inside(layer);
+  const bool known = modules.count(layer.module) != 0;
+  if (layer_depth_ > 0 && layer_known_ && !known) meet_inside(layer);
   if (layer_depth_++ == 0) {
+    ++forward_;
     activation_ = 0;
     layer_records_ = is_grad_enabled();
+    layer_known_ = known;
   }
+  if (known || layer.type != "AveragedModel") return;
+  const std::lock_guard lock(mutex);
+  const Quiet quiet(busy_);
+  for (const auto& buffer : static_cast<const nn::detail::ModuleState*>(layer.module)->buffers)
+    if (buffer.name == "n_averaged" && buffer.tensor.item() == 0 && total_steps >= 10)
+      note(averages, "the average", "it was run, and its average had not been updated");
 }
 
 // A layer of no network that is called within one. A few are kept, so that a new one is not at the place of an old one.
@@ -154,14 +122,23 @@ void Audit::Watch::meet_inside(const gradus::detail::Layer& layer) {
   if (!first.requires_grad()) return;
   const std::lock_guard lock(mutex);
   auto& kept = made_inside[layer.type];
-  const bool known = std::any_of(kept.begin(), kept.end(), [&](const Tensor& x) { return x.is_same(first); });
-  if (!known && kept.size() < 4) kept.push_back(first);
+  const auto known = std::find_if(kept.begin(), kept.end(), [&](const Inner& x) { return x.first.is_same(first); });
+  if (known != kept.end())
+    known->last = forward_;
+  else if (kept.size() < 8)
+    kept.push_back({first, forward_, forward_});
 }
 
 // Forwards that were compared with labels and that no backward came by were validations.
 void Audit::Watch::forget_recorded() {
   for (const auto& [model, scores] : compared) note(validations, model, "the largest scores (argmax)");
   compared.clear();
+  std::erase_if(evaluations, [&](const auto& entry) {
+    const auto& [model, when] = entry.second;
+    if (when >= interval) return false;
+    note(unused_recordings, model, "a forward in evaluation mode was recorded for a backward that never came");
+    return true;
+  });
   for (auto& [model, mode] : modes) {
     for (auto it = mode.recorded.begin(); it != mode.recorded.end();) {
       if (it->second.measured && !it->second.used) note(validations, model, "the largest scores (argmax)");
@@ -192,9 +169,17 @@ void Audit::Watch::end_layer(const gradus::detail::Layer& layer, const Tensor* r
   const std::lock_guard lock(mutex);
   const Quiet quiet(busy_);
   // The innermost layer ends first.
-  if (!not_finite_layer && result->is_floating_point() && !all_finite(*result)) not_finite_layer = layer.to_string();
+  if (!not_finite_layer && result->is_floating_point() && !all_finite(*result))
+    not_finite_layer = NotFinite{layer.to_string(), step_number()};
   for (const auto& model : models) {
-    if (model.state.get() != layer.module || !depends_on_mode(*model.state)) continue;
+    if (model.state.get() != layer.module) continue;
+    if (result->requires_grad() && result->grad_fn() && !model.state->training && evaluations.size() < 64)
+      evaluations[result->grad_fn()->sequence()] = {model.name, interval};
+    if (auto& [runs, last] = unrecorded_runs[model.name]; !result->requires_grad() && last != interval) {
+      ++runs;
+      last = interval;
+    }
+    if (!depends_on_mode(*model.state)) continue;
     Mode& mode = modes[model.name];
     if (model.state->training && !model.state->frozen && mode.training_intervals.size() < 8)
       mode.training_intervals.insert(interval);
@@ -202,64 +187,10 @@ void Audit::Watch::end_layer(const gradus::detail::Layer& layer, const Tensor* r
       mode.recorded[result->grad_fn()->sequence()] = {interval, false, false};
     if (result->requires_grad()) {
       mode.known = true;
-      mode.evaluates = !model.state->training;
+      mode.evaluates = optim::evaluates(*model.state);
     } else if (!recording && model.state->training && !model.state->frozen) {
       mode.unrecorded = interval;
     }
-  }
-}
-
-void Audit::Watch::begin_loss(const char* name, const Tensor& input, const Tensor& target) {
-  if (busy_ > 0 || !input.defined() || input.numel() == 0) return;
-  const std::lock_guard lock(mutex);
-  if (std::string_view(name) == "dropout") {
-    const auto layer = gradus::detail::current_layer();
-    if (!layer || modules.count(layer->module) == 0) return;
-    if (!static_cast<const nn::detail::ModuleState*>(layer->module)->training)
-      note(dropouts, layer->to_string(), "dropped out though the module was evaluating");
-    return;
-  }
-  const bool recording = is_grad_enabled();
-  const Quiet quiet(busy_);
-  if (recording && target.defined())
-    std::erase_if(compared, [&](const auto& one) { return one.second.impl()->storage == target.impl()->storage; });
-  if (!recording) {
-    for (auto& [model, mode] : modes)
-      if (mode.unrecorded == interval) note(validations, model, std::string("a loss (") + name + ")");
-    return;
-  }
-  const std::string from = made_by(input), loss = name;
-  const Tensor x = input.detach().to(kFloat64);
-  const std::int64_t dim = input.dim() == 1 ? 0 : 1;
-  if (from == "softmax" && x.dim() == 2 && x.size(1) == 1 && amax(x).item() == amin(x).item())
-    note(losses, loss + " single", loss + " was given a softmax over one value, which is 1 whatever the network says");
-  if (loss == "cross_entropy") {
-    if (is_one_of(from, {"softmax", "sigmoid", "relu", "tanh", "log_softmax"}))
-      note(losses, loss + " " + from, "cross_entropy was given the result of " + from);
-    else if (x.dim() >= 1 && normalised(x, dim) && x.numel() > x.size(dim))
-      note(losses, loss + " softmax", "cross_entropy was given values that are probabilities already");
-    else if (x.dim() >= 1 && x.numel() > x.size(dim) && amax(x).item() <= 0 && normalised(exp(x), dim))
-      note(losses, loss + " log_softmax", "cross_entropy was given values that are log-probabilities already");
-  } else if (loss == "nll_loss" || loss == "kl_div") {
-    const Tensor p = exp(x);
-    const std::int64_t classes = loss == "kl_div" ? x.dim() - 1 : dim;
-    if (x.dim() == 0 || x.size(classes) < 2) return;
-    if (normalised(p, classes)) return;
-    if (loss == "kl_div" && normalised(x, classes))
-      note(losses, loss + " raw", "kl_div was given probabilities instead of their logarithms");
-    if (loss == "nll_loss" && x.dim() == 2 && x.size(0) > 1 && normalised(p, 0))
-      note(losses, loss + " dim", "nll_loss was given log-probabilities that are normalised over the batch");
-    else if (loss == "nll_loss")
-      note(losses, loss + " raw",
-           normalised(x, classes) ? "nll_loss was given probabilities" : "nll_loss was given unnormalised scores");
-  } else if (loss == "binary_cross_entropy_with_logits") {
-    if (is_one_of(from, {"sigmoid", "softmax", "relu"}))
-      note(losses, loss + " " + from, "binary_cross_entropy_with_logits was given the result of " + from);
-  } else if (loss == "binary_cross_entropy") {
-    if (from == "sigmoid" && is_one_of(made_before(input), {"sigmoid", "softmax", "relu"}))
-      note(losses, loss + " twice", "binary_cross_entropy was given a sigmoid of the result of " + made_before(input));
-    if (from == "softmax" && x.dim() == 2 && x.size(0) > 1 && !normalised(x, 1) && normalised(x, 0))
-      note(losses, loss + " dim", "binary_cross_entropy was given a softmax over the batch");
   }
 }
 
@@ -280,10 +211,42 @@ void Audit::Watch::end_operation(const gradus::detail::Operation& op) {
     return;
   }
   if (y.numel() == 0) return;
+  const bool outside = gradus::detail::current_layer() == nullptr;
+
+  const bool records = std::any_of(op.inputs.begin(), op.inputs.end(),
+                                   [](const Tensor* x) { return x->defined() && x->requires_grad(); });
+
+  // A sum of losses that goes on over steps. Each sum is entered, so an address is that of the latest at its place.
+  if (records && y.numel() == 1 && is_one_of(name, {"add", "add_", "sub"})) {
+    const std::lock_guard lock(mutex);
+    for (const Tensor* x : op.inputs) {
+      const Ref<Node> made = x->defined() ? x->grad_fn() : Ref<Node>();
+      const auto sum = made && is_one_of(made->name(), {"add", "add_", "sub"}) ? sums.find(x->impl()) : sums.end();
+      if (outside && sum != sums.end() && sum->second < interval)
+        note(kept_graphs, "the loss", "a sum of losses that are recorded goes on over steps");
+    }
+    if (sums.size() > 1024) sums.clear();
+    sums[y.impl()] = interval;
+  }
+  if (outside && records && !not_finite_operation && can_overflow(name) && y.numel() <= kMostChecked) {
+    const std::lock_guard lock(mutex);
+    const Quiet quiet(busy_);
+    if (!all_finite(y.detach())) not_finite_operation = NotFinite{op.name, step_number()};
+  }
+  // Data that have a NaN already.
+  if (!outside && !not_finite_input && op.inputs.size() >= 2 &&
+      is_one_of(name, {"linear", "conv1d", "conv2d", "conv3d"})) {
+    const Tensor& x = *op.inputs[0];
+    if (x.is_floating_point() && !x.requires_grad() && x.numel() <= kMostChecked) {
+      const std::lock_guard lock(mutex);
+      const Quiet quiet(busy_);
+      if (!all_finite(x)) not_finite_input = step_number();
+    }
+  }
 
   // [N, 1] with [N] makes [N, N].
-  if (op.inputs.size() == 2 && gradus::detail::current_layer() == nullptr && op.inputs[0]->defined() &&
-      op.inputs[1]->defined() && is_one_of(name, {"add", "sub", "mul", "div", "maximum", "minimum"})) {
+  if (op.inputs.size() == 2 && outside && op.inputs[0]->defined() && op.inputs[1]->defined() &&
+      is_one_of(name, {"add", "sub", "mul", "div", "maximum", "minimum"})) {
     const Tensor &a = *op.inputs[0], &b = *op.inputs[1];
     const bool crossed =
         a.numel() == b.numel() && y.numel() > a.numel() && a.dim() != b.dim() && a.dim() > 0 && b.dim() > 0;
@@ -341,6 +304,7 @@ void Audit::Watch::end_operation(const gradus::detail::Operation& op) {
       for (std::int64_t d = 2; d < x.dim(); ++d) others.push_back(d);
     const double dead = (amax(x, others) == 0).to(kFloat64).mean().item();
     if (dead >= 0.9) ++u.dead;
+    u.dead_run = dead >= 0.9 ? u.dead_run + 1 : 0;
     u.share = std::max(u.share, dead);
   } else {
     const Tensor far = name == "tanh" ? abs(x) > 0.999 : abs(x - 0.5) > 0.499;

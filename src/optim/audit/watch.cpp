@@ -10,6 +10,7 @@
 #include <cmath>
 
 #include "core/epochs.h"
+#include "core/own_loads.h"
 
 namespace gradus::optim {
 
@@ -47,14 +48,54 @@ void visit_states(const ModuleState& state, const std::string& path,
     visit_states(*child.module->state(), path.empty() ? child.name : path + "." + child.name, fn);
 }
 
+namespace {
+
+bool drops(const ModuleState& state) {
+  return state.type.rfind("Dropout", 0) == 0 && state.detail.rfind("p=0,", 0) != 0;
+}
+bool normalises(const ModuleState& state) { return state.type.rfind("BatchNorm", 0) == 0; }
+
+bool any_parameter(const ModuleState& state, const std::function<bool(const Tensor&)>& test) {
+  bool any = false;
+  visit_states(state, "", [&](const ModuleState& inner, const std::string&) {
+    for (const auto& [name, tensor] : inner.parameters) any = any || (tensor.defined() && test(tensor));
+  });
+  return any;
+}
+
+// Whether the mode counts for what an optimizer trains: what drops out or normalises lies beside it, and not within a
+// part that is off, such as a trained backbone.
+bool mode_matters(const ModuleState& state, const std::unordered_set<const void*>& owned) {
+  const auto trained = [&](const Tensor& p) { return p.requires_grad() && owned.count(p.impl()) != 0; };
+  if (normalises(state)) return any_parameter(state, trained);
+  bool matters = false;
+  visit_states(state, "", [&](const ModuleState& inner, const std::string&) {
+    for (const auto& child : inner.children) {
+      if (matters) return;
+      const ModuleState& part = *child.module->state();
+      if (normalises(part)) matters = any_parameter(part.parameters.empty() ? inner : part, trained);
+      if (drops(part)) matters = any_parameter(inner, trained);
+    }
+  });
+  return matters;
+}
+
+}  // namespace
+
 bool depends_on_mode(const ModuleState& state) {
   bool depends = false;
   visit_states(state, "", [&](const ModuleState& inner, const std::string&) {
-    const std::string& type = inner.type;
-    const bool drops = type.rfind("Dropout", 0) == 0 && inner.detail.rfind("p=0,", 0) != 0;
-    depends = depends || drops || type.rfind("BatchNorm", 0) == 0;
+    depends = depends || drops(inner) || normalises(inner);
   });
   return depends;
+}
+
+bool evaluates(const ModuleState& state) {
+  bool all = !state.training;
+  visit_states(state, "", [&](const ModuleState& inner, const std::string&) {
+    if (drops(inner) || normalises(inner)) all = all && !inner.training;
+  });
+  return all;
 }
 
 bool owns(const Optimizer& optimizer, const Tensor& parameter) {
@@ -90,6 +131,7 @@ Audit::Watch::Watch(const AuditedModels& audited, const AuditedOptimizers& given
     : models(audited), options(asked), watching(live) {
   names_at_start = all_names();
   epochs_at_start = core::epochs.begun;
+  own_loads_at_start = core::own_loads_since(0).size();
   look(live);
   refresh();
   compare_statistics();
@@ -257,6 +299,7 @@ void Audit::Watch::arrive(Watched& p, const Tensor& incoming) {
   ++p.reached;
   if (norm != 0) ++p.reached_nonzero;
   if (!std::isfinite(norm)) found_not_finite("the gradient of " + p.name);
+  suspects_ = suspects_ || (p.tensor.dim() >= 2 && p.reached >= 3 && p.reached_nonzero == 0);
   p.largest_gradient = std::max(p.largest_gradient, norm);
   if (p.first_gradient < 0) p.first_gradient = norm;
 }
@@ -276,10 +319,16 @@ void Audit::Watch::before_step(Optimizer& optimizer) {
     }
   }
   if (optimizers[self].steps == 0) {
-    bool fresh = true;
-    for (const Tensor& x : optimizer.parameters()) fresh = fresh && optimizer.steps_of(x) == 0;
-    for (const auto& ticket : schedules_of(optimizer))
-      if (fresh && ticket->steps == 0 && ticket->epoch > 0) optimizers[self].resumed_without_state = true;
+    Known& k = optimizers[self];
+    std::int64_t made = 0;
+    for (const Tensor& x : optimizer.parameters()) made = std::max(made, optimizer.steps_of(x));
+    for (const auto& ticket : schedules_of(optimizer)) {
+      if (ticket->steps != 0 || !ticket->scale) continue;
+      if (made == 0 && ticket->epoch > 0) k.resumed_without_state = true;
+      if (made == 0 || k.started || ticket->epoch != 0) continue;
+      k.resumed_at = made;
+      k.restarted = ticket->name;
+    }
   }
   if (!looking) return;
   // A Lookahead steps what it wraps without a word: who is heard here was stepped past it.
@@ -303,7 +352,10 @@ void Audit::Watch::before_step(Optimizer& optimizer) {
       }
       Watched& p = it->second;
       if (p.stepped && tensor.version() != p.version_after_step) ++p.changed_between;
-      if (is_frozen(tensor)) continue;
+      if (is_frozen(tensor)) {
+        ++p.frozen_steps;
+        continue;
+      }
       if (tensor.requires_grad()) {
         any_on = true;
         ++p.chances;
@@ -472,21 +524,20 @@ void Audit::Watch::compare_statistics() {
 
 // In which mode what is trained now was run.
 void Audit::Watch::compare_modes(Optimizer& optimizer) {
+  std::unordered_set<const void*> owned;
+  for (const Tensor& p : optimizer.parameters()) owned.insert(p.impl());
   for (const auto& model : models) {
-    if (!depends_on_mode(*model.state)) continue;
-    bool trained = false;
-    visit_states(*model.state, "", [&](const ModuleState& state, const std::string&) {
-      for (const auto& [name, tensor] : state.parameters)
-        trained = trained || (tensor.defined() && tensor.requires_grad() && owns(optimizer, tensor));
-    });
-    if (!trained) continue;
+    if (!depends_on_mode(*model.state) || !mode_matters(*model.state, owned)) continue;
     Mode& mode = modes[model.name];
-    const bool evaluates = mode.known ? mode.evaluates : !model.state->training;
-    mode.run = evaluates && !model.state->frozen ? mode.run + 1 : 0;
+    const bool evaluating = (mode.known ? mode.evaluates : optim::evaluates(*model.state)) && !model.state->frozen;
+    mode.run = evaluating ? mode.run + 1 : 0;
+    mode.evaluated += evaluating ? 1 : 0;
+    ++mode.steps;
   }
 }
 
-void Audit::Watch::after_schedule(const void* schedule, const std::string& name, Optimizer& optimizer) {
+void Audit::Watch::after_schedule(const void* schedule, const std::string& name, const std::string& option,
+                                  Optimizer& optimizer) {
   const std::lock_guard lock(mutex);
   const Id id = known(optimizer);
   if (id == kNone) {
@@ -496,8 +547,17 @@ void Audit::Watch::after_schedule(const void* schedule, const std::string& name,
   Known& k = optimizers[id];
   Schedule& s = k.schedules[schedule];
   s.count = s.at == k.steps ? s.count + 1 : 1;
+  if (s.count == 2 && k.steps > 0 && s.skipped == optimizer.skipped_steps()) ++s.twice;
+  s.skipped = optimizer.skipped_steps();
+  ++s.calls;
   s.at = k.steps;
   s.name = name;
+  s.option = option;
+  for (const auto& [key, other] : k.schedules) {
+    if (key == schedule || other.at != k.steps || k.steps == 0 || other.option != option || other.calls == 0) continue;
+    ++s.together;
+    s.partner = other.name;
+  }
   s.in_epoch = s.epochs == core::epochs.begun ? s.in_epoch + 1 : 1;
   s.epochs = core::epochs.begun;
   if (s.epochs > epochs_at_start && core::epochs.batches > 1 && s.in_epoch <= core::epochs.batches)
@@ -509,7 +569,8 @@ void Audit::Watch::after_metric(const void* plateau, Optimizer& optimizer, doubl
   const std::lock_guard lock(mutex);
   const Id id = known(optimizer);
   if (id == kNone) return;
-  auto [it, added] = optimizers[id].metrics.try_emplace(plateau, Metric{.falls = falls, .first = metric});
+  auto [it, added] = optimizers[id].metrics.try_emplace(
+      plateau, Metric{.falls = falls, .first = metric, .first_rate = rate_of(optimizer, 0)});
   Metric& m = it->second;
   if (!added && metric != m.last) ++((metric < m.last) == falls ? m.better : m.worse);
   ++m.count;

@@ -47,6 +47,7 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
     std::int64_t reached = 0, reached_nonzero = 0;  // gradients that arrived
     std::int64_t chances = 0;                       // steps of its optimizers at which one could have
     std::int64_t off_steps = 0, off_run = 0;        // steps of its optimizers while requires_grad was off
+    std::int64_t frozen_steps = 0;                  // and while it was frozen
     std::int64_t still = 0, moved = 0;              // steps with a gradient and a rate that left it or changed it
     std::int64_t zero_rate_steps = 0, zero_rate_run = 0, rated_steps = 0;
     std::int64_t cleared_unused = 0;   // gradients that were cleared with nobody having stepped
@@ -76,11 +77,16 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
     bool first = false;                     // stepped before the optimizer ever was
     std::int64_t epochs = 0, in_epoch = 0;  // times through the data begun by then, and its steps since
     std::int64_t most_in_epoch = 0;
+    std::string option = {};
+    std::int64_t calls = 0, twice = 0;  // and how often a second one came with no step of the optimizer between
+    std::int64_t skipped = 0;           // the optimizer's skipped steps then
+    std::int64_t together = 0;          // calls beside one of another schedule of the same option
+    std::string partner = {};
   };
   struct Metric {
     bool falls;
     std::int64_t count = 0, better = 0, worse = 0, reductions = 0;
-    double first = 0, last = 0;
+    double first = 0, last = 0, first_rate = 0;
   };
 
   struct Known {
@@ -94,6 +100,8 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
     std::int64_t micro_steps = 0;          // steps over the same number, at least 3, of unscaled passes
     bool started = false;                  // had stepped before the audit began
     bool resumed_without_state = false;    // its schedule was at a later step when it had no state
+    std::int64_t resumed_at = 0;           // it had made so many steps when its schedule began
+    std::string restarted = {};            // that schedule
     std::int64_t closure_adds = 0;         // passes of a closure on top of the one before
     std::set<std::string> unclipped = {};  // parameters with gradients that a clipping of the others left out
     std::map<const void*, Schedule> schedules = {};
@@ -104,6 +112,7 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
   struct Mode {  // of a network
     bool evaluates = false, known = false;
     std::int64_t run = 0;                             // steps in a row that followed a forward in evaluation
+    std::int64_t evaluated = 0, steps = 0;            // such steps, and all
     std::uint64_t unrecorded = 0;                     // the interval of a forward in training mode that nobody recorded
     std::set<std::uint64_t> training_intervals = {};  // those with a forward in training mode, the first few
     // Recorded forwards in training mode, by the number of the node: whether their scores were compared, and whether
@@ -115,7 +124,7 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
     std::map<std::uint64_t, Recorded> recorded = {};
   };
   struct Units {  // of one activation of a layer
-    std::int64_t seen = 0, dead = 0, saturated = 0;
+    std::int64_t seen = 0, dead = 0, dead_run = 0, saturated = 0;
     double share = 0;
   };
   struct Stranger {  // a leaf that requires a gradient and belongs to no network
@@ -144,6 +153,10 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
     std::string what;  // "the loss", "the gradient of a.weight"
     std::int64_t step = 0;
   };
+  struct Inner {  // the first parameter of a layer that belongs to no network, and the forwards in which it was met
+    Tensor first;
+    std::int64_t begun, last;
+  };
 
   Watch(const AuditedModels& audited, const AuditedOptimizers& given, const AuditOptions& options, bool live);
   ~Watch() override;
@@ -151,7 +164,8 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
   // Of optimizers and schedules.
   void before_step(Optimizer& optimizer) override;
   void after_step(Optimizer& optimizer) override;
-  void after_schedule(const void* schedule, const std::string& name, Optimizer& optimizer) override;
+  void after_schedule(const void* schedule, const std::string& name, const std::string& option,
+                      Optimizer& optimizer) override;
   void after_metric(const void* plateau, Optimizer& optimizer, double metric, bool falls, bool reduced) override;
   void clipped(std::span<const Tensor> parameters) override;
   void gone(const Optimizer& optimizer) override;
@@ -162,6 +176,7 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
   void begin_layer(const gradus::detail::Layer& layer) override;
   void end_layer(const gradus::detail::Layer& layer, const Tensor* result) override;
   void end_operation(const gradus::detail::Operation& operation) override;
+  void end_backward(const Node& node, std::span<const Tensor> gradients) override;
 
   AuditReport report() const;
   // Whether the other optimizer of a candidate has not stepped on its pass.
@@ -199,23 +214,31 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
   Id stepping = kNone;
   bool any_lost = false, capturing = false;
   std::map<std::string, Note> losses, broadcasts, validations, clips, dropouts;
+  std::map<std::string, Note> batch_statistics, averages, kept_graphs, unused_recordings, leaf_losses;
+  std::map<std::string, Note> ends;  // operations from which only zeros went on backwards
+  // Forwards in evaluation mode that were recorded, by the number of the node, until a backward comes by.
+  std::map<std::uint64_t, std::pair<std::string, std::uint64_t>> evaluations;
+  std::unordered_map<const void*, std::uint64_t> sums;  // of losses, by their address: the interval of the latest
+  std::map<std::string, std::pair<std::int64_t, std::uint64_t>> unrecorded_runs;  // intervals, by network; the last
+  std::size_t own_loads_at_start = 0;
   // Largest scores of forwards in training mode that nobody recorded, by network: validations, if they do not become
   // the target of a loss before the next step (pseudo-labels).
   std::vector<std::pair<std::string, Tensor>> compared;
   std::map<const Optimizer*, std::int64_t> foreign;  // steps of optimizers that have nothing of the networks
   std::map<std::string, std::int64_t> idle_foreign;  // steps of their schedules, while they had made none
   std::vector<Tensor> outer;  // of this interval: [N, N] made of [N, 1] and [N] where nothing was recorded
-  std::unordered_set<const void*> modules;                 // all that belong to the networks
-  std::map<std::string, std::vector<Tensor>> made_inside;  // by type of layer, first parameters of different ones
-  std::set<std::string> inner_stepped;                     // directly, past the Lookahead around them
-  std::int64_t twice = 0;                                  // backwards of a loss that had been differentiated
+  std::unordered_set<const void*> modules;                // all that belong to the networks
+  std::map<std::string, std::vector<Inner>> made_inside;  // by type of layer
+  std::set<std::string> inner_stepped;                    // directly, past the Lookahead around them
+  std::int64_t twice = 0;                                 // backwards of a loss that had been differentiated
   std::map<std::string, Units> units;
   std::map<std::string, std::int64_t> shared_copies;  // looked steps at which somebody else held all its memory
   std::map<std::string, std::int64_t> holders;
   std::vector<double> input_scales;
   std::set<std::string> biases_before_norm;
   std::optional<NotFinite> not_finite;
-  std::optional<std::string> not_finite_layer;
+  std::optional<NotFinite> not_finite_layer, not_finite_operation;
+  std::optional<std::int64_t> not_finite_input;  // the step
 
   // Parameters, and modules, that a finding names.
   std::set<const void*> stale, moved_off, lost, shared;
@@ -243,7 +266,10 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
   mutable std::atomic<int> busy_{0};  // what is computed here is not looked at
   bool observing_ = false;            // its thread
   int layer_depth_ = 0, activation_ = 0;
-  bool layer_records_ = true;
+  std::int64_t forward_ = 0;  // calls of outermost modules
+  bool layer_records_ = true, layer_known_ = false;
+  bool suspects_ = false;                 // some parameter has had nothing but zeros for gradients
+  std::unordered_set<const Node*> live_;  // those of the pass that a gradient other than zero has reached
 };
 
 bool owns(const Optimizer& optimizer, const Tensor& parameter);
@@ -252,6 +278,8 @@ void visit_states(const nn::detail::ModuleState& state, const std::string& path,
                   const std::function<void(const nn::detail::ModuleState&, const std::string&)>& fn);
 // Whether training and evaluation differ for what a module holds: it drops out or normalises by batches.
 bool depends_on_mode(const nn::detail::ModuleState& state);
+// Whether all of that evaluates.
+bool evaluates(const nn::detail::ModuleState& state);
 double norm_of(const Tensor& x);
 
 // The conclusions, family by family.
@@ -259,6 +287,9 @@ struct Conclusions {
   const Audit::Watch& watch;
   std::vector<AuditFinding>& findings;
   void add(const char* rule, std::vector<std::string> names, std::string message = {}) const;
+  // With another reason or cure than the rule's own, where they are given.
+  void add(const char* rule, std::vector<std::string> names, std::string message, std::string why,
+           std::string remedy) const;
   std::vector<std::string> named(const std::set<const void*>& found) const;
   template <class Test>
   std::vector<std::string> where(const Test& test) const {
@@ -272,6 +303,11 @@ void conclude_owners(const Conclusions& c, const std::vector<AuditRow>& rows);
 void conclude_gradients(const Conclusions& c);
 void conclude_schedules(const Conclusions& c);
 void conclude_values(const Conclusions& c);
+void conclude_not_finite(const Conclusions& c);
+void conclude_zero_gradients(const Conclusions& c);
+void conclude_losses(const Conclusions& c);
+void conclude_modes(const Conclusions& c);
+void conclude_options(const Conclusions& c);
 void conclude_habits(const Conclusions& c);
 
 }  // namespace gradus::optim

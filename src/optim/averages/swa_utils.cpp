@@ -93,6 +93,9 @@ void update(const nn::Module& average, const nn::Module& model, const AveragedMo
   std::vector<Tensor> averaged, current, copied, source;
   pair_up(average, model, true, options.use_buffers, averaged, current);
   pair_up(average, model, false, !options.use_buffers, copied, source);
+  for (std::size_t i = 0; i < averaged.size(); ++i)
+    if (averaged[i].numel() > 0 && averaged[i].const_data_ptr() == current[i].const_data_ptr())
+      throw ValueError("AveragedModel.update_parameters: was given its own average; give it the network that trains");
   NoGrad guard;
   if (n_averaged == 0) {
     std::move(averaged.begin(), averaged.end(), std::back_inserter(copied));

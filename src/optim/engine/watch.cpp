@@ -17,13 +17,36 @@ Watchers& watchers() {
   return all;
 }
 
-struct Schedules {
-  std::mutex mutex;
-  std::vector<std::weak_ptr<ScheduleTicket>> list;
+struct Past {
+  std::weak_ptr<const void> optimizer;
+  const Optimizer* address;
+  std::string name;
+  std::int64_t count;
 };
+struct Schedules {
+  std::recursive_mutex mutex;  // the end of one may come while others are looked through
+  std::vector<std::weak_ptr<ScheduleTicket>> list;
+  std::vector<std::shared_ptr<ScheduleTicket>> plateaus;
+  std::vector<Past> past;
+};
+// Never destroyed: schedules may be static.
 Schedules& schedules() {
-  static Schedules all;
-  return all;
+  static auto* all = new Schedules;
+  return *all;
+}
+
+void end_schedule(const ScheduleTicket* ticket) {
+  const std::unique_ptr<const ScheduleTicket> own(ticket);
+  if (ticket->steps < 2 || ticket->address == nullptr || ticket->optimizer.expired()) return;
+  const std::lock_guard lock(schedules().mutex);
+  auto& past = schedules().past;
+  std::erase_if(past, [](const Past& one) { return one.optimizer.expired(); });
+  for (Past& one : past) {
+    if (one.address != ticket->address || one.name != ticket->name) continue;
+    ++one.count;
+    return;
+  }
+  past.push_back({ticket->optimizer, ticket->address, ticket->name, 1});
 }
 }  // namespace
 
@@ -45,7 +68,7 @@ void tell_watchers_slow(const std::function<void(Watcher&)>& fn) {
 
 std::shared_ptr<ScheduleTicket> register_schedule(const Optimizer& optimizer, std::string name,
                                                   std::function<double(double)> scale) {
-  auto ticket = std::make_shared<ScheduleTicket>();
+  const std::shared_ptr<ScheduleTicket> ticket(new ScheduleTicket, end_schedule);
   ticket->optimizer = optimizer.alive();
   ticket->address = &optimizer;
   ticket->name = std::move(name);
@@ -54,6 +77,28 @@ std::shared_ptr<ScheduleTicket> register_schedule(const Optimizer& optimizer, st
   std::erase_if(schedules().list, [](const auto& entry) { return entry.expired(); });
   schedules().list.push_back(ticket);
   return ticket;
+}
+
+std::shared_ptr<ScheduleTicket> plateau_of(const Optimizer& optimizer) {
+  {
+    const std::lock_guard lock(schedules().mutex);
+    auto& plateaus = schedules().plateaus;
+    std::erase_if(plateaus, [](const auto& ticket) { return ticket->optimizer.expired(); });
+    for (const auto& ticket : plateaus)
+      if (ticket->address == &optimizer) return ticket;
+  }
+  auto ticket = register_schedule(optimizer, "ReduceLROnPlateau", {});
+  const std::lock_guard lock(schedules().mutex);
+  schedules().plateaus.push_back(ticket);
+  return ticket;
+}
+
+std::map<std::string, std::int64_t> past_schedules_of(const Optimizer& optimizer) {
+  std::map<std::string, std::int64_t> counts;
+  const std::lock_guard lock(schedules().mutex);
+  for (const Past& one : schedules().past)
+    if (one.address == &optimizer && !one.optimizer.expired()) counts[one.name] += one.count;
+  return counts;
 }
 
 std::vector<std::shared_ptr<const ScheduleTicket>> schedules_of(const Optimizer& optimizer) {

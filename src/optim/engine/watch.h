@@ -16,7 +16,8 @@ class Watcher {
   virtual ~Watcher() = default;
   virtual void before_step(Optimizer& optimizer) = 0;
   virtual void after_step(Optimizer& optimizer) = 0;
-  virtual void after_schedule(const void* schedule, const std::string& name, Optimizer& optimizer) = 0;
+  virtual void after_schedule(const void* schedule, const std::string& name, const std::string& option,
+                              Optimizer& optimizer) = 0;
   // A plateau's step; `reduced` where it changed a rate.
   virtual void after_metric(const void* plateau, Optimizer& optimizer, double metric, bool falls, bool reduced) = 0;
   virtual void clipped(std::span<const Tensor> parameters) = 0;  // by a function, not by the optimizer's policy
@@ -40,12 +41,18 @@ struct ScheduleTicket {
   std::weak_ptr<const void> optimizer;  // Optimizer::alive()
   const Optimizer* address = nullptr;
   std::string name;
-  std::atomic<std::int64_t> steps{0};   // calls of step()
-  std::atomic<double> epoch{0};         // where it is
-  std::function<double(double)> scale;  // of the first option that it drives, in its first group
+  std::atomic<std::int64_t> steps{0};        // calls of step()
+  std::atomic<double> epoch{0};              // where it is
+  std::atomic<std::int64_t> overwritten{0};  // steps that replaced a value that was written by hand
+  std::function<double(double)> scale;       // of the first option that it drives, in its first group; unset: a plateau
 };
 std::shared_ptr<ScheduleTicket> register_schedule(const Optimizer& optimizer, std::string name,
                                                   std::function<double(double)> scale);
+// One for each optimizer, which lives as long as the optimizer: plateaus are plain values.
+std::shared_ptr<ScheduleTicket> plateau_of(const Optimizer& optimizer);
 std::vector<std::shared_ptr<const ScheduleTicket>> schedules_of(const Optimizer& optimizer);
+
+// Schedules of an optimizer that were stepped and are gone, by name.
+std::map<std::string, std::int64_t> past_schedules_of(const Optimizer& optimizer);
 
 }  // namespace gradus::optim

@@ -35,6 +35,7 @@ ReduceLROnPlateau::ReduceLROnPlateau(Optimizer& optimizer, const ReduceLROnPlate
     read_option(optimizer, g, options_.option);
     order_[optimizer.group_id(g)] = g;
   }
+  plateau_of(optimizer);
 }
 
 Optimizer& ReduceLROnPlateau::optimizer() const {
@@ -70,8 +71,9 @@ void ReduceLROnPlateau::step(double metric) {
     next.num_bad_epochs_ = 0;
   }
   *this = std::move(next);
+  ++plateau_of(optimizer())->steps;
   tell_watchers([&](Watcher& watcher) {
-    watcher.after_schedule(this, "ReduceLROnPlateau", optimizer());
+    watcher.after_schedule(this, "ReduceLROnPlateau", options_.option, optimizer());
     watcher.after_metric(this, optimizer(), metric, options_.mode == "min", reduces);
   });
 }

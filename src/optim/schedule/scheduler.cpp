@@ -111,9 +111,16 @@ void LRScheduler::apply(double epoch, Groups groups) {
 
 void LRScheduler::step(double epoch) {
   if (!is_step(epoch)) throw ValueError(name() + ".step: the step must be in [0, 2^53), got " + to_string(epoch));
+  bool overwrites = false;
+  for (std::size_t t = 0; t < tracks_.size(); ++t)
+    for (std::size_t g = 0; g < optimizer().group_count(); ++g)
+      if (const Group* group = find(t, optimizer().group_id(g)); group != nullptr && group->now.scale == 0)
+        overwrites = overwrites || read_option(optimizer(), g, tracks_[t].option) != group->written;
   apply(epoch, current_groups());
   ++ticket_->steps;
-  tell_watchers([&](Watcher& watcher) { watcher.after_schedule(this, name(), optimizer()); });
+  if (overwrites) ++ticket_->overwritten;
+  tell_watchers(
+      [&](Watcher& watcher) { watcher.after_schedule(ticket_.get(), name(), tracks_[0].option, optimizer()); });
 }
 
 std::vector<double> LRScheduler::get_last_lr() const {

@@ -19,6 +19,7 @@ struct Program {
   int kind;  // the headings of docs/audit/programs.md
   std::string what, rule;
   std::function<AuditReport(bool mistake)> run;
+  std::string says = {};  // somewhere in the finding
 };
 using Programs = std::vector<Program>;
 
@@ -34,6 +35,10 @@ struct CorrectProgram {
   std::function<AuditReport()> run;
 };
 std::vector<CorrectProgram> correct();
+// Written without a look at the rules.
+Programs unseen();         // 1 to 7
+Programs unseen_owners();  // 8 to 14
+std::vector<CorrectProgram> unseen_correct();
 
 // 64 samples of 4 numbers; labels of 3 classes, which can be learnt; targets for regressions.
 struct Data {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <set>
 #include <sstream>
 
 #include "optim/audit_programs/programs.h"
@@ -13,10 +14,17 @@ namespace {
 
 Programs all() {
   Programs programs;
-  for (const Programs& some : {losses(), modes(), registration(), steps(), schedules(), values(), owners()})
+  for (const Programs& some :
+       {losses(), modes(), registration(), steps(), schedules(), values(), owners(), unseen(), unseen_owners()})
     programs.insert(programs.end(), some.begin(), some.end());
   std::stable_sort(programs.begin(), programs.end(),
                    [](const Program& a, const Program& b) { return a.kind < b.kind; });
+  return programs;
+}
+
+std::vector<CorrectProgram> all_correct() {
+  std::vector<CorrectProgram> programs = correct();
+  for (const CorrectProgram& one : unseen_correct()) programs.push_back(one);
   return programs;
 }
 
@@ -39,6 +47,8 @@ TEST_P(Mistakes, IsNamedAndItsTwinIsNot) {
   EXPECT_FALSE(found->message.empty());
   EXPECT_FALSE(found->why.empty());
   EXPECT_FALSE(found->remedy.empty());
+  const std::string text = wrong.to_string();
+  EXPECT_NE(text.find(program.says), std::string::npos) << program.says << "\n" << text;
   manual_seed(11);
   const AuditReport right = program.run(false);
   EXPECT_FALSE(right.has(optim::Severity::wasteful)) << program.what << "\n" << right.to_string();
@@ -54,7 +64,7 @@ TEST_P(CorrectPrograms, NothingIsFoundAboveAdvice) {
   EXPECT_FALSE(report.has(optim::Severity::wasteful)) << GetParam().what << "\n" << report.to_string();
   EXPECT_GT(report.steps, 0);
 }
-INSTANTIATE_TEST_SUITE_P(Audit, CorrectPrograms, ::testing::ValuesIn(correct()),
+INSTANTIATE_TEST_SUITE_P(Audit, CorrectPrograms, ::testing::ValuesIn(all_correct()),
                          [](const auto& one) { return name_of(0, one.param.what).substr(6); });
 
 const char* kind_name(int kind) {
@@ -87,7 +97,7 @@ std::string table() {
     text << "| " << program.what << " | `" << program.rule << "` |\n";
   }
   text << "\n## Correct, and found to be so\n\n";
-  for (const CorrectProgram& program : correct()) text << "- " << program.what << "\n";
+  for (const CorrectProgram& program : all_correct()) text << "- " << program.what << "\n";
   return text.str();
 }
 
@@ -96,6 +106,12 @@ TEST(AuditTable, TheDocsSayWhatTheTestsTry) {
   std::stringstream page;
   page << file.rdbuf();
   EXPECT_NE(page.str().find(table()), std::string::npos) << "docs/audit/programs.md should hold\n" << table();
+}
+
+TEST(AuditTable, EveryRuleHasAProgram) {
+  std::set<std::string> tried{"other-threads"};  // audit_threads_test.cpp
+  for (const Program& program : all()) tried.insert(program.rule);
+  for (const std::string& rule : optim::audit_rules()) EXPECT_TRUE(tried.contains(rule)) << rule;
 }
 
 TEST(AuditTable, EveryKindHasPrograms) {
