@@ -173,7 +173,7 @@ TEST_F(Watched, RemediesOfBuiltInCommandsAreOptions) {
   ASSERT_EQ(run.status, 0) << run.err;
   bool found = false;
   for (const auto& finding : read("run/audit.json")["end"]["findings"]) {
-    if (finding["rule"] != "large-updates") continue;
+    if (finding["rule"] != "exploding-gradient") continue;
     found = true;
     EXPECT_EQ(finding["remedy"], "a smaller rate: --lr, and the options that end in -lr");
   }
