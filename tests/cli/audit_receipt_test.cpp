@@ -172,7 +172,8 @@ TEST_F(Watched, RemediesOfBuiltInCommandsAreOptions) {
       "train autoencoder --steps 12 --receiver-steps 8 --batch 32 --errors 2 --blocks 500 --lr 1e6 --audit" + out());
   ASSERT_EQ(run.status, 0) << run.err;
   bool found = false;
-  for (const auto& finding : read("run/audit.json")["end"]["findings"]) {
+  const json audit = read("run/audit.json");
+  for (const auto& finding : audit["end"]["findings"]) {
     if (finding["rule"] != "exploding-gradient") continue;
     found = true;
     EXPECT_EQ(finding["remedy"], "a smaller rate: --lr, and the options that end in -lr");
