@@ -23,7 +23,7 @@ struct AutoEncoder : nn::Module {
   // One-hot messages [batch, 16] -> scores [batch, 16].
   Tensor forward(const Tensor& message) override {
     const Tensor x = encoder(message);
-    const Tensor sent = x * (std::sqrt(7.0) / x.norm(2, 1, true));  // every code word has the energy 7
+    const Tensor sent = x * (std::sqrt(7.0) / x.norm(2, 1, true));  // every code word has energy 7
     return decoder(sent + randn_like(sent.detach()) * sigma);
   }
 };
