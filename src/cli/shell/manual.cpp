@@ -99,8 +99,9 @@ std::map<std::string, std::string> manual_pages(const CLI::App& app, const std::
     }
     text += ".SH OPTIONS\n" + options_section(command);
     text +=
-        ".SH EXIT STATUS\n0 when all went well, 2 after an error, which is one line on standard error, 130 when a "
-        "signal ended the work early.\n";
+        ".SH EXIT STATUS\n0 on success; 1 if \\fBckpt diff\\fR or \\fBverify\\fR found a difference; "
+        "2 after an error, which is one line on standard error; 3 if training met a loss or a weight that "
+        "is not finite; 130 if a signal ended the work early.\n";
     text += ".SH SEE ALSO\n";
     if (command.path.empty()) {
       std::string others;
