@@ -46,7 +46,7 @@ void continue_text(const std::string& folder) {
   std::printf("%s\nperplexity of the prompt %.2f\n", text.c_str(), models::perplexity(net, prompt));
 
   NoGrad guard;
-  models::KVCache cache;  // what generate() keeps, for loops of one's own
+  models::KVCache cache;  // what generate() uses, for loops of your own
   net(prompt, {.cache = &cache});
   const Tensor next = net(bytes_of("b"), {.cache = &cache, .last_only = true});  // [1, 1, 256]
   std::printf("after b: %c\n", static_cast<char>(argmax(next).item<std::int64_t>()));

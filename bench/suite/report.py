@@ -107,15 +107,15 @@ def deployment_lines(found):
     start, program = found["start"], found["program"]
     if "pytorch" in start:
         ratio = start["gradus"] / start["pytorch"]
-        rows.append(["start to first step (beside Python's PyTorch)", time_text(start["gradus"]),
+        rows.append(["start to first step (compared with PyTorch in Python)", time_text(start["gradus"]),
                      time_text(start["pytorch"]), f"{ratio:.3f}", verdict(ratio, AIM_START)])
     if "libtorch" in program:
         ours, theirs = program["gradus"], program["libtorch"]
         ratio = ours["bytes"] / theirs["bytes"]
-        rows.append(["size on disk, program and libraries (beside LibTorch)", f"{ours['bytes'] / 1e6:.1f} MB",
+        rows.append(["size on disk, program and libraries (compared with LibTorch)", f"{ours['bytes'] / 1e6:.1f} MB",
                      f"{theirs['bytes'] / 1e6:.1f} MB", f"{ratio:.3f}", verdict(ratio, AIM_SIZE)])
         ratio = ours["compile_seconds"] / theirs["compile_seconds"]
-        rows.append(["compile time of 30 lines (beside LibTorch)", time_text(ours["compile_seconds"]),
+        rows.append(["compile time of 30 lines (compared with LibTorch)", time_text(ours["compile_seconds"]),
                      time_text(theirs["compile_seconds"]), f"{ratio:.3f}", verdict(ratio, AIM_COMPILE)])
     if not rows:
         rows = [["start to first step", time_text(start["gradus"]), "-", "-", ""],
@@ -180,7 +180,7 @@ def sections(results):
         elif checked:
             lines += ["All sides end their first steps with the same losses.", ""]
         if limits != shown:
-            lines += ["The machine's limits, measured with it:", "", *limits_lines(limits), ""]
+            lines += ["The machine's limits, measured in the same run:", "", *limits_lines(limits), ""]
             shown = limits
     return lines
 
