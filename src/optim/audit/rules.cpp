@@ -13,7 +13,8 @@ constexpr Severity kWrong = Severity::wrong, kWasteful = Severity::wasteful, kAd
 constexpr AuditRule kRules[] = {
     // Values.
     {"not-finite", kWrong, "", "nothing that follows a NaN or an infinity can be trusted",
-     "DetectAnomaly guard; names the operation; then lower lr, clip with optimizer.set_clipping({.max_norm = 1}), or "
+     "autograd::DetectAnomaly guard; names the operation; then lower lr, clip with optimizer.set_clipping({.max_norm = "
+     "1}), or "
      "keep the arguments of log, sqrt and divisions away from 0"},
     {"zero-gradient", kWrong, "the gradient was exactly zero every time",
      "nothing moves: the layers after it are dead, saturated, or multiply by zero",
@@ -64,7 +65,7 @@ constexpr AuditRule kRules[] = {
     {"never-stepped", kWrong, "", "what it owns keeps its initial values",
      "call its step() after backward, or minimize(loss)"},
     {"steps-skipped", kWrong, "", "nothing is trained",
-     "find where the gradients stop being finite: DetectAnomaly guard"},
+     "find where the gradients stop being finite: autograd::DetectAnomaly guard;"},
     {"cleared-too-early", kWrong, "its gradient was cleared between backward and step", "the step has nothing to use",
      "zero_grad() before backward: opt.zero_grad(); loss.backward(); opt.step()"},
     {"loss-without-graph", kWrong, "",
