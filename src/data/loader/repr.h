@@ -8,14 +8,12 @@
 #include <vector>
 
 #include "gradus/data/transforms.h"
+#include "text/python.h"
 
 namespace gradus::data {
 
-inline std::string repr(bool x) { return x ? "True" : "False"; }
-inline std::string repr(double x) {
-  const std::string text = fmt::format("{}", x);
-  return text.find_first_of(".en") == std::string::npos ? text + ".0" : text;
-}
+inline std::string repr(bool x) { return python_text(x); }
+inline std::string repr(double x) { return python_text(x); }
 inline std::string repr(const transforms::Range& x) { return fmt::format("({}, {})", repr(x.low), repr(x.high)); }
 inline std::string repr(const std::vector<double>& x) {
   std::vector<std::string> items;

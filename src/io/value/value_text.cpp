@@ -2,17 +2,11 @@
 #include <fmt/format.h>
 
 #include "io/value/value_boxes.h"
+#include "text/python.h"
 
 namespace gradus::io {
 
 namespace {
-
-// 1.0, not 1, which would be an integer.
-std::string number_text(double x) {
-  std::string text = fmt::format("{}", x);
-  if (text.find_first_not_of("-0123456789") == text.npos) text += ".0";
-  return text;
-}
 
 std::string key_text(const Key& key) { return key.is_string() ? detail::quoted(key.text()) : key.to_string(); }
 
@@ -52,11 +46,11 @@ std::string Value::to_string() const {
     case Kind::None:
       return "None";
     case Kind::Bool:
-      return as_bool() ? "True" : "False";
+      return python_text(as_bool());
     case Kind::Int:
       return std::to_string(as_int());
     case Kind::Double:
-      return number_text(as_double());
+      return python_text(as_double());
     case Kind::String:
       return detail::quoted(as_string());
     case Kind::Bytes:

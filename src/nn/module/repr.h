@@ -4,20 +4,15 @@
 #include <gradus/ops/spatial.h>
 #include <gradus/scalar.h>
 
-#include <charconv>
-#include <cmath>
 #include <string>
 #include <vector>
 
+#include "text/python.h"
+
 namespace gradus::nn {
 
-inline std::string repr(double value) {
-  char text[32];
-  std::string s(text, std::to_chars(text, text + sizeof text, value).ptr);
-  return std::trunc(value) == value && s.find_first_of("en") == std::string::npos ? s + ".0" : s;
-}
-
-inline std::string repr(bool value) { return value ? "True" : "False"; }
+inline std::string repr(double value) { return python_text(value); }
+inline std::string repr(bool value) { return python_text(value); }
 inline std::string repr(std::int64_t value) { return std::to_string(value); }
 inline std::string repr(const Scalar& value) {
   return value.kind() == Dtype::Float64 ? repr(value.to<double>()) : repr(value.to<std::int64_t>());

@@ -1,7 +1,6 @@
 #include <gradus/detail/observer.h>
 #include <gradus/optim/optimizer.h>
 
-#include <charconv>
 #include <unordered_set>
 
 #include "core/threads/parallel.h"
@@ -15,29 +14,20 @@ Params::Params(const std::vector<Tensor>& tensors) {
   for (const Tensor& x : tensors) named_.emplace_back(x.defined() ? x.name() : std::string(), x);
 }
 
-namespace {
-
-std::string number_text(double x) {
-  char text[32];
-  return {text, std::to_chars(text, text + sizeof text, x).ptr};
-}
-
-}  // namespace
-
 std::string to_string(const OptionValue& value) {
   struct Show {
     std::string operator()(std::monostate) const { return "None"; }
     std::string operator()(bool x) const { return x ? "True" : "False"; }
     std::string operator()(std::int64_t x) const { return std::to_string(x); }
-    std::string operator()(double x) const { return number_text(x); }
+    std::string operator()(double x) const { return gradus::to_string(x); }
     std::string operator()(const std::pair<double, double>& x) const {
       std::string text = "(";
-      return text.append(number_text(x.first)).append(", ").append(number_text(x.second)).append(")");
+      return text.append(gradus::to_string(x.first)).append(", ").append(gradus::to_string(x.second)).append(")");
     }
     std::string operator()(const std::string& x) const { return x; }
     std::string operator()(const NumberTuple& numbers) const {
       std::string text;
-      for (const auto& x : numbers) text.append(text.empty() ? "(" : ", ").append(x ? number_text(*x) : "None");
+      for (const auto& x : numbers) text.append(text.empty() ? "(" : ", ").append(x ? gradus::to_string(*x) : "None");
       return text + ")";
     }
   };
@@ -49,15 +39,15 @@ std::string Range::to_string() const {
   std::string text = "finite";
   if (std::isinf(low) && std::isinf(high)) return text;
   if (std::isinf(high)) {
-    text.append(low_open ? " and above " : " and at least ").append(number_text(low));
+    text.append(low_open ? " and above " : " and at least ").append(gradus::to_string(low));
     return text;
   }
   if (std::isinf(low)) {
-    text.append(high_open ? " and below " : " and at most ").append(number_text(high));
+    text.append(high_open ? " and below " : " and at most ").append(gradus::to_string(high));
     return text;
   }
   text = low_open ? "in (" : "in [";
-  text.append(number_text(low)).append(", ").append(number_text(high)).append(high_open ? ")" : "]");
+  text.append(gradus::to_string(low)).append(", ").append(gradus::to_string(high)).append(high_open ? ")" : "]");
   return text;
 }
 
@@ -76,7 +66,7 @@ bool Range::contains(std::string_view word) const {
 }
 
 void check_number(const char* optimizer, const std::string& place, const char* option, const Range& range, double x) {
-  refuse_option(optimizer, place, option, range.to_string(), number_text(x));
+  refuse_option(optimizer, place, option, range.to_string(), gradus::to_string(x));
 }
 
 std::string LoadStateReport::to_string() const {
