@@ -97,6 +97,13 @@ TEST_P(Decoders, ContinueFromCopiesOfACacheEachForItself) {
   expect_close(next, narrow((*net)(narrow(ids, 1, 0, 5)), 1, 4, 1), 1e-10, "the first");
 }
 
+TEST(KVCacheTest, RefusesWhatIsNotOneLayersKeysAndValues) {
+  models::KVCache cache;
+  EXPECT_THROW(cache.update(0, randn({2, 3}), randn({2, 3})), ShapeError);
+  EXPECT_THROW(cache.update(0, randn({1, 2, 3, 4}), randn({1, 2, 1, 4})), ShapeError);
+  EXPECT_EQ(cache.update(0, randn({1, 2, 3, 4}), randn({1, 2, 3, 5})).second.sizes(), (Shape{1, 2, 3, 5}));
+}
+
 TEST_P(Decoders, LetFilledPositionsTakeNoPart) {
   NoGrad guard;
   const auto net = models::causal_lm_from_pretrained(fixture(GetParam()), {.dtype = kFloat64});

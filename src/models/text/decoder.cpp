@@ -50,6 +50,9 @@ void KVCache::append(Tensor& kept, std::int64_t length, const Tensor& next) {
 }
 
 std::pair<Tensor, Tensor> KVCache::update(std::size_t layer, const Tensor& key, const Tensor& value) {
+  if (key.dim() != 4 || !(value.dim() == 4 && value.size(0) == key.size(0) && value.size(2) == key.size(2)))
+    throw ShapeError("KVCache: needs keys and values [batch, heads, positions, head_dim], got " +
+                     to_string(key.sizes()) + " and " + to_string(value.sizes()));
   if (layer >= layers_.size()) layers_.resize(layer + 1);
   auto& [keys, values] = layers_[layer];
   const auto of = [](const Tensor& x) { return to_string(x.dtype()) + (" " + to_string(x.sizes())); };

@@ -10,6 +10,7 @@ namespace {
 // `places` is `size`, or one more where the end counts.
 std::size_t wrapped(const std::string& type, std::int64_t index, std::size_t size, std::size_t places) {
   const auto n = static_cast<std::int64_t>(size), last = static_cast<std::int64_t>(places) - 1;
+  if (places == 0) throw IndexError(type + ": is empty, got index " + std::to_string(index));
   if (index < -n || index > last) {
     throw IndexError(type + ": the index must be in [" + std::to_string(-n) + ", " + std::to_string(last) + "], got " +
                      std::to_string(index));
