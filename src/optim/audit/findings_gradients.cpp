@@ -72,8 +72,11 @@ void conclude_gradients(const Conclusions& c) {
   for (const Watch::Candidate& candidate : watch.candidates)
     if (watch.is_mixed(candidate)) mixed.insert(candidate.parameter);
   const auto is_mixed = [&](const Watch::Watched& p) { return p.mixed || mixed.count(p.tensor.impl()) != 0; };
+  std::unordered_set<const void*> present;  // others were replaced, which another rule says
+  for (const auto& [name, tensor] : watch.all_names()) present.insert(tensor.impl());
   c.add("unreached", c.where([&](const Watch::Watched& p) {
-    return p.tensor.requires_grad() && p.chances > 0 && p.reached == 0 && !p.update_norm;
+    return present.count(p.tensor.impl()) != 0 && p.tensor.requires_grad() && p.chances > 0 && p.reached == 0 &&
+           !p.update_norm;
   }));
   c.add("cleared-too-early", c.where([](const Watch::Watched& p) { return p.unused_by_step > 0; }));
   c.add("clipped-to-zero", c.where([](const Watch::Watched& p) { return p.clipped_to_zero >= 3; }));

@@ -223,7 +223,7 @@ void conclude_owners(const Conclusions& c, const std::vector<AuditRow>& rows) {
     any_owned[p.model] = any_owned[p.model] || owned;
     somewhere = somewhere || owned;
   }
-  Names unowned;
+  Names unowned, of_teachers;           // of networks of which no optimizer has anything, beside one that is trained
   std::map<std::string, bool> targets;  // unowned ones with gradients, which are like one that is owned
   bool reached = false;
   for (const AuditRow& row : rows) {
@@ -244,10 +244,17 @@ void conclude_owners(const Conclusions& c, const std::vector<AuditRow>& rows) {
       }
     }
     reached = reached || arrived;
-    unowned.push_back(row.name);
+    if (arrived && !any_owned[model] && somewhere && watch.models.size() > 1)
+      of_teachers.push_back(row.name);
+    else
+      unowned.push_back(row.name);
   }
+  c.add("unowned", of_teachers, "trainable and reached by backward, but no optimizer has any of its network",
+        "gradients are computed that nobody uses, or it was to learn and does not",
+        "if it teaches: nn::freeze(teacher), or const NoGrad guard; around its forward. If it learns: an optimizer for "
+        "it");
   // An optimizer of something else is not a mistake where nothing here waits for one.
-  if (!unowned.empty()) c.add("elsewhere", watch.elsewhere);
+  if (!unowned.empty() || !of_teachers.empty()) c.add("elsewhere", watch.elsewhere);
   if (watch.elsewhere.empty() || somewhere || reached)
     c.add("unowned", unowned, reached ? "trainable and reached by backward, but in no optimizer" : "");
 

@@ -147,7 +147,7 @@ void about_several(const Conclusions& c, const Watch::Known& k) {
                       without.empty() ? "" : fmt::format(", while {} has no schedule", fmt::join(without, ", "))));
   }
   for (const auto& [name, count] : past_schedules_of(*k.optimizer))
-    if (count >= 2)
+    if (count >= 3)
       c.add("schedule-rebuilt", {name + " of " + k.name},
             fmt::format("{} of them were made, stepped and given up", count));
   if (k.resumed_at > 0)
@@ -168,11 +168,10 @@ void conclude_schedules(const Conclusions& c) {
   Names idle, early;
   for (const Watch::Known& k : watch.optimizers) {
     for (const auto& [key, schedule] : k.schedules) {
-      if (schedule.twice >= 2 && schedule.count <= 2)
+      if (schedule.twice >= 2)
         c.add("schedule-twice", {schedule.name + " of " + k.name},
               fmt::format("{} times it was stepped again with no step of its optimizer in between", schedule.twice));
-      const bool idle_since =
-          schedule.at == k.steps && schedule.count > 1 && !(schedule.twice >= 2 && schedule.count <= 2);
+      const bool idle_since = schedule.at == k.steps && schedule.count > 1 && schedule.twice < 2;
       if (k.steps == 0 || idle_since)
         idle.push_back(schedule.name + " of " + k.name);
       else if (schedule.first)

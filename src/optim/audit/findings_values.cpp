@@ -27,6 +27,13 @@ void tiny_updates(const Conclusions& c) {
   }
 }
 
+// By its optimizer, or by a function before a step.
+bool is_clipped(const Watch& watch, const Watch::Watched& p) {
+  if (p.clipped_at != 0) return true;
+  const Optimizer* by = p.stepped_by == Watch::kNone ? nullptr : watch.optimizers[p.stepped_by].optimizer;
+  return by != nullptr && by->clipping() && (by->clipping()->max_norm || by->clipping()->max_value);
+}
+
 void gradients_by_layer(const Conclusions& c) {
   std::map<std::string, double> largest;
   std::map<std::string, int> layers;
@@ -46,7 +53,7 @@ void gradients_by_layer(const Conclusions& c) {
   }
   for (const void* impl : c.watch.order) {
     const auto& p = c.watch.parameters.at(impl);
-    if (p.reached < 3 || !std::isfinite(p.largest_gradient)) continue;
+    if (p.reached < 3 || !std::isfinite(p.largest_gradient) || is_clipped(c.watch, p)) continue;
     if (p.largest_gradient > 1e4 ||
         (p.first_gradient > 0 && p.largest_gradient > 1e3 * std::max(p.first_gradient, 1.0)))
       large.push_back(p.name);
@@ -83,6 +90,11 @@ void conclude_values(const Conclusions& c) {
       c.add("saturated-units", {name},
             fmt::format("at least 95 % of its values lay at the ends of its range, each of {} times", u.seen));
   }
+  Names compared;
+  for (const auto& [name, note] : watch.own_differences)
+    if (note.count >= 3) compared.push_back(name);
+  c.add("kept-handle", compared, "it was compared with another handle of its own memory: the two are always equal",
+        "what was kept with detach() changes with every step", "clone what is kept: p.detach().clone()");
   for (const auto& [model, count] : watch.shared_copies)
     if (count >= 3) c.add("kept-handle", {model.empty() ? std::string("the network") : model});
 }

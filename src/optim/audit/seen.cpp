@@ -244,6 +244,16 @@ void Audit::Watch::end_operation(const gradus::detail::Operation& op) {
     }
   }
 
+  // A parameter and what was kept of it, on the same memory: their difference is zero for ever. (Differences are sums.)
+  if (name == "add" && records && op.inputs.size() == 2 && op.inputs[0]->defined() && op.inputs[1]->defined() &&
+      !op.inputs[0]->is_same(*op.inputs[1])) {
+    const Tensor &p = *op.inputs[0], &kept = *op.inputs[1];
+    const std::lock_guard lock(mutex);
+    const auto found = parameters.find(p.impl());
+    if (found != parameters.end() && !kept.requires_grad() && kept.const_data_ptr() == p.const_data_ptr())
+      note(own_differences, found->second.name, "it was compared with another handle of its own memory");
+  }
+
   // [N, 1] with [N] makes [N, N].
   if (op.inputs.size() == 2 && outside && op.inputs[0]->defined() && op.inputs[1]->defined() &&
       is_one_of(name, {"add", "sub", "mul", "div", "maximum", "minimum"})) {

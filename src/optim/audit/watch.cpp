@@ -233,6 +233,25 @@ void Audit::Watch::look_at_start() {
   }
 }
 
+// Two of one type are told apart by the networks that they train: "Adam(G)".
+void Audit::Watch::name_apart(Known& added) {
+  const auto network_of = [&](const Known& k) {
+    std::string model;
+    for (const Tensor& own : k.optimizer->parameters())
+      if (const auto it = parameters.find(own.impl()); it != parameters.end() && model.empty())
+        model = it->second.model;
+    return model;
+  };
+  for (Known& other : optimizers) {
+    if (other.optimizer == nullptr || name_of(*other.optimizer) != added.name) continue;
+    const std::string mine = network_of(added), its = network_of(other);
+    if (mine == its || mine.empty() || its.empty()) continue;
+    if (other.name == added.name) other.name += "(" + its + ")";
+    added.name += "(" + mine + ")";
+    return;
+  }
+}
+
 // An optimizer counts when it has a parameter of the networks.
 Audit::Watch::Id Audit::Watch::known(Optimizer& optimizer) {
   for (Id id = 0; id < optimizers.size(); ++id)
@@ -245,6 +264,7 @@ Audit::Watch::Id Audit::Watch::known(Optimizer& optimizer) {
     k.type = optimizer.name();
     k.skipped_at_start = optimizer.skipped_steps();
     for (const Tensor& own : optimizer.parameters()) k.started = k.started || optimizer.steps_of(own) > 0;
+    name_apart(k);
     optimizers.push_back(std::move(k));
     return optimizers.size() - 1;
   }

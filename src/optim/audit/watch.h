@@ -215,7 +215,8 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
   bool any_lost = false, capturing = false;
   std::map<std::string, Note> losses, broadcasts, validations, clips, dropouts;
   std::map<std::string, Note> batch_statistics, averages, kept_graphs, unused_recordings, leaf_losses;
-  std::map<std::string, Note> ends;  // operations from which only zeros went on backwards
+  std::map<std::string, Note> own_differences;  // of parameters and what was kept of them without clone()
+  std::map<std::string, Note> ends;             // operations from which only zeros went on backwards
   // Forwards in evaluation mode that were recorded, by the number of the node, until a backward comes by.
   std::map<std::uint64_t, std::pair<std::string, std::uint64_t>> evaluations;
   std::unordered_map<const void*, std::uint64_t> sums;  // of losses, by their address: the interval of the latest
@@ -249,6 +250,7 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
   void look(bool closely);
   void refresh();
   Id known(Optimizer& optimizer);
+  void name_apart(Known& added);
   void arrive(Watched& p, const Tensor& grad);
   void forget_gradient(Watched& p, bool count);
   void close_pass();

@@ -288,12 +288,42 @@ Programs unseen() {
          return audit.report();
        },
        "SequentialLR"},
+      {5, "both schedules of a GAN on the generator's optimizer", "schedules-together",
+       [](bool mistake) {
+         nn::Sequential G(nn::Linear(2, 8), nn::ReLU(), nn::Linear(8, 4)),
+             D(nn::Linear(4, 8), nn::ReLU(), nn::Linear(8, 1));
+         optim::Adam g(G), d(D);
+         S::ExponentialLR of_g(g, {.gamma = 0.99}), of_d(mistake ? g : d, {.gamma = 0.99});
+         Audit audit({{"G", G}, {"D", D}}, {g, d});
+         for (int i = 0; i < 8; ++i) {
+           d.minimize((D(G(randn({16, 2})).detach()) - D(randn({16, 4}))).mean());
+           g.minimize(-D(G(randn({16, 2}))).mean());
+           of_g.step();
+           of_d.step();
+         }
+         return audit.report();
+       },
+       "Adam(D) has no schedule"},
+      {5, "a schedule stepped after each micro-batch of an accumulation", "schedule-twice",
+       [](bool mistake) {
+         Inputs in;
+         S::CosineAnnealingLR schedule(in.opt, {.T_max = 40});
+         Audit audit(in.net, {in.opt});
+         for (int i = 0; i < 24; ++i) {
+           (in.loss() / 4).backward();
+           const bool last = i % 4 == 3;
+           if (last) in.opt.step();
+           if (last) in.opt.zero_grad();
+           if (last || mistake) schedule.step();
+         }
+         return audit.report();
+       }},
       {5, "a schedule made anew in each epoch", "schedule-rebuilt",
        [](bool mistake) {
          Inputs in;
          Audit audit(in.net, {in.opt});
          std::optional<S::LinearLR> schedule;
-         for (int epoch = 0; epoch < 4; ++epoch) {
+         for (int epoch = 0; epoch < 5; ++epoch) {
            if (mistake || epoch == 0)
              schedule.emplace(in.opt, S::LinearLROptions{.start_factor = 0.5, .total_iters = 20});
            for (int i = 0; i < 5; ++i) {

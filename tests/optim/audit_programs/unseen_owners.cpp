@@ -121,6 +121,22 @@ Programs unseen_owners() {
              [](int) {});
        },
        "detach()"},
+      {9, "a penalty on the distance to what was kept with detach()", "kept-handle",
+       [](bool mistake) {
+         const Data data;
+         Net net;
+         std::vector<Tensor> kept;
+         for (const Tensor& p : net.parameters()) kept.push_back(mistake ? p.detach() : p.detach().clone());
+         optim::SGD opt(net, {.lr = 0.1});
+         Audit audit(net, {opt});
+         for (int i = 0; i < 6; ++i) {
+           Tensor loss = F::cross_entropy(net(data.x), data.y);
+           for (std::size_t k = 0; k < kept.size(); ++k) loss = loss + square(net.parameters()[k] - kept[k]).sum();
+           opt.minimize(loss);
+         }
+         return audit.report();
+       },
+       "detach().clone()"},
       {9, "one block appended several times", "shared-module",
        [](bool mistake) {
          const Data data;
@@ -227,6 +243,23 @@ Programs unseen_owners() {
          return fit(net, net, opt, 6);
        }},
 
+      {14, "a teacher whose forward is recorded, and its gradients computed", "unowned",
+       [](bool mistake) {
+         const Data data;
+         Net student;
+         nn::Sequential teacher(nn::Linear(4, 32), nn::ReLU(), nn::Linear(32, 3));
+         optim::SGD opt(student, {.lr = 0.1});
+         Audit audit({{"teacher", teacher}, {"student", student}}, {opt});
+         if (!mistake) nn::freeze(teacher);
+         for (int i = 0; i < 6; ++i) {
+           const Tensor wanted = softmax(teacher(data.x), 1);
+           opt.zero_grad();
+           F::kl_div(log_softmax(student(data.x), 1), wanted, {.reduction = nn::Reduction::BatchMean}).backward();
+           opt.step();
+         }
+         return audit.report();
+       },
+       "nn::freeze(teacher)"},
       {14, "two optimizers that step on one gradient of a shared trunk", "two-owners",
        [](bool mistake) {
          const Data data;
@@ -312,6 +345,28 @@ std::vector<CorrectProgram> unseen_correct() {
          }
          static_cast<void>(last);
          return audit.report();
+       }},
+      {"a recurrent network whose gradients explode, and are clipped",
+       [] {
+         struct Net : nn::Module {
+           nn::RNN rnn = add("rnn", nn::RNN(4, 16, {.nonlinearity = "relu", .batch_first = true}));
+           nn::Linear out = add("out", nn::Linear(16, 1));
+           Tensor forward(const Tensor& x) override { return out(rnn(x).first.select(1, -1)); }
+         } net;
+         const Tensor recurrent = net.rnn.get_parameter("weight_hh_l0");
+         {
+           const NoGrad guard;
+           recurrent.mul_(2.5);
+         }
+         optim::SGD opt(net, {.lr = 1e-2});
+         opt.set_clipping({.max_norm = 1.0});
+         Audit audit(net, {opt});
+         const Tensor x = randn({16, 30, 4}), y = randn({16, 1});
+         for (int i = 0; i < 10; ++i) opt.minimize(F::mse_loss(net(x), y));
+         AuditReport report = audit.report();
+         // Advice would be no failure of this program, but clipping is the remedy of this one.
+         if (report.has("exploding-gradient")) report.findings.front().severity = optim::Severity::wrong;
+         return report;
        }},
       {"schedules of the rate and of the decay, side by side",
        [] {
