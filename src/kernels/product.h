@@ -17,6 +17,7 @@ struct Then {
                 const float* bias) = nullptr;
   void (*cpu64)(const void* formula, std::int64_t m, std::int64_t n, double* c, std::int64_t ldc,
                 const double* bias) = nullptr;
+  const char* (*name)() = nullptr;
 };
 
 // C = then(alpha * op(A) op(B) + beta * C + bias), with op(A) [m, k], op(B) [k, n], C [m, n], row-major. A is stored

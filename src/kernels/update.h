@@ -37,6 +37,7 @@ struct Rules {
   std::size_t state_count;   // tensors of state
   std::int64_t element_size;
   void (*cpu)(const void* rule, std::int64_t n, void* p, const void* g, void* const* state);
+  const char* (*name)();
 };
 
 }  // namespace gradus::kernel

@@ -14,8 +14,8 @@
 #include <vector>
 
 #include "core/threads/parallel.h"
-#include "kernels/cpu/random/random_math.h"
 #include "kernels/cpu/simd/simd.h"
+#include "kernels/formulas/random_math.h"
 
 namespace gradus::cpu {
 namespace {

@@ -6,10 +6,10 @@
 #pragma once
 
 #include <type_traits>
-#include <typeinfo>
 
 #include "kernels/cpu/elementwise/elementwise.h"
 #include "kernels/cpu/product/finish.h"
+#include "kernels/formulas/name.h"
 #include "kernels/inline.h"
 #include "kernels/product.h"
 
@@ -19,17 +19,14 @@ namespace gradus::kernel {
 template <class F, class R, class T, int N>
 constexpr Loop loop_of() {
   static_assert(std::is_trivially_copyable_v<F>, "a device takes a formula by its bytes");
-  struct Name {
-    static const char* of() { return typeid(void (*)(F, R, T, std::integral_constant<int, N>)).name(); }
-  };
-  return {cpu::contiguous_loop<F, R, T, N>, Name::of, sizeof(F)};
+  return {cpu::contiguous_loop<F, R, T, N>, loop_name<F, R, T, N>, sizeof(F)};
 }
 
 // Of a formula that follows a product of matrices. It must outlive the call of the kernel.
 template <class F>
 Then then_of(const F& formula) {
   static_assert(std::is_trivially_copyable_v<F>, "a device takes a formula by its bytes");
-  return {&formula, sizeof formula, cpu::finish<F, float>, cpu::finish<F, double>};
+  return {&formula, sizeof formula, cpu::finish<F, float>, cpu::finish<F, double>, then_name<F>};
 }
 
 }  // namespace gradus::kernel

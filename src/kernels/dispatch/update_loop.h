@@ -1,11 +1,13 @@
 // From an optimizer's rule to its loop on each device, as loop.h does it for a formula. A rule is trivially copyable
-// and has `update(p, g, state...)`, a function of one element that is marked GRADUS_INLINE.
+// and has `update(p, g, state...)`, a function of one element that is marked GRADUS_INLINE. Other devices than the CPU
+// know the rules of kernels/formulas/, as bases of those that optimizers have.
 #pragma once
 
 #include <span>
 #include <type_traits>
 
 #include "kernels/cpu/simd/simd.h"
+#include "kernels/formulas/name.h"
 #include "kernels/update.h"
 
 namespace gradus::kernel {
@@ -68,12 +70,31 @@ decltype(Rules::cpu) select_update(std::size_t count) {
 }
 }  // namespace detail
 
+// What of a rule other devices know: its base `Update` where it has one, which needs no options and no tensors.
+template <class Rule>
+struct UpdateOfRule {
+  using type = Rule;
+};
+template <class Rule>
+requires requires { typename Rule::Update; }
+struct UpdateOfRule<Rule> {
+  using type = typename Rule::Update;
+};
+template <class Rule>
+using UpdateOf = typename UpdateOfRule<Rule>::type;
+
 // The prepared rules, for parameters of T with `state_count` tensors of state.
 template <class Rule, class T>
 Rules rules_of(std::span<const Rule> rules, std::size_t state_count) {
   static_assert(std::is_trivially_copyable_v<Rule>, "a device takes a rule by its bytes");
-  return {rules.data(), sizeof(Rule), rules.size(),
-          state_count,  sizeof(T),    detail::select_update<Rule, T>(state_count)};
+  static_assert(sizeof(Rule) == sizeof(UpdateOf<Rule>), "a device knows of a rule what its Update holds");
+  return {rules.data(),
+          sizeof(Rule),
+          rules.size(),
+          state_count,
+          sizeof(T),
+          detail::select_update<Rule, T>(state_count),
+          update_name<UpdateOf<Rule>>};
 }
 
 }  // namespace gradus::kernel

@@ -3,43 +3,13 @@
 
 #include <cmath>
 
+#include "kernels/formulas/losses.h"
 #include "nn/loss/loss.h"
 #include "ops/elementwise/elementwise.h"
 
 namespace gradus::nn {
 
 using namespace ops;
-
-namespace {
-
-// Of probabilities p: the logarithms end at -100, and the slope's denominator at float's 1e-12, as in PyTorch.
-struct Bce {
-  static constexpr const char* name = "binary_cross_entropy";
-  static constexpr Uses da_uses{.a = true, .b = true}, db_uses{.a = true};
-  template <class T>
-  GRADUS_INLINE T f(T p, T t) const {
-    const T yes = std::log(p), no = std::log1p(-p);
-    return (t - 1) * (no < -100 ? T(-100) : no) - t * (yes < -100 ? T(-100) : yes);
-  }
-  Tensor da(const Tensor& g, const Tensor& p, const Tensor& t) const {
-    return g * (p - t) / clamp((1 - p) * p, 1e-12f);
-  }
-  Tensor db(const Tensor& g, const Tensor& p, const Tensor&) const { return g * (log1p(-p) - log(p)); }
-};
-
-// Of logits x: (1 - t) x + log(1 + exp(-x)), arranged so that exp never overflows.
-struct BceWithLogits {
-  static constexpr const char* name = "binary_cross_entropy_with_logits";
-  static constexpr Uses da_uses{.a = true, .b = true}, db_uses{.a = true};
-  template <class T>
-  GRADUS_INLINE T f(T x, T t) const {
-    return (1 - t) * x + (x < 0 ? -x : T(0)) + std::log1p(std::exp(-std::abs(x)));
-  }
-  Tensor da(const Tensor& g, const Tensor& x, const Tensor& t) const { return g * (sigmoid(x) - t); }
-  Tensor db(const Tensor& g, const Tensor& x, const Tensor&) const { return -(g * x); }
-};
-
-}  // namespace
 
 namespace functional {
 

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "kernels/formulas/losses.h"
 #include "nn/loss/loss.h"
 #include "ops/elementwise/elementwise.h"
 
@@ -11,71 +12,6 @@ namespace gradus::nn {
 using namespace ops;
 
 namespace {
-
-// Each is a function of a - b, so its slope for b is that for a, negated.
-struct SquaredError {
-  static constexpr const char* name = "mse_loss";
-  static constexpr Uses da_uses{.a = true, .b = true}, db_uses = da_uses;
-  template <class T>
-  GRADUS_INLINE T f(T a, T b) const {
-    return (a - b) * (a - b);
-  }
-  Tensor da(const Tensor& g, const Tensor& a, const Tensor& b) const { return g * 2 * (a - b); }
-  Tensor db(const Tensor& g, const Tensor& a, const Tensor& b) const { return g * 2 * (b - a); }
-};
-
-struct AbsoluteError {
-  static constexpr const char* name = "l1_loss";
-  static constexpr Uses da_uses{.a = true, .b = true}, db_uses = da_uses;
-  template <class T>
-  GRADUS_INLINE T f(T a, T b) const {
-    return std::abs(a - b);
-  }
-  Tensor da(const Tensor& g, const Tensor& a, const Tensor& b) const { return g * sign(a - b); }
-  Tensor db(const Tensor& g, const Tensor& a, const Tensor& b) const { return g * sign(b - a); }
-};
-
-struct Huber {
-  static constexpr const char* name = "huber_loss";
-  static constexpr Uses da_uses{.a = true, .b = true}, db_uses = da_uses;
-  double delta;
-  template <class T>
-  GRADUS_INLINE T f(T a, T b) const {
-    const T e = std::abs(a - b), edge = static_cast<T>(delta);
-    return e <= edge ? T(0.5) * e * e : edge * (e - T(0.5) * edge);
-  }
-  Tensor da(const Tensor& g, const Tensor& a, const Tensor& b) const { return g * clamp(a - b, -delta, delta); }
-  Tensor db(const Tensor& g, const Tensor& a, const Tensor& b) const { return g * clamp(b - a, -delta, delta); }
-};
-
-struct SmoothL1 {
-  static constexpr const char* name = "smooth_l1_loss";
-  static constexpr Uses da_uses{.a = true, .b = true}, db_uses = da_uses;
-  double beta;
-  template <class T>
-  GRADUS_INLINE T f(T a, T b) const {
-    const T e = std::abs(a - b), edge = static_cast<T>(beta);
-    return e < edge ? T(0.5) * e * e / edge : e - T(0.5) * edge;
-  }
-  Tensor da(const Tensor& g, const Tensor& a, const Tensor& b) const { return g * clamp((a - b) / beta, -1, 1); }
-  Tensor db(const Tensor& g, const Tensor& a, const Tensor& b) const { return g * clamp((b - a) / beta, -1, 1); }
-};
-
-// t (log t - x), for log-probabilities x and probabilities t.
-struct Divergence {
-  static constexpr const char* name = "kl_div";
-  static constexpr Uses da_uses{.b = true}, db_uses{.a = true, .b = true};
-  template <class T>
-  GRADUS_INLINE T f(T x, T t) const {
-    const T own = t == 0 ? T(0) : t * std::log(t);
-    return own - t * x;
-  }
-  Tensor da(const Tensor& g, const Tensor&, const Tensor& t) const { return -(g * t); }
-  Tensor db(const Tensor& g, const Tensor& x, const Tensor& t) const {
-    const Tensor nothing = t == 0;
-    return g * masked_fill(log(masked_fill(t, nothing, 1)) + 1 - x, nothing, 0);
-  }
-};
 
 void require_at_least(const char* rule, double value, bool valid) {
   if (!valid || !std::isfinite(value)) throw ValueError(std::string(rule) + ", got " + std::to_string(value));

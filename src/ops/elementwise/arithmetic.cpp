@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "kernels/formulas/arithmetic.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/elementwise/with_number.h"
 
@@ -11,47 +12,6 @@ namespace gradus {
 using namespace ops;
 
 namespace {
-
-struct Add {
-  static constexpr const char* name = "add";
-  static constexpr Types types = Types::all;
-  static constexpr Uses da_uses{}, db_uses{};
-  double alpha = 1;
-  std::int64_t integer_alpha = 1;
-  template <class T>
-  GRADUS_INLINE T f(T a, T b) const {
-    if constexpr (std::is_floating_point_v<T>) {
-      return a + static_cast<T>(alpha) * b;
-    } else {
-      return wrapping_add(a, wrapping_mul(static_cast<T>(integer_alpha), b));
-    }
-  }
-  Tensor da(const Tensor& g, const auto&, const auto&) const { return g; }
-  Tensor db(const Tensor& g, const auto&, const auto&) const { return alpha == 1 ? g : g * alpha; }
-};
-
-struct Mul {
-  static constexpr const char* name = "mul";
-  static constexpr Types types = Types::all;
-  static constexpr Uses da_uses{.b = true}, db_uses{.a = true};
-  template <class T>
-  GRADUS_INLINE T f(T a, T b) const {
-    return wrapping_mul(a, b);
-  }
-  Tensor da(const Tensor& g, const auto&, const auto& b) const { return g * b; }
-  Tensor db(const Tensor& g, const auto& a, const auto&) const { return g * a; }
-};
-
-struct Div {
-  static constexpr const char* name = "div";
-  static constexpr Uses da_uses{.b = true}, db_uses{.a = true, .b = true};
-  template <class T>
-  GRADUS_INLINE T f(T a, T b) const {
-    return a / b;
-  }
-  Tensor da(const Tensor& g, const auto&, const auto& b) const { return g / b; }
-  Tensor db(const Tensor& g, const auto& a, const auto& b) const { return -g * (a / b / b); }
-};
 
 std::int64_t integer_of(const Scalar& alpha) { return alpha.kind() == kFloat64 ? 0 : alpha.as<std::int64_t>(); }
 Add scaled(const Scalar& alpha) { return {alpha.to<double>(), integer_of(alpha)}; }

@@ -20,11 +20,9 @@
 #include "core/visit.h"
 #include "kernels/dispatch/kernels.h"
 #include "kernels/dispatch/loop.h"
+#include "kernels/formulas/formula.h"
 
 namespace gradus::ops {
-
-// Which types an operation computes in; others are converted (integers to float32) or refused.
-enum class Types { floating, numeric, all };
 
 // Runs a loop over broadcast operands; the result is `into` if that is defined.
 Tensor run_elementwise(const char* name, const kernel::Loop& loop, const void* formula,
@@ -59,43 +57,6 @@ kernel::Loop select_loop(const char* name, Dtype compute) {
   return loop;
 }
 
-template <class F>
-constexpr Types types_of() {
-  if constexpr (requires { F::types; }) {
-    return F::types;
-  } else {
-    return Types::floating;
-  }
-}
-
-// Integers wrap around; a signed overflow in C++ itself would be undefined.
-template <class T>
-using Unsigned = std::make_unsigned_t<T>;
-template <class T>
-GRADUS_INLINE T wrapping_mul(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>) {
-    return a * b;
-  } else {
-    return static_cast<T>(Unsigned<T>(a) * Unsigned<T>(b));
-  }
-}
-template <class T>
-GRADUS_INLINE T wrapping_add(T a, T b) {
-  if constexpr (std::is_floating_point_v<T>) {
-    return a + b;
-  } else {
-    return static_cast<T>(Unsigned<T>(a) + Unsigned<T>(b));
-  }
-}
-template <class T>
-GRADUS_INLINE T wrapping_neg(T a) {
-  if constexpr (std::is_floating_point_v<T>) {
-    return -a;
-  } else {
-    return static_cast<T>(Unsigned<T>(0) - Unsigned<T>(a));
-  }
-}
-
 // As apply(), for callers that know that there is something to record, with the operation made where it stays.
 template <class O, std::same_as<Tensor>... T>
 Tensor record(Ref<O> op, const T&... xs) {
@@ -113,30 +74,6 @@ Tensor unary_forward(const F& f, const Tensor& x, const Tensor& into = Tensor())
   const Tensor* ins[] = {&x};
   return run_elementwise(F::name, select_loop<F, 1, types>(F::name, compute), &f, ins, compute, dtype, into);
 }
-
-template <class F>
-constexpr bool from_output() {
-  if constexpr (requires { F::from_output; }) {
-    return F::from_output;
-  } else {
-    return false;
-  }
-}
-
-// g * df(x): the derivative in one pass.
-template <class F>
-struct Slope {
-  static constexpr const char* name = F::name;
-  F formula;
-  template <class T>
-  GRADUS_INLINE T f(T g, T x) const {
-    if constexpr (std::is_same_v<decltype(formula.df(x)), bool>) {
-      return formula.df(x) ? g : T(0);
-    } else {
-      return g * formula.df(x);
-    }
-  }
-};
 
 template <class F>
 struct UnaryBackward final : Op {
@@ -238,10 +175,6 @@ Tensor binary_forward(const F& f, const Tensor& a, const Tensor& b, const Tensor
 
 // F has `f(a, b)`, and `da(g, a, b)`, `db(g, a, b)` written with operations; `uses` says which of a, b are read
 // by which derivative, so that nothing else is kept: e.g. mul's da reads b only.
-struct Uses {
-  bool a = false, b = false;
-};
-
 template <class F>
 struct BinaryOp final : Op {
   static constexpr bool takes_numbers = true;

@@ -6,24 +6,6 @@
 
 namespace gradus::ops {
 
-enum class Side { left, right };  // where the number stands
-
-template <class F, Side side>
-struct WithNumber {
-  static constexpr const char* name = F::name;
-  static constexpr Types types = types_of<F>();
-  F formula;
-  Scalar number;
-  template <class T>
-  GRADUS_INLINE auto f(T x) const {
-    if constexpr (side == Side::left) {
-      return formula.f(number.as<T>(), x);
-    } else {
-      return formula.f(x, number.as<T>());
-    }
-  }
-};
-
 template <class F, Side side>
 Tensor number_forward(const WithNumber<F, side>& f, const Tensor& x, const Tensor& into = Tensor()) {
   Dtype dtype = promote_scalar(x.dtype(), f.number);

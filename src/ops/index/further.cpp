@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/formulas/trigonometric.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/reduce/reduce.h"
 
@@ -14,17 +15,6 @@ namespace gradus {
 using namespace ops;
 
 namespace {
-
-struct Atan2 {
-  static constexpr const char* name = "atan2";
-  static constexpr Uses da_uses{.a = true, .b = true}, db_uses = da_uses;
-  template <class T>
-  GRADUS_INLINE T f(T y, T x) const {
-    return std::atan2(y, x);
-  }
-  Tensor da(const Tensor& g, const Tensor& y, const Tensor& x) const { return g * x / (y * y + x * x); }
-  Tensor db(const Tensor& g, const Tensor& y, const Tensor& x) const { return -g * y / (y * y + x * x); }
-};
 
 Tensor floating(const char* call, const Tensor& x) {
   if (x.is_floating_point()) return x;

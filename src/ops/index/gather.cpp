@@ -14,7 +14,8 @@ namespace gradus {
 namespace {
 
 kernel::Scatter places(const Tensor& index, int dim, const Tensor& x, const Tensor& values) {
-  return {index.sizes(), dim, index.data_ptr<std::int64_t>(), x.strides(), values.strides()};
+  const std::int64_t extent = x.dim() > 0 ? x.sizes()[dim] : 1;
+  return {index.sizes(), dim, index.data_ptr<std::int64_t>(), x.strides(), values.strides(), extent};
 }
 
 // The index is checked, contiguous int64, and of x's rank, in all of these.

@@ -7,6 +7,7 @@
 
 #include "core/tensor_access.h"
 #include "kernels/dispatch/kernels.h"
+#include "kernels/formulas/moments.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/norm/batch_norm.h"
 #include "ops/shape/layout.h"
@@ -37,15 +38,6 @@ Moments given_moments(const Tensor& mean, const Tensor& var, Dtype dtype, double
           .rstd = rsqrt(var.detach().to(dtype) + eps),
           .constant = true};
 }
-
-// Values that are all equal are 0 when normalised, also without an eps.
-struct InverseRoot {
-  double eps;
-  template <class T>
-  GRADUS_INLINE T f(T v) const {
-    return v + eps == 0 ? 0 : 1 / std::sqrt(v + eps);
-  }
-};
 
 struct Norm final : Op {
   const char* call;

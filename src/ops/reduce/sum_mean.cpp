@@ -2,6 +2,7 @@
 #include <gradus/op.h>
 #include <gradus/ops.h>
 
+#include "kernels/formulas/moments.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/reduce/reduce.h"
 
@@ -10,15 +11,6 @@ namespace gradus {
 using namespace ops;
 
 namespace {
-
-struct DivideBy {
-  static constexpr const char* name = "mean";
-  std::int64_t divisor;
-  template <class T>
-  GRADUS_INLINE T f(T x) const {
-    return x / static_cast<T>(divisor);
-  }
-};
 
 struct Sum final : Op {
   Reduction reduction;

@@ -7,6 +7,7 @@
 
 #include "core/tensor_access.h"
 #include "kernels/dispatch/kernels.h"
+#include "kernels/formulas/moments.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/reduce/reduce.h"
 
@@ -15,18 +16,6 @@ namespace gradus {
 using namespace ops;
 
 namespace {
-
-// From the mean square deviation.
-struct OfMeanSquare {
-  static constexpr const char* name = "var";
-  double count, freedom;
-  bool root;
-  template <class T>
-  GRADUS_INLINE T f(T mean) const {
-    const T value = mean * static_cast<T>(count) / static_cast<T>(freedom);
-    return root ? std::sqrt(value) : value;
-  }
-};
 
 // The roots are taken in float64: the square of a float32 may be beyond its range where the deviation itself is not.
 struct Variance final : Op {

@@ -1,5 +1,6 @@
 #include <gradus/optim/adadelta.h>
 
+#include "kernels/formulas/rules.h"
 #include "optim/engine/engine.h"
 
 namespace gradus::optim {
@@ -7,7 +8,7 @@ namespace gradus::optim {
 // g' = g + weight_decay p;  s = rho s + (1 - rho) g'^2;  d = sqrt(a + eps) / sqrt(s + eps) g';
 // a = rho a + (1 - rho) d^2;  p -= lr d.
 template <>
-struct RuleOf<AdadeltaOptions> {
+struct RuleOf<AdadeltaOptions> : AdadeltaUpdate {
   using O = AdadeltaOptions;
   static constexpr const char* name = "Adadelta";
   static constexpr auto options =
@@ -16,17 +17,13 @@ struct RuleOf<AdadeltaOptions> {
                  Field{"maximize", &O::maximize, false}};
   static std::vector<const char*> state(const O&) { return {"square_avg", "acc_delta"}; }
 
-  double lr, rho, eps, decay, sign;
-  RuleOf(const O& o, const Moment&)
-      : lr(*o.lr), rho(*o.rho), eps(*o.eps), decay(*o.weight_decay), sign(*o.maximize ? -1 : 1) {}
-
-  template <class T>
-  GRADUS_INLINE void update(T& p, T g, T& s, T& a) const {
-    g = T(sign) * g + T(decay) * p;
-    s = T(rho) * s + T(1 - rho) * g * g;
-    const T d = std::sqrt(a + T(eps)) / std::sqrt(s + T(eps)) * g;
-    a = T(rho) * a + T(1 - rho) * d * d;
-    p -= T(lr) * d;
+  using Update = AdadeltaUpdate;
+  RuleOf(const O& o, const Moment&) {
+    lr = *o.lr;
+    rho = *o.rho;
+    eps = *o.eps;
+    decay = *o.weight_decay;
+    sign = *o.maximize ? -1 : 1;
   }
 };
 

@@ -1,12 +1,13 @@
 #include <gradus/optim/adagrad.h>
 
+#include "kernels/formulas/rules.h"
 #include "optim/engine/engine.h"
 
 namespace gradus::optim {
 
 // g' = g + weight_decay p;  s += g'^2;  p -= lr / (1 + (t - 1) lr_decay) g' / (sqrt(s) + eps).
 template <>
-struct RuleOf<AdagradOptions> {
+struct RuleOf<AdagradOptions> : AdagradUpdate {
   using O = AdagradOptions;
   static constexpr const char* name = "Adagrad";
   static constexpr auto options =
@@ -19,18 +20,12 @@ struct RuleOf<AdagradOptions> {
   static std::vector<const char*> state(const O&) { return {"sum"}; }
   static double initial(const O& o, const char*) { return *o.initial_accumulator_value; }
 
-  double rate, decay, eps, sign;
-  RuleOf(const O& o, const Moment& now)
-      : rate(*o.lr / (1 + static_cast<double>(now.step - 1) * *o.lr_decay)),
-        decay(*o.weight_decay),
-        eps(*o.eps),
-        sign(*o.maximize ? -1 : 1) {}
-
-  template <class T>
-  GRADUS_INLINE void update(T& p, T g, T& s) const {
-    g = T(sign) * g + T(decay) * p;
-    s += g * g;
-    p -= T(rate) * g / (std::sqrt(s) + T(eps));
+  using Update = AdagradUpdate;
+  RuleOf(const O& o, const Moment& now) {
+    rate = *o.lr / (1 + static_cast<double>(now.step - 1) * *o.lr_decay);
+    decay = *o.weight_decay;
+    eps = *o.eps;
+    sign = *o.maximize ? -1 : 1;
   }
 };
 

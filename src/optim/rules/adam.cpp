@@ -28,7 +28,8 @@ struct RuleOf<AdamOptions> : AdamUpdate {
                  Field{"maximize", &O::maximize, false},
                  Field{"decoupled_weight_decay", &O::decoupled_weight_decay, false}};
   static std::vector<const char*> state(const O& o) { return adam_state(o); }
-  RuleOf(const O& o, const Moment& now) : AdamUpdate(o, now, *o.decoupled_weight_decay) {}
+  using Update = AdamUpdate;
+  RuleOf(const O& o, const Moment& now) : AdamUpdate(adam_update(o, now, *o.decoupled_weight_decay)) {}
 };
 
 template <>
@@ -43,7 +44,8 @@ struct RuleOf<AdamWOptions> : AdamUpdate {
                  Field{"amsgrad", &O::amsgrad, false},
                  Field{"maximize", &O::maximize, false}};
   static std::vector<const char*> state(const O& o) { return adam_state(o); }
-  RuleOf(const O& o, const Moment& now) : AdamUpdate(o, now, true) {}
+  using Update = AdamUpdate;
+  RuleOf(const O& o, const Moment& now) : AdamUpdate(adam_update(o, now, true)) {}
 };
 
 template class OptimizerOf<AdamOptions>;

@@ -1,12 +1,13 @@
 #include <gradus/optim/adamax.h>
 
+#include "kernels/formulas/moment_rules.h"
 #include "optim/engine/engine.h"
 
 namespace gradus::optim {
 
 // g' = g + weight_decay p;  m = b1 m + (1 - b1) g';  u = max(b2 u, |g'| + eps);  p -= lr / (1 - b1^t) m / u.
 template <>
-struct RuleOf<AdamaxOptions> {
+struct RuleOf<AdamaxOptions> : AdamaxUpdate {
   using O = AdamaxOptions;
   static constexpr const char* name = "Adamax";
   static constexpr auto options =
@@ -16,22 +17,14 @@ struct RuleOf<AdamaxOptions> {
                  Field{"maximize", &O::maximize, false}};
   static std::vector<const char*> state(const O&) { return {"exp_avg", "exp_inf"}; }
 
-  double step_size, beta1, beta2, eps, decay, sign;
-  RuleOf(const O& o, const Moment& now)
-      : step_size(*o.lr / (1 - std::pow(o.betas->first, static_cast<double>(now.step)))),
-        beta1(o.betas->first),
-        beta2(o.betas->second),
-        eps(*o.eps),
-        decay(*o.weight_decay),
-        sign(*o.maximize ? -1 : 1) {}
-
-  template <class T>
-  GRADUS_INLINE void update(T& p, T g, T& m, T& u) const {
-    g = T(sign) * g + T(decay) * p;
-    m += T(1 - beta1) * (g - m);
-    const T size = std::abs(g) + T(eps), kept = T(beta2) * u;
-    u = kept > size ? kept : size;
-    p -= T(step_size) * m / u;
+  using Update = AdamaxUpdate;
+  RuleOf(const O& o, const Moment& now) {
+    step_size = *o.lr / (1 - std::pow(o.betas->first, static_cast<double>(now.step)));
+    beta1 = o.betas->first;
+    beta2 = o.betas->second;
+    eps = *o.eps;
+    decay = *o.weight_decay;
+    sign = *o.maximize ? -1 : 1;
   }
 };
 

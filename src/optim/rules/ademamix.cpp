@@ -1,5 +1,6 @@
 #include <gradus/optim/ademamix.h>
 
+#include "kernels/formulas/moment_rules.h"
 #include "optim/engine/engine.h"
 
 namespace gradus::optim {
@@ -7,7 +8,7 @@ namespace gradus::optim {
 // m, v as Adam's;  s = b3 s + (1 - b3) g;
 // p -= lr ((m / (1 - b1^t) + alpha s) / (sqrt(v / (1 - b2^t)) + eps) + weight_decay p).
 template <>
-struct RuleOf<AdEMAMixOptions> {
+struct RuleOf<AdEMAMixOptions> : AdemamixUpdate {
   using O = AdEMAMixOptions;
   static constexpr const char* name = "AdEMAMix";
   static constexpr auto options =
@@ -21,18 +22,18 @@ struct RuleOf<AdEMAMixOptions> {
                  Field{"maximize", &O::maximize, false}};
   static std::vector<const char*> state(const O&) { return {"exp_avg_fast", "exp_avg_slow", "exp_avg_sq"}; }
 
-  double lr, shrink, sign, beta1, beta2, beta3, alpha, correction, root_correction, eps;
-  RuleOf(const O& o, const Moment& now)
-      : lr(*o.lr),
-        shrink(1 - *o.lr * *o.weight_decay),
-        sign(*o.maximize ? -1 : 1),
-        beta1((*o.betas)[0]),
-        beta2((*o.betas)[1]),
-        beta3((*o.betas)[2]),
-        alpha(*o.alpha),
-        correction(1 / (1 - std::pow(beta1, static_cast<double>(now.step)))),
-        root_correction(1 / std::sqrt(1 - std::pow(beta2, static_cast<double>(now.step)))),
-        eps(*o.eps) {
+  using Update = AdemamixUpdate;
+  RuleOf(const O& o, const Moment& now) {
+    lr = *o.lr;
+    shrink = 1 - *o.lr * *o.weight_decay;
+    sign = *o.maximize ? -1 : 1;
+    beta1 = (*o.betas)[0];
+    beta2 = (*o.betas)[1];
+    beta3 = (*o.betas)[2];
+    alpha = *o.alpha;
+    correction = 1 / (1 - std::pow(beta1, static_cast<double>(now.step)));
+    root_correction = 1 / std::sqrt(1 - std::pow(beta2, static_cast<double>(now.step)));
+    eps = *o.eps;
     const auto part = [&](const std::optional<std::int64_t>& warmup) {
       return warmup && now.step < *warmup ? static_cast<double>(now.step) / static_cast<double>(*warmup) : 1;
     };
@@ -42,16 +43,6 @@ struct RuleOf<AdEMAMixOptions> {
       const auto half_life = [](double beta) { return std::log(0.5) / std::log(beta + 1e-8) - 1; };
       beta3 = std::pow(0.5, 1 / ((1 - a) * half_life(beta1) + a * half_life(beta3) + 1));
     }
-  }
-
-  template <class T>
-  GRADUS_INLINE void update(T& p, T g, T& fast, T& slow, T& v) const {
-    g *= T(sign);
-    fast += T(1 - beta1) * (g - fast);
-    slow += T(1 - beta3) * (g - slow);
-    v = T(beta2) * v + T(1 - beta2) * g * g;
-    const T direction = (T(correction) * fast + T(alpha) * slow) / (std::sqrt(v) * T(root_correction) + T(eps));
-    p = T(shrink) * p - T(lr) * direction;
   }
 };
 

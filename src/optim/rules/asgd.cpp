@@ -1,5 +1,6 @@
 #include <gradus/optim/asgd.h>
 
+#include "kernels/formulas/rules.h"
 #include "optim/engine/engine.h"
 
 namespace gradus::optim {
@@ -7,7 +8,7 @@ namespace gradus::optim {
 // g' = g + weight_decay p;  p = (1 - lambd eta) p - eta g';  ax += mu (p - ax). As PyTorch's, an update takes the eta
 // and the mu that the one before left: so they are state.
 template <>
-struct RuleOf<ASGDOptions> {
+struct RuleOf<ASGDOptions> : AsgdUpdate {
   using O = ASGDOptions;
   static constexpr const char* name = "ASGD";
   static constexpr auto options = std::tuple{Field{"lr", &O::lr, 1e-2, at_least(0)},
@@ -19,22 +20,15 @@ struct RuleOf<ASGDOptions> {
   static constexpr std::array numbers{Number{"eta", 0.0}, Number{"mu", 1.0}};
   static std::vector<const char*> state(const O&) { return {"ax"}; }
 
-  double eta, mu, shrink, decay, sign;
-  RuleOf(const O& o, Moment& now)
-      : eta(now.step == 1 ? *o.lr : now.numbers[0]),
-        mu(now.numbers[1]),
-        shrink(1 - *o.lambd * eta),
-        decay(*o.weight_decay),
-        sign(*o.maximize ? -1 : 1) {
+  using Update = AsgdUpdate;
+  RuleOf(const O& o, Moment& now) {
+    eta = now.step == 1 ? *o.lr : now.numbers[0];
+    mu = now.numbers[1];
+    shrink = 1 - *o.lambd * eta;
+    decay = *o.weight_decay;
+    sign = *o.maximize ? -1 : 1;
     const double t = static_cast<double>(now.step);
     now.numbers = {*o.lr / std::pow(1 + *o.lambd * *o.lr * t, *o.alpha), 1 / std::max(1.0, t - *o.t0)};
-  }
-
-  template <class T>
-  GRADUS_INLINE void update(T& p, T g, T& average) const {
-    g = T(sign) * g + T(decay) * p;
-    p = T(shrink) * p - T(eta) * g;
-    average = mu == 1 ? p : average + T(mu) * (p - average);
   }
 };
 

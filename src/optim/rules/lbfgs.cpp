@@ -1,5 +1,6 @@
 #include <gradus/optim/lbfgs.h>
 
+#include "kernels/formulas/rules.h"
 #include "optim/engine/engine.h"
 #include "optim/engine/ordered_sum.h"
 #include "optim/rules/wolfe.h"
@@ -48,20 +49,6 @@ double largest(const Vector& a) {
   return size;
 }
 
-struct AddScaled {
-  double factor;
-  template <class T>
-  GRADUS_INLINE void update(T& x, T y) const {
-    x += T(factor) * y;
-  }
-};
-struct SetScaled {
-  double factor;
-  template <class T>
-  GRADUS_INLINE void update(T& x, T y) const {
-    x = T(factor) * y;
-  }
-};
 template <class Rule>
 void apply(const Rule& rule, Vector& a, const Vector& b) {
   for (std::size_t i = 0; i < a.size(); ++i) update_elements(rule, a[i], b[i]);

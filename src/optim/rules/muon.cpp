@@ -1,37 +1,13 @@
 #include <gradus/optim/muon.h>
 
 #include "kernels/dispatch/kernels.h"
+#include "kernels/formulas/rules.h"
 #include "optim/engine/engine.h"
 #include "optim/rules/adam_update.h"
 
 namespace gradus::optim {
 
 namespace {
-
-// b += (1 - momentum) (g - b), and the update before it is made orthogonal: b, or with nesterov g + momentum (b - g).
-struct Momentum {
-  double momentum;
-  bool nesterov;
-  template <class T>
-  GRADUS_INLINE void update(T& x, T g, T& b) const {
-    b += T(1 - momentum) * (g - b);
-    x = nesterov ? g + T(momentum) * (b - g) : b;
-  }
-};
-struct Scale {
-  double factor;
-  template <class T>
-  GRADUS_INLINE void update(T& x, T) const {
-    x *= T(factor);
-  }
-};
-struct Move {
-  double shrink, rate;
-  template <class T>
-  GRADUS_INLINE void update(T& p, T x) const {
-    p = p * T(shrink) - T(rate) * x;
-  }
-};
 
 // x, in place, becomes a x + (b S + c S S) x, steps times, with S = x x^T; with S on the right, as x^T x, where that is
 // the smaller one.
@@ -116,12 +92,13 @@ struct RuleOf<MuonOptions> : AdamUpdate {
     return {"exp_avg", "exp_avg_sq"};
   }
 
-  RuleOf(const O& o, const Moment& now) : AdamUpdate(Fallback(o), now, true) {}
+  using Update = AdamUpdate;
+  RuleOf(const O& o, const Moment& now) : AdamUpdate(adam_update(Fallback(o), now, true)) {}
 
   static void update_whole(const O& o, const Moment&, Tensor& p, const Tensor& g, std::span<Tensor> state) {
     if (p.numel() == 0) return;
     Tensor x = gradus::detail::make_empty(p.sizes(), p.dtype(), p.device());
-    update_elements(Momentum{*o.momentum, *o.nesterov}, x, g, state[0]);
+    update_elements(MuonMomentum{*o.momentum, *o.nesterov}, x, g, state[0]);
     update_elements(Scale{1 / std::max(norm(x).item(), *o.eps)}, x, x);
     orthogonalize(x, *o.ns_coefficients, *o.ns_steps);
     const double rows = static_cast<double>(p.size(0)), columns = static_cast<double>(p.size(1));

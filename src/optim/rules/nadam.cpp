@@ -1,5 +1,6 @@
 #include <gradus/optim/nadam.h>
 
+#include "kernels/formulas/moment_rules.h"
 #include "optim/engine/engine.h"
 
 namespace gradus::optim {
@@ -7,7 +8,7 @@ namespace gradus::optim {
 // mu_t = b1 (1 - 0.96^(t momentum_decay) / 2), M_t = mu_1 ... mu_t;  m and v as Adam's;
 // p -= lr ((1 - mu_t) / (1 - M_t) g + mu_(t+1) / (1 - M_(t+1)) m) / (sqrt(v / (1 - b2^t)) + eps).
 template <>
-struct RuleOf<NAdamOptions> {
+struct RuleOf<NAdamOptions> : NadamUpdate {
   using O = NAdamOptions;
   static constexpr const char* name = "NAdam";
   static constexpr auto options =
@@ -21,15 +22,15 @@ struct RuleOf<NAdamOptions> {
   static constexpr std::array numbers{Number{"mu_product", 1.0}};
   static std::vector<const char*> state(const O&) { return {"exp_avg", "exp_avg_sq"}; }
 
-  double shrink, decay, sign, beta1, beta2, root_correction, eps, of_gradient, of_mean;
-  RuleOf(const O& o, Moment& now)
-      : shrink(*o.decoupled_weight_decay ? 1 - *o.lr * *o.weight_decay : 1),
-        decay(*o.decoupled_weight_decay ? 0 : *o.weight_decay),
-        sign(*o.maximize ? -1 : 1),
-        beta1(o.betas->first),
-        beta2(o.betas->second),
-        root_correction(1 / std::sqrt(1 - std::pow(beta2, static_cast<double>(now.step)))),
-        eps(*o.eps) {
+  using Update = NadamUpdate;
+  RuleOf(const O& o, Moment& now) {
+    shrink = *o.decoupled_weight_decay ? 1 - *o.lr * *o.weight_decay : 1;
+    decay = *o.decoupled_weight_decay ? 0 : *o.weight_decay;
+    sign = *o.maximize ? -1 : 1;
+    beta1 = o.betas->first;
+    beta2 = o.betas->second;
+    root_correction = 1 / std::sqrt(1 - std::pow(beta2, static_cast<double>(now.step)));
+    eps = *o.eps;
     const auto momentum = [&](std::int64_t t) {
       return beta1 * (1 - 0.5 * std::pow(0.96, static_cast<double>(t) * *o.momentum_decay));
     };
@@ -38,15 +39,6 @@ struct RuleOf<NAdamOptions> {
     product *= mu;
     of_gradient = *o.lr * (1 - mu) / (1 - product);
     of_mean = *o.lr * next / (1 - product * next);
-  }
-
-  template <class T>
-  GRADUS_INLINE void update(T& p, T g, T& m, T& v) const {
-    p *= T(shrink);
-    g = T(sign) * g + T(decay) * p;
-    m += T(1 - beta1) * (g - m);
-    v = T(beta2) * v + T(1 - beta2) * g * g;
-    p -= (T(of_gradient) * g + T(of_mean) * m) / (std::sqrt(v) * T(root_correction) + T(eps));
   }
 };
 

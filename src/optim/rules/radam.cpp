@@ -1,5 +1,6 @@
 #include <gradus/optim/radam.h>
 
+#include "kernels/formulas/moment_rules.h"
 #include "optim/engine/engine.h"
 
 namespace gradus::optim {
@@ -7,7 +8,7 @@ namespace gradus::optim {
 // m and v as Adam's. While the variance of v cannot be known (rho_t <= 5), p -= lr m / (1 - b1^t); from then on
 // p -= lr r_t m / (1 - b1^t) sqrt(1 - b2^t) / (sqrt(v) + eps).
 template <>
-struct RuleOf<RAdamOptions> {
+struct RuleOf<RAdamOptions> : RadamUpdate {
   using O = RAdamOptions;
   static constexpr const char* name = "RAdam";
   static constexpr auto options =
@@ -19,15 +20,14 @@ struct RuleOf<RAdamOptions> {
                  Field{"maximize", &O::maximize, false}};
   static std::vector<const char*> state(const O&) { return {"exp_avg", "exp_avg_sq"}; }
 
-  double shrink, decay, sign, beta1, beta2, step_size, eps;
-  bool rectified;
-  RuleOf(const O& o, const Moment& now)
-      : shrink(*o.decoupled_weight_decay ? 1 - *o.lr * *o.weight_decay : 1),
-        decay(*o.decoupled_weight_decay ? 0 : *o.weight_decay),
-        sign(*o.maximize ? -1 : 1),
-        beta1(o.betas->first),
-        beta2(o.betas->second),
-        eps(*o.eps) {
+  using Update = RadamUpdate;
+  RuleOf(const O& o, const Moment& now) {
+    shrink = *o.decoupled_weight_decay ? 1 - *o.lr * *o.weight_decay : 1;
+    decay = *o.decoupled_weight_decay ? 0 : *o.weight_decay;
+    sign = *o.maximize ? -1 : 1;
+    beta1 = o.betas->first;
+    beta2 = o.betas->second;
+    eps = *o.eps;
     const double t = static_cast<double>(now.step), correction2 = 1 - std::pow(beta2, t);
     const double longest = 2 / (1 - beta2) - 1, length = longest - 2 * t * std::pow(beta2, t) / correction2;
     step_size = *o.lr / (1 - std::pow(beta1, t));
@@ -36,15 +36,6 @@ struct RuleOf<RAdamOptions> {
       step_size *=
           std::sqrt(correction2 * (length - 4) * (length - 2) * longest / ((longest - 4) * (longest - 2) * length));
     }
-  }
-
-  template <class T>
-  GRADUS_INLINE void update(T& p, T g, T& m, T& v) const {
-    p *= T(shrink);
-    g = T(sign) * g + T(decay) * p;
-    m += T(1 - beta1) * (g - m);
-    v = T(beta2) * v + T(1 - beta2) * g * g;
-    p -= T(step_size) * m / (rectified ? std::sqrt(v) + T(eps) : T(1));
   }
 };
 

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "kernels/formulas/rules.h"
 #include "optim/engine/engine.h"
 
 namespace gradus::optim {
@@ -11,7 +12,7 @@ namespace gradus::optim {
 // than rounding (it may be below zero then), the rounding error of s stands for it. With momentum
 // b = momentum b + g' / (sqrt(s) + eps);  p -= lr b.
 template <>
-struct RuleOf<RMSpropOptions> {
+struct RuleOf<RMSpropOptions> : RmspropUpdate {
   using O = RMSpropOptions;
   static constexpr const char* name = "RMSprop";
   static constexpr auto options = std::tuple{Field{"lr", &O::lr, 1e-2, at_least(0)},
@@ -28,53 +29,15 @@ struct RuleOf<RMSpropOptions> {
     return names;
   }
 
-  double lr, alpha, eps, decay, momentum, sign;
-  bool centered;
-  RuleOf(const O& o, const Moment&)
-      : lr(*o.lr),
-        alpha(*o.alpha),
-        eps(*o.eps),
-        decay(*o.weight_decay),
-        momentum(*o.momentum),
-        sign(*o.maximize ? -1 : 1),
-        centered(*o.centered) {}
-
-  template <class T>
-  GRADUS_INLINE void update(T& p, T g, T& s) const {
-    g = gradient(p, g, s);
-    p -= T(lr) * g / (std::sqrt(s) + T(eps));
-  }
-  // `other` is the mean gradient or the momentum.
-  template <class T>
-  GRADUS_INLINE void update(T& p, T g, T& s, T& other) const {
-    g = gradient(p, g, s);
-    if (centered) {
-      p -= T(lr) * g / deviation(g, s, other);
-    } else {
-      other = T(momentum) * other + g / (std::sqrt(s) + T(eps));
-      p -= T(lr) * other;
-    }
-  }
-  template <class T>
-  GRADUS_INLINE void update(T& p, T g, T& s, T& mean, T& b) const {
-    g = gradient(p, g, s);
-    const T d = deviation(g, s, mean);  // its branch first: a product and its sum round alike only side by side
-    b = T(momentum) * b + g / d;
-    p -= T(lr) * b;
-  }
-
- private:
-  template <class T>
-  GRADUS_INLINE T gradient(T p, T g, T& s) const {
-    g = T(sign) * g + T(decay) * p;
-    s = T(alpha) * s + T(1 - alpha) * g * g;
-    return g;
-  }
-  template <class T>
-  GRADUS_INLINE T deviation(T g, T s, T& mean) const {
-    mean += T(1 - alpha) * (g - mean);
-    const T variance = s - mean * mean, least = std::numeric_limits<T>::epsilon() * s;
-    return std::sqrt(variance > least ? variance : least) + T(eps);
+  using Update = RmspropUpdate;
+  RuleOf(const O& o, const Moment&) {
+    lr = *o.lr;
+    alpha = *o.alpha;
+    eps = *o.eps;
+    decay = *o.weight_decay;
+    momentum = *o.momentum;
+    sign = *o.maximize ? -1 : 1;
+    centered = *o.centered;
   }
 };
 

@@ -1,5 +1,6 @@
 #include <gradus/optim/rprop.h>
 
+#include "kernels/formulas/rules.h"
 #include "optim/engine/engine.h"
 
 namespace gradus::optim {
@@ -7,7 +8,7 @@ namespace gradus::optim {
 // A step grows where the gradient keeps its sign, and shrinks where it changes; there the gradient counts as zero.
 // p -= step sign(g).
 template <>
-struct RuleOf<RpropOptions> {
+struct RuleOf<RpropOptions> : RpropUpdate {
   using O = RpropOptions;
   static constexpr const char* name = "Rprop";
   static constexpr auto options = std::tuple{
@@ -20,23 +21,13 @@ struct RuleOf<RpropOptions> {
   static std::vector<const char*> state(const O&) { return {"prev", "step_size"}; }
   static double initial(const O& o, const char* state) { return std::string_view(state) == "prev" ? 0 : *o.lr; }
 
-  double shrink, grow, least, most, sign;
-  RuleOf(const O& o, const Moment&)
-      : shrink(o.etas->first),
-        grow(o.etas->second),
-        least(o.step_sizes->first),
-        most(o.step_sizes->second),
-        sign(*o.maximize ? -1 : 1) {}
-
-  template <class T>
-  GRADUS_INLINE void update(T& p, T g, T& previous, T& step) const {
-    g *= T(sign);
-    const T same = g * previous;
-    step *= same > 0 ? T(grow) : same < 0 ? T(shrink) : T(1);
-    step = step < T(least) ? T(least) : step > T(most) ? T(most) : step;
-    g = same < 0 ? T(0) : g;
-    p -= step * (g > 0 ? T(1) : g < 0 ? T(-1) : g);
-    previous = g;
+  using Update = RpropUpdate;
+  RuleOf(const O& o, const Moment&) {
+    shrink = o.etas->first;
+    grow = o.etas->second;
+    least = o.step_sizes->first;
+    most = o.step_sizes->second;
+    sign = *o.maximize ? -1 : 1;
   }
 };
 

@@ -1,5 +1,6 @@
 #include <gradus/optim/sgd.h>
 
+#include "kernels/formulas/rules.h"
 #include "optim/engine/engine.h"
 
 namespace gradus::optim {
@@ -7,7 +8,7 @@ namespace gradus::optim {
 // g' = g + weight_decay p;  v = momentum v + (1 - dampening) g', at first v = g';  p -= lr v, or with nesterov
 // p -= lr (g' + momentum v).
 template <>
-struct RuleOf<SGDOptions> {
+struct RuleOf<SGDOptions> : SgdUpdate {
   using O = SGDOptions;
   static constexpr const char* name = "SGD";
   static constexpr auto options =
@@ -23,25 +24,14 @@ struct RuleOf<SGDOptions> {
     return {"momentum_buffer"};
   }
 
-  double lr, momentum, taken, decay, sign;
-  bool nesterov;
-  RuleOf(const O& o, const Moment& now)
-      : lr(*o.lr),
-        momentum(*o.momentum),
-        taken(now.fresh ? 1 : 1 - *o.dampening),
-        decay(*o.weight_decay),
-        sign(*o.maximize ? -1 : 1),
-        nesterov(*o.nesterov) {}
-
-  template <class T>
-  GRADUS_INLINE void update(T& p, T g) const {
-    p -= T(lr) * (T(sign) * g + T(decay) * p);
-  }
-  template <class T>
-  GRADUS_INLINE void update(T& p, T g, T& v) const {
-    g = T(sign) * g + T(decay) * p;
-    v = T(momentum) * v + T(taken) * g;
-    p -= T(lr) * (nesterov ? g + T(momentum) * v : v);
+  using Update = SgdUpdate;
+  RuleOf(const O& o, const Moment& now) {
+    lr = *o.lr;
+    momentum = *o.momentum;
+    taken = now.fresh ? 1 : 1 - *o.dampening;
+    decay = *o.weight_decay;
+    sign = *o.maximize ? -1 : 1;
+    nesterov = *o.nesterov;
   }
 };
 

@@ -8,7 +8,7 @@
 
 #include "core/threads/parallel.h"
 #include "kernels/cpu/random/philox.h"
-#include "kernels/cpu/random/random_math.h"
+#include "kernels/formulas/random_math.h"
 
 namespace gradus::cpu {
 
@@ -18,12 +18,6 @@ constexpr int kBlocks = kGroupBlocks;
 constexpr std::int64_t kGrain = 8192;
 
 // A formula turns a group of blocks into kPerGroup elements, and says how.
-
-GRADUS_INLINE double unit_53(std::uint32_t a, std::uint32_t b) {  // a multiple of 2^-53 in [0, 1)
-  return (static_cast<double>(static_cast<std::int32_t>(a >> 5)) * 0x1p26 +
-          static_cast<double>(static_cast<std::int32_t>(b >> 6))) *
-         0x1p-53;
-}
 
 template <class T>
 struct Uniform;
@@ -102,12 +96,6 @@ struct Normal<double> {
     }
   }
 };
-
-// The upper half of a 128-bit product maps 64 random bits onto [0, range).
-__extension__ typedef unsigned __int128 Product;
-GRADUS_INLINE std::uint64_t below(std::uint64_t range, std::uint64_t bits) {
-  return static_cast<std::uint64_t>((static_cast<Product>(bits) * range) >> 64);
-}
 
 struct Bits {
   using Out = std::uint64_t;
