@@ -39,29 +39,31 @@ void Rows::set_inner(const Shape& sizes, const Shape& strides) {
   inner = offsets(outer_sizes, outer_strides);
 }
 
+void refuse_index(const Shape& sizes, const IndexRange& range, std::int64_t position, std::int64_t value) {
+  Shape at = sizes;
+  std::int64_t rest = position;
+  for (int d = sizes.rank() - 1; d >= 0; --d) {
+    at[d] = rest % sizes[d];
+    rest /= sizes[d];
+  }
+  std::string text(range.call);
+  text.append(range.ignored ? ": class indices must be in [" : ": index must be in [")
+      .append(std::to_string(range.low))
+      .append(", ")
+      .append(std::to_string(range.high))
+      .append(")");
+  if (range.ignored) text.append(" or ignore_index ").append(std::to_string(*range.ignored));
+  text.append(", got ").append(std::to_string(value)).append(" at position ");
+  throw IndexError(text.append(range.ignored ? std::to_string(position) : to_string(at)));
+}
+
 void check_index(const std::int64_t* index, const Shape& sizes, const IndexRange& range) {
   const auto fits = [&](std::int64_t value) {
     return (value >= range.low && value < range.high) || value == range.ignored;
   };
   const std::int64_t n = sizes.numel();
-  for (std::int64_t i = 0; i < n; ++i) {
-    if (fits(index[i])) continue;
-    Shape at = sizes;
-    std::int64_t rest = i;
-    for (int d = sizes.rank() - 1; d >= 0; --d) {
-      at[d] = rest % sizes[d];
-      rest /= sizes[d];
-    }
-    std::string text(range.call);
-    text.append(range.ignored ? ": class indices must be in [" : ": index must be in [")
-        .append(std::to_string(range.low))
-        .append(", ")
-        .append(std::to_string(range.high))
-        .append(")");
-    if (range.ignored) text.append(" or ignore_index ").append(std::to_string(*range.ignored));
-    text.append(", got ").append(std::to_string(index[i])).append(" at position ");
-    throw IndexError(text.append(range.ignored ? std::to_string(i) : to_string(at)));
-  }
+  for (std::int64_t i = 0; i < n; ++i)
+    if (!fits(index[i])) refuse_index(sizes, range, i, index[i]);
 }
 
 }  // namespace gradus::kernel

@@ -34,6 +34,7 @@ struct Scatter {
   const std::int64_t* index = nullptr;
   Shape strides;         // the tensor's
   Shape values_strides;  // those of the result of gather, or of the source of scatter
+  std::int64_t extent;   // entries are below this
 };
 
 // What the entries of an index must be: in [low, high), or the one that is `ignored`.
@@ -45,5 +46,7 @@ struct IndexRange {
 
 // Throws IndexError for the first of the contiguous entries that is something else.
 void check_index(const std::int64_t* index, const Shape& sizes, const IndexRange& range);
+// The same error, for the entry at `position`, which is `value`.
+[[noreturn]] void refuse_index(const Shape& sizes, const IndexRange& range, std::int64_t position, std::int64_t value);
 
 }  // namespace gradus::kernel

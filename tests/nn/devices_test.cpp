@@ -5,38 +5,40 @@
 #include <cmath>
 
 #include "kernels/emulated/device.h"
+#include "support/tested_device.h"
 
 namespace gradus {
 namespace {
 
-const Device kEmulated("emulated");
+const Device kTested = test::tested_device();
 
 TEST(ModuleTo, MovesParametersBuffersAndGradients) {
   nn::Sequential net(nn::Linear(3, 4), nn::BatchNorm1d(4));
   const Tensor weight = net.parameters()[0];
   net(rand({5, 3})).sum().backward();
   const auto before = weight.to_vector<float>(), grad = weight.grad().to_vector<float>();
-  net.to(kEmulated);
+  net.to(kTested);
   for (const Tensor& p : net.parameters()) {
-    EXPECT_EQ(p.device(), kEmulated);
-    EXPECT_EQ(p.grad().device(), kEmulated);
+    EXPECT_EQ(p.device(), kTested);
+    EXPECT_EQ(p.grad().device(), kTested);
     EXPECT_TRUE(p.is_leaf());
   }
-  for (const Tensor& b : net.buffers()) EXPECT_EQ(b.device(), kEmulated);
+  for (const Tensor& b : net.buffers()) EXPECT_EQ(b.device(), kTested);
   EXPECT_EQ(weight.to_vector<float>(), before);
   EXPECT_EQ(weight.grad().to_vector<float>(), grad);
-  EXPECT_EQ(net(rand({5, 3}, {.device = kEmulated})).device(), kEmulated);
+  EXPECT_EQ(net(rand({5, 3}, {.device = kTested})).device(), kTested);
   EXPECT_THROW(net(rand({5, 3})), ValueError);
-  EXPECT_THROW(net.cuda(), ValueError);
-  EXPECT_EQ(weight.device(), kEmulated);
+  if (!cuda::is_available()) EXPECT_THROW(net.cuda(), ValueError);
+  EXPECT_EQ(weight.device(), kTested);
   net.to(kCPU);
   EXPECT_EQ(weight.to_vector<float>(), before);
 }
 
 TEST(ModuleTo, ChangesNothingWhereTheDeviceHasTooLittleMemory) {
+  if (kTested.type != DeviceType::Emulated) GTEST_SKIP() << "the limit is the emulated device's";
   nn::Sequential net(nn::Linear(4, 4), nn::Linear(1000, 1000));
   emulated::set_limit(1 << 20);
-  EXPECT_THROW(net.to(kEmulated), OutOfMemory);
+  EXPECT_THROW(net.to(kTested), OutOfMemory);
   emulated::set_limit(0);
   for (const Tensor& p : net.parameters()) EXPECT_EQ(p.device(), kCPU);
 }
@@ -75,7 +77,7 @@ void trains_the_same(const Make& make, const Loss& loss_on, double tolerance = 2
   manual_seed(1);
   emulated::set_delays(100);
   std::int64_t waited = -1;
-  const auto got = course(there, kEmulated, 8, loss(kEmulated), &waited);
+  const auto got = course(there, kTested, 8, loss(kTested), &waited);
   emulated::set_delays(0);
   EXPECT_EQ(waited, 0) << "a step waits for the device";
   for (std::size_t i = 0; i < expected.size(); ++i)

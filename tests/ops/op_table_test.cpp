@@ -13,6 +13,7 @@
 #include "ops/op_table.h"
 #include "support/device.h"
 #include "support/paths.h"
+#include "support/tested_device.h"
 
 namespace gradus::test {
 namespace {
@@ -273,7 +274,7 @@ TEST_P(OpTable, EveryInstructionSetGivesTheSame) {
   }
 }
 
-// --- the emulated device ---
+// --- another device: the emulated one, or a GPU ---
 
 struct Everything {
   std::vector<std::string> what;
@@ -308,9 +309,9 @@ Everything everything(const Row& row, const Sizes& sizes, Layout layout, Device 
   return all;
 }
 
-TEST_P(OpTable, TheEmulatedDeviceGivesTheSame) {
+TEST_P(OpTable, ADeviceGivesTheSame) {
   for_all([&](const Sizes& sizes, Layout layout) {
-    const Everything there = everything(row(), sizes, layout, "emulated"),
+    const Everything there = everything(row(), sizes, layout, tested_device()),
                      here = everything(row(), sizes, layout, kCPU);
     ASSERT_EQ(there.what, here.what);
     for (std::size_t k = 0; k < here.values.size(); ++k) {

@@ -1,6 +1,7 @@
-// The emulated device, for tests: it computes with the CPU's kernels, but as a device of its own would. Its memory is
-// out of the host's reach, what it is asked for is done later, by a thread, and errors of its kernels come up when it
-// is waited for. What works on it makes no assumption that another device would not keep.
+// The emulated device, for tests: it runs the kernels of GPUs (kernels/gpu), compiled for the CPU, one thread of them
+// after the other, as a device of its own would. Its memory is out of the host's reach, what it is asked for is done
+// later, by a thread, and errors come up when it is waited for. What works on it makes no assumption that another
+// device would not keep.
 #pragma once
 
 #include <cstddef>
@@ -11,7 +12,7 @@
 
 namespace gradus::emulated {
 
-extern const Kernels kernels;
+const Kernels& kernels();
 core::Backend& backend();
 
 struct Counters {

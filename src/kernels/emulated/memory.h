@@ -22,6 +22,7 @@ class Memory {
 
   // Where kernels find what tensors know as p, which may be null. An Error, in the name of `kernel`, for other memory.
   void* reach(const char* kernel, const void* p) const;
+  std::ptrdiff_t offset() const { return own_ - shown_; }
 
  private:
   static constexpr std::size_t kCapacity = std::size_t{1} << 32, kAlignment = 64;

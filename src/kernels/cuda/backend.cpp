@@ -1,0 +1,115 @@
+// CUDA as a backend, and what the kernels ask of it.
+#include <cuda_runtime_api.h>
+#include <gradus/error.h>
+
+#include <string>
+
+#include "kernels/cuda/device.h"
+#include "kernels/cuda/library.h"
+#include "kernels/gpu/kernels.h"
+#include "kernels/gpu/runtime.h"
+#include "kernels/gpu/table.h"
+
+namespace gradus::gpu {
+
+using namespace cuda_library;
+
+cudaStream_t stream() { return current().stream; }
+void check_launch(const char* kernel) { note_launch(kernel); }
+void check_blocks(std::int64_t blocks) {
+  if (blocks > INT32_MAX) throw Error("cuda: a kernel would need " + std::to_string(blocks) + " blocks of threads");
+}
+
+void* allocate(std::size_t bytes) {
+  Gpu& gpu = current();
+  return gpu.memory.allocate(gpu.index, bytes);
+}
+void release(void* p, std::size_t bytes) noexcept {
+  if (p != nullptr) current().memory.deallocate(p, bytes);
+}
+
+// From memory that is not pinned, the runtime has taken what it copies when the call returns.
+void copy_from_host(void* to, const void* from, std::size_t bytes) {
+  if (bytes > 0) check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream()), "a copy to the device");
+}
+void read_finished(void* to, const void* from, std::size_t bytes) {
+  check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream()), "a copy from the device");
+  check(cudaStreamSynchronize(stream()), "waiting for the device");
+}
+void copy_to_host(void* to, const void* from, std::size_t bytes) {
+  read_finished(to, from, bytes);
+  throw_bad_index();
+}
+void clear(void* p, std::size_t bytes) {
+  if (bytes > 0) check(cudaMemsetAsync(p, 0, bytes, stream()), "setting memory to zero");
+}
+int current_device() { return current().index; }
+
+}  // namespace gradus::gpu
+
+namespace gradus::cuda_library {
+
+namespace {
+
+class Backend final : public core::Backend {
+ public:
+  int device_count() override { return count_devices(); }
+  std::string describe(int index) override {
+    std::string why;
+    if (count_devices(&why) == 0) return why;
+    cudaDeviceProp properties;
+    check(cudaGetDeviceProperties(&properties, index), "cudaGetDeviceProperties");
+    int driver = 0, runtime = 0;
+    cudaDriverGetVersion(&driver);
+    cudaRuntimeGetVersion(&runtime);
+    const auto version = [](int v) { return std::to_string(v / 1000) + "." + std::to_string(v % 1000 / 10); };
+    return std::string(properties.name) + ", " + std::to_string(properties.totalGlobalMem >> 30) +
+           " GiB, compute capability " + std::to_string(properties.major) + "." + std::to_string(properties.minor) +
+           ", driver for CUDA " + version(driver) + ", built with CUDA " + version(runtime);
+  }
+  void* allocate(int index, std::size_t bytes) override {
+    select(index);
+    return gpu::allocate(bytes);
+  }
+  void deallocate(int index, void* p, std::size_t bytes) noexcept override {
+    try {
+      select(index);
+      gpu::release(p, bytes);
+    } catch (const Error&) {
+      // The device is lost, and its memory with it.
+    }
+  }
+  MemoryStats memory_stats(int index) override {
+    select(index);
+    return current().memory.stats();
+  }
+  void copy_to_device(int index, void* to, const void* from, std::size_t bytes) override {
+    select(index);
+    gpu::copy_from_host(to, from, bytes);
+  }
+  void copy_to_host(int index, void* to, const void* from, std::size_t bytes) override {
+    select(index);
+    gpu::copy_to_host(to, from, bytes);
+  }
+  void copy_within(int index, void* to, const void* from, std::size_t bytes) override {
+    select(index);
+    check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, gpu::stream()), "a copy on the device");
+  }
+  void synchronize(int index) override {
+    select(index);
+    check(cudaStreamSynchronize(gpu::stream()), "waiting for the device");
+    gpu::throw_bad_index();
+  }
+};
+
+}  // namespace
+
+}  // namespace gradus::cuda_library
+
+extern "C" __attribute__((visibility("default"))) const gradus::cuda_library::Library* gradus_cuda_library(
+    const gradus::cuda_library::Version& version) {
+  using namespace gradus::cuda_library;
+  static auto* const backend = new Backend;
+  static const Library library{&gradus::gpu::table, backend, select};
+  return version == Version() ? &library : nullptr;
+}
