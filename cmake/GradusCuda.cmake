@@ -55,6 +55,7 @@ set_target_properties(gradus_cuda PROPERTIES CXX_VISIBILITY_PRESET hidden LINKER
   LIBRARY_OUTPUT_DIRECTORY "${PROJECT_BINARY_DIR}")
 target_compile_features(gradus_cuda PRIVATE cxx_std_20)
 target_include_directories(gradus_cuda PRIVATE "${PROJECT_SOURCE_DIR}/include" "${PROJECT_SOURCE_DIR}/src")
-target_link_libraries(gradus_cuda PRIVATE gradus_flags "${GRADUS_CUDART}" Threads::Threads ${CMAKE_DL_LIBS} rt)
+target_link_libraries(gradus_cuda PRIVATE gradus_flags "${GRADUS_CUDART}" Threads::Threads fmt::fmt
+  ${CMAKE_DL_LIBS} rt)
 target_link_options(gradus_cuda PRIVATE LINKER:-Bsymbolic LINKER:--no-undefined LINKER:-z,nodelete)
 install(TARGETS gradus_cuda LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR}/gradus COMPONENT cuda)

@@ -28,7 +28,9 @@ TEST(ModuleTo, MovesParametersBuffersAndGradients) {
   EXPECT_EQ(weight.grad().to_vector<float>(), grad);
   EXPECT_EQ(net(rand({5, 3}, {.device = kTested})).device(), kTested);
   EXPECT_THROW(net(rand({5, 3})), ValueError);
-  if (!cuda::is_available()) EXPECT_THROW(net.cuda(), ValueError);
+  if (!cuda::is_available()) {
+    EXPECT_THROW(net.cuda(), ValueError);
+  }
   EXPECT_EQ(weight.device(), kTested);
   net.to(kCPU);
   EXPECT_EQ(weight.to_vector<float>(), before);
