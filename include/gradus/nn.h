@@ -12,6 +12,7 @@
 #include <gradus/nn/embedding.h>
 #include <gradus/nn/freeze.h>
 #include <gradus/nn/functional.h>
+#include <gradus/nn/further_layers.h>
 #include <gradus/nn/further_losses.h>
 #include <gradus/nn/init.h>
 #include <gradus/nn/linear.h>

@@ -57,6 +57,11 @@ std::function<Tensor(const Tensors&)> ctc(const nn::CtcOptions& o, const Tensor&
 
 Tensor positive(const Tensor& x) { return x * x + 0.1; }
 
+Tensor bag_index() { return integers({4, 1, 5, 0, 1, 3, 4}); }
+std::function<Tensor(const Tensors&)> bags(const EmbeddingBagArguments& o) {
+  return [=](const Tensors& x) { return embedding_bag(bag_index(), x[0], integers({0, 3, 3, 5}), o); };
+}
+
 using Functions = std::map<std::string, std::function<Tensor(const Tensors&)>>;
 Functions functions() {
   return {
@@ -69,6 +74,46 @@ Functions functions() {
       {"cumprod", [](const Tensors& x) { return cumprod(x[0], 1); }},
       {"median", [](const Tensors& x) { return median(x[0], 1).first; }},
       {"atan2", [](const Tensors& x) { return atan2(x[0], x[1]); }},
+      {"bag_mean", bags({})},
+      {"bag_sum", bags({.mode = "sum", .padding_idx = 1})},
+      {"bag_mean_padded", bags({.padding_idx = -5})},
+      {"bag_max", bags({.mode = "max", .padding_idx = 4})},
+      {"bag_last",
+       [](const Tensors& x) {
+         return embedding_bag(bag_index(), x[0], integers({0, 3, 5}), {.mode = "sum", .include_last_offset = true});
+       }},
+      {"bag_rows",
+       [](const Tensors& x) {
+         return embedding_bag(reshape(narrow(bag_index(), 0, 0, 6), {2, 3}), x[0], Tensor(), {.mode = "max"});
+       }},
+      {"bag_weights",
+       [](const Tensors& x) {
+         return embedding_bag(bag_index(), x[0], integers({0, 3, 3, 5}), {.mode = "sum", .per_sample_weights = x[1]});
+       }},
+      {"unpool1d",
+       [](const Tensors& x) {
+         const auto [y, at] = max_pool1d_with_indices(x[0], 2);
+         return max_unpool1d(y, at, 2);
+       }},
+      {"unpool2d",
+       [](const Tensors& x) {
+         const auto [y, at] = nn::MaxPool2d(2).forward_with_indices(x[0]);
+         return nn::MaxUnpool2d(2)(y, at, {2, 3, 5, 7});
+       }},
+      {"unpool2d_strided",
+       [](const Tensors& x) {
+         const auto [y, at] = max_pool2d_with_indices(x[0], 3, 2, 1);
+         return max_unpool2d(y, at, 3, 2, 1, {6, 7});
+       }},
+      {"unpool3d",
+       [](const Tensors& x) {
+         const auto [y, at] = max_pool3d_with_indices(x[0], {2, 1, 2});
+         return max_unpool3d(y, at, {2, 1, 2});
+       }},
+      {"adaptive_indices",
+       [](const Tensors& x) {
+         return adaptive_max_pool2d_with_indices(x[0], {2, 3}).second.to(kFloat64) + x[0].sum() * 0;
+       }},
       {"triplet", [](const Tensors& x) { return F::triplet_margin_loss(x[0], x[1], x[2]); }},
       {"triplet_all",
        [](const Tensors& x) {
@@ -197,6 +242,84 @@ TEST(Further, TransformersDecode) {
          });
   nn::Transformer net({.d_model = 4, .nhead = 1, .num_encoder_layers = 1, .num_decoder_layers = 1});
   EXPECT_THAT(message([&] { net(randn({2, 1, 4}), randn({2, 1, 5})); }), HasSubstr("of 4 features"));
+}
+
+TEST(FurtherLayers, PReLUTrainsItsSlope) {
+  nn::PReLU net;
+  EXPECT_EQ(net.to_string(), "PReLU(num_parameters=1)");
+  const Tensor x = tensor(std::vector<float>{-2, 3});
+  EXPECT_EQ(net(x).to_vector<double>(), (std::vector<double>{-0.5, 3}));
+  net(x).sum().backward();
+  EXPECT_EQ(net.weight.grad().item(), -2);
+  EXPECT_EQ(nn::PReLU(3, 0.5).weight.to_vector<double>(), (std::vector<double>{0.5, 0.5, 0.5}));
+  EXPECT_THAT(message([] { nn::PReLU net(0); }), HasSubstr("num_parameters must be at least 1, got 0"));
+}
+
+TEST(FurtherLayers, EmbeddingBagIsTheFunctionWithATable) {
+  manual_seed(2);
+  nn::EmbeddingBag net(6, 3, {.mode = "sum", .padding_idx = -5});
+  EXPECT_EQ(net.to_string(), "EmbeddingBag(6, 3, mode=sum, padding_idx=1)");
+  EXPECT_EQ(net.weight[1].abs().max().item(), 0);
+  const Tensor y = net(bag_index(), integers({0, 3, 3, 5}));
+  EXPECT_EQ(y.sizes(), Shape({4, 3}));
+  EXPECT_EQ((y[0] - net.weight[4] - net.weight[5]).abs().max().item(), 0);
+  EXPECT_EQ(y[1].abs().max().item(), 0);
+  y.sum().backward();
+  EXPECT_EQ(net.weight.grad()[1].abs().max().item(), 0);
+  EXPECT_EQ(net.weight.grad()[4].to_vector<double>(), (std::vector<double>{2, 2, 2}));
+}
+
+TEST(FurtherLayers, EmbeddingBagRefusesAndTakesOddBags) {
+  const Tensor w = randn({6, 3}), at = bag_index();
+  const auto error = [&](const Tensor& input, const Tensor& offsets, const EmbeddingBagArguments& o = {}) {
+    return message([&] { embedding_bag(input, w, offsets, o); });
+  };
+  EXPECT_THAT(error(at, integers({1, 3})), HasSubstr("must begin with 0, got 1"));
+  EXPECT_THAT(error(at, integers({0, 4, 3})), HasSubstr("must not fall, got 4 before 3"));
+  EXPECT_THAT(error(at, integers({0, 8})), HasSubstr("at most 7, the input's length, got 8"));
+  EXPECT_THAT(error(at, Tensor()), HasSubstr("needs offsets"));
+  EXPECT_THAT(error(reshape(at, {7, 1}), integers({0})), HasSubstr("takes no offsets"));
+  EXPECT_THAT(error(at, integers({0}), {.mode = "min"}), HasSubstr("got 'min'"));
+  EXPECT_THAT(error(at, integers({0}), {.per_sample_weights = ones({7})}), HasSubstr("need the mode 'sum'"));
+  EXPECT_THAT(error(at, integers({0}), {.mode = "sum", .per_sample_weights = ones({6})}),
+              HasSubstr("must have the input's sizes"));
+  EXPECT_THAT(error(at, integers({0}), {.padding_idx = 6}), HasSubstr("padding_idx must be in [-6, 5], got 6"));
+  EXPECT_THAT(error(at, Tensor(tensor(std::vector<std::int64_t>{})), {.include_last_offset = true}),
+              HasSubstr("at least one offset"));
+  EXPECT_THAT(error(at.to(kFloat32), integers({0})), HasSubstr("must be of integers"));
+  for (const char* mode : {"sum", "mean", "max"}) {
+    const Tensor none = tensor(std::vector<std::int64_t>{});
+    EXPECT_EQ(embedding_bag(none, w, integers({0, 0}), {.mode = mode}).to_vector<double>(), std::vector<double>(6))
+        << mode;
+    EXPECT_EQ(embedding_bag(none, w, none, {.mode = mode}).sizes(), Shape({0, 3})) << mode;
+    EXPECT_EQ(embedding_bag(integers({2, 2}), w, integers({0}), {.mode = mode, .padding_idx = 2}).abs().max().item(), 0)
+        << mode;
+  }
+}
+
+TEST(FurtherLayers, IndicesOfMaximaInEitherLayout) {
+  manual_seed(3);
+  const Tensor x = randn({2, 8, 6, 6});
+  const auto [y, at] = max_pool2d_with_indices(x, 2);
+  EXPECT_EQ(gather(reshape(x, {2, 8, 36}), 2, reshape(at, {2, 8, 9})).to_vector<double>(), y.to_vector<double>());
+  const Tensor last = permute(permute(x, {0, 2, 3, 1}).contiguous(), {0, 3, 1, 2});
+  EXPECT_EQ(max_pool2d_with_indices(last, 2).second.to_vector<std::int64_t>(), at.to_vector<std::int64_t>());
+  EXPECT_EQ(max_pool2d_with_indices(last, 2).first.to_vector<double>(), y.to_vector<double>());
+  EXPECT_THAT(message([&] {
+                max_unpool2d(y, at, 2, {}, 0, {9, 6});
+              }),
+              HasSubstr("within a stride of 6 in dimension 2, got 9"));
+  EXPECT_THAT(message([&] { max_unpool2d(y, narrow(at, 0, 0, 1), 2); }), HasSubstr("indices must have the sizes of x"));
+  EXPECT_THAT(message([&] { max_unpool2d(y, at.to(kInt32), 2); }), HasSubstr("indices must be int64"));
+  EXPECT_THROW(max_unpool2d(y, at + 30, 2), IndexError);
+  EXPECT_THAT(message([&] { max_unpool2d(y[0][0], at, 2); }), HasSubstr("need x of 4 dimensions"));
+}
+
+TEST(FurtherLayers, Distances) {
+  const Tensor a = randn({4, 3}), b = randn({4, 3});
+  EXPECT_EQ(nn::PairwiseDistance(1, 1e-3, true)(a, b).to_vector<double>(),
+            pairwise_distance(a, b, 1, 1e-3, true).to_vector<double>());
+  EXPECT_EQ(nn::CosineSimilarity(0)(a, b).to_vector<double>(), F::cosine_similarity(a, b, 0).to_vector<double>());
 }
 
 }  // namespace

@@ -1,9 +1,13 @@
 #include "ops/rows_further.h"
 
+#include <gradus/ops/embedding_bag.h>
 #include <gradus/ops/further.h>
+#include <gradus/ops/unpooling.h>
 
 #include <algorithm>
 #include <cmath>
+
+#include "support/device.h"
 
 namespace gradus::test {
 
@@ -53,6 +57,56 @@ Shape doubled(const Shape& s) { return {s[0], 2 * s[1]}; }
 }  // namespace
 
 void add_further_rows(Rows& rows) {
+  const auto positions_of = [](std::initializer_list<std::int64_t> values) {
+    return tensor(std::vector<std::int64_t>(values), {.device = test_device()});
+  };
+  rows.push_back({.name = "embedding_bag",
+                  .fn =
+                      [=](const Inputs& x) {
+                        return embedding_bag(x[0].size(0) == 1 ? positions_of({0}) : positions_of({0, 1, 1, 0}), x[0],
+                                             positions_of({0}));
+                      },
+                  .cases = {{{2, 3}}, {{2, 0}}, {{1, 1}}}});
+  rows.push_back({.name = "embedding_bag max",
+                  .fn =
+                      [=](const Inputs& x) {
+                        return embedding_bag(x[0].size(0) == 1 ? positions_of({0}) : positions_of({0, 1, 1, 0}), x[0],
+                                             positions_of({0}), {.mode = "max"});
+                      },
+                  .cases = {{{2, 3}}, {{2, 0}}, {{1, 1}}},
+                  .domains = {apart()},
+                  .broadcasts = false});
+  // Each element at every second place of the last size.
+  const auto every_second = [](const Tensor& x) {
+    const Tensor places = arange(0, x.size(-1), 1, {.dtype = kInt64, .device = test_device()}) * 2;
+    return expand(places, x.sizes()).contiguous();
+  };
+  const auto unpool = [&](const char* name, Function fn, const Shape& sizes) {
+    Shape empty = sizes, single = sizes;
+    empty[0] = 0;
+    for (std::size_t d = 0; d < single.size(); ++d) single[static_cast<int>(d)] = 1;
+    rows.push_back({.name = name, .fn = std::move(fn), .cases = {{sizes}, {empty}, {single}}});
+  };
+  unpool("max_unpool1d", [=](const Inputs& x) { return max_unpool1d(x[0], every_second(x[0]), 2); }, {3, 4});
+  unpool("max_unpool2d", [=](const Inputs& x) { return max_unpool2d(x[0], every_second(x[0]), 2); }, {3, 1, 4});
+  unpool("max_unpool3d", [=](const Inputs& x) { return max_unpool3d(x[0], every_second(x[0]), 2); }, {3, 1, 1, 4});
+  const auto pooled = [&](const char* name, Function fn, const Shape& sizes) {
+    unpool(name, std::move(fn), sizes);
+    rows.back().domains = {apart()};
+    rows.back().broadcasts = false;
+  };
+  pooled("max_pool1d_with_indices", [](const Inputs& x) { return max_pool1d_with_indices(x[0], 2, 1, 1).first; },
+         {2, 6});
+  pooled("max_pool2d_with_indices", [](const Inputs& x) { return max_pool2d_with_indices(x[0], 2, 1, 1).first; },
+         {2, 4, 4});
+  pooled("max_pool3d_with_indices", [](const Inputs& x) { return max_pool3d_with_indices(x[0], 2, 1, 1).first; },
+         {2, 2, 4, 2});
+  pooled("adaptive_max_pool1d_with_indices",
+         [](const Inputs& x) { return adaptive_max_pool1d_with_indices(x[0], 1).first; }, {2, 6});
+  pooled("adaptive_max_pool2d_with_indices",
+         [](const Inputs& x) { return adaptive_max_pool2d_with_indices(x[0], 1).first; }, {2, 4, 4});
+  pooled("adaptive_max_pool3d_with_indices",
+         [](const Inputs& x) { return adaptive_max_pool3d_with_indices(x[0], 1).first; }, {2, 2, 4, 2});
   rows.push_back({.name = "prelu",
                   .fn = [](const Inputs& x) { return prelu(x[0], x[1]); },
                   .cases = {{{2, 3, 2}, {3}}, {{4, 2}, {1}}, {{0, 3}, {3}}, {{1}, {1}}},

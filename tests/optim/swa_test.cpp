@@ -1,6 +1,10 @@
 // Averages of weights, against the recurrences written out.
+#include <gradus/data.h>
+#include <gradus/nn/activation.h>
 #include <gradus/nn/containers.h>
+#include <gradus/nn/freeze.h>
 #include <gradus/nn/linear.h>
+#include <gradus/nn/normalization.h>
 #include <gradus/optim.h>
 #include <gradus/parallel.h>
 #include <gradus/random.h>
@@ -161,6 +165,50 @@ TEST(Swalr, AnnealsFromWhereTheRateIs) {
   EXPECT_THROW(SWALR scheduler(opt), ValueError);
   EXPECT_THROW(SWALR(opt, {.swa_lr = 1, .anneal_epochs = -1}), ValueError);
   EXPECT_THROW(SWALR(opt, {.swa_lr = 1, .anneal_strategy = "other"}), ValueError);
+}
+
+TEST(UpdateBn, StatisticsAreTheMeansOverAllBatches) {
+  manual_seed(4);
+  nn::Sequential net{nn::Linear(3, 4), nn::BatchNorm1d(4, {.momentum = 0.0}), nn::ReLU(), nn::BatchNorm1d(4)};
+  auto& first = *net.get_submodule("1").as<nn::BatchNorm1d>();
+  const std::vector<Tensor> batches{randn({5, 3}), randn({7, 3}), randn({2, 3})};
+  Tensor mean = zeros({4}), var = zeros({4});
+  for (const Tensor& x : batches) {
+    const NoGrad guard;
+    const Tensor h = net.get_submodule("0")(x);
+    mean.add_(h.mean(0) / 3);
+    var.add_(gradus::var(h, 0) / 3);
+  }
+  net.eval();
+  optim::swa_utils::update_bn(batches, net);
+  EXPECT_TRUE(allclose(first.running_mean, mean, 1e-5, 1e-6));
+  EXPECT_TRUE(allclose(first.running_var, var, 1e-5, 1e-6));
+  EXPECT_EQ(first.num_batches_tracked.item<std::int64_t>(), 3);
+  EXPECT_FALSE(net.is_training());
+  // Loaders give batches, whose data it takes.
+  const std::vector<double> kept = first.running_var.to_vector<double>();
+  data::TensorDataset rows(randn({8, 3}), zeros({8}));
+  data::DataLoader loader(rows, {.batch_size = 4});
+  net.train();
+  optim::swa_utils::update_bn(loader, net);
+  EXPECT_TRUE(net.is_training());
+  EXPECT_EQ(first.num_batches_tracked.item<std::int64_t>(), 2);
+  EXPECT_NE(first.running_var.to_vector<double>(), kept);
+}
+
+TEST(UpdateBn, WhatThrowsOrIsFrozenChangesNothing) {
+  manual_seed(5);
+  nn::Sequential net{nn::BatchNorm1d(3), nn::BatchNorm1d(3)};
+  auto& first = *net.get_submodule("0").as<nn::BatchNorm1d>();
+  auto& second = *net.get_submodule("1").as<nn::BatchNorm1d>();
+  EXPECT_THROW(optim::swa_utils::update_bn(std::vector<Tensor>{randn({4, 3}), randn({4, 2})}, net), Error);
+  EXPECT_EQ(first.running_mean.to_vector<double>(), (std::vector<double>{0, 0, 0}));
+  EXPECT_EQ(first.num_batches_tracked.item<std::int64_t>(), 0);
+  nn::freeze(second);
+  optim::swa_utils::update_bn(std::vector<Tensor>{randn({4, 3})}, net);
+  EXPECT_NE(first.running_mean.to_vector<double>(), (std::vector<double>{0, 0, 0}));
+  EXPECT_EQ(second.running_mean.to_vector<double>(), (std::vector<double>{0, 0, 0}));
+  EXPECT_EQ(second.running_var.to_vector<double>(), (std::vector<double>{1, 1, 1}));
 }
 
 }  // namespace

@@ -19,6 +19,20 @@ LENGTHS, T = torch.tensor([4, 2, 0]), 7
 def ctc(targets=TARGETS, inputs=(7, 5, 6), lengths=LENGTHS, **options):
     return lambda x: F.ctc_loss(x.log_softmax(-1), targets, torch.tensor(inputs), lengths, **options)
 
+BAGS, OFFSETS = torch.tensor([4, 1, 5, 0, 1, 3, 4]), torch.tensor([0, 3, 3, 5])
+
+
+def bags(index=BAGS, offsets=OFFSETS, **options):
+    return lambda w: F.embedding_bag(index, w, offsets, **options)
+
+
+def unpooled(pool, unpool, kernel, size=None, **options):
+    def call(x):
+        y, indices = pool(x, kernel, return_indices=True, **options)
+        return unpool(y, indices, kernel, output_size=size, **options)
+
+    return call
+
 
 def positive(x):
     return x * x + 0.1
@@ -40,6 +54,18 @@ FUNCTIONS = {
     "gaussian": (lambda x, t, v: F.gaussian_nll_loss(x, t, positive(v)), ((4, 3), (4, 3), (4, 3))),
     "gaussian_full": (lambda x, t, v: F.gaussian_nll_loss(x, t, positive(v), True, 0.5, "sum"),
                       ((4, 3), (4, 3), (4, 1))),
+    "bag_mean": (bags(), ((6, 3),)),
+    "bag_sum": (bags(mode="sum", padding_idx=1), ((6, 3),)),
+    "bag_mean_padded": (bags(mode="mean", padding_idx=1), ((6, 3),)),
+    "bag_max": (bags(mode="max", padding_idx=4), ((6, 3),)),
+    "bag_last": (bags(offsets=torch.tensor([0, 3, 5]), mode="sum", include_last_offset=True), ((6, 3),)),
+    "bag_rows": (bags(BAGS[:6].reshape(2, 3), None, mode="max"), ((6, 3),)),
+    "bag_weights": (lambda w, p: F.embedding_bag(BAGS, w, OFFSETS, mode="sum", per_sample_weights=p), ((6, 3), (7,))),
+    "unpool1d": (unpooled(F.max_pool1d, F.max_unpool1d, 2), ((2, 3, 8),)),
+    "unpool2d": (unpooled(F.max_pool2d, F.max_unpool2d, 2, (2, 3, 5, 7)), ((2, 3, 5, 7),)),
+    "unpool2d_strided": (unpooled(F.max_pool2d, F.max_unpool2d, 3, (6, 7), stride=2, padding=1), ((3, 6, 7),)),
+    "unpool3d": (unpooled(F.max_pool3d, F.max_unpool3d, (2, 1, 2)), ((1, 2, 4, 3, 4),)),
+    "adaptive_indices": (lambda x: F.adaptive_max_pool2d(x, (2, 3), return_indices=True)[1] + 0 * x.sum(), ((2, 5, 7),)),
     "ctc": (ctc(), ((T, 3, 5),)),
     "ctc_none": (ctc(reduction="none", blank=4), ((T, 3, 5),)),
     "ctc_flat": (ctc(torch.tensor([1, 2, 2, 3, 3, 1]), reduction="sum"), ((T, 3, 5),)),

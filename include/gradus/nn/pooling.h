@@ -3,6 +3,7 @@
 
 #include <gradus/nn/module.h>
 #include <gradus/ops/pooling.h>
+#include <gradus/ops/unpooling.h>
 
 namespace gradus::nn {
 
@@ -19,12 +20,36 @@ class MaxPool : public Module {
  public:
   explicit MaxPool(const Spatial<N>& kernel_size, const MaxPoolOptions<N>& options = {});
   Tensor forward(const Tensor& x) override;
+  // Also the indices of the maxima, which PyTorch gives with return_indices.
+  std::pair<Tensor, Tensor> forward_with_indices(const Tensor& x);
   // forward(relu(x)), in one pass over memory.
   Tensor forward_of_relu(const Tensor& x);
 
  private:
   Spatial<N> kernel_size_;
   MaxPoolOptions<N> options_;
+};
+
+template <int N>
+struct MaxUnpoolOptions {
+  std::optional<Spatial<N>> stride = {};  // unset: the kernel's size
+  Spatial<N> padding = 0;
+};
+
+// Puts what a MaxPool of this kernel gave back to its indices; zeros elsewhere.
+template <int N>
+class MaxUnpool : public Module {
+ public:
+  explicit MaxUnpool(const Spatial<N>& kernel_size, const MaxUnpoolOptions<N>& options = {});
+  using Module::forward;
+  Tensor forward(const Tensor& x, const Tensor& indices, const Shape& output_size = {});
+  Tensor operator()(const Tensor& x, const Tensor& indices, const Shape& output_size = {}) {
+    return call([&] { return forward(x, indices, output_size); });
+  }
+
+ private:
+  Spatial<N> kernel_size_;
+  MaxUnpoolOptions<N> options_;
 };
 
 template <int N>
@@ -78,6 +103,9 @@ class AdaptiveMaxPool : public Module {
 using MaxPool1d = MaxPool<1>;
 using MaxPool2d = MaxPool<2>;
 using MaxPool3d = MaxPool<3>;
+using MaxUnpool1d = MaxUnpool<1>;
+using MaxUnpool2d = MaxUnpool<2>;
+using MaxUnpool3d = MaxUnpool<3>;
 using AvgPool1d = AvgPool<1>;
 using AvgPool2d = AvgPool<2>;
 using AvgPool3d = AvgPool<3>;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <limits>
+#include <memory>
 #include <span>
 
 #include <gradus/autograd.h>
@@ -62,6 +63,42 @@ struct AveragedModel : nn::Module {
  private:
   AveragedModelOptions options_;
 };
+
+namespace detail {
+// While one lives, batch normalisations of the model that train follow every batch alike.
+class BatchNormStatistics {
+ public:
+  explicit BatchNormStatistics(nn::Module& model);
+  ~BatchNormStatistics();
+  BatchNormStatistics(const BatchNormStatistics&) = delete;
+  BatchNormStatistics& operator=(const BatchNormStatistics&) = delete;
+  bool none() const;  // there is no batch normalisation
+  void finish();      // writes what was found
+
+ private:
+  struct Layer;
+  nn::Module& model_;
+  bool training_;
+  std::vector<std::unique_ptr<Layer>> layers_;
+};
+}  // namespace detail
+
+// Running statistics of batch normalisation for weights that were averaged: the means over all batches of the loader,
+// which gives batches with `data`, or tensors. The model then trains or evaluates as before. As in PyTorch, but what
+// is frozen keeps its statistics; if a batch throws, all do.
+template <class Loader>
+void update_bn(Loader&& loader, nn::Module& model) {
+  detail::BatchNormStatistics statistics(model);
+  if (statistics.none()) return;
+  NoGrad guard;
+  for (const auto& batch : loader) {
+    if constexpr (requires { batch.data; })
+      model(batch.data);
+    else
+      model(batch);
+  }
+  statistics.finish();
+}
 
 struct SWALROptions {
   double swa_lr = std::numeric_limits<double>::quiet_NaN();  // must be given

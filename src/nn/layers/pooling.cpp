@@ -52,6 +52,30 @@ Tensor MaxPool<N>::forward(const Tensor& x) {
 }
 
 template <int N>
+std::pair<Tensor, Tensor> MaxPool<N>::forward_with_indices(const Tensor& x) {
+  const auto& o = options_;
+  if constexpr (N == 1) return max_pool1d_with_indices(x, kernel_size_, o.stride, o.padding, o.dilation, o.ceil_mode);
+  if constexpr (N == 2) return max_pool2d_with_indices(x, kernel_size_, o.stride, o.padding, o.dilation, o.ceil_mode);
+  if constexpr (N == 3) return max_pool3d_with_indices(x, kernel_size_, o.stride, o.padding, o.dilation, o.ceil_mode);
+}
+
+template <int N>
+MaxUnpool<N>::MaxUnpool(const Spatial<N>& kernel_size, const MaxUnpoolOptions<N>& options)
+    : Module(named<N>("MaxUnpool"), "kernel_size=" + tuple(kernel_size) +
+                                        ", stride=" + tuple(options.stride.value_or(kernel_size)) +
+                                        ", padding=" + tuple(options.padding)),
+      kernel_size_(kernel_size),
+      options_(options) {}
+
+template <int N>
+Tensor MaxUnpool<N>::forward(const Tensor& x, const Tensor& indices, const Shape& output_size) {
+  const auto& o = options_;
+  if constexpr (N == 1) return max_unpool1d(x, indices, kernel_size_, o.stride, o.padding, output_size);
+  if constexpr (N == 2) return max_unpool2d(x, indices, kernel_size_, o.stride, o.padding, output_size);
+  if constexpr (N == 3) return max_unpool3d(x, indices, kernel_size_, o.stride, o.padding, output_size);
+}
+
+template <int N>
 Tensor MaxPool<N>::forward_of_relu(const Tensor& x) {
   const auto& o = options_;
   return ops::max_pool_of_relu<N>(x, kernel_size_, o.stride, o.padding, o.dilation, o.ceil_mode);

@@ -4,6 +4,7 @@
 #include <gradus/ops.h>
 #include <gradus/ops/pooling.h>
 #include <gradus/ops/resampling.h>
+#include <gradus/ops/unpooling.h>
 
 #include <algorithm>
 #include <limits>
@@ -114,6 +115,7 @@ struct MaxPool final : Op {
   Pooling pooling;
   bool relu;  // of the maxima
   Places where;
+  Places* found = nullptr;  // told by forward, where it is asked for
   MaxPool(Pooling p, const Shape& in, const Shape& out, bool r)
       : pooling(std::move(p)), relu(r), where{Tensor(),          in, out, pooling.planes, pooling.in_size(),
                                               pooling.out_size()} {}
@@ -127,6 +129,7 @@ struct MaxPool final : Op {
       kernels(x_given.device())
           .max_pool_rows(x_given.dtype(), of_samples(pooling, where.channels), where.channels, relu,
                          x_given.impl()->data, y.impl()->data, where.places.data_ptr<std::int32_t>());
+      tell();
       return y;
     }
     const Tensor x = operand(x_given);
@@ -134,7 +137,12 @@ struct MaxPool final : Op {
     where.places = detail::make_empty(where.out, kInt32, x.device());
     kernels(x.device())
         .max_pool(x.dtype(), pooling, relu, x.impl()->data, y.impl()->data, where.places.data_ptr<std::int32_t>());
+    tell();
     return y.to(x_given.dtype());
+  }
+  void tell() {
+    if (found != nullptr) *found = where;
+    found = nullptr;
   }
   void backward(const Tensor& g, Grads gx) override { gx[0] = put(where, g); }
   std::int64_t flops(const Tensor&, const Tensor&) const { return window_elements(pooling); }
@@ -278,13 +286,28 @@ Pooling adaptive_windows(const char* call, const Tensor& x, const Spatial<N>& si
 }
 
 template <int N>
-Tensor largest(const char* call, const Tensor& x, Pooling p, bool relu) {
+Tensor largest(const char* call, const Tensor& x, Pooling p, bool relu, Places* found = nullptr) {
   if (p.in_size() > std::numeric_limits<std::int32_t>::max()) {
     throw ShapeError(std::string(call) + ": need spatial sizes whose product is below 2^31, got " +
                      to_string(x.sizes()));
   }
   const Shape out = result_sizes<N>(x, p);
-  return apply(MaxPool(std::move(p), x.sizes(), out, relu), x);
+  MaxPool op(std::move(p), x.sizes(), out, relu);
+  op.found = found;
+  return apply(std::move(op), x);
+}
+
+// The places as PyTorch tells them, of the result's sizes.
+template <int N>
+std::pair<Tensor, Tensor> with_indices(const char* call, const Tensor& x, Pooling p) {
+  Places found;
+  const Tensor y = largest<N>(call, x, std::move(p), false, &found);
+  Tensor indices = found.places.to(kInt64);
+  if (found.channels > 0) {
+    const std::int64_t n = y.size(0), channels = found.channels;
+    indices = transpose(reshape(indices, {n, found.out_size, channels}), 1, 2).contiguous();
+  }
+  return {y, reshape(indices, y.sizes())};
 }
 
 bool all_hold_elements(const Pooling& p) {
@@ -309,6 +332,17 @@ Tensor max_pool(const char* call, const Tensor& x, const Spatial<N>& kernel, con
       largest<N>(call, wide, windows_of(call, wide, kernel, stride, Spatial<N>(0), dilation, ceil_mode, false), false);
   for (int i = static_cast<int>(x.dim()) - N; i < x.dim(); ++i) y = narrow(y, i, 0, out[i]);
   return y;
+}
+
+template <int N>
+std::pair<Tensor, Tensor> max_pool_with_indices(const char* call, const Tensor& x, const Spatial<N>& kernel,
+                                                const std::optional<Spatial<N>>& stride, const Spatial<N>& padding,
+                                                const Spatial<N>& dilation, bool ceil_mode) {
+  Pooling p = windows_of(call, x, kernel, stride.value_or(kernel), padding, dilation, ceil_mode, false);
+  if (!all_hold_elements(p))
+    throw ValueError(std::string(call) + ": a window holds padding alone, whose maximum has no index: kernel_size " +
+                     list(kernel) + ", padding " + list(padding) + ", dilation " + list(dilation));
+  return with_indices<N>(call, x, std::move(p));
 }
 
 template <int N>
@@ -390,5 +424,21 @@ Tensor adaptive_avg_pool3d(const Tensor& x, const Spatial<3>& s) { return adapti
 Tensor adaptive_max_pool1d(const Tensor& x, const Spatial<1>& s) { return adaptive_max("adaptive_max_pool1d", x, s); }
 Tensor adaptive_max_pool2d(const Tensor& x, const Spatial<2>& s) { return adaptive_max("adaptive_max_pool2d", x, s); }
 Tensor adaptive_max_pool3d(const Tensor& x, const Spatial<3>& s) { return adaptive_max("adaptive_max_pool3d", x, s); }
+
+#define GRADUS_WITH_INDICES(N)                                                                                     \
+  std::pair<Tensor, Tensor> max_pool##N##d_with_indices(                                                           \
+      const Tensor& x, const Spatial<N>& kernel_size, const std::optional<Spatial<N>>& stride,                     \
+      const Spatial<N>& padding, const Spatial<N>& dilation, bool ceil_mode) {                                     \
+    return max_pool_with_indices("max_pool" #N "d_with_indices", x, kernel_size, stride, padding, dilation,        \
+                                 ceil_mode);                                                                       \
+  }                                                                                                                \
+  std::pair<Tensor, Tensor> adaptive_max_pool##N##d_with_indices(const Tensor& x, const Spatial<N>& output_size) { \
+    constexpr const char* call = "adaptive_max_pool" #N "d_with_indices";                                          \
+    return with_indices<N>(call, x, adaptive_windows(call, x, output_size));                                       \
+  }
+GRADUS_WITH_INDICES(1)
+GRADUS_WITH_INDICES(2)
+GRADUS_WITH_INDICES(3)
+#undef GRADUS_WITH_INDICES
 
 }  // namespace gradus

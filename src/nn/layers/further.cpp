@@ -1,0 +1,61 @@
+#include <gradus/autograd.h>
+#include <gradus/nn/functional.h>
+#include <gradus/nn/further_layers.h>
+#include <gradus/ops/further.h>
+
+#include "nn/module/initial.h"
+#include "nn/module/repr.h"
+
+namespace gradus::nn {
+
+PReLU::PReLU(std::int64_t num_parameters, double init, Dtype dtype)
+    : Module("PReLU", "num_parameters=" + std::to_string(num_parameters)) {
+  if (num_parameters < 1)
+    throw ValueError("PReLU: num_parameters must be at least 1, got " + std::to_string(num_parameters));
+  weight = add("weight", constant_parameter({num_parameters}, init, dtype));
+}
+
+Tensor PReLU::forward(const Tensor& x) { return prelu(x, weight); }
+
+EmbeddingBag::EmbeddingBag(std::int64_t num_embeddings, std::int64_t embedding_dim, const EmbeddingBagOptions& o)
+    : Module("EmbeddingBag", std::to_string(num_embeddings) + ", " + std::to_string(embedding_dim) + ", mode=" +
+                                 o.mode + (o.padding_idx ? ", padding_idx=" + std::to_string(*o.padding_idx) : "")),
+      options_(o) {
+  if (o.mode != "sum" && o.mode != "mean" && o.mode != "max")
+    throw ValueError("EmbeddingBag: mode must be 'sum', 'mean' or 'max', got '" + o.mode + "'");
+  if (o.padding_idx) {
+    if (*o.padding_idx < -num_embeddings || *o.padding_idx >= num_embeddings)
+      throw IndexError("EmbeddingBag: padding_idx must be in [" + std::to_string(-num_embeddings) + ", " +
+                       std::to_string(num_embeddings - 1) + "], got " + std::to_string(*o.padding_idx));
+    if (*o.padding_idx < 0) options_.padding_idx = *o.padding_idx + num_embeddings;
+  }
+  Tensor table = empty({num_embeddings, embedding_dim}, {.dtype = o.dtype});
+  init::filled(table, nullptr, [padding = options_.padding_idx](Tensor& to, Generator* by) {
+    to.normal_(0, 1, by);
+    if (padding) to.select(0, *padding).fill_(0);
+  });
+  weight = add("weight", Parameter(table));
+}
+
+Tensor EmbeddingBag::forward(const Tensor& input, const Tensor& offsets, const Tensor& per_sample_weights) {
+  return embedding_bag(input, weight, offsets,
+                       {.mode = options_.mode,
+                        .per_sample_weights = per_sample_weights,
+                        .include_last_offset = options_.include_last_offset,
+                        .padding_idx = options_.padding_idx});
+}
+
+PairwiseDistance::PairwiseDistance(double p, double eps, bool keepdim)
+    : Module("PairwiseDistance"), p_(p), eps_(eps), keepdim_(keepdim) {}
+
+Tensor PairwiseDistance::forward(const Tensor& x1, const Tensor& x2) {
+  return pairwise_distance(x1, x2, p_, eps_, keepdim_);
+}
+
+CosineSimilarity::CosineSimilarity(std::int64_t dim, double eps) : Module("CosineSimilarity"), dim_(dim), eps_(eps) {}
+
+Tensor CosineSimilarity::forward(const Tensor& x1, const Tensor& x2) {
+  return functional::cosine_similarity(x1, x2, dim_, eps_);
+}
+
+}  // namespace gradus::nn
