@@ -8,6 +8,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <random>
 
 #include "support/paths.h"
 #include "support/temp_folder.h"
@@ -56,8 +57,8 @@ const json& fixture() {
 
 class Tokenizers : public testing::TestWithParam<const char*> {};
 INSTANTIATE_TEST_SUITE_P(All, Tokenizers,
-                         testing::Values("gpt2", "llama3", "llama2", "bert", "bert_cased", "metaspace",
-                                         "sentencepiece"));
+                         testing::Values("gpt2", "llama3", "llama2", "bert", "bert_cased", "metaspace", "unigram",
+                                         "unigram_bytes", "sentencepiece"));
 
 TEST_P(Tokenizers, MakeOfOddLinesWhatTheOthersMake) {
   const Tokenizer tokenizer = Tokenizer::from_pretrained(folder(GetParam()));
@@ -170,7 +171,7 @@ TEST(TokenizerFiles, NameWhatIsWrong) {
     const char* words;
   } cases[] = {
       {"gpt2", "/model", nullptr, "model is missing"},
-      {"gpt2", "/model/type", "Unigram", "got \"Unigram\""},
+      {"gpt2", "/model/type", "WordLevel", "got \"WordLevel\""},
       {"gpt2", "/model/vocab", json::array(), "model.vocab must be an object"},
       {"gpt2", "/model/vocab/a", -1, "model.vocab.a must be an integer from 0 to 2147483647, got -1"},
       {"gpt2", "/model/vocab/a", 4294967296, "got 4294967296"},
@@ -196,7 +197,15 @@ TEST(TokenizerFiles, NameWhatIsWrong) {
       {"bert", "/model/unk_token", "none", "model.unk_token must be a token of vocab, got \"none\""},
       {"bert", "/model/max_input_chars_per_word", 0, "max_input_chars_per_word"},
       {"bert", "/normalizer/lowercase", "yes", "normalizer.lowercase must be true or false"},
-      {"bert", "/normalizer/type", "Precompiled", "got \"Precompiled\""},
+      {"bert", "/normalizer/type", "Nmt", "got \"Nmt\""},
+      {"unigram", "/model/unk_id", 100000, "unk_id must be"},
+      {"unigram", "/model/unk_id", -1, "unk_id must be"},
+      {"unigram", "/model/vocab", json::array(), "vocab must be a list of tokens with scores"},
+      {"unigram", "/model/vocab/2/1", "x", "vocab: token 2 must be a text and its score"},
+      {"unigram", "/model/byte_fallback", 1, "byte_fallback must be true or false"},
+      {"unigram_bytes", "/normalizer/normalizers/0/precompiled_charsmap", "/////w==", "is damaged"},
+      {"unigram_bytes", "/normalizer/normalizers/0/precompiled_charsmap", "", "is damaged"},
+      {"unigram_bytes", "/normalizer/normalizers/0/precompiled_charsmap", "a-b", "must be base64"},
   };
   for (const auto& [name, place, value, words] : cases) {
     const Edited edited(name);
@@ -207,6 +216,41 @@ TEST(TokenizerFiles, NameWhatIsWrong) {
     EXPECT_TRUE(error.starts_with(edited.file)) << place << ": " << error;
     EXPECT_NE(error.find(words), std::string::npos) << place << ": " << error;
   }
+}
+
+TEST(TokenizerFiles, OfUnigramMayLackATokenForWhatIsNotKnown) {
+  const Edited edited("unigram");
+  json content = edited.read();
+  content["model"].erase("unk_id");
+  edited.write(content);
+  const auto tokenizer = text::Tokenizer::from_pretrained(edited.path);
+  EXPECT_GT(tokenizer.encode("the people").ids.size(), 1U);
+  EXPECT_THROW(tokenizer.encode("\xF0\x9F\x99\x82"), ValueError);
+}
+
+// Whatever the map of characters holds, reading and using it ends well.
+TEST(TokenizerFiles, OfPrecompiledNormalizersMayBeDamaged) {
+  const Edited edited("unigram_bytes");
+  const json content = edited.read();
+  const std::string text = "the people \xEF\xAC\x81 \xC2\xBD \xEF\xBC\xA1 \xEF\xBD\xB6\xEF\xBE\x9E e\xCC\x81";
+  const auto whole = text::Tokenizer::from_pretrained(edited.path).encode(text).ids;
+  std::mt19937 source(1);
+  int changed = 0;
+  for (int i = 0; i < 200; ++i) {
+    json damaged = content;
+    auto& map = damaged["normalizer"]["normalizers"][0]["precompiled_charsmap"];
+    std::string bytes = map.get<std::string>();
+    for (int k = 0; k < 20; ++k)
+      bytes[4 + source() % (bytes.size() - 8)] = "ABCDwxyz0189+/"[source() % 14];  // its length stays
+    map = bytes;
+    edited.write(damaged);
+    try {
+      changed += text::Tokenizer::from_pretrained(edited.path).encode(text).ids != whole ? 1 : 0;
+    } catch (const Error&) {
+      ++changed;
+    }
+  }
+  EXPECT_GT(changed, 10);
 }
 
 TEST(TokenizerFiles, OfOtherKindsAreRefused) {

@@ -65,8 +65,9 @@ std::unique_ptr<TokenModel> read_model(const JsonObject& part) {
   // Files from before there were others do not say.
   const std::string type = part.string("type", part.has("merges") ? "BPE" : "WordPiece");
   if (type == "BPE") return read_bpe(part);
+  if (type == "Unigram") return read_unigram(part);
   if (type == "WordPiece") return std::make_unique<WordPiece>(part);
-  part.refuse("type", "BPE or WordPiece (Unigram is read from SentencePiece's own file)");
+  part.refuse("type", "BPE, Unigram or WordPiece");
 }
 
 }  // namespace gradus::text

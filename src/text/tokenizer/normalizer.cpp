@@ -144,6 +144,7 @@ Normalizer read_normalizer(const JsonObject& part, int depth) {
     return BertNormalizer{part.flag("clean_text", true), part.flag("handle_chinese_chars", true),
                           part.flag("strip_accents", lowercase), lowercase};
   }
+  if (type == "Precompiled") return read_precompiled(part);
   if (type == "Lowercase") return lower;
   if (type == "StripAccents") return [](std::u32string text) { return without(std::move(text), is_mark); };
   if (type == "Strip")
@@ -154,8 +155,8 @@ Normalizer read_normalizer(const JsonObject& part, int depth) {
        {std::pair{"NFC", Form::NFC}, {"NFD", Form::NFD}, {"NFKC", Form::NFKC}, {"NFKD", Form::NFKD}})
     if (type == name) return [form = form](const std::u32string& text) { return normalized(text, form); };
   part.refuse("type",
-              "a normalizer that is known here: BertNormalizer, Lowercase, NFC, NFD, NFKC, NFKD, Prepend, "
-              "Replace, Sequence, Strip, StripAccents");
+              "a normalizer that is known here: BertNormalizer, Lowercase, NFC, NFD, NFKC, NFKD, "
+              "Precompiled, Prepend, Replace, Sequence, Strip, StripAccents");
 }
 
 }  // namespace gradus::text

@@ -22,6 +22,7 @@ void check_growth(const char* stage, std::size_t made, std::size_t given);
 
 using Normalizer = std::function<std::u32string(std::u32string text)>;
 Normalizer read_normalizer(const JsonObject& part, int depth = 0);
+Normalizer read_precompiled(const JsonObject& part);
 
 // A part of the text, until it is in tokens.
 struct Piece {
@@ -64,6 +65,7 @@ class TokenModel {
 };
 std::unique_ptr<TokenModel> read_model(const JsonObject& part);
 std::unique_ptr<TokenModel> read_bpe(const JsonObject& part);
+std::unique_ptr<TokenModel> read_unigram(const JsonObject& part);
 
 // What stands around the texts.
 struct Template {

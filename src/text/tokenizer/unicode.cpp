@@ -10,6 +10,7 @@
 #include "text/json_file.h"
 
 #ifdef GRADUS_ICU
+#include <unicode/ubrk.h>
 #include <unicode/uchar.h>
 #include <unicode/unorm2.h>
 #include <unicode/uregex.h>
@@ -122,6 +123,23 @@ std::u32string normalized(std::u32string_view text, Form form) {
   return result;
 }
 
+std::vector<std::size_t> grapheme_ends(std::string_view text) {
+  std::vector<std::size_t> ends;
+  UErrorCode error = U_ZERO_ERROR;
+  UText over = UTEXT_INITIALIZER;
+  utext_openUTF8(&over, text.data(), static_cast<std::int64_t>(text.size()), &error);
+  const auto free = [](UBreakIterator* i) { ubrk_close(i); };
+  const std::unique_ptr<UBreakIterator, decltype(free)> breaks(ubrk_open(UBRK_CHARACTER, "en", nullptr, 0, &error),
+                                                               free);
+  if (U_SUCCESS(error)) ubrk_setUText(breaks.get(), &over, &error);
+  if (U_SUCCESS(error))
+    for (std::int32_t end = ubrk_next(breaks.get()); end != UBRK_DONE; end = ubrk_next(breaks.get()))
+      ends.push_back(static_cast<std::size_t>(end));
+  utext_close(&over);
+  if (U_FAILURE(error)) throw ValueError(fmt::format("Tokenizer: parting characters failed: {}", u_errorName(error)));
+  return ends;
+}
+
 struct Regex::Compiled {
   URegularExpression* regex = nullptr;
   ~Compiled() { uregex_close(regex); }
@@ -212,6 +230,7 @@ bool is_bert_control(char32_t c) { return c < 32; }
 bool is_bert_punctuation(char32_t c) { return c > 32 && c < 127 && !is_word(c); }
 bool is_bert_accent(char32_t) { return false; }
 std::u32string normalized(std::u32string_view text, Form) { return std::u32string(text); }
+std::vector<std::size_t> grapheme_ends(std::string_view) { return {}; }
 
 struct Regex::Compiled {};
 Regex::Regex(const std::string& file, const std::string& pattern) { check_unicode(file, "'" + shown(pattern) + "'"); }

@@ -37,6 +37,9 @@ bool is_bert_accent(char32_t c);
 enum class Form { NFC, NFD, NFKC, NFKD };
 std::u32string normalized(std::u32string_view text, Form form);
 
+// Where the characters that readers see end, in bytes of valid UTF-8.
+std::vector<std::size_t> grapheme_ends(std::string_view text);
+
 // A regular expression as tokenizer files have them (Oniguruma's; what they use of it).
 class Regex {
  public:
