@@ -261,6 +261,34 @@ TEST(Adapters, AnInt8BaseGivesNearlyTheSameAndTrainsItsAdapter) {
   EXPECT_TRUE(test::gradcheck(gradient, {in}, {.eps = 1e-2, .atol = 1e-3, .rtol = 1e-2}));
 }
 
+TEST(Adapters, AnInt8BaseTakesFloatingPointWeightsAndGivesThem) {
+  manual_seed(17);
+  Net net, small, back;
+  const nn::StateDict floats = net.state_dict();
+  nn::quantize_int8(small);
+  small.load_state_dict(floats);  // quantised as it is loaded
+  nn::quantize_int8(net);
+  EXPECT_TRUE(equal(small.fc1.weight, net.fc1.weight));
+  EXPECT_TRUE(equal(small.state_dict().at("fc1.weight_scale"), net.state_dict().at("fc1.weight_scale")));
+  EXPECT_TRUE(equal(small.state_dict().at("fc2.weight_scale"), net.state_dict().at("fc2.weight_scale")));
+  back.load_state_dict(small.state_dict());  // and into floating point again
+  const Tensor x = randn({6, 5});
+  for (nn::Module* module : {static_cast<nn::Module*>(&small), static_cast<nn::Module*>(&back)}) module->eval();
+  EXPECT_TRUE(allclose(back(x), small(x), 1e-5, 1e-6));
+
+  nn::StateDict spoilt = back.state_dict();
+  Tensor w = spoilt.at("fc1.weight").clone();
+  w[0][0].fill_(std::numeric_limits<double>::infinity());
+  spoilt.set("fc1.weight", w);
+  EXPECT_THAT(message([&] { small.load_state_dict(spoilt); }),
+              HasSubstr("'fc1.weight' has numbers that are not finite"));
+  nn::StateDict both = back.state_dict();
+  both.set("fc1.weight_scale", ones({both.at("fc1.weight").size(0)}));
+  EXPECT_THAT(message([&] { small.load_state_dict(both); }),
+              HasSubstr("fc1.weight: int8 with a scale in the module, float32 in the dict"));
+  EXPECT_TRUE(equal(small.fc1.weight, net.fc1.weight));
+}
+
 TEST(Adapters, ConvolutionsTablesAndDora) {
   manual_seed(8);
   nn::Sequential net(nn::Embedding(9, 4), nn::Conv1d(4, 6, 3, {.stride = 2, .padding = 1, .dilation = 2}));

@@ -53,6 +53,17 @@ Tensor dense_weight(const Module& layer, const Tensor& weight) {
   return weight.to(scale.dtype()) * unsqueeze(scale, 1);
 }
 
+Int8Weight int8_of(const Tensor& weight) {
+  const Tensor largest = weight.numel() == 0
+                             ? zeros({weight.size(0)}, {.dtype = weight.dtype(), .device = weight.device()})
+                             : amax(abs(weight), {1});
+  const Dtype dtype = weight.dtype() == kFloat64 ? kFloat64 : kFloat32;
+  const Tensor scale = largest.to(dtype) / 127;
+  const Tensor divisor = where(scale > 0, scale, ones_like(scale));
+  const Tensor numbers = clamp(round(weight.to(dtype) / unsqueeze(divisor, 1)), -127, 127);
+  return {numbers.to(kInt8), scale};
+}
+
 }  // namespace detail
 
 std::vector<std::string> quantize_int8(Module& net, const std::string& pattern) {
@@ -75,16 +86,9 @@ std::vector<std::string> quantize_int8(Module& net, const std::string& pattern) 
     throw ValueError("quantize_int8: no Linear layer of " + net.type_name() + " matches '" + pattern + "'");
   }
   for (Linear* layer : layers) {
-    const Tensor weight = layer->weight.detach();
-    const Tensor largest = weight.numel() == 0
-                               ? zeros({weight.size(0)}, {.dtype = weight.dtype(), .device = weight.device()})
-                               : amax(abs(weight), {1});
-    const Dtype dtype = weight.dtype() == kFloat64 ? kFloat64 : kFloat32;
-    const Tensor scale = largest.to(dtype) / 127;
-    const Tensor divisor = where(scale > 0, scale, ones_like(scale));
-    const Tensor numbers = clamp(round(weight.to(dtype) / unsqueeze(divisor, 1)), -127, 127);
-    static_cast<void>(layer->add(detail::kScale, Buffer(scale)));
-    layer->weight = Parameter(numbers.to(kInt8), false);
+    const detail::Int8Weight made = detail::int8_of(layer->weight.detach());
+    static_cast<void>(layer->add(detail::kScale, Buffer(made.scale)));
+    layer->weight = Parameter(made.numbers, false);
   }
   return paths;
 }

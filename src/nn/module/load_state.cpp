@@ -1,11 +1,13 @@
 // state_dict and load_state_dict.
 #include <gradus/autograd.h>
 #include <gradus/nn/freeze.h>
+#include <gradus/ops.h>
 
 #include <algorithm>
 
 #include "core/own_loads.h"
 #include "core/weight_view.h"
+#include "nn/adapters/int8.h"
 #include "nn/parametrize/computed.h"
 
 namespace gradus::nn {
@@ -48,6 +50,32 @@ const Tensor* find_tied(const StateDict& dict, const StateDict& own, const Tenso
   return nullptr;
 }
 
+// Weights of int8 have a scale beside them: floating-point ones of a dict become numbers with a scale where the module
+// has those, and numbers with a scale floating-point ones where it does not.
+void translate_int8(const StateDict& own, const StateDict& given, std::optional<StateDict>& translated) {
+  const NoGrad guard;
+  for (const auto& [name, tensor] : own) {
+    const Tensor* source = given.find(name);
+    if (source == nullptr || !source->defined() || !(source->sizes() == tensor.sizes()) || tensor.dim() != 2) continue;
+    const std::string scale = detail::int8_scale_of(name);
+    const Tensor* given_scale = given.find(scale);
+    if (detail::is_int8(tensor) && own.contains(scale) && source->is_floating_point() && given_scale == nullptr) {
+      if (!gradus::isfinite(*source).all().item<bool>())
+        throw ValueError("load_state_dict: '" + name + "' has numbers that are not finite, and is int8 in the module");
+      if (!translated) translated = given;
+      const detail::Int8Weight made = detail::int8_of(source->detach());
+      translated->set(name, made.numbers);
+      translated->set(scale, made.scale);
+    } else if (tensor.is_floating_point() && !own.contains(scale) && detail::is_int8(*source) &&
+               given_scale != nullptr && given_scale->defined() && given_scale->is_floating_point() &&
+               given_scale->sizes() == Shape{tensor.size(0)}) {
+      if (!translated) translated = given;
+      translated->set(name, source->to(given_scale->dtype()) * unsqueeze(*given_scale, 1));
+      translated->erase(scale);
+    }
+  }
+}
+
 // Where names of the dict have something before those of the network: what to do.
 std::string advice(const LoadReport& report) {
   for (const std::string& name : report.missing) {
@@ -77,9 +105,11 @@ LoadReport Module::load_state_dict(const StateDict& given, const LoadOptions& op
     renamed->set(name, given.at(older));
     renamed->erase(older);
   }
-  const StateDict& dict = renamed ? *renamed : given;
   StateDict own;
   collect(*state_, "", own, [](const Tensor& p) { return p; });
+  const std::optional<StateDict> before = renamed;
+  translate_int8(own, before ? *before : given, renamed);
+  const StateDict& dict = renamed ? *renamed : given;
   LoadReport report;
   std::vector<std::pair<Tensor, Tensor>> copies;
   for (const auto& [name, tensor] : own) {
@@ -89,6 +119,10 @@ LoadReport Module::load_state_dict(const StateDict& given, const LoadOptions& op
       continue;
     } else if (source == nullptr) {
       report.missing.push_back(name);
+    } else if (source->defined() && detail::is_int8(tensor) != detail::is_int8(*source) &&
+               own.contains(detail::int8_scale_of(name))) {
+      report.mismatched.push_back(name + ": int8 with a scale in the module, " + gradus::to_string(source->dtype()) +
+                                  " in the dict");
     } else if (!source->defined() || !fits(tensor, *source)) {
       report.mismatched.push_back(name + ": " + gradus::to_string(tensor.sizes()) + " in the module, " +
                                   (source->defined() ? gradus::to_string(source->sizes()) : "undefined") +
