@@ -246,6 +246,11 @@ void add_finetune_lm(CLI::App& parent, FinetuneLmOptions& o, int& status) {
          "Parts that are not trained, by name: 'transformer.h.0.*'; 'body' is everything but the last layer. May be "
          "repeated")
       ->allow_extra_args(false);
+  app.add_option(
+         "--lora", o.lora,
+         "Train an adapter and freeze the model: rank=8, alpha=16, dropout=0.05, rslora=1, dora=1, layers=PATTERN "
+         "(by default the layers of the attention). May be repeated")
+      ->expected(1, -1);
   app.add_option("--lr", o.lr, "Largest learning rate of AdamW; rises linearly and falls along a cosine")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();

@@ -4,6 +4,7 @@
 #include <gradus/autograd.h>
 #include <gradus/data/standardize.h>
 #include <gradus/data/transforms.h>
+#include <gradus/nn/adapters.h>
 #include <gradus/nn/freeze.h>
 #include <gradus/pattern.h>
 
@@ -103,6 +104,7 @@ void Training::Builder::make_average(const NetworkPart& part) {
   while (of->average) of = &recipe_.networks[of->average_of];
   const gradus::Generator before = default_generator();
   const std::shared_ptr<nn::Module> average = make_network(*of);
+  add_adapters(*of, *average);
   default_generator() = before;
   average->load_state_dict(model->state_dict());
   nn::freeze(*average);
@@ -149,8 +151,18 @@ void Training::Builder::make_networks() {
       }
     }
     if (part.weights) load_weights(part, *network);
+    add_adapters(part, *network);
     located(part.place, [&] { t_.networks_->take(part.name, network); });
   }
+}
+
+void Training::Builder::add_adapters(const NetworkPart& part, nn::Module& network) {
+  for (const auto& [name, adapter] : part.adapters) {
+    if (adapter.row == nullptr) continue;
+    located(adapter.fields.place, [&, &a = adapter, &n = name] { a.row->make(network, n.text, a.fields); });
+  }
+  const std::vector<std::string> names = nn::adapter_names(network);
+  if (!names.empty()) nn::set_adapter(network, names[0]);
 }
 
 void Training::Builder::load_weights(const NetworkPart& part, nn::Module& network) {
@@ -509,7 +521,24 @@ void Training::Builder::check_phases() {
   for (const Phase& phase : recipe_.phases) {
     for (const Node& pattern : phase.freeze) check_pattern(pattern);
     for (const Node& pattern : phase.unfreeze) check_pattern(pattern);
+    for (const Node& use : phase.use) check_use(use);
   }
+}
+
+// {network: adapter}
+void Training::Builder::check_use(const Node& use) {
+  std::vector<std::string> networks;
+  for (const nn::NamedModule& child : t_.networks_->named_children()) {
+    networks.push_back(child.first);
+    if (child.first != use.key) continue;
+    const std::vector<std::string> names = nn::adapter_names(*child.second);
+    if (use.text == "none" || std::find(names.begin(), names.end(), use.text) != names.end()) return;
+    mistakes_.add(use.place, fmt::format("network {} has no adapter '{}'{}", use.key, use.text,
+                                         names.empty() ? "" : did_you_mean(use.text, names)));
+    return;
+  }
+  if (t_.names_.broken.empty())
+    mistakes_.add(use.key_place, "there is no network '" + use.key + "'" + did_you_mean(use.key, networks));
 }
 
 void change_options(optim::Optimizer& optimizer, const Change& change, bool factors) {

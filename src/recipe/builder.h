@@ -47,6 +47,8 @@ class Training::Builder {
   void make_average(const NetworkPart& part);
   void give_up(const NetworkPart& part);  // its mistakes are told; others may name it
   bool is_average(const std::string& parameter) const;
+  void add_adapters(const NetworkPart& part, nn::Module& network);
+  void check_use(const Node& use);
   void load_weights(const NetworkPart& part, nn::Module& network);
   void make_data();
   data::AnyTransform compose(const std::vector<Bound<TransformCall>>& transforms);

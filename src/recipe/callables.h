@@ -38,7 +38,11 @@ const std::vector<TransformCall>& transforms();
 // classes and columns of the dataset that is trained on, which is null for that one itself.
 using DatasetCall = Callable<data::AnyDataset(const Fields&, data::AnyTransform, const data::Dataset* trained_on)>;
 const std::vector<DatasetCall>& datasets();
+data::AnyDataset text_blocks(const Fields& fields, const data::AnyTransform& transform);
 data::CsvOptions csv_options(const Fields& csv_dataset);  // what a CsvDataset's arguments say
+// "adapter": those of nn/adapters.h, under a name, and PEFT's folders.
+using AdapterCall = Callable<void(nn::Module&, const std::string& name, const Fields&)>;
+const std::vector<AdapterCall>& adapters();
 // "schedule": torch.optim.lr_scheduler's.
 using AnySchedule = std::variant<optim::lr_scheduler::LRScheduler, optim::lr_scheduler::ReduceLROnPlateau>;
 using ScheduleCall = Callable<AnySchedule(optim::Optimizer&, const Fields&)>;

@@ -1,6 +1,7 @@
 // The functions that expressions may call. Names, arguments and defaults are PyTorch's where PyTorch has the function.
 #include <gradus/autograd.h>
 #include <gradus/models/autoencoder.h>
+#include <gradus/models/decoder.h>
 #include <gradus/nn/functional.h>
 
 #include <cmath>
@@ -102,6 +103,10 @@ const std::vector<Function>& functions() {
                      a.tensor(0), a.tensor(1),
                      {.ignore_index = a.integer(2), .reduction = reduction(a.text(3)), .label_smoothing = a.number(4)});
                }),
+      function("causal_lm_loss(logits: tensor, labels: tensor)",
+               "cross_entropy of each token, given those before it, from logits [N, positions, vocabulary] and the "
+               "tokens themselves; labels of -100 count for nothing",
+               [](A a) -> Value { return models::causal_lm_loss(a.tensor(0), a.tensor(1)); }),
       function("nll_loss(input: tensor, target: tensor, ignore_index: int = -100, reduction: (mean|sum|none) = mean)",
                "from log-probabilities and classes",
                [](A a) -> Value {

@@ -124,7 +124,7 @@ class Reader {
       network.average = read_fields(section("average"), owner, fields.get("average"), mistakes_);
       if (network.average->given.count("of") != 0)
         network.average_of = find(network.average->get("of"), "network above it named", recipe_.networks);
-      for (const char* field : {"weights", "init"})
+      for (const char* field : {"weights", "init", "adapters"})
         if (fields.given.count(field) != 0)
           mistakes_.add(fields.get(field).key_place, owner + ": an average takes no " + field + " of its own");
     }
@@ -145,6 +145,8 @@ class Reader {
       network.weights = read_fields(section("weights"), "weights", fields.get("weights"), mistakes_);
     for (const Node& init : children(fields.get("init")))
       network.inits.emplace_back(key_of(init), bind(init, "init", inits()));
+    for (const Node& adapter : children(fields.get("adapters")))
+      network.adapters.emplace_back(key_of(adapter), bind(adapter, "adapter", adapters()));
     network.broken = mistakes_.size() != before;
     if (network.broken) recipe_.broken.push_back(node.key);
     recipe_.networks.push_back(std::move(network));
@@ -419,6 +421,7 @@ class Reader {
       read_updates(fields, "phase " + number, phase);
       phase.freeze = fields.list("freeze");
       phase.unfreeze = fields.list("unfreeze");
+      phase.use = children(fields.get("use"));
       phase.changes = read_changes(fields.get("change"));
       phase.scales = read_changes(fields.get("scale"));
       recipe_.phases.push_back(std::move(phase));

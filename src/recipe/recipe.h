@@ -37,8 +37,9 @@ struct NetworkPart {
   std::optional<Fields> average;
   std::size_t average_of = 0;  // one of the networks above it
   std::optional<Fields> weights;
-  std::vector<std::pair<Node, Bound<Init>>> inits;  // by pattern
-  bool broken = false;                              // there are mistakes in it
+  std::vector<std::pair<Node, Bound<Init>>> inits;            // by pattern
+  std::vector<std::pair<Node, Bound<AdapterCall>>> adapters;  // by name
+  bool broken = false;                                        // there are mistakes in it
 };
 
 struct DataPart {
@@ -80,6 +81,7 @@ struct Phase {
   std::int64_t epochs = 0, steps = 0;  // one of them
   std::vector<Update> updates;
   std::vector<Node> freeze, unfreeze;  // patterns
+  std::vector<Node> use;               // adapters, with a network's name as the key
   std::vector<Change> changes, scales;
 };
 

@@ -32,6 +32,12 @@ const Known* known(const std::string& dataset) {
 data::AnyDataset stand_in(const StandIn& wanted, const DataPart& data, const data::AnyTransform& transform) {
   const Form& form = data.dataset.row->form;
   const Known* like = known(form.name);
+  if (form.name == "TextBlocks") {
+    const std::int64_t length = data.dataset.fields.integer("length");
+    return data::FunctionDataset(std::max<std::int64_t>(2, data.fields.integer("batch_size")),
+                                 [=](std::int64_t) { return data::Sample(zeros({length}, {.dtype = kInt64})); },
+                                 {.name = {}, .random = true, .identity = {}});
+  }
   if (wanted.input.rank() == 0 && like == nullptr)
     throw ValueError(form.name + " does not say what its samples are like: give their sizes, as in --input 8");
   const bool as_network_sees = wanted.input.rank() > 0;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gradus/autograd.h>
 #include <gradus/data/random.h>
+#include <gradus/nn/adapters.h>
 #include <gradus/nn/freeze.h>
 #include <gradus/pattern.h>
 #include <gradus/random.h>
@@ -171,6 +172,8 @@ void Training::start_phase() {
   const Phase& phase = recipe_.phases[static_cast<std::size_t>(phase_)];
   for (const Node& pattern : phase.freeze) nn::freeze(*networks_, pattern.text);
   for (const Node& pattern : phase.unfreeze) nn::unfreeze(*networks_, pattern.text);
+  for (const Node& use : phase.use)
+    nn::set_adapter(networks_->get_submodule(use.key), use.text == "none" ? "" : use.text);
   for (const Change& change : phase.changes) change_options(*trainers_[change.optimizer].optimizer, change, false);
   for (const Change& change : phase.scales) change_options(*trainers_[change.optimizer].optimizer, change, true);
   if (epoch_step_ > 0) {  // a phase begins with an epoch
@@ -519,6 +522,17 @@ void Training::add_to(training::Checkpoint& state) {
         x.set_grad(gradients.contains({name}) ? gradients.as_tensor({name}) : Tensor());
       }
     });
+  }
+  for (const NetworkPart& part : recipe_.networks) {
+    if (part.adapters.empty()) continue;
+    nn::Module& network = networks_->get_submodule(part.name);
+    state.add(
+        "adapter." + part.name,
+        [&network] {
+          const std::vector<std::string> active = nn::active_adapters(network);
+          return io::Value(active.empty() ? std::string() : active[0]);
+        },
+        [&network](const io::Value& value) { nn::set_adapter(network, value.as_string()); });
   }
   state.add("phase", phase_);
   state.add("phase_step", phase_step_);

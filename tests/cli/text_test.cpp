@@ -4,6 +4,7 @@
 #include <gradus/models/pretrained.h>
 #include <gradus/random.h>
 #include <gradus/text/tokenizer.h>
+#include <gradus/training/checkpoint_manager.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -125,6 +126,48 @@ TEST_F(TextCommands, FinetuneOfTheHeadLeavesTheBody) {
     const bool same = (tensor - after.at(name)).abs().max().item() == 0;
     EXPECT_EQ(same, name.starts_with("transformer.h.")) << name;
   }
+}
+
+TEST_F(TextCommands, LoraTrainsAnAdapterAndMergesIt) {
+  ASSERT_EQ(run_gradus(finetune("out", "--lora rank=4 alpha=8 --epochs 2 --save-every 3 --keep 0 --receipt")).status,
+            0);
+  const nn::StateDict before = models::from_pretrained(model())->state_dict(),
+                      after = models::from_pretrained(folder / "out/model")->state_dict();
+  int changed = 0;
+  for (const auto& [name, tensor] : before) {
+    const bool same = (tensor - after.at(name)).abs().max().item() == 0;
+    const bool adapted = name.find(".attn.") != name.npos && name.ends_with("weight");
+    EXPECT_EQ(same, !adapted) << name;
+    changed += same ? 0 : 1;
+  }
+  EXPECT_EQ(changed, 2);
+  const json config = json::parse(file_bytes(folder / "out/adapter/adapter_config.json"));
+  EXPECT_EQ(config["r"], 4);
+  EXPECT_TRUE(fs::exists(folder / "out/adapter/adapter_model.safetensors"));
+
+  // The base and the adapter, apart, in the last checkpoint: the receipt says that no bit of the base moved.
+  const std::string last = training::list_checkpoints(folder / "out/checkpoints").back().path;
+  const CommandResult verified = run_gradus("verify " + folder / "out/receipt.json" + " " + last);
+  EXPECT_EQ(verified.status, 0) << verified.out << verified.err;
+
+  // Killed in the middle, it goes on as if it had not been.
+  const std::string merged = file_bytes(folder / "out/model/model.safetensors");
+  std::vector<fs::path> saved;
+  for (const auto& entry : fs::directory_iterator(folder / "out/checkpoints"))
+    if (entry.path().filename().string() != "best.pth") saved.push_back(entry.path());
+  std::sort(saved.begin(), saved.end());
+  ASSERT_GT(saved.size(), 5U);
+  for (std::size_t i = 4; i < saved.size(); ++i) fs::remove(saved[i]);
+  fs::remove_all(folder / "out/model");
+  const CommandResult resumed = run_gradus("resume " + folder / "out");
+  ASSERT_EQ(resumed.status, 0) << resumed.err;
+  EXPECT_TRUE(file_bytes(folder / "out/model/model.safetensors") == merged);
+
+  EXPECT_THAT(run_gradus(finetune("wrong", "--lora rang=4")).err, HasSubstr("got 'rang=4'"));
+  EXPECT_THAT(run_gradus(finetune("wrong", "--lora rank=x")).err, HasSubstr("got 'rank=x'"));
+  EXPECT_THAT(run_gradus(finetune("wrong", "--lora rank=0")).err, HasSubstr("rank"));
+  EXPECT_THAT(run_gradus(finetune("wrong", "--lora layers=none")).err, HasSubstr("matches 'none'"));
+  EXPECT_FALSE(fs::exists(folder / "wrong"));
 }
 
 TEST_F(TextCommands, FinetuneThatIsResumedEndsAsOneThatIsNot) {

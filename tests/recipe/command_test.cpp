@@ -267,7 +267,11 @@ TEST_F(RecipeCommand, TrainsWhatComesWithGradus) {
   const std::string tested = clothes + " --set data.test.root=" + folder.path();
   const std::string photos = " --set data.dataset.root=" + photo_folder.path() + " --set data.batch_size=4";
   const std::string epoch = " --set phases.0.epochs=1", both = epoch + " --set phases.1.epochs=1";
+  put_language_model(folder);
   const std::vector<std::pair<std::string, std::string>> all{
+      {"lora-text", epoch + " --set 'networks.net.model=from_pretrained(" + folder / "gpt2" +
+                        ")' --set data.dataset.path=" + folder / "book.txt" +
+                        " --set data.dataset.tokenizer=" + folder / "gpt2" + " --set data.dataset.length=16"},
       {"joint-then-decoder",
        " --set data.batch_size=16 --set phases.joint.steps=5 --set phases.receiver.steps=5 --set evaluate.batches=2"},
       {"gan-alternation", clothes + epoch},

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <gradus/gradus.h>
+#include <gradus/models/pretrained.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -46,6 +47,18 @@ inline void put_photos(const test::TempFolder& folder) {
       io::write_png(path + "/" + std::to_string(i) + ".png", image.view());
     }
   }
+}
+
+// A small GPT-2 with a tokenizer in `gpt2`, and a text, book.txt.
+inline void put_language_model(const test::TempFolder& folder) {
+  manual_seed(3);
+  models::GPT2 net({.vocab_size = 424, .n_positions = 48, .n_embd = 16, .n_layer = 2, .n_head = 2});
+  models::save_pretrained(net, folder / "gpt2");
+  std::filesystem::copy(test::source_path("tests/fixtures/text/tokenizer_gpt2"), folder / "gpt2");
+  std::string text;
+  for (int i = 0; i < 20; ++i)
+    text += "the people of the word write to the people of the world.\nthis is what they do.\n\n";
+  test::put_file(folder / "book.txt", text);
 }
 
 inline std::unique_ptr<Training> made(const Recipe& recipe) {

@@ -54,16 +54,6 @@ class Llama : public CausalLM {
   struct RotaryStep : Step {
     Tensor cos, sin;
   };
-  // x / sqrt(mean(x^2) + eps) * weight, over the last dimension.
-  class RMSNorm : public nn::Module {
-   public:
-    nn::Parameter weight;
-    RMSNorm(std::int64_t size, double eps);
-    Tensor forward(const Tensor& x) override { return x * rsqrt(mean(square(x), -1, true) + eps_) * weight; }
-
-   private:
-    double eps_;
-  };
   class Attention : public nn::Module {
    public:
     nn::Linear q_proj, k_proj, v_proj, o_proj;
@@ -91,7 +81,7 @@ class Llama : public CausalLM {
    public:
     Attention self_attn;
     MLP mlp;
-    RMSNorm input_layernorm, post_attention_layernorm;
+    nn::RMSNorm input_layernorm, post_attention_layernorm;
     Layer(const LlamaOptions& options, std::int64_t layer);
     Tensor forward(const Tensor& x, const RotaryStep& step);
     Tensor operator()(const Tensor& x, const RotaryStep& step) {
@@ -105,7 +95,7 @@ class Llama : public CausalLM {
    public:
     nn::Embedding embed_tokens;
     nn::ModuleList layers;
-    RMSNorm norm;
+    nn::RMSNorm norm;
     explicit Body(const LlamaOptions& options);
   };
 

@@ -4,7 +4,9 @@
 #include <nlohmann/json.hpp>
 
 #include <gradus/io/load.h>
+#include <gradus/models/pretrained.h>
 #include <gradus/random.h>
+#include <gradus/training/adapter_files.h>
 
 #include <algorithm>
 #include <cmath>
@@ -17,6 +19,7 @@
 #include "cli/run/output.h"
 #include "cli/run/progress.h"
 #include "cli/run/run_watch.h"
+#include "cli/text/language_model.h"
 #include "io/file/atomic_file.h"
 #include "io/image/png.h"
 #include "recipe/audit_words.h"
@@ -174,13 +177,27 @@ class RecipeRun {
                   io::image_grid(bytes.data(), sizes[0], sizes[1], sizes[2], grid.columns).view());
   }
 
+  // NET.pth. Beside it, of what is laid out otherwise elsewhere: each adapter as PEFT's folder NET-ADAPTER, and a model
+  // that came from a folder of the Hub's as another one, NET.
+  void write_weights(const recipe::NetworkPart& part) const {
+    const nn::Module& network = training_.network(part.name);
+    io::save(run_.path(part.name + ".pth"), network.state_dict());
+    const bool pretrained = part.model.row != nullptr && part.model.row->form.name == "from_pretrained";
+    const std::string folder = pretrained ? part.model.fields.text("folder") : "";
+    for (const auto& [name, adapter] : part.adapters)
+      training::save_adapter(network, run_.path(part.name + "-" + name.text),
+                             {.name = name.text, .base_model = folder});
+    if (!pretrained || !part.adapters.empty()) return;
+    models::save_pretrained(network, run_.path(part.name));
+    copy_tokenizer(folder, run_.path(part.name));
+  }
+
   void write_results() {
     const recipe::Recipe& recipe = training_.recipe();
     for (const recipe::NetworkPart& network : recipe.networks)
       run_.check_finite(network.name, training_.network(network.name));
     if (recipe.outputs.flag("weights")) {
-      for (const recipe::NetworkPart& network : recipe.networks)
-        io::save(run_.path(network.name + ".pth"), training_.network(network.name).state_dict());
+      for (const recipe::NetworkPart& network : recipe.networks) write_weights(network);
     }
     run_.write_summary({{"command", "train"},
                         {"recipe", recipe.name},

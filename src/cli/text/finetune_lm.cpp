@@ -5,17 +5,21 @@
 #include <gradus/autograd.h>
 #include <gradus/data/data_loader.h>
 #include <gradus/models/pretrained.h>
+#include <gradus/nn/adapters.h>
 #include <gradus/nn/freeze.h>
 #include <gradus/optim/adam.h>
 #include <gradus/optim/lr_scheduler/warmup.h>
 #include <gradus/random.h>
+#include <gradus/training/adapter_files.h>
 
+#include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "cli/run/interrupt.h"
 #include "cli/run/output.h"
 #include "cli/run/progress.h"
+#include "cli/run/run_watch.h"
 #include "cli/text/language_model.h"
 
 namespace gradus::cli {
@@ -51,6 +55,46 @@ void freeze(models::CausalLM& net, const std::vector<std::string>& patterns) {
   }
 }
 
+template <class T>
+T number(const std::string& argument, std::string_view text) {
+  T value{};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size())
+    throw ValueError(fmt::format("--lora: need a number, got '{}'", argument));
+  return value;
+}
+
+// "rank=8", "alpha=16", "dropout=0.1", "rslora=1", "dora=1", "layers=PATTERN". By default on the attention's
+// projections.
+void add_lora(models::CausalLM& net, const std::vector<std::string>& arguments) {
+  nn::LoraOptions lora;
+  std::string layers = "*attn.*";
+  bool alpha = false;
+  for (const std::string& argument : arguments) {
+    const std::size_t equals = argument.find('=');
+    const std::string key = argument.substr(0, equals);
+    const std::string_view value = equals == argument.npos ? "" : std::string_view(argument).substr(equals + 1);
+    if (key == "rank") {
+      lora.rank = number<std::int64_t>(argument, value);
+    } else if (key == "alpha") {
+      lora.alpha = number<double>(argument, value);
+      alpha = true;
+    } else if (key == "dropout") {
+      lora.dropout = number<double>(argument, value);
+    } else if (key == "rslora" || key == "dora") {
+      (key == "dora" ? lora.dora : lora.rslora) = number<int>(argument, value) != 0;
+    } else if (key == "layers") {
+      layers = value;
+    } else {
+      throw ValueError(fmt::format(
+          "--lora: need rank, alpha, dropout, rslora, dora or layers, each as KEY=VALUE, got '{}'", argument));
+    }
+  }
+  if (!alpha) lora.alpha = static_cast<double>(lora.rank);
+  if (nn::lora(net, layers, lora).empty())
+    throw ValueError(fmt::format("--lora: layers={} matches no layer that can have an adapter", layers));
+}
+
 // The mean loss of all tokens but each sample's first.
 double test(models::CausalLM& net, data::DataLoader& loader, bool bf16) {
   NoGrad guard;
@@ -77,6 +121,7 @@ int finetune_lm(const FinetuneLmOptions& o) {
   if (o.length > net.max_positions())
     throw ValueError(fmt::format("--length: the model has {} positions, got {}", net.max_positions(), o.length));
   const Blocks blocks = cut(read_tokens(model, o.data), o);
+  if (!o.lora.empty()) add_lora(net, o.lora);
   freeze(net, o.freeze);
   const optim::Params trained = optim::filter(net, [](const Tensor& p) { return p.requires_grad(); });
   if (trained.empty()) throw ValueError("--freeze: everything is frozen; there is nothing to train");
@@ -102,6 +147,7 @@ int finetune_lm(const FinetuneLmOptions& o) {
   run.state().add("epoch", epoch);
   run.state().add("loss_sum", loss_sum);
   run.state().add("loss_steps", loss_steps);
+  run.watch({.networks = net, .optimizers = {{"optimizer", optimizer}}});
   std::int64_t counts[2] = {0, 0};
   for (const Tensor& p : net.parameters()) counts[p.requires_grad() ? 1 : 0] += p.numel();
   say("{}: {} samples of {} tokens to train on, {} to test\n{}: {} parameters are trained, {} are not\n", o.data,
@@ -148,6 +194,11 @@ int finetune_lm(const FinetuneLmOptions& o) {
   test_loss = test(net, tests, o.bf16);
   run.check_finite(o.model, net);
   net.eval();
+  if (!o.lora.empty()) {  // as PEFT has it; the model then has it in its weights
+    training::save_adapter(net, run.path("adapter"), {.base_model = o.model});
+    nn::merge_adapter(net);
+    nn::unload_adapters(net);
+  }
   models::save_pretrained(net, run.path("model"));
   copy_tokenizer(o.model, run.path("model"));
   run.write_summary({{"command", "finetune-lm"},
@@ -156,6 +207,7 @@ int finetune_lm(const FinetuneLmOptions& o) {
                      {"data", o.data},
                      {"length", o.length},
                      {"frozen", o.freeze},
+                     {"lora", o.lora},
                      {"bf16", o.bf16},
                      {"epochs", o.epochs},
                      {"steps", run.step()},

@@ -104,9 +104,6 @@ Tensor apply_rotary(const Tensor& x, const Tensor& cos, const Tensor& sin) {
   return x * cos + cat({-halves[1], halves[0]}, -1) * sin;
 }
 
-Llama::RMSNorm::RMSNorm(std::int64_t size, double eps)
-    : Module("LlamaRMSNorm", std::to_string(size)), weight(add("weight", nn::Parameter(ones({size})))), eps_(eps) {}
-
 Llama::Attention::Attention(const LlamaOptions& o, std::int64_t layer)
     : Module("LlamaAttention"),
       q_proj(add("q_proj", normal_linear(o.hidden_size, o.num_attention_heads * head_dim(o), o.attention_bias,
@@ -143,8 +140,8 @@ Llama::Layer::Layer(const LlamaOptions& o, std::int64_t layer)
     : Module("LlamaDecoderLayer"),
       self_attn(add("self_attn", Attention(o, layer))),
       mlp(add("mlp", MLP(o))),
-      input_layernorm(add("input_layernorm", RMSNorm(o.hidden_size, o.rms_norm_eps))),
-      post_attention_layernorm(add("post_attention_layernorm", RMSNorm(o.hidden_size, o.rms_norm_eps))) {}
+      input_layernorm(add("input_layernorm", nn::RMSNorm(o.hidden_size, {.eps = o.rms_norm_eps}))),
+      post_attention_layernorm(add("post_attention_layernorm", nn::RMSNorm(o.hidden_size, {.eps = o.rms_norm_eps}))) {}
 
 Tensor Llama::Layer::forward(const Tensor& x, const RotaryStep& step) {
   const Tensor y = x + self_attn(input_layernorm(x), step);
@@ -154,7 +151,7 @@ Tensor Llama::Layer::forward(const Tensor& x, const RotaryStep& step) {
 Llama::Body::Body(const LlamaOptions& o)
     : Module("LlamaModel"),
       embed_tokens(add("embed_tokens", normal_embedding(checked(o).vocab_size, o.hidden_size, o.initializer_range))),
-      norm(o.hidden_size, o.rms_norm_eps) {
+      norm(o.hidden_size, {.eps = o.rms_norm_eps}) {
   nn::ModuleList blocks;
   for (std::int64_t i = 0; i < o.num_hidden_layers; ++i) blocks.append(Layer(o, i));
   layers = add("layers", blocks);
