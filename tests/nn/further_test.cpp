@@ -252,7 +252,7 @@ TEST(FurtherLayers, PReLUTrainsItsSlope) {
   net(x).sum().backward();
   EXPECT_EQ(net.weight.grad().item(), -2);
   EXPECT_EQ(nn::PReLU(3, 0.5).weight.to_vector<double>(), (std::vector<double>{0.5, 0.5, 0.5}));
-  EXPECT_THAT(message([] { nn::PReLU net(0); }), HasSubstr("num_parameters must be at least 1, got 0"));
+  EXPECT_THAT(message([] { nn::PReLU none(0); }), HasSubstr("num_parameters must be at least 1, got 0"));
 }
 
 TEST(FurtherLayers, EmbeddingBagIsTheFunctionWithATable) {

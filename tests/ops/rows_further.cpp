@@ -84,7 +84,7 @@ void add_further_rows(Rows& rows) {
   const auto unpool = [&](const char* name, Function fn, const Shape& sizes) {
     Shape empty = sizes, single = sizes;
     empty[0] = 0;
-    for (std::size_t d = 0; d < single.size(); ++d) single[static_cast<int>(d)] = 1;
+    for (int d = 0; d < single.rank(); ++d) single[d] = 1;
     rows.push_back({.name = name, .fn = std::move(fn), .cases = {{sizes}, {empty}, {single}}});
   };
   unpool("max_unpool1d", [=](const Inputs& x) { return max_unpool1d(x[0], every_second(x[0]), 2); }, {3, 4});
