@@ -127,6 +127,9 @@ Tensor AdaptiveMaxPool<N>::forward(const Tensor& x) {
 template class MaxPool<1>;
 template class MaxPool<2>;
 template class MaxPool<3>;
+template class MaxUnpool<1>;
+template class MaxUnpool<2>;
+template class MaxUnpool<3>;
 template class AvgPool<1>;
 template class AvgPool<2>;
 template class AvgPool<3>;
