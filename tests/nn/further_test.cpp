@@ -80,7 +80,7 @@ Functions functions() {
       {"bag_max", bags({.mode = "max", .padding_idx = 4})},
       {"bag_last",
        [](const Tensors& x) {
-         return embedding_bag(bag_index(), x[0], integers({0, 3, 5}), {.mode = "sum", .include_last_offset = true});
+         return embedding_bag(bag_index(), x[0], integers({0, 3, 7}), {.mode = "sum", .include_last_offset = true});
        }},
       {"bag_rows",
        [](const Tensors& x) {
@@ -262,7 +262,7 @@ TEST(FurtherLayers, EmbeddingBagIsTheFunctionWithATable) {
   EXPECT_EQ(net.weight[1].abs().max().item(), 0);
   const Tensor y = net(bag_index(), integers({0, 3, 3, 5}));
   EXPECT_EQ(y.sizes(), Shape({4, 3}));
-  EXPECT_EQ((y[0] - net.weight[4] - net.weight[5]).abs().max().item(), 0);
+  EXPECT_TRUE(allclose(y[0], net.weight[4] + net.weight[5]));
   EXPECT_EQ(y[1].abs().max().item(), 0);
   y.sum().backward();
   EXPECT_EQ(net.weight.grad()[1].abs().max().item(), 0);

@@ -58,7 +58,7 @@ FUNCTIONS = {
     "bag_sum": (bags(mode="sum", padding_idx=1), ((6, 3),)),
     "bag_mean_padded": (bags(mode="mean", padding_idx=1), ((6, 3),)),
     "bag_max": (bags(mode="max", padding_idx=4), ((6, 3),)),
-    "bag_last": (bags(offsets=torch.tensor([0, 3, 5]), mode="sum", include_last_offset=True), ((6, 3),)),
+    "bag_last": (bags(offsets=torch.tensor([0, 3, 7]), mode="sum", include_last_offset=True), ((6, 3),)),
     "bag_rows": (bags(BAGS[:6].reshape(2, 3), None, mode="max"), ((6, 3),)),
     "bag_weights": (lambda w, p: F.embedding_bag(BAGS, w, OFFSETS, mode="sum", per_sample_weights=p), ((6, 3), (7,))),
     "unpool1d": (unpooled(F.max_pool1d, F.max_unpool1d, 2), ((2, 3, 8),)),

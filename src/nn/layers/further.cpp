@@ -17,18 +17,26 @@ PReLU::PReLU(std::int64_t num_parameters, double init, Dtype dtype)
 
 Tensor PReLU::forward(const Tensor& x) { return prelu(x, weight); }
 
-EmbeddingBag::EmbeddingBag(std::int64_t num_embeddings, std::int64_t embedding_dim, const EmbeddingBagOptions& o)
-    : Module("EmbeddingBag", std::to_string(num_embeddings) + ", " + std::to_string(embedding_dim) + ", mode=" +
-                                 o.mode + (o.padding_idx ? ", padding_idx=" + std::to_string(*o.padding_idx) : "")),
-      options_(o) {
+namespace {
+
+// With a padding_idx that counts from the front.
+EmbeddingBagOptions checked(std::int64_t rows, EmbeddingBagOptions o) {
   if (o.mode != "sum" && o.mode != "mean" && o.mode != "max")
     throw ValueError("EmbeddingBag: mode must be 'sum', 'mean' or 'max', got '" + o.mode + "'");
-  if (o.padding_idx) {
-    if (*o.padding_idx < -num_embeddings || *o.padding_idx >= num_embeddings)
-      throw IndexError("EmbeddingBag: padding_idx must be in [" + std::to_string(-num_embeddings) + ", " +
-                       std::to_string(num_embeddings - 1) + "], got " + std::to_string(*o.padding_idx));
-    if (*o.padding_idx < 0) options_.padding_idx = *o.padding_idx + num_embeddings;
-  }
+  if (!o.padding_idx) return o;
+  if (*o.padding_idx < -rows || *o.padding_idx >= rows)
+    throw IndexError("EmbeddingBag: padding_idx must be in [" + std::to_string(-rows) + ", " +
+                     std::to_string(rows - 1) + "], got " + std::to_string(*o.padding_idx));
+  if (*o.padding_idx < 0) *o.padding_idx += rows;
+  return o;
+}
+
+}  // namespace
+
+EmbeddingBag::EmbeddingBag(std::int64_t num_embeddings, std::int64_t embedding_dim, const EmbeddingBagOptions& o)
+    : Module("EmbeddingBag"), options_(checked(num_embeddings, o)) {
+  set_detail(std::to_string(num_embeddings) + ", " + std::to_string(embedding_dim) + ", mode=" + o.mode +
+             (options_.padding_idx ? ", padding_idx=" + std::to_string(*options_.padding_idx) : ""));
   Tensor table = empty({num_embeddings, embedding_dim}, {.dtype = o.dtype});
   init::filled(table, nullptr, [padding = options_.padding_idx](Tensor& to, Generator* by) {
     to.normal_(0, 1, by);

@@ -56,6 +56,7 @@ Tensor max_unpool(const char* call, const Tensor& x, const Tensor& indices, cons
                      to_string(indices.sizes()));
   }
   const Shape sizes = unpooled_sizes(call, x, kernel, stride.value_or(kernel), padding, output_size);
+  if (x.numel() == 0) return reshape(x, sizes);
   std::int64_t planes = 1, places = 1, in = 1;
   const int outer = static_cast<int>(x.dim()) - N;
   for (int d = 0; d < static_cast<int>(x.dim()); ++d) {
