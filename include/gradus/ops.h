@@ -11,10 +11,10 @@
 
 namespace gradus {
 
-// --- types ----------------------------------------------------------------------------------------------------------
+// --- types
 Dtype result_type(const Tensor& a, const Tensor& b);  // torch.result_type: 0-d tensors promote only across kinds
 
-// --- arithmetic (broadcast) -----------------------------------------------------------------------------------------
+// --- arithmetic (broadcast)
 Tensor add(const Tensor& a, const Tensor& b, const Scalar& alpha = 1);  // a + alpha * b
 Tensor sub(const Tensor& a, const Tensor& b, const Scalar& alpha = 1);  // a - alpha * b
 Tensor mul(const Tensor& a, const Tensor& b);
@@ -29,12 +29,13 @@ Tensor floor_divide(const Tensor& a, const Tensor& b);
 Tensor remainder(const Tensor& a, const Tensor& b);  // sign of the divisor, as Python's %
 Tensor pow(const Tensor& a, const Tensor& exponent);
 Tensor pow(const Tensor& a, const Scalar& exponent);
+Tensor pow(const Scalar& a, const Tensor& exponent);
 Tensor maximum(const Tensor& a, const Tensor& b);  // NaN wins; equal values share the gradient
 Tensor minimum(const Tensor& a, const Tensor& b);
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 Tensor lerp(const Tensor& start, const Tensor& end, double weight);  // start + weight * (end - start)
 
-// --- comparison: bool results ----------------------------------------------------------------------------------------
+// --- comparison: bool results
 Tensor eq(const Tensor& a, const Tensor& b);
 Tensor ne(const Tensor& a, const Tensor& b);
 Tensor lt(const Tensor& a, const Tensor& b);
@@ -58,7 +59,6 @@ bool equal(const Tensor& a, const Tensor& b);  // same sizes, type and elements
 bool allclose(const Tensor& a, const Tensor& b, double rtol = 1e-5, double atol = 1e-8, bool equal_nan = false);
 
 // --- element-wise functions
-// --------------------------------------------------------------------------------------------
 Tensor neg(const Tensor& x);
 Tensor abs(const Tensor& x);
 Tensor sign(const Tensor& x);
@@ -84,7 +84,6 @@ Tensor erf(const Tensor& x);
 Tensor clamp(const Tensor& x, std::optional<double> min, std::optional<double> max = {});
 
 // --- activations
-// -------------------------------------------------------------------------------------------------------
 Tensor relu(const Tensor& x);
 Tensor relu6(const Tensor& x);  // hardtanh between 0 and 6
 Tensor leaky_relu(const Tensor& x, double negative_slope = 0.01);
@@ -102,7 +101,6 @@ Tensor log_softmax(const Tensor& x, std::int64_t dim);
 Tensor dropout(const Tensor& x, double p = 0.5, bool training = true, Generator* generator = nullptr);
 
 // --- reductions: an empty list of dims means all
-// ------------------------------------------------------------------------
 Tensor sum(const Tensor& x, const Dims& dims = {}, bool keepdim = false, std::optional<Dtype> dtype = {});
 Tensor mean(const Tensor& x, const Dims& dims = {}, bool keepdim = false);
 Tensor var(const Tensor& x, const Dims& dims = {}, double correction = 1, bool keepdim = false);
@@ -123,7 +121,7 @@ Tensor norm(const Tensor& x, double p = 2, const Dims& dims = {}, bool keepdim =
 Tensor logsumexp(const Tensor& x, const Dims& dims, bool keepdim = false);
 Tensor cumsum(const Tensor& x, std::int64_t dim);
 
-// --- products --------------------------------------------------------------------------------------------------------
+// --- products
 Tensor mm(const Tensor& a, const Tensor& b);      // [m, k] x [k, n]
 Tensor bmm(const Tensor& a, const Tensor& b);     // [b, m, k] x [b, k, n]
 Tensor matmul(const Tensor& a, const Tensor& b);  // vectors, matrices and broadcast stacks of matrices
@@ -135,7 +133,6 @@ Tensor einsum(std::string_view equation, const std::vector<Tensor>& operands);
 Tensor bilinear(const Tensor& x1, const Tensor& x2, const Tensor& weight, const Tensor& bias = Tensor());
 
 // --- shapes: views where the strides allow
-// -----------------------------------------------------------------------------
 Tensor alias(const Tensor& x);                     // another tensor over the same memory, in the graph (view_as)
 Tensor view(const Tensor& x, const Shape& sizes);  // one size may be -1
 Tensor reshape(const Tensor& x, const Shape& sizes);
@@ -158,7 +155,6 @@ std::vector<Tensor> chunk(const Tensor& x, std::int64_t chunks, std::int64_t dim
 std::vector<Tensor> unbind(const Tensor& x, std::int64_t dim = 0);
 
 // --- joining, rearranging, picking: copies
-// ----------------------------------------------------------------------------
 Tensor cat(std::span<const Tensor> xs, std::int64_t dim = 0);
 Tensor cat(const std::vector<Tensor>& xs, std::int64_t dim = 0);
 Tensor stack(const std::vector<Tensor>& xs, std::int64_t dim = 0);
@@ -169,6 +165,7 @@ Tensor tril(const Tensor& x, std::int64_t diagonal = 0);
 Tensor triu(const Tensor& x, std::int64_t diagonal = 0);
 Tensor gather(const Tensor& x, std::int64_t dim, const Tensor& index);
 Tensor scatter(const Tensor& x, std::int64_t dim, const Tensor& index, const Tensor& src);
+Tensor scatter(const Tensor& x, std::int64_t dim, const Tensor& index, const Scalar& value);
 Tensor scatter_add(const Tensor& x, std::int64_t dim, const Tensor& index, const Tensor& src);
 Tensor index_select(const Tensor& x, std::int64_t dim, const Tensor& index);
 Tensor index_add(const Tensor& x, std::int64_t dim, const Tensor& index, const Tensor& src);
@@ -184,10 +181,8 @@ Tensor one_hot(const Tensor& index, std::int64_t num_classes = -1);
 Tensor embedding(const Tensor& index, const Tensor& weight, std::int64_t padding_idx = -1);
 
 // --- losses: gradus/nn/functional.h
-// ------------------------------------------------------------------------------------
 
 // --- operators
-// ---------------------------------------------------------------------------------------------------------
 inline Tensor operator+(const Tensor& a, const Tensor& b) { return add(a, b); }
 inline Tensor operator-(const Tensor& a, const Tensor& b) { return sub(a, b); }
 inline Tensor operator*(const Tensor& a, const Tensor& b) { return mul(a, b); }

@@ -14,14 +14,6 @@ namespace {
 
 namespace F = nn::functional;
 
-nn::Reduction reduction(const std::string& name) {
-  if (name == "mean") return nn::Reduction::Mean;
-  if (name == "sum") return nn::Reduction::Sum;
-  if (name == "none") return nn::Reduction::None;
-  if (name == "batchmean") return nn::Reduction::BatchMean;
-  throw ValueError("reduction must be 'mean', 'sum', 'none' or 'batchmean', got '" + name + "'");
-}
-
 Shape shape(const std::vector<std::int64_t>& sizes) { return Shape(sizes); }
 
 // One that works on numbers too.
@@ -95,14 +87,15 @@ const std::vector<Function>& functions() {
   };
   static const std::vector<Function> all{
       // Losses. A number stands for a target of the input's sizes.
-      function("cross_entropy(input: tensor, target: tensor, ignore_index: int = -100, "
-               "reduction: (mean|sum|none) = mean, label_smoothing: number[0,1] = 0)",
-               "from scores [N, C] and classes [N]",
-               [](A a) -> Value {
-                 return F::cross_entropy(
-                     a.tensor(0), a.tensor(1),
-                     {.ignore_index = a.integer(2), .reduction = reduction(a.text(3)), .label_smoothing = a.number(4)});
-               }),
+      function(
+          "cross_entropy(input: tensor, target: tensor, ignore_index: int = -100, "
+          "reduction: (mean|sum|none) = mean, label_smoothing: number[0,1] = 0)",
+          "from scores [N, C] and classes [N]",
+          [](A a) -> Value {
+            return F::cross_entropy(
+                a.tensor(0), a.tensor(1),
+                {.ignore_index = a.integer(2), .reduction = nn::Reduction(a.text(3)), .label_smoothing = a.number(4)});
+          }),
       function("causal_lm_loss(logits: tensor, labels: tensor)",
                "cross_entropy of each token, given those before it, from logits [N, positions, vocabulary] and the "
                "tokens themselves; labels of -100 count for nothing",
@@ -111,52 +104,52 @@ const std::vector<Function>& functions() {
                "from log-probabilities and classes",
                [](A a) -> Value {
                  return F::nll_loss(a.tensor(0), a.tensor(1),
-                                    {.ignore_index = a.integer(2), .reduction = reduction(a.text(3))});
+                                    {.ignore_index = a.integer(2), .reduction = nn::Reduction(a.text(3))});
                }),
       function("binary_cross_entropy(input: tensor, target: tensor, reduction: (mean|sum|none) = mean)",
                "from probabilities; the target may be a number",
                [](A a) -> Value {
                  const Tensor x = a.tensor(0), mean = x.mean();
                  if (std::isnan(mean.item())) return mean;  // a network that has diverged: the run says so
-                 return F::binary_cross_entropy(x, a.tensor_like(1, x), {.reduction = reduction(a.text(2))});
+                 return F::binary_cross_entropy(x, a.tensor_like(1, x), {.reduction = nn::Reduction(a.text(2))});
                }),
       function("binary_cross_entropy_with_logits(input: tensor, target: tensor, reduction: (mean|sum|none) = mean)",
                "from scores; the target may be a number",
                [](A a) -> Value {
                  const Tensor x = a.tensor(0);
                  return F::binary_cross_entropy_with_logits(x, a.tensor_like(1, x),
-                                                            {.reduction = reduction(a.text(2))});
+                                                            {.reduction = nn::Reduction(a.text(2))});
                }),
       function("mse_loss(input: tensor, target: tensor, reduction: (mean|sum|none) = mean)", "squared differences",
                [](A a) -> Value {
                  const Tensor x = a.tensor(0);
-                 return F::mse_loss(x, a.tensor_like(1, x), {.reduction = reduction(a.text(2))});
+                 return F::mse_loss(x, a.tensor_like(1, x), {.reduction = nn::Reduction(a.text(2))});
                }),
       function("l1_loss(input: tensor, target: tensor, reduction: (mean|sum|none) = mean)", "absolute differences",
                [](A a) -> Value {
                  const Tensor x = a.tensor(0);
-                 return F::l1_loss(x, a.tensor_like(1, x), {.reduction = reduction(a.text(2))});
+                 return F::l1_loss(x, a.tensor_like(1, x), {.reduction = nn::Reduction(a.text(2))});
                }),
       function("smooth_l1_loss(input: tensor, target: tensor, beta: number>=0 = 1, reduction: (mean|sum|none) = mean)",
                "a parabola up to beta, a line beyond",
                [](A a) -> Value {
                  const Tensor x = a.tensor(0);
                  return F::smooth_l1_loss(x, a.tensor_like(1, x),
-                                          {.reduction = reduction(a.text(3)), .beta = a.number(2)});
+                                          {.reduction = nn::Reduction(a.text(3)), .beta = a.number(2)});
                }),
       function("huber_loss(input: tensor, target: tensor, delta: number>0 = 1, reduction: (mean|sum|none) = mean)",
                "smooth_l1_loss with beta = delta, times delta",
                [](A a) -> Value {
                  const Tensor x = a.tensor(0);
                  return F::huber_loss(x, a.tensor_like(1, x),
-                                      {.reduction = reduction(a.text(3)), .delta = a.number(2)});
+                                      {.reduction = nn::Reduction(a.text(3)), .delta = a.number(2)});
                }),
       function("kl_div(input: tensor, target: tensor, reduction: (mean|sum|none|batchmean) = mean, "
                "log_target: flag = false)",
                "from log-probabilities and probabilities",
                [](A a) -> Value {
                  return F::kl_div(a.tensor(0), a.tensor(1),
-                                  {.reduction = reduction(a.text(2)), .log_target = a.flag(3)});
+                                  {.reduction = nn::Reduction(a.text(2)), .log_target = a.flag(3)});
                }),
       function("gradient_penalty(critic: network, real: tensor, fake: tensor)",
                "(|gradient| - 1)^2 at points between real and fake, as in WGAN-GP",

@@ -54,13 +54,7 @@ struct Case {
   }
   std::int64_t dim() const { return options["dim"].get<std::int64_t>(); }
   std::int64_t ignore_index() const { return options.value("ignore_index", std::int64_t{-100}); }
-  Reduction reduction() const {
-    const std::string r = options.value("reduction", "mean");
-    return r == "none"   ? Reduction::None
-           : r == "mean" ? Reduction::Mean
-           : r == "sum"  ? Reduction::Sum
-                         : Reduction::BatchMean;
-  }
+  Reduction reduction() const { return Reduction(std::string_view(options.value("reduction", "mean"))); }
 };
 
 const std::map<std::string, std::function<Tensor(const Case&)>>& functions() {
@@ -390,6 +384,15 @@ TEST(Loss, CrossEntropyOverManyClasses) {
   EXPECT_LT(memory_stats().current_bytes - before, 400 * classes * 4 / 10);
   loss.backward();
   EXPECT_TRUE(x.grad().defined());
+}
+
+TEST(Reduction, ByName) {
+  const Tensor x = randn({3, 4}), y = randn({3, 4});
+  EXPECT_TRUE(equal(F::mse_loss(x, y, {.reduction = "sum"}), F::mse_loss(x, y, {.reduction = nn::Reduction::Sum})));
+  EXPECT_TRUE(equal(F::mse_loss(x, y, {.reduction = "none"}), (x - y) * (x - y)));
+  EXPECT_TRUE(equal(F::mse_loss(x, y, {.reduction = "mean"}), F::mse_loss(x, y)));
+  EXPECT_EQ(nn::Reduction("batchmean"), nn::Reduction::BatchMean);
+  EXPECT_THROW(F::mse_loss(x, y, {.reduction = "avg"}), ValueError);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 // broadcasts), and class indices may be of any integer type.
 #pragma once
 
+#include <gradus/nn/reduction.h>
 #include <gradus/ops.h>
 #include <gradus/ops/attention.h>
 #include <gradus/ops/convolution.h>
@@ -16,13 +17,6 @@
 #include <gradus/ops/resampling.h>
 
 namespace gradus::nn {
-
-enum class Reduction {
-  None,       // one loss per element, or per sample
-  Mean,       // their mean; weighted by class weights where a loss has them
-  Sum,        // their sum
-  BatchMean,  // kl_div only: the sum divided by the first size, which is the mathematical mean over a batch
-};
 
 // The options of mse_loss and l1_loss.
 struct LossOptions {

@@ -36,5 +36,6 @@ Tensor pow(const Tensor& a, const Scalar& exponent) {
 }
 
 Tensor pow(const Tensor& a, const Tensor& exponent) { return binary(Pow{}, a, exponent); }
+Tensor pow(const Scalar& a, const Tensor& exponent) { return pow(number(a, exponent), exponent); }
 
 }  // namespace gradus

@@ -133,6 +133,11 @@ Tensor scatter(const Tensor& x, std::int64_t dim, const Tensor& index, const Ten
   return scattered("scatter", x, dim, index, src, false);
 }
 
+Tensor scatter(const Tensor& x, std::int64_t dim, const Tensor& index, const Scalar& value) {
+  return scattered("scatter", x, dim, index, full(index.sizes(), value, {.dtype = x.dtype(), .device = x.device()}),
+                   false);
+}
+
 Tensor scatter_add(const Tensor& x, std::int64_t dim, const Tensor& index, const Tensor& src) {
   return scattered("scatter_add", x, dim, index, src, true);
 }
