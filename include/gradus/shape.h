@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <string>
 #include <vector>
 
@@ -65,6 +66,7 @@ class Shape {
 
 // "[64, 128]"
 std::string to_string(const Shape& shape);
+std::ostream& operator<<(std::ostream& out, const Shape& shape);
 
 // Row-major strides in elements.
 Shape contiguous_strides(const Shape& sizes);

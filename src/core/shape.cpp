@@ -2,6 +2,7 @@
 #include <gradus/shape.h>
 
 #include <algorithm>
+#include <ostream>
 
 namespace gradus {
 
@@ -42,6 +43,8 @@ std::string to_string(const Shape& shape) {
   }
   return s + "]";
 }
+
+std::ostream& operator<<(std::ostream& out, const Shape& shape) { return out << to_string(shape); }
 
 Shape contiguous_strides(const Shape& sizes) {
   Shape strides;

@@ -355,9 +355,7 @@ const std::vector<Init>& inits() {
   const auto row = [](const char* signature, const char* help, std::function<void(Tensor&, const Fields&)> make) {
     return Init{parse_signature(signature, help), std::move(make)};
   };
-  const auto mode = [](const Fields& f) {
-    return f.text("mode") == "fan_in" ? init::FanMode::FanIn : init::FanMode::FanOut;
-  };
+  const auto mode = [](const Fields& f) { return init::FanMode(std::string_view(f.text("mode"))); };
   static const std::vector<Init> all{
       row("zeros_()", "", [](Tensor& x, const Fields&) { init::zeros_(x); }),
       row("ones_()", "", [](Tensor& x, const Fields&) { init::ones_(x); }),

@@ -22,6 +22,9 @@ Value load(const std::string& path, const LoadOptions& options = {});
 
 // In the format that the name says: .pt, .pth, .ckpt, .bin (PyTorch), .safetensors, .npy, .npz. The file appears whole
 // or not at all. ValueError for other names and for what the format cannot hold.
+void save(const Value& value, const std::string& path);
+void save(const nn::StateDict& dict, const std::string& path);
+// The same, with the path first.
 void save(const std::string& path, const Value& value);
 void save(const std::string& path, const nn::StateDict& dict);
 

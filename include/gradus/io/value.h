@@ -21,6 +21,10 @@
 #include <gradus/ref.h>
 #include <gradus/tensor.h>
 
+namespace gradus::nn {
+class StateDict;
+}
+
 namespace gradus::io {
 
 class Value;
@@ -86,6 +90,7 @@ class Value {
   Value(const char* text) : Value(std::string_view(text)) {}
   Value(const std::string& text) : Value(std::string_view(text)) {}
   Value(Tensor tensor);  // an undefined one becomes None
+  Value(const nn::StateDict& dict);
   static Value bytes(std::string_view bytes);
   static Value list(std::vector<Value> items = {});
   static Value tuple(std::vector<Value> items = {});
@@ -100,6 +105,7 @@ class Value {
   bool is_none() const { return is(Kind::None); }
 
   Value at(const Path& path) const;
+  Value operator[](const Key& key) const { return at({key}); }
   bool contains(const Path& path) const;
   bool as_bool(const Path& path = {}) const;
   std::int64_t as_int(const Path& path = {}) const;
@@ -107,6 +113,8 @@ class Value {
   std::string as_string(const Path& path = {}) const;
   std::string as_bytes(const Path& path = {}) const;
   Tensor as_tensor(const Path& path = {}) const;
+  // Of a dict with names: `net.load_state_dict(checkpoint["model"])`. See io::to_state_dict.
+  operator nn::StateDict() const;
   Items items(const Path& path = {}) const;            // of a list or tuple
   Entries entries(const Path& path = {}) const;        // of a dict, in order
   std::string type_name(const Path& path = {}) const;  // of an object

@@ -25,6 +25,8 @@ struct ConvOptions {
 template <int N>
 class Conv : public Module {
  public:
+  std::int64_t in_channels, out_channels;
+  Spatial<N> kernel_size;
   Parameter weight, bias;
   Conv(std::int64_t in_channels, std::int64_t out_channels, const Spatial<N>& kernel_size,
        const ConvOptions<N>& options = {});
@@ -51,6 +53,8 @@ struct ConvTransposeOptions {
 template <int N>
 class ConvTranspose : public Module {
  public:
+  std::int64_t in_channels, out_channels;
+  Spatial<N> kernel_size;
   Parameter weight, bias;
   ConvTranspose(std::int64_t in_channels, std::int64_t out_channels, const Spatial<N>& kernel_size,
                 const ConvTransposeOptions<N>& options = {});

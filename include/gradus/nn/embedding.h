@@ -13,6 +13,7 @@ struct EmbeddingOptions {
 // normal(0, 1), as torch.nn.Embedding's.
 class Embedding : public Module {
  public:
+  std::int64_t num_embeddings, embedding_dim;
   Parameter weight;
   Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim, const EmbeddingOptions& options = {});
   Tensor forward(const Tensor& index) override { return embedding(index, weight, padding_idx_); }

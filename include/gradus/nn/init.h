@@ -17,7 +17,25 @@ struct Fans {
 // sizes[1] and sizes[0], each times the elements of the further dimensions. At least two dimensions (ValueError).
 Fans calculate_fans(const Tensor& x);
 
-enum class FanMode { FanIn, FanOut };
+// "fan_in" keeps the size of what goes forward, "fan_out" that of the gradients.
+class FanMode {
+ public:
+  enum Kind { FanIn, FanOut };
+  constexpr FanMode(Kind kind) : kind_(kind) {}
+  FanMode(std::string_view name);  // ValueError for another name
+  FanMode(const char* name) : FanMode(std::string_view(name)) {}
+  constexpr operator Kind() const { return kind_; }
+
+ private:
+  Kind kind_;
+};
+
+struct KaimingOptions {
+  double a = 0;  // the negative slope of leaky_relu
+  FanMode mode = FanMode::FanIn;
+  std::string_view nonlinearity = "leaky_relu";
+  Generator* generator = nullptr;
+};
 
 Tensor& uniform_(Tensor& x, double a = 0, double b = 1, Generator* generator = nullptr);
 Tensor& normal_(Tensor& x, double mean = 0, double std = 1, Generator* generator = nullptr);
@@ -33,11 +51,17 @@ Tensor& dirac_(Tensor& x, std::int64_t groups = 1);
 // Glorot and Bengio (2010).
 Tensor& xavier_uniform_(Tensor& x, double gain = 1, Generator* generator = nullptr);
 Tensor& xavier_normal_(Tensor& x, double gain = 1, Generator* generator = nullptr);
-// He et al. (2015).
+// He et al. (2015). Options by position, or by name: `kaiming_normal_(w, {.mode = "fan_out", .nonlinearity = "relu"})`.
 Tensor& kaiming_uniform_(Tensor& x, double a = 0, FanMode mode = FanMode::FanIn,
                          std::string_view nonlinearity = "leaky_relu", Generator* generator = nullptr);
 Tensor& kaiming_normal_(Tensor& x, double a = 0, FanMode mode = FanMode::FanIn,
                         std::string_view nonlinearity = "leaky_relu", Generator* generator = nullptr);
+inline Tensor& kaiming_uniform_(Tensor& x, const KaimingOptions& o) {
+  return kaiming_uniform_(x, o.a, o.mode, o.nonlinearity, o.generator);
+}
+inline Tensor& kaiming_normal_(Tensor& x, const KaimingOptions& o) {
+  return kaiming_normal_(x, o.a, o.mode, o.nonlinearity, o.generator);
+}
 // A (semi-)orthogonal matrix: Saxe et al. (2013).
 Tensor& orthogonal_(Tensor& x, double gain = 1, Generator* generator = nullptr);
 // A share `sparsity` of each column is zero, the rest normal: Martens (2010). 2-d.

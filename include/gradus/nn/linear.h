@@ -14,6 +14,7 @@ struct LinearOptions {
 // +-1/sqrt(in_features), as torch.nn.Linear's.
 class Linear : public Module {
  public:
+  std::int64_t in_features, out_features;
   Parameter weight, bias;
   Linear(std::int64_t in_features, std::int64_t out_features, const LinearOptions& options = {});
   Tensor forward(const Tensor& x) override;
@@ -22,6 +23,7 @@ class Linear : public Module {
 // y_k = x1 A_k x2^T + b_k: [..., in1] and [..., in2] -> [..., out]. Uniform in +-1/sqrt(in1_features).
 class Bilinear : public Module {
  public:
+  std::int64_t in1_features, in2_features, out_features;
   Parameter weight, bias;
   Bilinear(std::int64_t in1_features, std::int64_t in2_features, std::int64_t out_features,
            const LinearOptions& options = {});

@@ -147,6 +147,24 @@ class Module : public detail::ModuleMember, public std::enable_shared_from_this<
   std::size_t register_forward_pre_hook(std::function<Tensor(Module& module, const Tensor& input)> hook);
   std::size_t register_forward_hook(
       std::function<Tensor(Module& module, const Tensor& input, const Tensor& output)> hook);
+  // A hook that only looks returns nothing.
+  template <class Hook>
+  requires std::is_void_v<std::invoke_result_t<Hook&, Module&, const Tensor&>> std::size_t register_forward_pre_hook(
+      Hook hook) {
+    return register_forward_pre_hook([hook = std::move(hook)](Module& module, const Tensor& input) mutable {
+      hook(module, input);
+      return Tensor();
+    });
+  }
+  template <class Hook>
+  requires std::is_void_v<std::invoke_result_t<Hook&, Module&, const Tensor&, const Tensor&>> std::size_t
+  register_forward_hook(Hook hook) {
+    return register_forward_hook(
+        [hook = std::move(hook)](Module& module, const Tensor& input, const Tensor& output) mutable {
+          hook(module, input, output);
+          return Tensor();
+        });
+  }
   void remove_hook(std::size_t handle);
 
   // The tensors share the module's memory. For parameters that a Schedule-Free optimizer trains they are the averages.
@@ -314,6 +332,8 @@ class Module : public detail::ModuleMember, public std::enable_shared_from_this<
   bool moved_ = false;                            // and how
   Module *previous_ = nullptr, *next_ = nullptr;  // of the state's handles
 };
+
+std::ostream& operator<<(std::ostream& out, const Module& module);  // as PyTorch prints it
 
 // A copy with parameters and buffers of its own, at every level (copy.deepcopy). Tied tensors stay tied.
 template <std::derived_from<Module> M>

@@ -28,6 +28,7 @@ struct InstanceNormOptions {
 // running_var [num_features] and num_batches_tracked [] where statistics are tracked. Undefined where not.
 class RunningNorm : public Module {
  public:
+  std::int64_t num_features;
   Parameter weight, bias;
   Buffer running_mean, running_var, num_batches_tracked;
   double eps() const { return eps_; }
@@ -61,16 +62,16 @@ class BatchNorm : public RunningNorm {
 };
 
 struct BatchNorm1d : BatchNorm {  // [N, C] or [N, C, L]
-  explicit BatchNorm1d(std::int64_t num_features, const BatchNormOptions& options = {})
-      : BatchNorm("BatchNorm1d", num_features, options, 2, 3) {}
+  explicit BatchNorm1d(std::int64_t features, const BatchNormOptions& options = {})
+      : BatchNorm("BatchNorm1d", features, options, 2, 3) {}
 };
 struct BatchNorm2d : BatchNorm {  // [N, C, H, W]
-  explicit BatchNorm2d(std::int64_t num_features, const BatchNormOptions& options = {})
-      : BatchNorm("BatchNorm2d", num_features, options, 4, 4) {}
+  explicit BatchNorm2d(std::int64_t features, const BatchNormOptions& options = {})
+      : BatchNorm("BatchNorm2d", features, options, 4, 4) {}
 };
 struct BatchNorm3d : BatchNorm {  // [N, C, D, H, W]
-  explicit BatchNorm3d(std::int64_t num_features, const BatchNormOptions& options = {})
-      : BatchNorm("BatchNorm3d", num_features, options, 5, 5) {}
+  explicit BatchNorm3d(std::int64_t features, const BatchNormOptions& options = {})
+      : BatchNorm("BatchNorm3d", features, options, 5, 5) {}
 };
 
 // By the moments of each sample and channel; in evaluation by running statistics where they are tracked. x may lack the
@@ -87,16 +88,16 @@ class InstanceNorm : public RunningNorm {
 };
 
 struct InstanceNorm1d : InstanceNorm {  // [N, C, L]
-  explicit InstanceNorm1d(std::int64_t num_features, const InstanceNormOptions& options = {})
-      : InstanceNorm("InstanceNorm1d", num_features, options, 3) {}
+  explicit InstanceNorm1d(std::int64_t features, const InstanceNormOptions& options = {})
+      : InstanceNorm("InstanceNorm1d", features, options, 3) {}
 };
 struct InstanceNorm2d : InstanceNorm {  // [N, C, H, W]
-  explicit InstanceNorm2d(std::int64_t num_features, const InstanceNormOptions& options = {})
-      : InstanceNorm("InstanceNorm2d", num_features, options, 4) {}
+  explicit InstanceNorm2d(std::int64_t features, const InstanceNormOptions& options = {})
+      : InstanceNorm("InstanceNorm2d", features, options, 4) {}
 };
 struct InstanceNorm3d : InstanceNorm {  // [N, C, D, H, W]
-  explicit InstanceNorm3d(std::int64_t num_features, const InstanceNormOptions& options = {})
-      : InstanceNorm("InstanceNorm3d", num_features, options, 5) {}
+  explicit InstanceNorm3d(std::int64_t features, const InstanceNormOptions& options = {})
+      : InstanceNorm("InstanceNorm3d", features, options, 5) {}
 };
 
 struct LayerNormOptions {

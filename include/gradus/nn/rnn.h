@@ -53,6 +53,7 @@ namespace detail {
 class Recurrent : public Module {
  public:
   using Packed = utils::rnn::PackedSequence;
+  std::int64_t input_size, hidden_size;
 
  protected:
   enum class Kind { Tanh, Relu, LSTM, GRU };  // in the order of cpu::RecurrentKind
@@ -74,7 +75,6 @@ class Recurrent : public Module {
                        const Tensor& x) const;
 
   Kind kind_;
-  std::int64_t input_size_, hidden_size_;
   LSTMOptions options_;
 };
 

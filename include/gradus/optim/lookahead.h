@@ -38,6 +38,7 @@ class Lookahead : public Optimizer {
   OptionValue option(std::size_t group, const std::string& name) const override;
   void set_option(std::size_t group, const std::string& name, const OptionValue& value) override;
   OptimizerState state_dict() const override;
+  using Optimizer::load_state_dict;
   LoadStateReport load_state_dict(const OptimizerState& state, const LoadStateOptions& options = {}) override;
   Tensor state_of(const Tensor& parameter, const std::string& name) const override;
   std::map<std::string, Tensor> state_tensors(const Tensor& parameter) const override;

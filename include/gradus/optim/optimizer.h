@@ -22,6 +22,10 @@
 #include <gradus/optim/clip.h>
 #include <gradus/optim/params.h>
 
+namespace gradus::io {
+class Value;
+}
+
 namespace gradus::optim {
 
 // Numbers that belong together, of which some may be missing: (None, 0.001).
@@ -46,6 +50,7 @@ struct OptimizerState {
   std::string optimizer;  // "Adam"
   std::vector<Group> groups;
   std::map<std::string, Param> params;  // those that have been updated
+  operator io::Value() const;           // as PyTorch saves it: optim::to_pytorch
 };
 
 struct LoadStateOptions {
@@ -99,6 +104,7 @@ class Optimizer {
   // Copies of the state. load_state_dict checks everything before it changes anything; tensors keep the saved type.
   virtual OptimizerState state_dict() const = 0;
   virtual LoadStateReport load_state_dict(const OptimizerState& state, const LoadStateOptions& options = {}) = 0;
+  LoadStateReport load_state_dict(const io::Value& saved);  // from a file, as PyTorch saves it: optim::from_pytorch
   // One tensor of a parameter's state ("exp_avg"), sharing memory; undefined where it has none.
   virtual Tensor state_of(const Tensor& parameter, const std::string& name) const = 0;
   // All of them; here through state_dict(), without copies where an optimizer knows better.
@@ -219,6 +225,7 @@ class OptimizerOf : public Optimizer {
   OptionValue option(std::size_t group, const std::string& name) const override;
   void set_option(std::size_t group, const std::string& name, const OptionValue& value) override;
   OptimizerState state_dict() const override;
+  using Optimizer::load_state_dict;
   LoadStateReport load_state_dict(const OptimizerState& state, const LoadStateOptions& options = {}) override;
   Tensor state_of(const Tensor& parameter, const std::string& name) const override;
   std::map<std::string, Tensor> state_tensors(const Tensor& parameter) const override;

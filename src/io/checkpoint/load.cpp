@@ -121,6 +121,17 @@ void save(const std::string& path, const Value& value) {
 }
 
 void save(const std::string& path, const nn::StateDict& dict) { save(path, to_value(dict)); }
+void save(const nn::StateDict& dict, const std::string& path) { save(path, to_value(dict)); }
+
+void save(const Value& value, const std::string& path) {
+  // No format holds a text alone, and a path that stands first by mistake is one.
+  if (value.is(Value::Kind::String))
+    throw ValueError(fmt::format("save: cannot save a text, got {}", value.to_string()));
+  save(path, value);
+}
+
+Value::Value(const nn::StateDict& dict) : Value(to_value(dict)) {}
+Value::operator nn::StateDict() const { return to_state_dict(*this); }
 
 nn::StateDict load_state_dict(const std::string& path, const LoadStateDictOptions& options) {
   StateDictRequest request{.at = options.at, .rename = options.rename, .load = options.load};

@@ -88,6 +88,9 @@ Conv<N>::Conv(std::int64_t in_channels, std::int64_t out_channels, const Spatial
                        options.padding.rule().empty() ? padding_detail(options.padding.size())
                                                       : ", padding=" + options.padding.rule(),
                        Spatial<N>(0), options.padding_mode == "zeros" ? "" : ", padding_mode=" + options.padding_mode)),
+      in_channels(in_channels),
+      out_channels(out_channels),
+      kernel_size(kernel_size),
       options_(options) {
   const std::string layer = name_of<N>(false);
   check_channels(layer, in_channels, out_channels, options.groups);
@@ -127,6 +130,9 @@ ConvTranspose<N>::ConvTranspose(std::int64_t in_channels, std::int64_t out_chann
                                 const ConvTransposeOptions<N>& options)
     : Module(name_of<N>(true), detail_of(in_channels, out_channels, kernel_size, options,
                                          padding_detail(options.padding), options.output_padding, "")),
+      in_channels(in_channels),
+      out_channels(out_channels),
+      kernel_size(kernel_size),
       options_(options) {
   const std::string layer = name_of<N>(true);
   check_channels(layer, in_channels, out_channels, options.groups);

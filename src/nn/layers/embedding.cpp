@@ -8,6 +8,8 @@ namespace gradus::nn {
 Embedding::Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim, const EmbeddingOptions& options)
     : Module("Embedding", std::to_string(num_embeddings) + ", " + std::to_string(embedding_dim) +
                               (options.padding_idx ? ", padding_idx=" + std::to_string(*options.padding_idx) : "")),
+      num_embeddings(num_embeddings),
+      embedding_dim(embedding_dim),
       padding_idx_(-1) {
   if (options.padding_idx) {
     if (*options.padding_idx < -num_embeddings || *options.padding_idx >= num_embeddings) {

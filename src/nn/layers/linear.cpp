@@ -30,7 +30,9 @@ Parameter uniform_parameter(const Shape& sizes, std::int64_t fan_in, Dtype dtype
 
 Linear::Linear(std::int64_t in_features, std::int64_t out_features, const LinearOptions& options)
     : Module("Linear", "in_features=" + std::to_string(in_features) + ", out_features=" + std::to_string(out_features) +
-                           ", bias=" + repr(options.bias)) {
+                           ", bias=" + repr(options.bias)),
+      in_features(in_features),
+      out_features(out_features) {
   check_features("Linear", {in_features, out_features});
   weight = add("weight", uniform_parameter({out_features, in_features}, in_features, options.dtype));
   bias = add("bias", options.bias ? uniform_parameter({out_features}, in_features, options.dtype) : Parameter());
@@ -46,7 +48,10 @@ Bilinear::Bilinear(std::int64_t in1_features, std::int64_t in2_features, std::in
                    const LinearOptions& options)
     : Module("Bilinear", "in1_features=" + std::to_string(in1_features) +
                              ", in2_features=" + std::to_string(in2_features) +
-                             ", out_features=" + std::to_string(out_features) + ", bias=" + repr(options.bias)) {
+                             ", out_features=" + std::to_string(out_features) + ", bias=" + repr(options.bias)),
+      in1_features(in1_features),
+      in2_features(in2_features),
+      out_features(out_features) {
   check_features("Bilinear", {in1_features, in2_features, out_features});
   weight = add("weight", uniform_parameter({out_features, in1_features, in2_features}, in1_features, options.dtype));
   bias = add("bias", options.bias ? uniform_parameter({out_features}, in1_features, options.dtype) : Parameter());

@@ -21,6 +21,7 @@ RunningNorm::RunningNorm(const char* type, std::int64_t num_features, const Batc
     : Module(type, std::to_string(num_features) + ", eps=" + repr(o.eps) +
                        ", momentum=" + (o.momentum ? repr(*o.momentum) : "None") + ", affine=" + repr(o.affine) +
                        ", bias=" + repr(o.affine && o.bias) + ", track_running_stats=" + repr(o.track_running_stats)),
+      num_features(num_features),
       eps_(o.eps),
       momentum_(o.momentum) {
   const Shape sizes{counted(type, "num_features", num_features)};

@@ -106,9 +106,9 @@ std::string describe(std::int64_t input_size, std::int64_t hidden_size, const LS
 Recurrent::Recurrent(const char* type, Kind kind, std::int64_t input_size, std::int64_t hidden_size,
                      const LSTMOptions& o)
     : Module(type, describe(input_size, hidden_size, o)),
+      input_size(input_size),
+      hidden_size(hidden_size),
       kind_(kind),
-      input_size_(input_size),
-      hidden_size_(hidden_size),
       options_(o) {
   check_recurrent_sizes(type, input_size, hidden_size);
   if (o.num_layers < 1) {
@@ -185,20 +185,20 @@ Recurrent::Result Recurrent::run_layers(const Tensor& x_given, const std::vector
 
 Recurrent::Result Recurrent::run(const Tensor& x_given, const LSTMState& initial) const {
   const bool batched = x_given.dim() == 3;
-  if ((x_given.dim() != 2 && !batched) || x_given.size(-1) != input_size_) {
+  if ((x_given.dim() != 2 && !batched) || x_given.size(-1) != input_size) {
     throw ShapeError(type_name() + ": needs x of three dimensions, or two without a batch, and " +
-                     std::to_string(input_size_) + " features, got " + gradus::to_string(x_given.sizes()));
+                     std::to_string(input_size) + " features, got " + gradus::to_string(x_given.sizes()));
   }
   const Tensor x = !batched ? unsqueeze(x_given, 1) : options_.batch_first ? transpose(x_given, 0, 1) : x_given;
   const std::int64_t length = x.size(0), batch = x.size(1);
   if (length == 0) {
     throw ShapeError(type_name() + ": needs at least one position, got " + gradus::to_string(x_given.sizes()));
   }
-  const std::int64_t out = options_.proj_size > 0 ? options_.proj_size : hidden_size_;
+  const std::int64_t out = options_.proj_size > 0 ? options_.proj_size : hidden_size;
   LSTMState states{initial_state("h_0", initial.h, batch, out, batched, x), Tensor()};
-  if (kind_ == Kind::LSTM) states.c = initial_state("c_0", initial.c, batch, hidden_size_, batched, x);
+  if (kind_ == Kind::LSTM) states.c = initial_state("c_0", initial.c, batch, hidden_size, batched, x);
   const std::vector<std::int64_t> sizes(static_cast<std::size_t>(length), batch);
-  Result r = run_layers(reshape(x, {length * batch, input_size_}), sizes, states);
+  Result r = run_layers(reshape(x, {length * batch, input_size}), sizes, states);
   r.output = reshape(r.output, {length, batch, r.output.size(1)});
   if (batched) return {options_.batch_first ? transpose(r.output, 0, 1) : r.output, r.state};
   return {squeeze(r.output, 1), {squeeze(r.state.h, 1), r.state.c.defined() ? squeeze(r.state.c, 1) : Tensor()}};
@@ -206,8 +206,8 @@ Recurrent::Result Recurrent::run(const Tensor& x_given, const LSTMState& initial
 
 Recurrent::PackedResult Recurrent::run(const Packed& x, const LSTMState& initial) const {
   const std::vector<std::int64_t> sizes = utils::rnn::batch_sizes_of(type_name().c_str(), x);
-  if (x.data.dim() != 2 || x.data.size(1) != input_size_) {
-    throw ShapeError(type_name() + ": needs packed data [rows, " + std::to_string(input_size_) + "], got " +
+  if (x.data.dim() != 2 || x.data.size(1) != input_size) {
+    throw ShapeError(type_name() + ": needs packed data [rows, " + std::to_string(input_size) + "], got " +
                      gradus::to_string(x.data.sizes()));
   }
   for (const Tensor& order : {x.sorted_indices, x.unsorted_indices}) {
@@ -218,10 +218,10 @@ Recurrent::PackedResult Recurrent::run(const Packed& x, const LSTMState& initial
   const auto in_order = [](const Tensor& states, const Tensor& order) {
     return states.defined() && order.defined() ? index_select(states, 1, order.to(states.device())) : states;
   };
-  const std::int64_t out = options_.proj_size > 0 ? options_.proj_size : hidden_size_;
+  const std::int64_t out = options_.proj_size > 0 ? options_.proj_size : hidden_size;
   LSTMState states{in_order(initial_state("h_0", initial.h, sizes.front(), out, true, x.data), x.sorted_indices), {}};
   if (kind_ == Kind::LSTM) {
-    states.c = in_order(initial_state("c_0", initial.c, sizes.front(), hidden_size_, true, x.data), x.sorted_indices);
+    states.c = in_order(initial_state("c_0", initial.c, sizes.front(), hidden_size, true, x.data), x.sorted_indices);
   }
   const Result r = run_layers(x.data, sizes, states);
   return {{r.output, x.batch_sizes, x.sorted_indices, x.unsorted_indices},

@@ -35,7 +35,15 @@ void check_rank(const char* call, const Tensor& x, std::int64_t low, std::int64_
                    to_string(x.sizes()));
 }
 
+FanMode::Kind kind_of(std::string_view name) {
+  if (name == "fan_in") return FanMode::FanIn;
+  if (name == "fan_out") return FanMode::FanOut;
+  throw ValueError("mode must be 'fan_in' or 'fan_out', got '" + std::string(name) + "'");
+}
+
 }  // namespace
+
+FanMode::FanMode(std::string_view name) : kind_(kind_of(name)) {}
 
 double calculate_gain(std::string_view nonlinearity, std::optional<double> param) {
   if (nonlinearity == "tanh") return 5.0 / 3;

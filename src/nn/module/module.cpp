@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <ostream>
 #include <typeinfo>
 #include <unordered_set>
 
@@ -361,6 +362,8 @@ Module& Module::to(Device device) {
 std::string Module::type_name() const {
   return state_->type.empty() ? detail::type_name_of(typeid(*this)) : state_->type;
 }
+
+std::ostream& operator<<(std::ostream& out, const Module& module) { return out << module.to_string(); }
 
 std::string Module::to_string() const {
   std::string text = type_name() + "(" + state_->detail;

@@ -209,4 +209,7 @@ LoadStateReport from_pytorch(const Value& saved, Optimizer& optimizer) {
   return report;
 }
 
+OptimizerState::operator io::Value() const { return to_pytorch(*this); }
+LoadStateReport Optimizer::load_state_dict(const io::Value& saved) { return from_pytorch(saved, *this); }
+
 }  // namespace gradus::optim
