@@ -15,6 +15,7 @@ SEEDS = {
 }
 PICKLES = ["dtypes.pth", "views.pth", "checkpoint.pth", "protocol4.pth", "protocol5.pth", "module.pth", "uint16.pth", "conj.pth", "objects.pth", "objects_protocol5.pth"]
 IMAGES = {"jpeg": [".jpg"], "png": [".png"]}
+TOKENIZERS = ["bert", "gpt2", "llama2", "llama3", "metaspace"]
 TABLES = {"plain": b"a,b,label\n1,2.5,x\n-3e4,,y\n", "quoted": b'"a ""b""","c\nd"\r\n"1",2\r\n'}
 
 
@@ -45,6 +46,9 @@ def main():
             if name.endswith(tuple(ends)):
                 with open(os.path.join(FIXTURES, "images", name), "rb") as file:
                     put(parser, name, file.read())
+    for name in TOKENIZERS:
+        with open(os.path.join(FIXTURES, "text", "tokenizer_" + name, "tokenizer.json"), "rb") as file:
+            put("tokenizer", name + ".json", file.read())
     for name, text in TABLES.items():
         put("csv", name + ".csv", text)
     pixels = bytes(i % 251 for i in range(3072))

@@ -2,6 +2,7 @@
 
 #include <gradus/error.h>
 #include <gradus/io/rename.h>
+#include <gradus/text/tokenizer.h>
 
 #include <stdexcept>
 
@@ -13,6 +14,7 @@
 #include "io/checkpoint/safetensors.h"
 #include "io/checkpoint/shards.h"
 #include "io/image/codecs.h"
+#include "support/temp_folder.h"
 
 namespace gradus::test {
 
@@ -111,6 +113,17 @@ void csv(const Bytes& source) {
   if (size > source->size()) throw std::runtime_error("more text than there was");
 }
 
+void tokenizer(const Bytes& source) {
+  static const TempFolder folder;
+  const std::string path = folder / "tokenizer.json";
+  put_file(path, source->bytes());
+  const auto tokenizer = text::Tokenizer::from_file(path);
+  const text::Encoding encoding =
+      tokenizer.encode(" Hello  w\xc3\xb6rld, it's 12.5 [MASK]\n\xe4\xb8\xad \xff</s>", "b");
+  tokenizer.decode(encoding.ids);
+  tokenizer.decode(std::vector<std::int64_t>{-1, 0, 1, 2, 3, 5, 8, tokenizer.vocab_size()}, true);
+}
+
 template <void (*parse)(const Bytes&)>
 void run(std::string_view bytes) {
   try {
@@ -136,6 +149,7 @@ const std::map<std::string, Parser>& parsers() {
       {"png", run<png>},
       {"cifar", run<cifar>},
       {"csv", run<csv>},
+      {"tokenizer", run<tokenizer>},
   };
   return all;
 }

@@ -86,8 +86,9 @@ std::int64_t checked_bytes(const Source& source, std::string_view what, std::int
   if (sizes.size() > static_cast<std::size_t>(kMaxRank)) {
     source.fail(fmt::format("{} has {} dimensions, more than the {} supported", what, sizes.size(), kMaxRank));
   }
-  // Zero-size dimensions do not excuse a product that overflows.
-  std::int64_t product = element_size;
+  // As of every tensor: elements may become 8 bytes wide, and zero-size dimensions do not excuse a product that overflows.
+  const std::int64_t widest = std::max<std::int64_t>(element_size, 8);
+  std::int64_t product = widest;
   bool empty = false;
   for (const std::int64_t size : sizes) {
     if (size < 0) source.fail(fmt::format("{} has a negative size: [{}]", what, fmt::join(sizes, ", ")));
@@ -96,7 +97,7 @@ std::int64_t checked_bytes(const Source& source, std::string_view what, std::int
       source.fail(fmt::format("{} has too many elements to address: [{}]", what, fmt::join(sizes, ", ")));
     }
   }
-  return empty ? 0 : product;
+  return empty ? 0 : product / widest * element_size;
 }
 
 Tensor storage_tensor(Source& source, const StorageRef& storage, Dtype dtype, const std::vector<std::int64_t>& sizes,
