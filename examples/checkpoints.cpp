@@ -14,7 +14,7 @@ struct Net : nn::Module {
 
 void save_and_load(const std::string& path) {
   Net net;
-  io::save(path, net.state_dict());
+  io::save(net.state_dict(), path);
   net.load_state_dict(io::load_state_dict(path));
 }
 
@@ -30,13 +30,11 @@ void whole_checkpoint(const std::string& path) {
   optim::Adam opt(net, {.lr = 1e-3});
   opt.minimize(net(ones({2, 4})).pow(2).mean());
 
-  io::save(path,
-           io::Value::dict(
-               {{"epoch", 12}, {"model", io::to_value(net.state_dict())}, {"optimizer", optim::to_pytorch(opt)}}));
+  io::save(io::Value::dict({{"epoch", 12}, {"model", net.state_dict()}, {"optimizer", opt.state_dict()}}), path);
 
   const io::Value checkpoint = io::load(path);
-  net.load_state_dict(io::to_state_dict(checkpoint.at({"model"})));
-  optim::from_pytorch(checkpoint.at({"optimizer"}), opt);
+  net.load_state_dict(checkpoint["model"]);
+  opt.load_state_dict(checkpoint["optimizer"]);
   std::printf("epoch %d, rate %g\n", static_cast<int>(checkpoint.as_int({"epoch"})),
               checkpoint.as_double({"optimizer", "param_groups", 0, "lr"}));
 }

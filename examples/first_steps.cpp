@@ -60,7 +60,7 @@ int main(int argc, char** argv) {
   std::printf("accuracy %.3f\n", accuracy);
 
   const std::string path = folder + "/circle.safetensors";
-  io::save(path, net.state_dict());
+  io::save(net.state_dict(), path);
   Net copy;
   copy.load_state_dict(io::load_state_dict(path));
   return accuracy > 0.95 && equal(copy(points), net(points)) ? 0 : 1;

@@ -87,7 +87,7 @@ int main(int argc, char** argv) {
   manual_seed(1);
   const std::string file = std::string(argc > 1 ? argv[1] : ".") + "/resnet18.pth";
   layers();
-  io::save(file, models::resnet18().state_dict());
+  io::save(models::resnet18().state_dict(), file);
   fine_tune(file);
   attention();
   sequences();

@@ -27,7 +27,7 @@ struct Backbone : nn::Module {
 
 void matching_keys(const std::string& file) {
   Backbone other;
-  io::save(file, other.state_dict());
+  io::save(other.state_dict(), file);
 
   struct Model : nn::Module {
     nn::Sequential features = add("features", nn::Sequential(nn::Linear(8, 8), nn::ReLU(), nn::Linear(8, 8)));

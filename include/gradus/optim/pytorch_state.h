@@ -2,8 +2,8 @@
 // it a run moves between Python and C++ in mid-flight.
 //
 //   const io::Value checkpoint = io::load("run.pth");
-//   net.load_state_dict(io::to_state_dict(checkpoint.at({"model"})));
-//   optim::from_pytorch(checkpoint.at({"optimizer"}), opt);
+//   net.load_state_dict(checkpoint["model"]);
+//   opt.load_state_dict(checkpoint["optimizer"]);
 //
 // Parameters correspond by their order, group by group, as in PyTorch: it is the caller's to give them in the same
 // order on both sides. Option and state names are PyTorch's own.
