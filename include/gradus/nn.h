@@ -27,4 +27,5 @@
 #include <gradus/nn/transformer.h>
 #include <gradus/nn/transformer_decoder.h>
 #include <gradus/nn/upsampling.h>
+#include <gradus/nn/utils/convert_parameters.h>
 #include <gradus/nn/utils/rnn.h>

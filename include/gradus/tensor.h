@@ -346,6 +346,8 @@ inline void Tensor::backward(const Tensor& gradient) const { backward(gradient, 
 inline void Tensor::backward(const BackwardOptions& options) const { backward(Tensor(), options); }
 
 std::ostream& operator<<(std::ostream& out, const Tensor& x);
+std::ostream& operator<<(std::ostream& out, Dtype dtype);    // "float32"
+std::ostream& operator<<(std::ostream& out, Device device);  // "cpu"
 
 struct IndexArg {
   Index index;
@@ -459,6 +461,11 @@ Tensor tensor(std::initializer_list<std::initializer_list<T>> rows, const Tensor
 
 // Borrowed: the memory must outlive the tensor, unless `deleter` is given: the last user calls it with `data`.
 Tensor from_blob(void* data, const Shape& sizes, Dtype dtype, std::function<void(void*)> deleter = {});
+template <class T>
+requires(!std::is_void_v<T> && !std::is_const_v<T>) Tensor
+    from_blob(T* data, const Shape& sizes, std::function<void(void*)> deleter = {}) {
+  return from_blob(static_cast<void*>(data), sizes, DtypeOf<T>::value, std::move(deleter));
+}
 
 // For tensor() of rows, below.
 [[noreturn]] void throw_ragged_rows(std::size_t row, std::size_t expected, std::size_t got);

@@ -231,5 +231,7 @@ std::string Tensor::to_string() const {
 }
 
 std::ostream& operator<<(std::ostream& out, const Tensor& x) { return out << x.to_string(); }
+std::ostream& operator<<(std::ostream& out, Dtype dtype) { return out << to_string(dtype); }
+std::ostream& operator<<(std::ostream& out, Device device) { return out << to_string(device); }
 
 }  // namespace gradus

@@ -91,11 +91,48 @@ TEST(Idioms, InitialValuesByOptionNames) {
   EXPECT_THROW(nn::init::kaiming_uniform_(by_name, {.mode = "fan"}), ValueError);
 }
 
+TEST(Idioms, OptionsByNameAndOneNumberForAll) {
+  const Tensor x = randn({2, 3, 4, 4});
+  EXPECT_TRUE(equal(F::normalize(x, {.dim = -1}), F::normalize(x, 2, -1)));
+  EXPECT_TRUE(equal(F::cosine_similarity(x[0], x[1], {.dim = 0}), F::cosine_similarity(x[0], x[1], 0)));
+  const Tensor twice = F::interpolate(x, {.scale_factor = {2, 2}, .mode = "bilinear", .align_corners = false});
+  EXPECT_TRUE(equal(F::interpolate(x, {.scale_factor = 2, .mode = "bilinear", .align_corners = false}), twice));
+  EXPECT_TRUE(equal(F::interpolate(x, {.size = 8, .mode = "bilinear", .align_corners = false}), twice));
+  EXPECT_TRUE(equal(nn::Upsample({.scale_factor = 2, .mode = "bilinear", .align_corners = false})(x), twice));
+}
+
+TEST(Idioms, ParametersAsOneVector) {
+  nn::Linear net(3, 2);
+  const Tensor all = nn::utils::parameters_to_vector(net.parameters());
+  EXPECT_EQ(all.sizes(), (Shape{8}));
+  (all * all).sum().backward();
+  EXPECT_TRUE(allclose(net.weight.grad(), net.weight.detach() * 2));
+  const Tensor bias = net.bias.detach().clone();
+  nn::utils::vector_to_parameters(arange(8).to(kFloat32), net.parameters());
+  EXPECT_TRUE(equal(net.weight.detach(), tensor({{0.f, 1.f, 2.f}, {3.f, 4.f, 5.f}})));
+  EXPECT_TRUE(equal(net.bias.detach(), tensor({6.f, 7.f})));
+  EXPECT_TRUE(net.weight.requires_grad() && net.weight.is_leaf());
+  EXPECT_THROW(nn::utils::vector_to_parameters(ones({7}), net.parameters()), ValueError);
+  EXPECT_TRUE(equal(net.bias.detach(), tensor({6.f, 7.f})));
+  EXPECT_THROW(nn::utils::parameters_to_vector({net.bias, ones({1}, {.dtype = kFloat64})}), ValueError);
+  EXPECT_EQ(nn::utils::parameters_to_vector({}).numel(), 0);
+}
+
+TEST(Idioms, MemoryOfTheCaller) {
+  std::vector<std::int64_t> numbers{1, 2, 3};
+  const Tensor x = from_blob(numbers.data(), {3});
+  EXPECT_EQ(x.dtype(), kInt64);
+  numbers[1] = 7;
+  EXPECT_EQ(x[1].item<int>(), 7);
+}
+
 TEST(Idioms, Print) {
   std::ostringstream out;
-  out << ones({2, 3}).sizes() << "\n" << nn::Sequential(nn::Linear(3, 2), nn::ReLU());
-  EXPECT_EQ(out.str(),
-            "[2, 3]\nSequential(\n  (0): Linear(in_features=3, out_features=2, bias=True)\n  (1): ReLU()\n)");
+  out << ones({2, 3}).sizes() << ", " << kFloat64 << " on " << Device() << "\n"
+      << nn::Sequential(nn::Linear(3, 2), nn::ReLU());
+  EXPECT_EQ(
+      out.str(),
+      "[2, 3], float64 on cpu\nSequential(\n  (0): Linear(in_features=3, out_features=2, bias=True)\n  (1): ReLU()\n)");
 }
 
 }  // namespace

@@ -67,6 +67,17 @@ struct CosineEmbeddingOptions {
   Reduction reduction = Reduction::Mean;
 };
 
+// Options by name: `F::normalize(x, {.dim = -1})`.
+struct NormalizeOptions {
+  double p = 2;
+  std::int64_t dim = 1;
+  double eps = 1e-12;
+};
+struct SimilarityOptions {
+  std::int64_t dim = 1;
+  double eps = 1e-8;
+};
+
 namespace functional {
 
 // input [C], [N, C] or [N, C, d1, ...]: unnormalised scores. target: class indices [], [N] or [N, d1, ...], in [0, C)
@@ -95,8 +106,12 @@ Tensor cosine_embedding_loss(const Tensor& input1, const Tensor& input2, const T
                              const CosineEmbeddingOptions& options = {});
 // The cosine of the angle between vectors along `dim`, whose lengths count as eps at least. The inputs broadcast.
 Tensor cosine_similarity(const Tensor& x1, const Tensor& x2, std::int64_t dim = 1, double eps = 1e-8);
+inline Tensor cosine_similarity(const Tensor& x1, const Tensor& x2, const SimilarityOptions& o) {
+  return cosine_similarity(x1, x2, o.dim, o.eps);
+}
 // x / max(norm(x, p, dim), eps)
 Tensor normalize(const Tensor& x, double p = 2, std::int64_t dim = 1, double eps = 1e-12);
+inline Tensor normalize(const Tensor& x, const NormalizeOptions& o) { return normalize(x, o.p, o.dim, o.eps); }
 
 // The operations of gradus/ops.h that PyTorch has here.
 using gradus::adaptive_avg_pool1d;

@@ -48,4 +48,6 @@ struct Summary {
 Summary summary(Module& net, const Shape& input, const SummaryOptions& options = {});
 Summary summary(Module& net, const std::function<Tensor()>& forward, const SummaryOptions& options = {});
 
+std::ostream& operator<<(std::ostream& out, const Summary& summary);  // all of it
+
 }  // namespace gradus::nn

@@ -7,14 +7,14 @@
 namespace gradus::nn {
 
 struct UpsampleOptions {
-  std::vector<std::int64_t> size = {};    // this, one number for all dimensions or one for each,
-  std::vector<double> scale_factor = {};  // or this
+  PerDimension<std::int64_t> size = {};    // this, one number for all dimensions or one for each,
+  PerDimension<double> scale_factor = {};  // or this
   std::string mode = "nearest";
   std::optional<bool> align_corners = {};
   bool recompute_scale_factor = false;
 };
 
-// interpolate with fixed options: `nn::Upsample({.scale_factor = {2}, .mode = "bilinear"})`.
+// interpolate with fixed options: `nn::Upsample({.scale_factor = 2, .mode = "bilinear"})`.
 class Upsample : public Module {
  public:
   explicit Upsample(const UpsampleOptions& options) : Upsample("Upsample", options) {}

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include <gradus/ops/spatial.h>
 #include <gradus/tensor.h>
 
 namespace gradus {
@@ -23,8 +24,8 @@ Tensor pad(const Tensor& x, const std::vector<std::int64_t>& padding, std::strin
 // corners themselves (it means nothing to "nearest": ValueError). Given factors are used as they are, unless
 // recompute_scale_factor; sizes give in / out.
 struct InterpolateOptions {
-  std::vector<std::int64_t> size = {};
-  std::vector<double> scale_factor = {};
+  PerDimension<std::int64_t> size = {};
+  PerDimension<double> scale_factor = {};
   std::string_view mode = "nearest";
   std::optional<bool> align_corners = {};
   bool recompute_scale_factor = false;

@@ -7,6 +7,9 @@
 #include <initializer_list>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include <gradus/error.h>
 
@@ -34,6 +37,17 @@ class Spatial {
  private:
   std::array<std::int64_t, N> values_{};
   bool single_ = false;
+};
+
+// One number for all dimensions, or one for each, whose number of dimensions only the call knows. Empty: not given.
+template <class T>
+class PerDimension : public std::vector<T> {
+ public:
+  PerDimension() = default;
+  template <class U>
+  requires std::is_arithmetic_v<U> PerDimension(U all) : std::vector<T>(1, static_cast<T>(all)) {}
+  PerDimension(std::initializer_list<T> each) : std::vector<T>(each) {}
+  PerDimension(std::vector<T> each) : std::vector<T>(std::move(each)) {}
 };
 
 // The padding of a convolution: zeros on both sides of each dimension, or a rule: "valid" is none, and with "same" the

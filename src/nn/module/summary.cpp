@@ -4,6 +4,7 @@
 #include <gradus/autograd.h>
 #include <gradus/random.h>
 
+#include <ostream>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -208,6 +209,8 @@ const LayerSummary& Summary::layer(const std::string& path) const {
   }
   throw ValueError("summary: there is no layer '" + path + "'" + did_you_mean(path, paths));
 }
+
+std::ostream& operator<<(std::ostream& out, const Summary& summary) { return out << summary.to_string(); }
 
 std::string Summary::to_string(std::optional<int> depth) const {
   Table table({{"layer"},
