@@ -32,7 +32,8 @@ class EnableGrad : public GradMode {
  public:
   EnableGrad() : GradMode(true) {}
 };
-// As NoGrad, and tensors made inside can never be saved for a backward: an error instead of a silent zero.
+// As NoGrad. In addition, a tensor made inside can never be saved for a backward: that is an error, not a silent
+// gradient of zero.
 class InferenceMode : public NoGrad {
  public:
   InferenceMode();
@@ -55,7 +56,7 @@ struct Tensors : std::vector<Tensor> {
 struct GradOptions {
   std::optional<bool> retain_graph = {};  // unset: as create_graph
   bool create_graph = false;              // make the gradients differentiable themselves
-  bool allow_unused = false;              // an undefined gradient, not an error, for an input that was not used
+  bool allow_unused = false;              // return an undefined gradient for an unused input instead of an error
 };
 
 // d(sum of outputs . grad_outputs) / d(input), for each input; nothing is accumulated in .grad. An empty

@@ -1,5 +1,6 @@
-// Where a tensor's memory lives, and its operations run. The CPU is built in; each other device is one more table of
-// kernels. Device("emulated") is a device for tests: memory that the host cannot touch, and work that is done later.
+// Where a tensor's memory is, and where its operations run. The CPU is built in; every other device adds a table of
+// kernels. Device("emulated") is a device for tests: its memory cannot be touched by the host, and its work is done
+// later.
 #pragma once
 
 #include <cstdint>
@@ -38,13 +39,13 @@ bool is_available(Device device);
 // Throws ValueError, naming `call` and saying why, where is_available(device) is false.
 void require_available(const char* call, Device device);
 
-// Waits until the device has done all it was asked for, and throws what went wrong there. Nothing to do for the CPU.
+// Waits until the device has finished all its work, and throws the error of work that failed. Does nothing for the CPU.
 void synchronize(Device device);
 
-// A kind of device, with what is there, or why nothing is.
+// A kind of device: how many there are, and what they are or why there is none.
 struct DeviceKind {
   std::string name;  // "cpu", "cuda", "emulated"
-  int count = 0;     // of devices
+  int count = 0;     // the number of devices
   std::string about;
 };
 std::vector<DeviceKind> device_kinds();

@@ -1,4 +1,4 @@
-// How good answers are: counts and curves over predictions, with intervals where they are shares of trials.
+// Measures of predictions: confusion matrices, scores of classifiers, and error rates with confidence intervals.
 #pragma once
 
 #include <vector>
@@ -7,36 +7,38 @@
 
 namespace gradus::metrics {
 
-// [classes, classes] int64: element (t, p) counts the samples of class t that were taken for p. Both [n], of integers;
-// ValueError for a class outside of 0 to classes - 1.
+// int64 [classes, classes]: element (t, p) counts the samples of class t for which class p was predicted. Both tensors
+// are [n], of an integer type. ValueError for a class outside [0, classes).
 Tensor confusion_matrix(const Tensor& predicted, const Tensor& target, std::int64_t classes);
 
-// Of a confusion matrix, for each class; 0 where nothing is there to divide by.
+// For each class of a confusion matrix; 0 where the denominator is 0.
 std::vector<double> precision(const Tensor& confusion);
 std::vector<double> recall(const Tensor& confusion);
 std::vector<double> f1(const Tensor& confusion);
 
 enum class Average {
-  micro,     // over all samples
-  macro,     // over classes
-  weighted,  // over classes, by how many samples they have
+  micro,     // counts over all samples
+  macro,     // the mean over the classes
+  weighted,  // the mean over the classes, weighted by their numbers of samples
 };
 double f1_score(const Tensor& predicted, const Tensor& target, std::int64_t classes, Average average = Average::macro);
+// The share of samples whose class was predicted.
 double accuracy(const Tensor& predicted, const Tensor& target);
 
-// The area under the receiver operating characteristic: the share of pairs of a positive (target 1 or true) and a
-// negative (0) whose scores are in order, equal ones counting half. ValueError without both kinds.
+// The area under the receiver operating characteristic: the share of pairs of a positive sample (target 1 or true) and
+// a negative one (0) in which the positive has the higher score, with equal scores counting half. ValueError unless
+// there are samples of both kinds.
 double auroc(const Tensor& scores, const Tensor& target);
 
-// A share of trials, with Wilson's interval, which holds the true share with the given confidence.
+// The share of trials that failed, with Wilson's score interval [low, high] for the given confidence, in (0, 1).
 struct ErrorRate {
   std::int64_t errors = 0, trials = 0;
   double rate = 0, low = 0, high = 1;
 };
 ErrorRate error_rate(std::int64_t errors, std::int64_t trials, double confidence = 0.95);
-// Of bits: received and sent have equal sizes; numbers above 1/2 and true are ones.
+// For single bits. Both tensors have the same sizes; true and numbers above 1/2 are ones.
 ErrorRate bit_error_rate(const Tensor& received, const Tensor& sent, double confidence = 0.95);
-// Of blocks, which are rows: [blocks, bits]; one wrong bit makes a block wrong.
+// For blocks, which are the rows of [blocks, bits]: one wrong bit makes a block wrong.
 ErrorRate block_error_rate(const Tensor& received, const Tensor& sent, double confidence = 0.95);
 
 }  // namespace gradus::metrics

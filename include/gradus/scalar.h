@@ -1,4 +1,4 @@
-// A number that has no tensor around it: bool, integer or floating point, remembered as such for type promotion.
+// A single number. It remembers whether it is a bool, an integer or a floating-point number, for type promotion.
 #pragma once
 
 #include <concepts>

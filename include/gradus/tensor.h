@@ -34,8 +34,8 @@ struct BackwardOptions;
 
 // Options of the functions that create tensors: `zeros({2, 3}, {.dtype = kFloat64, .requires_grad = true})`.
 struct TensorOptions {
-  std::optional<Dtype> dtype = {};    // unset: float32, or what the data has
-  std::optional<Device> device = {};  // unset: the CPU, or where the tensor is that the result is to be like
+  std::optional<Dtype> dtype = {};    // unset: float32, or the type of the data
+  std::optional<Device> device = {};  // unset: the CPU, or for zeros_like and such the device of their tensor
   bool requires_grad = false;
 };
 
@@ -56,7 +56,7 @@ struct Slice {
 };
 struct EllipsisType {};
 struct NewAxisType {};
-inline constexpr EllipsisType Ellipsis{};  // as many whole dimensions as are missing: Python's ...
+inline constexpr EllipsisType Ellipsis{};  // as many whole dimensions as the index lacks: Python's ...
 inline constexpr NewAxisType None{};       // a new dimension of size 1
 
 // One position of an index: an integer, a Slice, Ellipsis, None, or a tensor: int64 or int32 positions, or a bool mask
@@ -79,7 +79,7 @@ class Tensor {
   Tensor* operator->() { return this; }
   const Tensor* operator->() const { return this; }
 
-  // What it is. These throw ValueError on an undefined tensor.
+  // Properties. These throw ValueError for an undefined tensor.
   const Shape& sizes() const { return checked()->sizes; }
   const Shape& shape() const { return checked()->sizes; }
   const Shape& strides() const { return checked()->strides; }
@@ -95,10 +95,10 @@ class Tensor {
   std::int64_t element_size() const { return gradus::element_size(dtype()); }
   std::string to_string() const;  // as PyTorch prints it; `<<` writes the same
 
-  // The data. T must match dtype() (DtypeError). On another device than the CPU the pointer is one of that device. What
-  // is written through data_ptr() is seen by everything that reads the memory; the price is that nothing computed from
-  // it is kept between calls any more (packed weights). Read through const_data_ptr(), and write with copy_() where you
-  // can.
+  // A pointer to the data. T must match dtype() (DtypeError). For a tensor on another device it points into the memory
+  // of that device. Values written through data_ptr() are seen by everything that reads the memory. To make sure of
+  // that, results that depend on the data, such as packed weights, are no longer kept between calls once data_ptr() has
+  // been called: where you can, read through const_data_ptr() and write with copy_().
   template <class T>
   T* data_ptr() const {
     return static_cast<T*>(exposed(data_as(DtypeOf<T>::value)));
@@ -119,7 +119,8 @@ class Tensor {
   template <class T>
   std::vector<T> to_vector() const;
 
-  // Gradients. A const handle is a handle of the same tensor: what changes the tensor, and not the handle, is const.
+  // Gradients. A const handle refers to the same tensor, so functions that change the tensor but not the handle are
+  // const.
   bool requires_grad() const;
   Tensor& requires_grad_(bool requires_grad = true) const;
   bool is_leaf() const;
@@ -135,7 +136,7 @@ class Tensor {
   std::size_t register_hook(std::function<Tensor(const Tensor&)> hook) const;
   void remove_hook(std::size_t handle) const;
   Tensor detach() const;    // shares memory, outside the graph
-  Tensor& detach_() const;  // itself outside the graph, as a leaf; AutogradError for a view
+  Tensor& detach_() const;  // takes this tensor out of the graph: it becomes a leaf; AutogradError for a view
   Tensor data() const { return detach(); }
   std::uint32_t version() const;  // in-place changes so far
   bool is_view() const { return static_cast<bool>(checked()->base); }
@@ -143,8 +144,8 @@ class Tensor {
   const std::string& name() const;
   void set_name(std::string name) const;
 
-  // Conversion. A tensor that already is what is asked for comes back unchanged. to(device) copies to another device's
-  // memory, and its gradient back; ValueError, which says why, where there is no such device.
+  // Conversion. A tensor that already has the type or device is returned as it is. to(device) copies to the memory of
+  // another device, and is differentiable; ValueError, which says why, where there is no such device.
   Tensor to(Dtype dtype) const;
   Tensor to(Device device) const;
   Tensor cpu() const { return to(kCPU); }

@@ -48,7 +48,7 @@ struct Observer {
   // Around a node's backward; the operations that it runs come in between. `gradients` is empty where it threw.
   virtual void begin_backward(const Node&) {}
   virtual void end_backward(const Node&, std::span<const Tensor> /*gradients*/) {}
-  // Around a module's call. `result` is null where it threw or does not give one tensor.
+  // Around a module's call. `result` is null where it threw or does not return one tensor.
   virtual void begin_layer(const Layer&) {}
   virtual void end_layer(const Layer&, const Tensor* /*result*/) {}
   // A pass backward from these is about to begin. `captures`: its gradients are given back instead of stored.

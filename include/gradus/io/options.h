@@ -15,11 +15,12 @@ struct LoadOptions {
   bool mmap = true;
   // Compare checksums where the format has them (zip archives), which reads all data.
   bool verify = false;
-  // Most bytes for what the file describes, beside its own bytes. Unset: 16 times the file and 1 GB, which ordinary
-  // files never reach. More is refused, so that a small file cannot claim a large memory.
+  // The most bytes that may be allocated for what the file describes, besides the bytes of the file itself. Unset: 16
+  // times the size of the file plus 1 GB, which ordinary files never reach. A file that needs more is refused, so that
+  // a small file cannot claim a large amount of memory.
   std::optional<std::uint64_t> memory = {};
-  // Where set, what is to be said beside the values is appended: bytes after the end of the file, members of archives
-  // and attributes of tensors that are not read. `gradus ckpt show` prints the same.
+  // If set, notes on what was not read are appended: bytes after the end of the file, members of archives, attributes
+  // of tensors. `gradus ckpt show` prints the same notes.
   std::vector<std::string>* notes = nullptr;
 };
 

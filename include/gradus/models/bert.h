@@ -1,5 +1,6 @@
 // BERT: Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers for Language Understanding" (2019), and
-// the encoders of sentences that are built as it is. Names, sizes and initial values are transformers'.
+// the sentence encoders that have the same architecture. Names, sizes and initial values are those of transformers'
+// BertModel and its classes for other tasks.
 #pragma once
 
 #include <gradus/nn/containers.h>
@@ -10,7 +11,8 @@
 
 namespace gradus::models {
 
-// The fields of the Hub's config.json. By default bert-base-uncased's.
+// The fields of config.json on the Hugging Face Hub. The defaults are those of bert-base-uncased. ValueError, when a
+// model is made, for values out of range.
 struct BERTOptions {
   std::int64_t vocab_size = 30522;
   std::int64_t hidden_size = 768;  // a multiple of num_attention_heads
@@ -23,26 +25,26 @@ struct BERTOptions {
   std::int64_t max_position_embeddings = 512;
   std::int64_t type_vocab_size = 2;
   double layer_norm_eps = 1e-12;
-  std::optional<std::int64_t> pad_token_id = 0;  // whose embedding gets no gradient
+  std::optional<std::int64_t> pad_token_id = 0;  // its embedding gets no gradient
   double initializer_range = 0.02;
-  bool add_pooling_layer = true;                  // of BERT itself
-  std::int64_t num_labels = 2;                    // of the classifiers
-  std::optional<double> classifier_dropout = {};  // theirs; unset: hidden_dropout_prob
-  bool tie_word_embeddings = true;                // of BERTForMaskedLM
+  bool add_pooling_layer = true;                  // BERT itself only
+  std::int64_t num_labels = 2;                    // the two classifiers only
+  std::optional<double> classifier_dropout = {};  // the two classifiers only; unset: hidden_dropout_prob
+  bool tie_word_embeddings = true;                // BERTForMaskedLM only
 };
 
 struct BERTInputs {
-  Tensor attention_mask = {};  // [batch, positions]: 1 or true where a token takes part; by default all do
-  Tensor token_type_ids = {};  // [batch, positions]: 0 for the first text, 1 for the second; by default 0
-  Tensor position_ids = {};    // [batch, positions]; by default from 0
+  Tensor attention_mask = {};  // [batch, positions]: 1 or true where a token takes part; by default all of them do
+  Tensor token_type_ids = {};  // [batch, positions]: 0 for the first text, 1 for the second; by default all 0
+  Tensor position_ids = {};    // [batch, positions]; by default 0, 1, ...
 };
 
 struct BERTOutput {
   Tensor last_hidden_state;  // [batch, positions, hidden_size]
-  Tensor pooler_output;      // [batch, hidden_size]: of the first token; undefined without a pooling layer
+  Tensor pooler_output;      // [batch, hidden_size], from the first token; undefined without a pooling layer
 };
 
-// Modules that take token numbers and what belongs to them.
+// A module that takes token numbers, and optionally BERTInputs with them.
 template <class Self, class Output>
 class TokenModule : public nn::Module {
  public:
@@ -136,7 +138,7 @@ class BERT : public TokenModule<BERT, BERTOutput> {
   BERTOptions options_;
 };
 
-// Scores [batch, num_labels] of whole texts.
+// Classifies whole texts: unnormalised scores [batch, num_labels].
 class BERTForSequenceClassification : public TokenModule<BERTForSequenceClassification, Tensor> {
  public:
   BERT bert;
@@ -148,7 +150,7 @@ class BERTForSequenceClassification : public TokenModule<BERTForSequenceClassifi
   const BERTOptions& options() const { return bert.options(); }
 };
 
-// Scores [batch, positions, num_labels] of tokens.
+// Classifies each token: unnormalised scores [batch, positions, num_labels].
 class BERTForTokenClassification : public TokenModule<BERTForTokenClassification, Tensor> {
  public:
   BERT bert;
@@ -160,7 +162,7 @@ class BERTForTokenClassification : public TokenModule<BERTForTokenClassification
   const BERTOptions& options() const { return bert.options(); }
 };
 
-// Scores [batch, positions, vocab_size] of what stands where a token is masked.
+// Predicts masked tokens: unnormalised scores [batch, positions, vocab_size] of the token at each position.
 class BERTForMaskedLM : public TokenModule<BERTForMaskedLM, Tensor> {
  public:
   class Transform : public nn::Module {
@@ -177,7 +179,7 @@ class BERTForMaskedLM : public TokenModule<BERTForMaskedLM, Tensor> {
    public:
     nn::Parameter bias;
     Transform transform;
-    nn::Linear decoder;  // its weight is the word embeddings' where they are tied, its bias the one above
+    nn::Linear decoder;  // its weight is that of the word embeddings where they are tied, its bias is the one above
     Predictions(const BERTOptions& options, const nn::Embedding& words);
     Tensor forward(const Tensor& x) override { return decoder(transform(x)); }
   };
@@ -194,8 +196,8 @@ class BERTForMaskedLM : public TokenModule<BERTForMaskedLM, Tensor> {
   const BERTOptions& options() const { return bert.options(); }
 };
 
-// One vector for each text, as sentence-transformers takes it: the mean of last_hidden_state [batch, positions, size]
-// over the tokens that attention_mask [batch, positions] lets take part.
+// One vector [batch, size] for each text, as sentence-transformers computes it: the mean of last_hidden_state
+// [batch, positions, size] over the tokens whose attention_mask [batch, positions] is not 0.
 Tensor mean_pooling(const Tensor& last_hidden_state, const Tensor& attention_mask);
 
 }  // namespace gradus::models

@@ -1,4 +1,4 @@
-// What decoders of text share: models that say of each position which token comes next.
+// What causal language models share: models that predict, at each position, the token that comes next.
 //
 //   auto net = models::from_pretrained<models::GPT2>("gpt2");
 //   const Tensor logits = net(input_ids);                           // [batch, positions, vocabulary]
@@ -11,12 +11,13 @@
 
 namespace gradus::models {
 
-// Keys and values of the positions that a decoder has seen, layer by layer, so that they are computed once. For one
-// decoder and one batch; what is recorded through it is differentiable.
+// The keys and values of the positions that a decoder has seen, layer by layer, so that each is computed only once. It
+// belongs to one decoder and one batch. What is computed through it while gradients are recorded is differentiable. A
+// copy continues from the same positions, independently of the original.
 class KVCache {
  public:
-  std::int64_t length() const { return length_; }  // positions seen
-  // Appends a layer's [batch, heads, positions, head_dim]; returns all that it has.
+  std::int64_t length() const { return length_; }  // positions seen so far
+  // Appends keys and values [batch, heads, positions, head_dim] of a layer. Returns all that the layer has.
   std::pair<Tensor, Tensor> update(std::size_t layer, const Tensor& key, const Tensor& value);
   void reset() { *this = KVCache(); }
 
@@ -24,17 +25,17 @@ class KVCache {
   friend class CausalLM;
   static void append(Tensor& kept, std::int64_t length, const Tensor& next);
 
-  std::vector<std::pair<Tensor, Tensor>> layers_;  // with room for more positions, but for what is recorded
+  std::vector<std::pair<Tensor, Tensor>> layers_;  // with room for more positions, unless gradients are recorded
   std::int64_t length_ = 0;
 };
 
 struct DecoderInputs {
-  // [batch, positions seen + positions]: 1 or true where a token takes part, 0 or false where a row is filled up.
+  // [batch, positions seen + positions]: 1 or true where a token takes part, 0 or false where it is padding.
   Tensor attention_mask = {};
-  // [batch, positions]; by default they go on after the cache's, from 0.
+  // [batch, positions]; by default they continue those of the cache, or start from 0.
   Tensor position_ids = {};
-  KVCache* cache = nullptr;  // taken from and added to
-  bool last_only = false;    // logits of the last position alone: [batch, 1, vocabulary]
+  KVCache* cache = nullptr;  // read, and extended by these positions
+  bool last_only = false;    // only the logits of the last position: [batch, 1, vocabulary]
 };
 
 class CausalLM : public nn::Module {
@@ -48,10 +49,10 @@ class CausalLM : public nn::Module {
   }
 
   virtual std::int64_t vocab_size() const = 0;
-  virtual std::int64_t max_positions() const = 0;  // that it was made for
+  virtual std::int64_t max_positions() const = 0;  // the most that the model was made for
 
  protected:
-  // What takes part in attention, for all layers alike.
+  // What each position may attend to; the same for all layers.
   struct Seen {
     Tensor mask;             // bool [batch or 1, 1, positions, all positions], or undefined
     bool is_causal = false;  // without a mask: query i sees keys 0 to i
@@ -67,8 +68,8 @@ class CausalLM : public nn::Module {
   virtual std::optional<std::int64_t> sliding_window() const { return {}; }
 };
 
-// The mean cross entropy of each token, given those before it: logits [batch, positions, vocabulary] against labels
-// [batch, positions], which are the inputs themselves; labels of -100 count for nothing.
+// The mean cross entropy of each token, given those before it. logits [batch, positions, vocabulary]; labels
+// [batch, positions] are the inputs themselves, not shifted. Labels of -100 are ignored.
 Tensor causal_lm_loss(const Tensor& logits, const Tensor& labels);
 
 }  // namespace gradus::models

@@ -1,4 +1,4 @@
-// Text from a decoder, and how well it foresees one.
+// Generates text with a decoder, and measures how well it predicts a given text.
 //
 //   const Tensor ids = models::generate(net, prompt, {.max_new_tokens = 50, .do_sample = true, .top_p = 0.9});
 #pragma once
@@ -10,32 +10,33 @@
 
 namespace gradus::models {
 
-// Names, order of what is done to the scores, and defaults are transformers'.
+// Names, defaults and the order in which scores are changed are those of transformers.
 struct GenerationOptions {
   std::int64_t max_new_tokens = 20;
-  bool do_sample = false;                         // else the likeliest token is taken
-  double temperature = 1;                         // above 0; what scores are divided by
-  std::int64_t top_k = 50;                        // only the so many likeliest; 0: all
-  double top_p = 1;                               // only the likeliest that together have this probability
-  double repetition_penalty = 1;                  // above 1: tokens that are there already become less likely
-  std::vector<std::int64_t> eos_token_id = {};    // a row ends with one of them
-  std::optional<std::int64_t> pad_token_id = {};  // fills up rows that have ended; unset: the first of eos_token_id
-  Tensor attention_mask = {};                     // [batch, positions], where rows are filled up on the left
-  bool use_cache = true;                          // compute each position once
-  Generator* generator = nullptr;                 // what samples are drawn with
-  std::function<bool(const Tensor& tokens)> on_token = {};  // told each step's tokens [batch]; false ends it
+  bool do_sample = false;                         // false: the likeliest token is taken (greedy search)
+  double temperature = 1;                         // above 0: scores are divided by it
+  std::int64_t top_k = 50;                        // sample from this many of the likeliest tokens; 0: from all
+  double top_p = 1;                               // in (0, 1]: sample from the likeliest tokens that reach this sum
+  double repetition_penalty = 1;                  // above 1: tokens that have occurred become less likely
+  std::vector<std::int64_t> eos_token_id = {};    // any of these ends a row
+  std::optional<std::int64_t> pad_token_id = {};  // fills rows that have ended; unset: the first of eos_token_id
+  Tensor attention_mask = {};                     // [batch, positions], for prompts that are padded on the left
+  bool use_cache = true;                          // compute keys and values of each position only once
+  Generator* generator = nullptr;                 // draws the samples; null: the default generator
+  std::function<bool(const Tensor& tokens)> on_token = {};  // gets the tokens [batch] of each step; false ends it
 };
 
-// input_ids [batch, positions] -> [batch, positions + up to max_new_tokens]. ValueError for options out of range, and
-// for more positions than the model has. Without gradients; the model's mode stays what it is.
+// input_ids [batch, positions] -> int64 [batch, positions + at most max_new_tokens], the prompt included. ValueError
+// for options out of range, and for more positions than the model has. No gradients are recorded. The model stays in
+// the mode that it is in: call eval() first.
 Tensor generate(CausalLM& model, const Tensor& input_ids, const GenerationOptions& options = {});
 
 struct PerplexityOptions {
-  std::optional<std::int64_t> max_length = {};  // tokens that the model sees at once; unset: max_positions()
-  std::optional<std::int64_t> stride = {};      // how far the window moves; unset: max_length
+  std::optional<std::int64_t> max_length = {};  // tokens in a window; unset: max_positions()
+  std::optional<std::int64_t> stride = {};      // tokens by which the window moves; unset: max_length
 };
-// exp of the mean loss of the tokens of input_ids [1, positions], each given what its window shows before it; the first
-// of a window that begins anew counts for nothing.
+// exp of the mean loss over the tokens of input_ids [1, positions], each predicted from those before it in its window.
+// A token with none before it in its window is left out.
 double perplexity(CausalLM& model, const Tensor& input_ids, const PerplexityOptions& options = {});
 
 }  // namespace gradus::models

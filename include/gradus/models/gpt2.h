@@ -11,7 +11,8 @@
 
 namespace gradus::models {
 
-// The fields of the Hub's config.json. By default the small one, of 124 million parameters.
+// The fields of config.json on the Hugging Face Hub. The defaults are those of the small model, of 124 million
+// parameters. ValueError, when a model is made, for values out of range.
 struct GPT2Options {
   std::int64_t vocab_size = 50257;
   std::int64_t n_positions = 1024;
@@ -28,7 +29,8 @@ struct GPT2Options {
   bool tie_word_embeddings = true;
 };
 
-// y = x weight + bias: a linear layer whose weight [in, out] lies the other way round, as GPT-2's files have it.
+// y = x weight + bias: a linear layer whose weight is [in_features, out_features], the transpose of nn::Linear's, as in
+// GPT-2's files.
 class Conv1D : public nn::Module {
  public:
   nn::Parameter weight, bias;
@@ -88,7 +90,7 @@ class GPT2 : public CausalLM {
   };
 
   Transformer transformer;
-  nn::Linear lm_head;  // its weight is transformer.wte's where they are tied
+  nn::Linear lm_head;  // its weight is that of transformer.wte where they are tied
   explicit GPT2(const GPT2Options& options = {});
 
   const GPT2Options& options() const { return options_; }

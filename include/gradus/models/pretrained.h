@@ -1,8 +1,8 @@
-// Language models from folders as the Hugging Face Hub has them: config.json, and weights as safetensors (one file, or
-// shards with their index) or as a PyTorch checkpoint.
+// Language models from folders in the layout of the Hugging Face Hub: config.json, and weights as safetensors (one
+// file, or shards with their index) or as a PyTorch checkpoint.
 //
 //   auto net = models::from_pretrained<models::Llama>("Llama-3.2-1B");
-//   auto any = models::from_pretrained("all-MiniLM-L6-v2");  // whichever config.json says
+//   auto any = models::from_pretrained("all-MiniLM-L6-v2");  // of the class that config.json names
 #pragma once
 
 #include <memory>
@@ -16,15 +16,15 @@
 namespace gradus::models {
 
 struct PretrainedOptions {
-  Dtype dtype = kFloat32;                       // of the parameters, whatever the files have
-  std::optional<std::int64_t> num_labels = {};  // of a classifier; unset: what config.json says
+  Dtype dtype = kFloat32;                       // of the parameters, whatever type the files have
+  std::optional<std::int64_t> num_labels = {};  // for a classifier; unset: as config.json says
   io::LoadOptions load = {};
 };
 
-// The model that a folder holds, in evaluation. GPT2, Llama (model_type llama, mistral or qwen2), BERT and its classes
-// of other tasks. The body's tensors must all be there and have the sizes that config.json says (IoError naming file,
-// field and value), and nothing is made before that is known. What another task added on top of a body is left out; a
-// classifier's own layer starts anew where the folder has none, or one of other sizes.
+// The model in a folder, in evaluation mode: GPT2, Llama (model_type llama, mistral or qwen2), BERT or one of its
+// classes for other tasks. All tensors of the body must be there, with the sizes that config.json says (IoError, which
+// names file, field and value); this is checked before the model is made. Layers that another task added to the body
+// are ignored. A classifier's own layer starts from initial values where the folder has none, or one of other sizes.
 template <class Model>
 Model from_pretrained(const std::string& folder, const PretrainedOptions& options = {}) = delete;
 template <>
@@ -41,13 +41,14 @@ BERTForSequenceClassification from_pretrained<BERTForSequenceClassification>(con
 template <>
 BERTForTokenClassification from_pretrained<BERTForTokenClassification>(const std::string& folder,
                                                                        const PretrainedOptions& options);
-// By config.json's model_type and, for BERT, its architectures.
+// The class is that of model_type in config.json and, for BERT, of architectures.
 std::shared_ptr<nn::Module> from_pretrained(const std::string& folder, const PretrainedOptions& options = {});
-// The same, of a folder that must hold a decoder.
+// The same, for a folder that must hold a causal language model (IoError).
 std::shared_ptr<CausalLM> causal_lm_from_pretrained(const std::string& folder, const PretrainedOptions& options = {});
 
-// Writes config.json and model.safetensors, which this library and transformers load, into a folder that is made where
-// it is missing. Tied tensors are written once. ValueError for a model of another class.
+// Writes config.json and model.safetensors, which this library and transformers load. The folder is created if it does
+// not exist. Tied tensors are written once. ValueError for a model of another class, and for a Llama whose options its
+// configuration cannot express.
 void save_pretrained(const nn::Module& model, const std::string& folder);
 
 }  // namespace gradus::models

@@ -1,7 +1,7 @@
-// Modules one after the other. What a network says as a chain can be run as one: a batch normalisation and the ReLU
+// Modules that run one after the other. Those of a chain can be computed together: a batch normalisation and the ReLU
 // after it take one pass over memory, and where a convolution before them is frozen or in evaluation, all three do,
-// with the normalisation folded into weights that are kept until one of them changes. A ReLU and the max pooling behind
-// it take one pass, too. The results are those of the modules by themselves, up to the rounding of a folded weight.
+// with the normalisation folded into weights that are kept until one of them changes. A ReLU and the max pooling after
+// it take one pass, too. The results are those of the separate modules, up to the rounding of a folded weight.
 #pragma once
 
 #include <span>
@@ -10,7 +10,7 @@
 
 namespace gradus::nn {
 
-// Each module takes the result of the one before.
+// Each module takes the result of the one before it; the result is that of the last one.
 Tensor chain(const Tensor& x, std::span<Module* const> modules);
 
 //   return nn::chain(x, conv1, bn1, relu);

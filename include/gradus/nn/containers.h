@@ -1,6 +1,6 @@
-// Modules that hold modules. A layer that is given as a temporary is kept. One that is given as a variable is run as
-// that variable says while it lives, as in Python, and afterwards as it was when it was given; parameters, buffers and
-// mode are shared in any case.
+// Modules that hold modules. A layer passed as a temporary is kept. A layer passed as a variable runs as that variable
+// does while the variable lives, as in Python, and afterwards as it was when it was passed; parameters, buffers and
+// mode are shared in both cases.
 #pragma once
 
 #include <gradus/nn/module.h>
@@ -9,8 +9,8 @@ namespace gradus::nn {
 
 namespace detail {
 
-// What Container(modules...) takes by value, so that a module that is made in the call can be told from one that was
-// made before it; and what it takes by reference: where a variable is among them.
+// What Container(modules...) takes by value (Made) and by reference (Given: at least one is a variable), so that a
+// module that is made in the call can be told from one that was made before.
 template <class Container, class... M>
 concept Made = sizeof...(M) > 0 && (AnyModule<M> && ...) && (!std::same_as<M, Module> && ...) &&
                !(sizeof...(M) == 1 && (std::same_as<M, Container> && ...));
@@ -39,14 +39,14 @@ class IndexedModules : public Module {
 
   std::size_t size() const { return state()->children.size(); }
   bool is_empty() const { return size() == 0; }
-  ModuleRef operator[](std::int64_t index);  // from the end when negative; IndexError
-  // Before the one at `index`, which counts from the end when negative; size() is the end. IndexError. Those after it
-  // get the next numbers for names, as in PyTorch; names that are not numbers stay.
+  ModuleRef operator[](std::int64_t index);  // a negative index counts from the end; IndexError
+  // Inserts a module before the one at `index`, which counts from the end when negative; size() appends. IndexError.
+  // The modules after it are renamed to the next number, as in PyTorch; names that are not numbers stay.
   template <AnyModule M>
   void insert(std::int64_t index, M&& module) {
     insert_child(place_of_new(index), kept_of(std::forward<M>(module)));
   }
-  // Takes it out. What is returned may be put elsewhere: `seq.append(*seq.pop(0))`.
+  // Removes a module and returns it; it may be added elsewhere: `seq.append(*seq.pop(0))`. IndexError.
   std::shared_ptr<Module> pop(std::int64_t index);
   Iterator begin() const { return {*this, 0}; }  // as Module&
   Iterator end() const { return {*this, size()}; }
@@ -76,10 +76,10 @@ void for_each_module(Modules& modules, const Fn& fn) {
 
 }  // namespace detail
 
-// Modules run one after the other: each takes the result of the one before. Named "0", "1", ... In whatever order the
-// compiler makes the arguments of a call, the layers of `Sequential net(a, b, c)` have the initial values that they
-// have when made from left to right. ValueError where that cannot be done for one that draws its values by itself, not
-// by nn::init: braces, `Sequential net{a, b, c}`, make the arguments in order.
+// Modules that run one after the other: each takes the result of the one before it. They are named "0", "1", ...
+// C++ leaves open in which order the arguments of a call are made; the layers of `Sequential net(a, b, c)` nevertheless
+// have the initial values of layers made from left to right. ValueError where a layer draws its values by itself, not
+// through nn::init, so that they cannot be drawn again: then write `Sequential net{a, b, c}`, which keeps the order.
 class Sequential : public detail::IndexedModules {
  public:
   Sequential() : IndexedModules("Sequential") {}
@@ -97,7 +97,7 @@ class Sequential : public detail::IndexedModules {
     (append(std::forward<M>(modules)), ...);
   }
 
-  // Adds one at the end, as "n" or under a name of its own.
+  // Adds a module at the end, under the next number or under a name of its own.
   template <AnyModule M>
   Sequential& append(M&& module) {
     return append(std::to_string(size()), std::forward<M>(module));
@@ -122,10 +122,10 @@ class Sequential : public detail::IndexedModules {
   Sequential slice(std::int64_t start, std::int64_t end) const;  // the same modules, as Python's [start:end]
 };
 
-// Modules in a list, registered as "0", "1", ...; used by index. Iterates as Module&.
+// A list of modules, registered as "0", "1", ... and used by index. Iterators yield Module&.
 //
-// Layers in a std::vector of a network's own are members like others: assigning to an element changes the network. What
-// a std::vector itself drops or gains, by swap, resize or erase, it does not tell the network; a ModuleList does.
+// A network may also keep registered layers in a std::vector: assigning to an element changes the network. But a
+// std::vector does not tell the network which elements swap, resize or erase remove or add; a ModuleList does.
 class ModuleList : public detail::IndexedModules {
  public:
   ModuleList() : IndexedModules("ModuleList") {}
@@ -159,7 +159,7 @@ class ModuleList : public detail::IndexedModules {
 class ModuleDict : public Module {
  public:
   ModuleDict() : Module("ModuleDict") {}
-  // Adds, or replaces what has the name.
+  // Adds a module, or replaces the one of this name.
   template <AnyModule M>
   ModuleDict& set(const std::string& name, M&& module) {
     put_child(name, kept_of(std::forward<M>(module)));
@@ -169,10 +169,10 @@ class ModuleDict : public Module {
   bool contains(const std::string& name) const;
   std::vector<std::string> keys() const;
   ModuleRef operator[](const std::string& name);
-  std::shared_ptr<Module> pop(const std::string& name);  // takes it out; ValueError
+  std::shared_ptr<Module> pop(const std::string& name);  // removes and returns it; ValueError
 };
 
-// Parameters in a list, registered as "0", "1", ...
+// A list of parameters, registered as "0", "1", ...
 class ParameterList : public Module {
  public:
   ParameterList() : Module("ParameterList") {}

@@ -1,4 +1,4 @@
-// Losses that fewer programs need; gradus/nn/functional.h and gradus/nn/loss.h have the rest.
+// The triplet margin, Gaussian and CTC losses; gradus/nn/functional.h and gradus/nn/loss.h have the others.
 #pragma once
 
 #include <gradus/nn/functional.h>
@@ -10,30 +10,32 @@ struct TripletMarginOptions {
   double margin = 1;
   double p = 2;
   double eps = 1e-6;
-  bool swap = false;  // the negative's distance is that to the nearer of anchor and positive
+  bool swap = false;  // the negative's distance is the smaller of those to the anchor and to the positive
   Reduction reduction = Reduction::Mean;
 };
 
 struct GaussianNllOptions {
-  bool full = false;  // with the constant log(2 pi) / 2
-  double eps = 1e-6;  // the least variance, for stability; it has no part in the gradient
+  bool full = false;  // add the constant log(2 pi) / 2
+  double eps = 1e-6;  // the least variance, for stability; the gradient ignores this limit
   Reduction reduction = Reduction::Mean;
 };
 
 struct CtcOptions {
   std::int64_t blank = 0;
-  Reduction reduction = Reduction::Mean;  // of the losses over the lengths of their targets
-  bool zero_infinity = false;             // targets that do not fit count for nothing, instead of an infinite loss
+  Reduction reduction = Reduction::Mean;  // Mean first divides each loss by the length of its target
+  bool zero_infinity = false;             // a target too long for its input has a loss of 0 instead of infinity
 };
 
 namespace functional {
+// max(d(anchor, positive) - d(anchor, negative) + margin, 0), d being pairwise_distance; inputs [N, D] or [D].
 Tensor triplet_margin_loss(const Tensor& anchor, const Tensor& positive, const Tensor& negative,
                            const TripletMarginOptions& options = {});
-// var of input's sizes, or with a last size of 1, or without the last dimension.
+// (log(var) + (input - target)^2 / var) / 2. var has the sizes of input, or a last size of 1, or lacks the last
+// dimension; ValueError for a negative variance.
 Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor& var,
                          const GaussianNllOptions& options = {});
-// log_probs [T, N, C] (or [T, C]), of log_softmax; targets [N, S], or all one after the other; the lengths of each.
-// Graves et al. (2006).
+// Connectionist temporal classification: Graves et al. (2006). log_probs [T, N, C], or [T, C] without a batch, are the
+// results of log_softmax; targets are [N, S], or all of them one after the other; input_lengths and target_lengths [N].
 Tensor ctc_loss(const Tensor& log_probs, const Tensor& targets, const Tensor& input_lengths,
                 const Tensor& target_lengths, const CtcOptions& options = {});
 }  // namespace functional

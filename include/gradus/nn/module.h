@@ -9,8 +9,8 @@
 // Assigning to a member registers the new one, as in Python: `net.fc2 = nn::Linear(256, 5);`.
 //
 // A copy, `Net same = net`, is another handle of the same module: it has the same layers, parameters, buffers, hooks
-// and mode, and keeps having them. What is assigned to a member of one handle is assigned to that member of all of
-// them. C++ fields that are not registered (a `double sigma`) are each object's own. nn::clone(net) is the deep copy.
+// and mode, and continues to share them. An assignment to a member of one handle applies to that member of all handles.
+// C++ fields that are not registered (a `double sigma`) belong to each object alone. nn::clone(net) is the deep copy.
 #pragma once
 
 #include <concepts>
@@ -93,7 +93,7 @@ bool settle_frozen(ModuleState& state);
 void draw_in_order(const char* call, std::vector<Module*> modules, bool by_reference);
 }  // namespace detail
 
-// A module's C++ type, or what containers give for an element.
+// A module's C++ type, or ModuleRef, which containers return for an element.
 class ModuleRef;
 template <class M>
 concept AnyModule =

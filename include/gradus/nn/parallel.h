@@ -1,4 +1,4 @@
-// nn::DistributedDataParallel: one network on several processes, each with a share of every batch. As
+// nn::DistributedDataParallel: one network trained by several processes, each with a share of every batch, as
 // torch.nn.parallel.DistributedDataParallel.
 //
 //   distributed::init();
@@ -8,9 +8,9 @@
 //   for (auto& [x, y] : loader)               // of this rank's samples
 //     optimizer.minimize(cross_entropy(ddp(x), y));
 //
-// The gradients of all ranks are averaged while backward runs, in buckets. What a pass does not compute is not sent:
-// frozen parameters, those of other optimizers under minimize, those that the loss does not use on any rank. Gradients
-// are complete when backward returns, so clipping, accumulation and everything else work as they do for one process.
+// The gradients of all ranks are averaged in buckets while backward runs. Gradients that a pass does not compute are
+// not sent: those of frozen parameters, of other optimizers under minimize, and of parameters that the loss uses on no
+// rank. Gradients are complete when backward returns, so clipping and accumulation work as they do for one process.
 #pragma once
 
 #include <functional>
@@ -25,20 +25,22 @@ class Reducer;
 namespace gradus::nn {
 
 struct DistributedDataParallelOptions {
-  double bucket_cap_mb = 25;  // how much is sent at once
-  // Into how many chunks backward_chunks cuts every batch; at least one per rank. 0: one per rank.
+  double bucket_cap_mb = 25;  // mebibytes that are sent at once, in (0, 512]
+  // The number of chunks that backward_chunks cuts every batch into; at least one per rank. 0: one per rank.
   std::int64_t chunks = 0;
 };
 
-// A part of a global batch: samples begin ... begin + size - 1, which are local ... in what this rank holds of it.
+// A part of a global batch: samples begin ... begin + size - 1. The first of them is number `local` of the samples that
+// this rank holds.
 struct Chunk {
   std::int64_t index, begin, size, local;
 };
 
-// What does not depend on the network's type.
+// The part of DistributedDataParallel that does not depend on the network's type.
 class DistributedModule : public Module {
  public:
-  // While it lives, passes backward of this process only add up; the next one outside of it sends what they left.
+  // A scope in which backward passes only add to the gradients of this process; the next pass outside of it sends what
+  // has been added.
   class NoSync {
    public:
     explicit NoSync(std::shared_ptr<distributed::Reducer> reducer);
@@ -51,17 +53,18 @@ class DistributedModule : public Module {
   };
   NoSync no_sync() const { return NoSync(reducer_); }
 
-  // Backward of a batch with the same bits for any number of processes, one included. The batch is cut into `chunks`
-  // parts; `loss` is called for those of this rank, and returns the mean over one. A chunk has the same samples and
-  // draws the same random numbers wherever it runs; gradients are added in a fixed tree over the chunks, and running
-  // averages of batch normalisation follow the chunks' statistics in order. Adds to .grad the gradient of the mean over
-  // the batch, and returns that mean. All ranks must have seeded the default generator alike.
+  // The backward pass of a batch, with the same bits for any number of processes, including one. The batch is cut into
+  // `chunks` parts; `loss` is called for those of this rank, and returns the mean loss of a chunk. A chunk has the same
+  // samples and draws the same random numbers wherever it runs; gradients are added in a fixed tree over the chunks,
+  // and running averages of batch normalisation are updated with the chunks' statistics in order. Adds the gradient of
+  // the mean over the batch to .grad, and returns that mean. All ranks must use the same seed for the default
+  // generator.
   double backward_chunks(std::int64_t batch_size, const std::function<Tensor(const Chunk&)>& loss,
                          const BackwardOptions& options = {});
-  // Which samples of a batch of that size are in this rank's chunks: the first, and how many.
+  // The samples of a batch of that size that are in this rank's chunks: {the first, how many}.
   std::pair<std::int64_t, std::int64_t> local_samples(std::int64_t batch_size) const;
 
-  // Whether all ranks have the same parameters and buffers, bit by bit. DistributedError, which names what differs.
+  // Checks that all ranks have the same parameters and buffers, bit by bit. DistributedError, which names what differs.
   void check_same() const;
 
  protected:

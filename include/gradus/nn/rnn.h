@@ -2,11 +2,11 @@
 // of gates are PyTorch's. All parameters start uniform in +-1/sqrt(hidden_size).
 //
 // x is [L, N, input_size] (with batch_first [N, L, input_size]) or, without a batch, [L, input_size]. The result has
-// D * hidden_size features, D being 2 for bidirectional layers and else 1. States are [D num_layers, N, hidden_size] or
-// [D num_layers, hidden_size], and zeros where they are not given. Layer k's parameters are weight_ih_lk [gates
-// hidden_size, features], weight_hh_lk [gates hidden_size, hidden_size], bias_ih_lk and bias_hh_lk, with the suffix
-// _reverse for the way back. Sequences of different lengths come as a PackedSequence, and so does their result; states
-// are in the caller's order. All positions of a layer and a direction are one node of the graph.
+// D * hidden_size features, where D is 2 for bidirectional layers and 1 for others. States are [D num_layers, N,
+// hidden_size] or [D num_layers, hidden_size]; by default they are zero. The parameters of layer k are weight_ih_lk
+// [gates hidden_size, features], weight_hh_lk [gates hidden_size, hidden_size], bias_ih_lk and bias_hh_lk, with the
+// suffix _reverse for the backward direction. Sequences of different lengths are passed and returned as a
+// PackedSequence; states are in the caller's order. All positions of a layer and a direction are one node of the graph.
 #pragma once
 
 #include <gradus/nn/module.h>
@@ -19,7 +19,7 @@ struct RNNOptions {
   std::string nonlinearity = "tanh";  // or "relu"
   bool bias = true;
   bool batch_first = false;
-  double dropout = 0;  // of the results of all layers but the last
+  double dropout = 0;  // in [0, 1]: applied to the results of all layers but the last
   bool bidirectional = false;
   Dtype dtype = kFloat32;
 };
@@ -49,14 +49,14 @@ struct LSTMState {
 
 namespace detail {
 
-// What the three kinds share: layers, directions, batches. A kind adds the step from one position to the next.
+// What the three kinds share: layers, directions and batches. A kind adds the step from one position to the next.
 class Recurrent : public Module {
  public:
   using Packed = utils::rnn::PackedSequence;
   std::int64_t input_size, hidden_size;
 
  protected:
-  enum class Kind { Tanh, Relu, LSTM, GRU };  // in the order of cpu::RecurrentKind
+  enum class Kind { Tanh, Relu, LSTM, GRU };  // in the order of kernel::RecurrentKind
   Recurrent(const char* type, Kind kind, std::int64_t input_size, std::int64_t hidden_size, const LSTMOptions& options);
   struct Result {
     Tensor output;
@@ -144,7 +144,7 @@ struct CellOptions {
   Dtype dtype = kFloat32;
 };
 
-// One step of the above: x [N, input_size] or [input_size], states of hidden_size features, zeros where not given.
+// One step of the above: x [N, input_size] or [input_size], states [N, hidden_size] or [hidden_size], zero by default.
 class RNNCell : public Module {
  public:
   Parameter weight_ih, weight_hh, bias_ih, bias_hh;

@@ -3,9 +3,9 @@
 //   std::puts(nn::summary(net, {1, 3, 224, 224}).to_string().c_str());
 //   nn::summary(net, [&] { return net(x, sigma); });   // any other inputs
 //
-// The network runs once, forward and backward, on random numbers; what is counted is what its operations say they do.
-// So frozen parts cost nothing backward, nor do layers before which nothing is trained. Nothing of the network is
-// changed: no gradient, no running statistics, no random number. The loss and the optimizer are not in it.
+// The network runs once, forward and backward, on random numbers, and its operations report what they cost. Frozen
+// parts therefore cost nothing backward, nor do layers before which nothing is trained. Nothing is changed: no
+// gradient, no running statistics, no state of a random generator. The loss and the optimizer are not counted.
 #pragma once
 
 #include <functional>
@@ -18,11 +18,11 @@ namespace gradus::nn {
 
 struct SummaryOptions {
   bool train = false;               // in training mode; batch normalisation then needs more than one sample
-  bool backward = true;             // count that too
+  bool backward = true;             // count the backward pass too
   std::optional<Dtype> dtype = {};  // of the input; unset: that of the first floating-point parameter, or float32
 };
 
-// A module, with all that it holds.
+// A module, together with all that it holds.
 struct LayerSummary {
   std::string path, type, detail;  // "layer1.0.conv1", "Conv2d", what is printed between its parentheses
   int depth = 0;                   // 0: the network

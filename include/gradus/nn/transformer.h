@@ -22,7 +22,7 @@ struct TransformerEncoderLayerOptions {
   Dtype dtype = kFloat32;
 };
 
-// As AttentionOptions'.
+// Masks as in AttentionOptions.
 struct TransformerMasks {
   Tensor mask = {};                  // [L, L] or [N nhead, L, L]
   Tensor src_key_padding_mask = {};  // [N, L], or [L] without a batch
@@ -55,7 +55,7 @@ class TransformerEncoderLayer : public Module {
   bool norm_first_;
 };
 
-// `num_layers` copies of a layer, all with its numbers, and a normalisation at the end if one is given.
+// `num_layers` copies of a layer, all with its initial values, and a final normalisation if one is given.
 class TransformerEncoder : public Module {
  public:
   ModuleList layers;

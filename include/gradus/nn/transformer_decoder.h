@@ -1,4 +1,4 @@
-// The decoder of transformers, and both halves together: Vaswani et al., "Attention Is All You Need" (2017).
+// The decoder of transformers, and encoder and decoder together: Vaswani et al., "Attention Is All You Need" (2017).
 #pragma once
 
 #include <gradus/nn/transformer.h>
@@ -7,7 +7,7 @@ namespace gradus::nn {
 
 using TransformerDecoderLayerOptions = TransformerEncoderLayerOptions;
 
-// As AttentionOptions'. tgt is what is decoded, memory what the encoder gave.
+// Masks as in AttentionOptions. tgt is the sequence that is decoded, memory the result of the encoder.
 struct TransformerDecoderMasks {
   Tensor tgt_mask = {};                 // [T, T] or [N nhead, T, T]
   Tensor memory_mask = {};              // [T, S] or [N nhead, T, S]
@@ -43,7 +43,7 @@ class TransformerDecoderLayer : public Module {
   bool norm_first_;
 };
 
-// `num_layers` copies of a layer, all with its numbers, and a normalisation at the end if one is given.
+// `num_layers` copies of a layer, all with its initial values, and a final normalisation if one is given.
 class TransformerDecoder : public Module {
  public:
   ModuleList layers;
@@ -70,8 +70,8 @@ struct TransformerOptions {
   Dtype dtype = kFloat32;
 };
 
-// An encoder of src, and a decoder of tgt that looks at what it gave. Both end in a normalisation. Matrices start
-// Xavier uniform.
+// An encoder of src [S, N, d_model], and a decoder of tgt [T, N, d_model] that attends to its result; with batch_first
+// N comes first. Both end in a layer normalisation. Matrices start with Xavier's uniform values.
 class Transformer : public Module {
  public:
   TransformerEncoder encoder;
@@ -84,7 +84,7 @@ class Transformer : public Module {
                     const TransformerDecoderMasks& tgt_masks = {}) {
     return call([&] { return forward(src, tgt, src_masks, tgt_masks); });
   }
-  // [size, size]: 0 where a query may see a key, else minus infinity; to be added.
+  // [size, size], to be added to scores: 0 where a query may attend to a key, minus infinity elsewhere.
   static Tensor generate_square_subsequent_mask(std::int64_t size, Dtype dtype = kFloat32);
 
  private:

@@ -32,8 +32,8 @@ struct AdamWOptions {
   std::string name = {};
 };
 
-// Adam with decoupled weight decay (Loshchilov and Hutter, 2019), as torch.optim.AdamW. As there, a decay below
-// rounding does nothing: 1 - lr weight_decay is 1 in float32 where lr weight_decay is below 3e-8 (in float64: 5e-17).
+// Adam with decoupled weight decay (Loshchilov and Hutter, 2019), as torch.optim.AdamW. As there, a very small decay
+// has no effect: 1 - lr weight_decay rounds to 1 where lr weight_decay is below 3e-8 in float32, or 5e-17 in float64.
 using AdamW = OptimizerOf<AdamWOptions>;
 
 }  // namespace gradus::optim

@@ -43,8 +43,8 @@ class AuditedModels {
 };
 using AuditedOptimizers = std::vector<std::reference_wrapper<Optimizer>>;
 
-// wrong: the result suffers. wasteful: the result stands, the work does not count. advice: usual practice differs, or
-// the evidence allows another reading.
+// wrong: the result of the training is affected. wasteful: the result is right, but work is done for nothing. advice:
+// the practice is unusual, or the evidence may have another explanation.
 enum class Severity { wrong, wasteful, advice };
 const char* to_string(Severity severity);
 
@@ -80,13 +80,13 @@ struct AuditFinding {
 
 struct AuditReport {
   std::vector<AuditRow> rows;          // one per parameter
-  std::vector<AuditFinding> findings;  // the gravest first
-  std::vector<AuditFinding> expected;  // those that expect() has taken out
-  std::int64_t steps = 0, looked = 0;  // of optimizers: seen, and looked at closely
+  std::vector<AuditFinding> findings;  // the most serious first
+  std::vector<AuditFinding> expected;  // findings that expect() declared as intended
+  std::int64_t steps = 0, looked = 0;  // steps of optimizers: all that were seen, and those examined closely
 
   bool has(const std::string& rule) const;
   const AuditFinding* find(const std::string& rule) const;  // null where it was not found
-  // Whether something was found that is at least as grave.
+  // Whether there is a finding that is at least this serious.
   bool has(Severity at_least) const;
   std::string to_string() const;  // a table, and below it what was found
   std::string to_json() const;
@@ -101,12 +101,12 @@ class Audit {
   Audit(const Audit&) = delete;
   Audit& operator=(const Audit&) = delete;
 
-  // What is meant: findings of this rule about names that match the pattern (see gradus/pattern.h) are not reported.
-  // ValueError for a rule that does not exist.
+  // Declares something as intended: findings of this rule about names that match the pattern (see gradus/pattern.h) are
+  // not reported. ValueError for a rule that does not exist.
   Audit& expect(const std::string& rule, const std::string& pattern = "*");
   AuditReport report() const;
 
-  struct Watch;  // what it knows; the library's own
+  struct Watch;  // internal
 
  private:
   std::unique_ptr<Watch> watch_;

@@ -5,19 +5,19 @@
 
 namespace gradus::optim {
 
-// What a step does about a gradient with a NaN or an infinity in it. PyTorch propagates.
+// What a step does if a gradient contains a NaN or an infinity. PyTorch always propagates.
 enum class NonFinite {
   error,     // ValueError with the parameter and its step; nothing has changed
   skip,      // nothing is updated and nothing advances; step() returns false
-  propagate  // nothing
+  propagate  // the step runs as if it were finite
 };
 
-// What Optimizer::set_clipping takes. Limits of the value come before those of the norm.
+// The argument of Optimizer::set_clipping. max_value is applied before max_norm.
 struct ClippingOptions {
   std::optional<double> max_norm = {};   // finite, at least 0
   double norm_type = 2;                  // above 0; may be infinite
   std::optional<double> max_value = {};  // finite, at least 0
-  bool per_group = false;                // each group has a norm of its own
+  bool per_group = false;                // limit the norm of each group separately
   NonFinite nonfinite = NonFinite::error;
 };
 
@@ -35,11 +35,12 @@ Tensor get_total_norm(const optim::Params& tensors, double norm_type = 2, bool e
 // Multiplies the gradients by max_norm / (total_norm + 1e-6), where that is below 1.
 void clip_grads_with_norm_(const optim::Params& parameters, double max_norm, const Tensor& total_norm);
 
-// Both; the norm from before. max_norm may be infinite: that only measures.
+// Clips the norm as the two functions above do, and returns the norm before clipping. An infinite max_norm only
+// measures.
 Tensor clip_grad_norm_(const optim::Params& parameters, double max_norm, double norm_type = 2,
                        bool error_if_nonfinite = false);
 
-// Puts each element of the gradients into [-clip_value, clip_value].
+// Clamps each element of the gradients to [-clip_value, clip_value].
 void clip_grad_value_(const optim::Params& parameters, double clip_value);
 
 }  // namespace gradus::nn::utils

@@ -1,5 +1,5 @@
-// Groups that fine-tuning usually wants: no decay for norms and biases, rates that fall layer by layer, Muon for
-// matrices. Parameters that need no gradient are in none of them.
+// Parameter groups for fine-tuning: no weight decay for norms and biases, learning rates that decrease layer by layer,
+// Muon for matrices. Parameters that do not require a gradient are in none of the groups.
 //
 //   optim::AdamW opt(optim::decay_groups<optim::AdamW>(net, 0.05), {.lr = 1e-3});
 //   optim::AdamW opt(optim::layer_decay_groups<optim::AdamW>(
@@ -15,10 +15,10 @@ namespace gradus::optim {
 
 struct LayerDecayOptions {
   std::string layers;         // the module whose children are the layers: "encoder.layers"
-  double lr = 1e-3;           // of what comes after them
-  double layer_decay = 0.75;  // each layer has the rate of the next one times this
+  double lr = 1e-3;           // the rate of what comes after the layers
+  double layer_decay = 0.75;  // in (0, 1]: each layer has the rate of the next one times this
   double weight_decay = 0.05;
-  std::vector<std::string> no_decay = {};  // patterns of further parameters without decay
+  std::vector<std::string> no_decay = {};  // patterns of more parameters without weight decay
 };
 
 namespace detail {
@@ -33,8 +33,9 @@ std::vector<DecayPart> split_by_layer(const Params& params, const LayerDecayOpti
 void check_decay(const char* call, double weight_decay);
 }  // namespace detail
 
-// Two groups, "no decay" and "decay": without decay are tensors of at most one dimension (norms, biases), names that
-// end in "bias", and what matches one of the patterns. As timm's param_groups_weight_decay.
+// Two groups, "no decay" and "decay". Without decay are tensors of at most one dimension (norms, biases), parameters
+// whose names end in "bias", and those that match one of the patterns. As timm's param_groups_weight_decay. ValueError
+// for a negative weight_decay.
 template <class O>
 std::vector<typename O::GroupOptions> decay_groups(const Params& params, double weight_decay,
                                                    const std::vector<std::string>& no_decay = {}) {
@@ -50,9 +51,10 @@ std::vector<typename O::GroupOptions> decay_groups(const Params& params, double 
   return groups;
 }
 
-// Up to two groups for each layer, "layer 3, decay" and "layer 3, no decay": the rate falls by `layer_decay` from each
-// layer to the one before it. What is registered before the layers is layer 0 (embeddings), what comes after them (a
-// head) has the whole rate. As timm's param_groups_layer_decay. ValueError where no parameter is in `layers`.
+// Up to two groups for each layer, "layer 3, decay" and "layer 3, no decay": the rate decreases by the factor
+// `layer_decay` from each layer to the one before it. What is registered before the layers (embeddings) is layer 0;
+// what is registered after them (a head) has the full rate. As timm's param_groups_layer_decay. ValueError where no
+// parameter is in `layers`, and for options out of range.
 template <class O>
 std::vector<typename O::GroupOptions> layer_decay_groups(const Params& params, const LayerDecayOptions& options) {
   std::vector<typename O::GroupOptions> groups;
@@ -67,8 +69,8 @@ std::vector<typename O::GroupOptions> layer_decay_groups(const Params& params, c
   return groups;
 }
 
-// Two groups for optim::Muon: "matrices", and "rest", which AdamW updates: all that are no matrices, the tables of
-// embeddings, and what matches one of the patterns (the last layer, as its authors advise).
+// Two groups for optim::Muon: "matrices", and "rest", which AdamW updates. The rest are the parameters that are not
+// matrices, the tables of embeddings, and what matches one of the patterns (the last layer, as Muon's authors advise).
 std::vector<MuonOptions> muon_groups(const nn::Module& net, const std::vector<std::string>& adamw = {});
 
 }  // namespace gradus::optim

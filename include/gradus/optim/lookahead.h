@@ -13,7 +13,7 @@ namespace gradus::optim {
 
 struct LookaheadOptions {
   std::int64_t k = 5;  // steps of the inner optimizer to one of the slow weights; at least 1
-  double alpha = 0.5;  // how far the slow weights go, in [0, 1]
+  double alpha = 0.5;  // in [0, 1]: the fraction of the way that the slow weights move
 };
 
 // After every k steps: slow += alpha (parameter - slow); parameter = slow. The slow weights of a parameter begin as its

@@ -16,8 +16,8 @@ struct MuonOptions {
   Several<std::array<double, 3>> ns_coefficients = {};  // {3.4445, -4.775, 2.0315}
   std::optional<double> eps = {};                       // 1e-7: the least norm to divide by
   std::optional<std::int64_t> ns_steps = {};            // 5, below 100
-  // How the rate depends on the matrix's sizes [a, b]. "original" (also when unset): times sqrt(max(1, a / b)).
-  // "match_rms_adamw": times 0.2 sqrt(max(a, b)).
+  // How the rate depends on the sizes [a, b] of the matrix. "original" (also when unset): it is multiplied by
+  // sqrt(max(1, a / b)). "match_rms_adamw": it is multiplied by 0.2 sqrt(max(a, b)).
   std::optional<std::string> adjust_lr_fn = {};
   // Which of the group's parameters are updated by AdamW. Unset: none, and those that are not matrices are refused, as
   // in PyTorch. "auto": those that are not matrices. "all": all, as suits embeddings and last layers.

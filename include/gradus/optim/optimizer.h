@@ -107,13 +107,15 @@ class Optimizer {
   LoadStateReport load_state_dict(const io::Value& saved);  // from a file, as PyTorch saves it: optim::from_pytorch
   // One tensor of a parameter's state ("exp_avg"), sharing memory; undefined where it has none.
   virtual Tensor state_of(const Tensor& parameter, const std::string& name) const = 0;
-  // All of them; here through state_dict(), without copies where an optimizer knows better.
+  // All of them by name. Here they are copies, from state_dict(); optimizers that can return the tensors themselves.
   virtual std::map<std::string, Tensor> state_tensors(const Tensor& parameter) const;
   virtual std::int64_t steps_of(const Tensor& parameter) const = 0;
-  // How much a parameter's state takes, or will take once it is updated. Not set where the rule cannot say (LBFGS).
+  // The bytes of a parameter's state, now or once the parameter has been updated. Unset where the rule cannot say
+  // (LBFGS).
   virtual std::optional<std::int64_t> state_bytes(const Tensor& parameter) const;
 
-  // Called around every step, the later ones not around one that is skipped; remove with the handle.
+  // Called before and after every step; the post hooks are not called for a step that is skipped. Returns a handle for
+  // remove_hook.
   using Hook = std::function<void(Optimizer&)>;
   std::size_t register_step_pre_hook(Hook hook);
   std::size_t register_step_post_hook(Hook hook);
@@ -121,13 +123,13 @@ class Optimizer {
 
   std::string to_string() const;  // as PyTorch prints it
 
-  // Expires with the optimizer: for what keeps a pointer to it.
+  // Expires with the optimizer, for objects that keep a pointer to it.
   std::weak_ptr<const void> alive() const { return alive_; }
 
  protected:
   Optimizer() = default;
   virtual void update() = 0;
-  // During step(closure): the closure, and the loss that it gave.
+  // During step(closure): the closure, and the loss that it returned.
   const std::function<Tensor()>* closure_ = nullptr;
   double closure_loss_ = 0;
   // For one optimizer around another: the inner one's hooks and update, as part of this one's step.

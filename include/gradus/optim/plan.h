@@ -1,5 +1,5 @@
-// What a training run is going to do, as a table: every group of parameters, who trains it and how, what memory it
-// takes and what it costs; totals; what an audit finds.
+// What a training run is going to do, as a table: for every group of parameters, which optimizer trains it and how, how
+// much memory it needs and how many operations it costs; totals; and the findings of an audit.
 //
 //   lr_scheduler::CosineAnnealingLR schedule(head_opt, {.T_max = 90});
 //   const optim::Plan plan = optim::plan({{"net", net}}, {backbone_opt, head_opt},

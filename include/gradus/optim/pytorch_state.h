@@ -19,7 +19,7 @@ namespace gradus::optim {
 io::Value to_pytorch(const OptimizerState& state);
 io::Value to_pytorch(const Optimizer& optimizer);
 
-// Loads what torch.optim's state_dict() gave. How PyTorch computes (foreach, fused, capturable, differentiable) and
+// Loads what torch.optim's state_dict() returned. How PyTorch computes (foreach, fused, capturable, differentiable) and
 // what its schedulers note in groups (initial_lr, ...) is left out; so is what a program added to groups or state
 // (lr_scale, a master copy), which the report names as unexpected. ValueError, with the path, for another structure,
 // other groups, an option of another method, or state that does not fit; the optimizer is then unchanged.

@@ -1,5 +1,6 @@
-// Adapters in files, laid out as PEFT does: a folder with adapter_config.json and adapter_model.safetensors. LoRA, DoRA
-// and IA3 move both ways; bottlenecks and prefixes have the same layout, which PEFT does not read.
+// Adapters in files, in PEFT's layout: a folder with adapter_config.json and adapter_model.safetensors. LoRA, DoRA and
+// IA3 can be exchanged with PEFT in both directions; bottlenecks and prefixes use the same layout, but PEFT cannot read
+// them.
 #pragma once
 
 #include <gradus/nn/adapters.h>
@@ -7,17 +8,17 @@
 namespace gradus::training {
 
 struct AdapterFileOptions {
-  std::string name = "default";  // the adapter's
-  std::string base_model = "";   // what the file says that it belongs to
+  std::string name = "default";  // of the adapter in the network
+  std::string base_model = "";   // written as base_model_name_or_path, which PEFT shows
 };
 
-// Writes one adapter of the network; the folder is made where it is missing. The layers' names are the network's, after
-// PEFT's `base_model.model.`.
+// Writes one adapter of the network. The folder is created if it does not exist. In the file, the names of the layers
+// follow PEFT's prefix `base_model.model.`. ValueError for a name that no layer has; IoError.
 void save_adapter(const nn::Module& net, const std::string& folder, const AdapterFileOptions& options = {});
 
-// Puts the adapter of a folder on the network, as `options.name`, and freezes the rest. Returns the names of the
-// layers. IoError, naming the file, the field or the tensor, for what is missing, damaged, of another kind or does not
-// fit the network; nothing has changed then.
+// Adds the adapter in a folder to the network, under `options.name`, and freezes the rest. Returns the names of the
+// layers. IoError, which names the file, the field or the tensor, for an adapter that is incomplete, damaged, of an
+// unknown kind or does not fit the network; nothing has changed then.
 std::vector<std::string> load_adapter(nn::Module& net, const std::string& folder,
                                       const AdapterFileOptions& options = {});
 

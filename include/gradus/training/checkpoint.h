@@ -87,8 +87,8 @@ class Checkpoint {
         name, [&object]() -> io::Value { return object.state_dict(); },
         [&object](const io::Value& value) { object.load_state_dict(value); });
   }
-  // Anything else. `load` is called with what `save` gave. It may refuse by throwing; if another part refuses, it is
-  // called again with what `save` gave before.
+  // Anything else. `load` is called with what `save` returned. It may refuse by throwing; if another part refuses, it
+  // is called again with what `save` returned before.
   void add(const std::string& name, std::function<io::Value()> save, std::function<void(const io::Value&)> load);
 
   // The run's options, or whatever else belongs to it: saved as they are, not loaded. See read_info.

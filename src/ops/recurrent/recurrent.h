@@ -8,7 +8,7 @@
 namespace gradus::ops {
 
 struct RecurrentWeights {
-  Tensor ih, hh, bias_ih, bias_hh, hr;  // the biases go together; hr where LSTM's h is projected
+  Tensor ih, hh, bias_ih, bias_hh, hr;  // both biases or neither; hr where the h of an LSTM is projected
 };
 
 struct RecurrentResult {
@@ -16,18 +16,18 @@ struct RecurrentResult {
   Tensor c_n;  // [batch, hidden]: LSTM's last cells
 };
 
-// x [rows, features] as in a PackedSequence: batch_sizes[t] sequences at position t, which never become more. h0
-// [batch, out], c0 [batch, hidden]. Sizes and types are checked by the caller.
+// x [rows, features] as in a PackedSequence: batch_sizes[t] sequences at position t, never more than at t - 1. h0
+// [batch, out], c0 [batch, hidden]. The caller checks sizes and types.
 RecurrentResult recurrent(kernel::RecurrentKind kind, std::span<const std::int64_t> batch_sizes, bool reverse,
                           const Tensor& x, const RecurrentWeights& w, const Tensor& h0, const Tensor& c0);
 
-// What backward works out from step to step.
+// What backward computes step by step.
 struct RecurrentGradients {
-  Tensor gates;                   // [rows, gates hidden]: the gradient of what the inputs give
-  Tensor from;                    // the same of what the state gives; `gates` itself but for GRU
-  Tensor before;                  // [rows, out]: the state before
-  Tensor h0, c0;                  // of the first state
-  Tensor projected, unprojected;  // [rows, out], [rows, hidden]: of what hr gives, and what it was given
+  Tensor gates;                   // [rows, gates hidden]: the gradient of W_ih x
+  Tensor from;                    // the gradient of W_hh h; the same tensor as `gates` except for GRU
+  Tensor before;                  // [rows, out]: the previous state of each row
+  Tensor h0, c0;                  // the gradients of the initial states
+  Tensor projected, unprojected;  // [rows, out]: the gradient of the projected h; [rows, hidden]: h before it
 };
 
 struct RecurrentInputs {

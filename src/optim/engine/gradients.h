@@ -40,7 +40,7 @@ void on_each_device(std::span<const kernel::Elements> elements, F&& fn) {
 void check_norm_type(const std::string& call, double p);
 // Of all tensors, from what `powers` returns.
 double norm_of(std::span<const double> powers, double p);
-// What gradients are multiplied by: at most 1, and no number where the norm is none.
+// The factor that gradients are multiplied by: at most 1, and NaN where the norm is NaN.
 double clip_factor(double max_norm, double norm);
 // The first that is not finite; powers.size() where all are.
 std::size_t first_nonfinite(std::span<const double> powers);

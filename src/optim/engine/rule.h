@@ -17,10 +17,9 @@
 //   static double initial(const Options&, const char* state);                 what a new tensor is filled with
 //   static Shape sizes(const Tensor& p, const char* state);                   its sizes, if they are not p's
 //   static bool fits(const Tensor& p, const char* state, const Shape& sizes);  whether a loaded tensor may have them
-//   static constexpr std::array numbers{Number{"mu_product", 1.0}};           state that is not a tensor, with its
-//   start;
-//                                                          the rule's constructor changes it in `Moment& now`
-// For what options and parameters must be; null where they are:
+//   static constexpr std::array numbers{Number{"mu_product", 1.0}};
+//       state that is a number, with its initial value; the rule's constructor changes it in `Moment& now`
+// Checks of options and parameters; these return the rule that is broken, or null:
 //   static const char* check(const Options&);
 //   static const char* check_parameter(const Options&, const Tensor& p);
 // Instead of `update`:
