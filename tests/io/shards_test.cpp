@@ -112,9 +112,10 @@ TEST_F(Shards, AnIndexCannotPointElsewhere) {
 }
 
 TEST_F(Shards, RefusesDamagedIndexes) {
-  for (const char* text : {R"({"weight_map": {"a": 1}})", R"({"weight_map": {"a": {"b": "c"}}})",
-                           R"({"weight_map": {"a": ["c"]}})", R"({"weight_map": {"a": "b")", R"({"weight_map": {}})",
-                           R"({"weight_map": "x"})", R"({"other": {"weight_map": {"a": "b"}}})"}) {
+  for (const char* text :
+       {R"({"weight_map": {"a": 1}})", R"({"weight_map": {"a": {"b": "c"}}})", R"({"weight_map": {"a": ["c"]}})",
+        R"({"weight_map": {"a": "b")", R"({"weight_map": {}})", R"({"weight_map": "x"})",
+        R"({"weight_map": ["a", "b"]})", R"({"other": {"weight_map": {"a": "b"}}})"}) {
     put_index(text);
     EXPECT_THAT(refusal(), HasSubstr("the index ")) << text;
   }

@@ -43,7 +43,10 @@ class IndexReader final : public nlohmann::json_sax<nlohmann::json> {
     return ++depth_, true;
   }
   bool end_object() override { return --depth_, true; }
-  bool start_array(std::size_t) override { return start_object(0); }
+  bool start_array(std::size_t) override {
+    if (depth_ == 1 && top_ == "weight_map") fail("has a list where its weight_map belongs");
+    return start_object(0);
+  }
   bool end_array() override { return end_object(); }
   bool key(std::string& key) override {
     if (depth_ == 1) top_ = key;
