@@ -1,3 +1,8 @@
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64)$")
+  set(gradus_is_x86_64 ON)
+else()
+  set(gradus_is_x86_64 OFF)
+endif()
 # The compile flags of all our code, as gradus_flags. They are neither installed nor passed on to users.
 add_library(gradus_flags INTERFACE)
 target_compile_features(gradus_flags INTERFACE cxx_std_20)
@@ -13,6 +18,8 @@ target_compile_options(gradus_flags INTERFACE
   $<$<CONFIG:>:-O2>
   # Square roots and divisions are vectorised only without errno and traps.
   -fno-math-errno -fno-trapping-math -fopenmp-simd
+  # x86-64 has no fused products but in loops of their own, which portable mode does not use.
+  $<$<NOT:$<BOOL:${gradus_is_x86_64}>>:-ffp-contract=off>
   # Line tables in releases too, without paths of the machine that builds.
   $<$<CONFIG:Release>:-g1> -ffile-prefix-map=${PROJECT_SOURCE_DIR}=.)
 

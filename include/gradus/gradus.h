@@ -59,6 +59,7 @@
 #include <gradus/optim.h>
 #include <gradus/parallel.h>
 #include <gradus/pattern.h>
+#include <gradus/portable.h>
 #include <gradus/profiler.h>
 #include <gradus/random.h>
 #include <gradus/tensor.h>

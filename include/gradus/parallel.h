@@ -10,7 +10,7 @@ void set_num_threads(int count);
 int get_num_threads();
 
 /// Whether denormal numbers (below 1.2e-38 in float32) count as zero, which is faster by far where they occur. Holds
-/// for the calling thread and for the work it spreads over others. False where the processor has no such mode.
+/// for the calling thread and the work it spreads over others. False where there is no such mode, and in portable mode.
 bool set_flush_denormal(bool flush);
 
 }  // namespace gradus

@@ -1,5 +1,6 @@
 // The gradus command. Mistakes of the user and of the outside world are one line on standard error and exit status 2.
 #include <fmt/format.h>
+#include <gradus/portable.h>
 #include <gradus/version.h>
 
 #include <CLI/CLI.hpp>
@@ -56,6 +57,9 @@ void add_run_options(CLI::App& app, RunOptions& run) {
                  "Record what the run did to every parameter, for `gradus verify`; by default in OUT/receipt.json")
       ->expected(0, 1)
       ->type_name("[FILE]");
+  app.add_flag_function(
+      "--portable", [](std::int64_t count) { set_portable(count > 0); },
+      "Compute the same bits on every processor, which takes longer");
   add_view_options(app, run.views);
   app.add_flag("--overwrite", run.overwrite, "Delete the checkpoints of an earlier run in the folder")
       ->configurable(false);

@@ -11,6 +11,7 @@
 
 #include "distributed/reducer.h"
 #include "kernels/dispatch/kernels.h"
+#include "kernels/math.h"
 
 namespace gradus::distributed {
 
@@ -86,7 +87,7 @@ void ChunkNorms::finish(const std::vector<std::string>& chunks) {
       if (calls == 0) continue;
       const auto n = static_cast<double>(norm.count), k = static_cast<double>(calls);
       const auto& momentum = norm.module->momentum();
-      const double kept = momentum ? std::pow(1 - *momentum, k) : n / (n + k);
+      const double kept = momentum ? math::pow(1 - *momentum, k) : n / (n + k);
       norm.module->running_mean.mul_(kept).add_(mean);
       norm.module->running_var.mul_(kept).add_(var);
       if (norm.counts) norm.module->num_batches_tracked.fill_(norm.count += calls);

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "kernels/math.h"
+
 namespace gradus::models {
 
 Tensor awgn(const Tensor& x, double sigma, gradus::Generator* generator) {
@@ -9,7 +11,7 @@ Tensor awgn(const Tensor& x, double sigma, gradus::Generator* generator) {
 }
 
 double noise_sigma(double ebn0_db, double bits, double uses) {
-  return std::sqrt(uses / (2 * bits * std::pow(10.0, ebn0_db / 10)));
+  return std::sqrt(uses / (2 * bits * math::pow(10.0, ebn0_db / 10)));
 }
 
 AutoEncoder::AutoEncoder(std::int64_t message_count, std::int64_t channel_uses)

@@ -1,4 +1,5 @@
 #include "recipe/expression.h"
+#include "kernels/math.h"
 
 #include <fmt/format.h>
 
@@ -297,7 +298,7 @@ bool compute(const Expression& e, double& value) {
   if (e.text == "-") value = a - b;
   if (e.text == "*") value = a * b;
   if (e.text == "/") value = a / b;
-  if (e.text == "**") value = std::pow(a, b);
+  if (e.text == "**") value = math::pow(a, b);
   return e.text != "@";
 }
 

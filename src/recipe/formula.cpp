@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/math.h"
 #include "text/table.h"
 
 namespace gradus::recipe {
@@ -42,7 +43,7 @@ const double* as_number(const Value& value, double& space) {
 }
 
 Value apply_to_numbers(const std::string& op, double a, double b, bool whole) {
-  const double result = op == "+" ? a + b : op == "-" ? a - b : op == "*" ? a * b : op == "/" ? a / b : std::pow(a, b);
+  const double result = op == "+" ? a + b : op == "-" ? a - b : op == "*" ? a * b : op == "/" ? a / b : math::pow(a, b);
   if (whole && op != "/" && std::trunc(result) == result && std::abs(result) < 0x1p53)
     return static_cast<std::int64_t>(result);
   return result;

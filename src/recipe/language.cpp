@@ -29,6 +29,7 @@ const std::vector<Form>& sections() {
            {
                "about: text = none -- what the recipe trains; for readers",
                "seed: int>=0 = 1 -- the seed of all random numbers",
+               "portable: flag = false -- compute the same bits on every processor, as --portable does",
                "on_nan: (stop|skip|continue) = stop -- what to do if a loss is NaN or infinite: end the run, skip the "
                "update, or make it all the same",
                "audit: flag = false -- look for classic mistakes while it trains, as --audit does",

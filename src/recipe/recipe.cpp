@@ -28,6 +28,7 @@ class Reader {
     const Fields top = read_fields(section("recipe"), "the recipe", root, mistakes_);
     if (top.form == nullptr || root.kind != Node::Kind::Map) return;
     if (is_integer(top.get("seed"))) recipe_.seed = static_cast<std::uint64_t>(top.integer("seed"));
+    recipe_.portable = is_flag(top.get("portable")) && top.flag("portable");
     recipe_.on_nan = top.text("on_nan");
     recipe_.audit = is_flag(top.get("audit")) && top.flag("audit");
     read_expected(top.get("expect"));

@@ -95,6 +95,7 @@ struct Recipe {
   std::string name;  // the file's, without folder and ending
   std::string text;  // what the file says
   std::uint64_t seed = 1;
+  bool portable = false;
   std::string on_nan = "stop";
   bool audit = false;
   std::vector<std::pair<std::string, std::string>> expected;  // of an audit: rule, pattern

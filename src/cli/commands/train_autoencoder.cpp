@@ -19,6 +19,7 @@
 #include "cli/run/output.h"
 #include "cli/run/progress.h"
 #include "cli/run/run_watch.h"
+#include "kernels/math.h"
 
 namespace gradus::cli {
 
@@ -44,7 +45,7 @@ struct Phase {
 // Half a cosine from the phase's rate down to a two-hundredth of it.
 double rate(const Phase& phase, std::int64_t step) {
   const double x = static_cast<double>(step) / static_cast<double>(std::max<std::int64_t>(phase.steps, 1));
-  return phase.lr * (0.005 + 0.995 * 0.5 * (1 + std::cos(std::numbers::pi * x)));
+  return phase.lr * (0.005 + 0.995 * 0.5 * (1 + math::cos(std::numbers::pi * x)));
 }
 
 // Each message as often as the others, but for a remainder drawn at random.
@@ -57,7 +58,7 @@ Tensor balanced_messages(std::int64_t batch, std::int64_t messages) {
 // Trains with `opt`, which owns what may change: the whole network, or the decoder alone.
 void train_phase(Phase& phase, models::AutoEncoder& net, optim::Adam& opt, const AutoencoderOptions& options,
                  Run& run) {
-  const double sigma = models::noise_sigma(phase.ebn0_db, std::log2(static_cast<double>(options.messages)),
+  const double sigma = models::noise_sigma(phase.ebn0_db, math::log2(static_cast<double>(options.messages)),
                                            static_cast<double>(options.uses));
   const std::int64_t interval = std::clamp<std::int64_t>(phase.steps / 100, 1, 1000);
   if (phase.done < phase.steps) run.begin_phase(phase.name);
@@ -125,7 +126,7 @@ void print_table(const std::vector<BlerPoint>& points) {
 void plot(const std::string& path, const std::vector<BlerPoint>& points, const AutoencoderOptions& options) {
   Chart chart;
   chart.title = fmt::format("Autoencoder ({}, {}) over an AWGN channel", options.uses,
-                            std::lround(std::log2(static_cast<double>(options.messages))));
+                            std::lround(math::log2(static_cast<double>(options.messages))));
   chart.x_label = "E_{b}/N_{0} [dB]";
   chart.y_label = "Block error rate";
   chart.y_scale = Scale::kLog10;

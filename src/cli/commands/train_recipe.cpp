@@ -5,6 +5,7 @@
 
 #include <gradus/io/load.h>
 #include <gradus/models/pretrained.h>
+#include <gradus/portable.h>
 #include <gradus/random.h>
 #include <gradus/training/adapter_files.h>
 
@@ -68,6 +69,7 @@ std::unique_ptr<recipe::Training> training_of(const std::string& path, const std
   recipe::Mistakes mistakes;
   recipe::Recipe recipe = recipe::read_recipe(path, changes, mistakes);
   if (!name.empty()) recipe.name = name;
+  if (recipe.portable) set_portable(true);
   manual_seed(recipe.seed);
   auto training = std::make_unique<recipe::Training>(recipe, std::move(mistakes), stand_in);
   for (const std::string& note : training->notes()) warn("note: " + note);

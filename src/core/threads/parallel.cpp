@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "core/portable.h"
 #include "core/threads/cpu_count.h"
 #include "core/threads/pool.h"
 #include "gradus/error.h"
@@ -75,7 +76,8 @@ void set_num_threads(int count) {
 }
 
 bool set_flush_denormal(bool flush) {
-  if (kFlushBits == 0) return false;
+  // Processors do not agree on which results are too small.
+  if (kFlushBits == 0 || (flush && core::is_portable())) return false;
   set_flush_mode(flush ? kFlushBits : 0);
   return true;
 }

@@ -8,6 +8,7 @@
 
 #include "gradus/data/random.h"
 #include "gradus/error.h"
+#include "kernels/math.h"
 
 namespace gradus::data {
 
@@ -98,7 +99,7 @@ Indices WeightedRandomSampler::indices(std::uint64_t seed, std::int64_t epoch) c
   std::vector<double> keys;
   for (std::size_t i = 0; i < u.size(); ++i) {
     if (weights_[i] > 0) order.push_back(static_cast<std::int64_t>(i));
-    keys.push_back(std::log1p(-u[i]) / weights_[i]);
+    keys.push_back(math::log1p(-u[i]) / weights_[i]);
   }
   std::partial_sort(order.begin(), order.begin() + num_samples_, order.end(), [&](std::int64_t a, std::int64_t b) {
     const double x = keys[static_cast<std::size_t>(a)], y = keys[static_cast<std::size_t>(b)];

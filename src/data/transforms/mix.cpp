@@ -9,25 +9,26 @@
 #include "gradus/data/transforms.h"
 #include "gradus/error.h"
 #include "gradus/ops.h"
+#include "kernels/math.h"
 
 namespace gradus::data::transforms {
 
 namespace {
 
 double random_normal() {  // Box and Muller (1958)
-  const double radius = std::sqrt(-2 * std::log1p(-random_uniform()));
-  return radius * std::cos(2 * std::numbers::pi * random_uniform());
+  const double radius = std::sqrt(-2 * math::log1p(-random_uniform()));
+  return radius * math::cos(2 * std::numbers::pi * random_uniform());
 }
 
 double random_gamma(double alpha) {  // Marsaglia and Tsang (2000)
   if (alpha < 1) {
-    const double boost = std::pow(1 - random_uniform(), 1 / alpha);
+    const double boost = math::pow(1 - random_uniform(), 1 / alpha);
     return random_gamma(alpha + 1) * boost;
   }
   const double d = alpha - 1.0 / 3, c = 1 / std::sqrt(9 * d);
   while (true) {
-    const double x = random_normal(), v = std::pow(1 + c * x, 3);
-    if (v > 0 && std::log1p(-random_uniform()) < 0.5 * x * x + d * (1 - v + std::log(v))) return d * v;
+    const double x = random_normal(), v = math::pow(1 + c * x, 3);
+    if (v > 0 && math::log1p(-random_uniform()) < 0.5 * x * x + d * (1 - v + math::log(v))) return d * v;
   }
 }
 

@@ -7,6 +7,7 @@
 #include "data/transforms/resize.h"
 #include "gradus/data/random.h"
 #include "gradus/error.h"
+#include "kernels/math.h"
 
 namespace gradus::data::transforms {
 
@@ -41,7 +42,9 @@ void check_range(const char* transform, const char* what, const Range& range, do
   }
 }
 
-double log_uniform(const Range& range) { return std::exp(random_uniform(std::log(range.low), std::log(range.high))); }
+double log_uniform(const Range& range) {
+  return math::exp(random_uniform(math::log(range.low), math::log(range.high)));
+}
 
 constexpr double kLargestRatio = 1e4;
 

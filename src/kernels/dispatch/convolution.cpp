@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "core/portable.h"
 #include "core/threads/parallel.h"
 #include "core/visit.h"
 #include "kernels/cpu/conv/few_channels.h"
@@ -212,7 +213,8 @@ void backward_weight(const Convolution& c, const T* g, const T* x, T* gw) {
   });
 }
 
-bool is_empty(const Convolution& c) { return c.multiplications() == 0; }
+// Whether oneDNN may be asked.
+bool by_onednn(const Convolution& c) { return c.multiplications() != 0 && !core::is_portable(); }
 
 }  // namespace
 
@@ -222,7 +224,7 @@ void conv_forward(Dtype dtype, const Convolution& c, const void* x, const void* 
     T* to = static_cast<T*>(y);
     if (few_channels_is_best(c, ConvOperation::forward)) return few_channels_forward(c, from, weights, b, to);
     if constexpr (std::is_same_v<T, float>) {
-      if (!is_empty(c) && onednn::conv_forward(c, from, weights, b, to)) return;
+      if (by_onednn(c) && onednn::conv_forward(c, from, weights, b, to)) return;
     }
     forward(c, from, weights, b, to);
   };
@@ -235,7 +237,7 @@ void conv_backward_data(Dtype dtype, const Convolution& c, const void* g, const 
     T* to = static_cast<T*>(gx);
     if (few_channels_is_best(c, ConvOperation::backward_data)) return few_channels_backward_data(c, from, weights, to);
     if constexpr (std::is_same_v<T, float>) {
-      if (!is_empty(c) && onednn::conv_backward_data(dtype, c, from, dtype, weights, to)) return;
+      if (by_onednn(c) && onednn::conv_backward_data(dtype, c, from, dtype, weights, to)) return;
     }
     backward_data(c, from, weights, to);
   };
@@ -249,14 +251,16 @@ void conv_backward_weight(Dtype dtype, const Convolution& c, const void* g, cons
     if (few_channels_is_best(c, ConvOperation::backward_weight))
       return few_channels_backward_weight(c, from, input, to);
     if constexpr (std::is_same_v<T, float>) {
-      if (!is_empty(c) && onednn::conv_backward_weight(dtype, c, from, input, to)) return;
+      if (by_onednn(c) && onednn::conv_backward_weight(dtype, c, from, input, to)) return;
     }
     backward_weight(c, from, input, to);
   };
   visit<float, double>("convolution", dtype, [&]<class T>(T) { run(static_cast<const T*>(g)); });
 }
 
-bool conv_serves_channels_last(Dtype dtype, const Convolution& c) { return onednn::serves_channels_last(dtype, c); }
+bool conv_serves_channels_last(Dtype dtype, const Convolution& c) {
+  return !core::is_portable() && onednn::serves_channels_last(dtype, c);
+}
 
 std::shared_ptr<const PackedWeights> conv_pack(Dtype dtype, const Convolution& c, const ConvEpilogue& then,
                                                Dtype w_dtype, const void* w) {

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "core/memory/backend.h"
+#include "core/portable.h"
 #include "kernels/dispatch/cuda.h"
 #include "kernels/dispatch/kernels.h"
 #include "kernels/emulated/device.h"
@@ -23,6 +24,10 @@ namespace {
 
 const Kernels& kernels_beside_cpu(Device device) {
   if (device.type == DeviceType::Emulated) return emulated::kernels();
+  if (core::is_portable()) {
+    throw ValueError("portable: only the CPU computes the same bits everywhere, and the operation is on " +
+                     to_string(device));
+  }
   if (device.type == DeviceType::CUDA) return cuda_library::kernels(device.index);
   throw ValueError("kernels: this build has none for " + to_string(device));
 }

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <limits>
 
+#include "core/portable.h"
 #include "core/threads/parallel.h"
 #include "core/visit.h"
 #include "kernels/cpu/product/direct_gemm.h"
@@ -148,6 +149,7 @@ bool blas(const Operands<T>& x) {
 
 template <class T>
 bool library(const Operands<T>& x) {
+  if (core::is_portable()) return false;
   if constexpr (std::is_same_v<T, float> && kOneDnnMultiplies) {
     const core::OneOpenMPThread guard;
     return onednn::gemm(x.trans_a, x.trans_b, x.m, x.n, x.k, x.alpha, x.a, x.lda, x.b, x.ldb, x.beta, x.c, x.ldc);
@@ -318,7 +320,7 @@ void gemm_finished(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, 
 bool gemm_bfloat16(bool trans_a, bool trans_b, int64_t m, int64_t n, int64_t k, const BFloat16* a, int64_t lda,
                    const BFloat16* b, int64_t ldb, Dtype c_dtype, void* c, int64_t ldc) {
   constexpr int64_t kPerHalfPiece = 8'000'000, kUnit = 32, kMost = 8;
-  if (m == 0 || n == 0 || k == 0) return false;
+  if (m == 0 || n == 0 || k == 0 || core::is_portable()) return false;
   const bool tall = m >= n;
   const int64_t length = tall ? m : n, bytes = element_size(c_dtype);
   const int64_t wanted = core::piece_count(multiplications(m, n, k), kPerHalfPiece, kMost);

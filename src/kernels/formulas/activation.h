@@ -6,13 +6,14 @@
 
 #include "kernels/formulas/formula.h"
 #include "kernels/formulas/rectifiers.h"
+#include "kernels/math.h"
 
 namespace gradus::ops {
 
 // An overflowing exponential gives 1 / inf = 0, which is right.
 template <class T>
 GRADUS_INLINE T logistic(T x) {
-  return 1 / (1 + std::exp(-x));
+  return 1 / (1 + math::exp(-x));
 }
 
 // The order of arguments keeps a NaN.
@@ -43,11 +44,11 @@ struct Elu {
   double alpha;
   template <class T>
   GRADUS_INLINE T f(T x) const {
-    return positive_part(x) + static_cast<T>(alpha) * std::expm1(negative_part(x));
+    return positive_part(x) + static_cast<T>(alpha) * math::expm1(negative_part(x));
   }
   template <class T>
   GRADUS_INLINE T df(T x) const {
-    const T e = static_cast<T>(alpha) * std::exp(negative_part(x));
+    const T e = static_cast<T>(alpha) * math::exp(negative_part(x));
     return x <= 0 ? e : T(1);
   }
   template <class X>
@@ -77,7 +78,7 @@ struct Silu {
   static constexpr const char* name = "silu";
   template <class T>
   GRADUS_INLINE T f(T x) const {
-    return x / (1 + std::exp(-x));
+    return x / (1 + math::exp(-x));
   }
   template <class T>
   GRADUS_INLINE T df(T x) const {
@@ -95,11 +96,11 @@ struct LogSigmoid {
   static constexpr const char* name = "logsigmoid";
   template <class T>
   GRADUS_INLINE T f(T x) const {
-    return negative_part(x) - std::log1p(std::exp(-std::abs(x)));
+    return negative_part(x) - math::log1p(math::exp(-std::abs(x)));
   }
   template <class T>
   GRADUS_INLINE T df(T x) const {
-    return 1 / (1 + std::exp(x));
+    return 1 / (1 + math::exp(x));
   }
   template <class X>
   X d2(const X& x) const {
@@ -115,7 +116,7 @@ struct Softplus {
   template <class T>
   GRADUS_INLINE T f(T x) const {
     const T z = x * static_cast<T>(beta);
-    const T soft = std::log1p(std::exp(z)) / static_cast<T>(beta);
+    const T soft = math::log1p(math::exp(z)) / static_cast<T>(beta);
     return z > static_cast<T>(threshold) ? x : soft;
   }
   template <class T>
@@ -137,7 +138,7 @@ struct Gelu {
   static constexpr double kDensity = std::numbers::inv_sqrtpi / std::numbers::sqrt2;  // 1 / sqrt(2 pi)
   template <class T>
   GRADUS_INLINE static T cumulative(T x) {
-    return T(0.5) * (1 + std::erf(x * static_cast<T>(1 / std::numbers::sqrt2)));
+    return T(0.5) * (1 + math::erf(x * static_cast<T>(1 / std::numbers::sqrt2)));
   }
   template <class T>
   GRADUS_INLINE T f(T x) const {
@@ -145,7 +146,7 @@ struct Gelu {
   }
   template <class T>
   GRADUS_INLINE T df(T x) const {
-    return cumulative(x) + x * static_cast<T>(kDensity) * std::exp(T(-0.5) * x * x);
+    return cumulative(x) + x * static_cast<T>(kDensity) * math::exp(T(-0.5) * x * x);
   }
   template <class X>
   X d2(const X& x) const {
@@ -160,7 +161,7 @@ struct GeluTanh {
   static constexpr double kScale = std::numbers::sqrt2 * std::numbers::inv_sqrtpi, kCubic = 0.044715;
   template <class T>
   GRADUS_INLINE static T curve(T x) {
-    return std::tanh(static_cast<T>(kScale) * (x + static_cast<T>(kCubic) * x * x * x));
+    return math::tanh(static_cast<T>(kScale) * (x + static_cast<T>(kCubic) * x * x * x));
   }
   template <class T>
   GRADUS_INLINE T f(T x) const {

@@ -6,6 +6,7 @@
 #include <numbers>
 
 #include "kernels/formulas/formula.h"
+#include "kernels/math.h"
 
 namespace gradus::ops {
 
@@ -14,7 +15,7 @@ struct Exp {
   static constexpr bool from_output = true;
   template <class T>
   GRADUS_INLINE T f(T x) const {
-    return std::exp(x);
+    return math::exp(x);
   }
   template <class T>
   GRADUS_INLINE T df(T y) const {
@@ -31,7 +32,7 @@ struct Expm1 {
   static constexpr bool from_output = true;
   template <class T>
   GRADUS_INLINE T f(T x) const {
-    return std::expm1(x);
+    return math::expm1(x);
   }
   template <class T>
   GRADUS_INLINE T df(T y) const {
@@ -47,7 +48,7 @@ struct Log {
   static constexpr const char* name = "log";
   template <class T>
   GRADUS_INLINE T f(T x) const {
-    return std::log(x);
+    return math::log(x);
   }
   template <class T>
   GRADUS_INLINE T df(T x) const {
@@ -65,9 +66,9 @@ struct Log1p {
   GRADUS_INLINE T f(T x) const {
 #ifdef GRADUS_SLEEF
     // SLEEF's is infinite from 1e38 on, and 1e307; adding 1 changes nothing there.
-    if (x > std::numeric_limits<T>::max() / 64) return std::log(x);
+    if (x > std::numeric_limits<T>::max() / 64) return math::log(x);
 #endif
-    return std::log1p(x);
+    return math::log1p(x);
   }
   template <class T>
   GRADUS_INLINE T df(T x) const {
@@ -83,7 +84,7 @@ struct Log2 {
   static constexpr const char* name = "log2";
   template <class T>
   GRADUS_INLINE T f(T x) const {
-    return std::log2(x);
+    return math::log2(x);
   }
   template <class T>
   GRADUS_INLINE T df(T x) const {
@@ -99,7 +100,7 @@ struct Log10 {
   static constexpr const char* name = "log10";
   template <class T>
   GRADUS_INLINE T f(T x) const {
-    return std::log10(x);
+    return math::log10(x);
   }
   template <class T>
   GRADUS_INLINE T df(T x) const {

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/formulas/formula.h"
+#include "kernels/math.h"
 
 namespace gradus::ops {
 
@@ -86,7 +87,7 @@ struct Divergence {
   static constexpr Uses da_uses{.b = true}, db_uses{.a = true, .b = true};
   template <class T>
   GRADUS_INLINE T f(T x, T t) const {
-    const T own = t == 0 ? T(0) : t * std::log(t);
+    const T own = t == 0 ? T(0) : t * math::log(t);
     return own - t * x;
   }
   template <class X>
@@ -106,7 +107,7 @@ struct Bce {
   static constexpr Uses da_uses{.a = true, .b = true}, db_uses{.a = true};
   template <class T>
   GRADUS_INLINE T f(T p, T t) const {
-    const T yes = std::log(p), no = std::log1p(-p);
+    const T yes = math::log(p), no = math::log1p(-p);
     return (t - 1) * (no < -100 ? T(-100) : no) - t * (yes < -100 ? T(-100) : yes);
   }
   template <class X>
@@ -125,7 +126,7 @@ struct BceWithLogits {
   static constexpr Uses da_uses{.a = true, .b = true}, db_uses{.a = true};
   template <class T>
   GRADUS_INLINE T f(T x, T t) const {
-    return (1 - t) * x + (x < 0 ? -x : T(0)) + std::log1p(std::exp(-std::abs(x)));
+    return (1 - t) * x + (x < 0 ? -x : T(0)) + math::log1p(math::exp(-std::abs(x)));
   }
   template <class X>
   X da(const X& g, const X& x, const X& t) const {

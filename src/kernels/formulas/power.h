@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/formulas/formula.h"
+#include "kernels/math.h"
 
 namespace gradus::ops {
 
@@ -29,7 +30,7 @@ struct PowNumber {
   template <class T>
   GRADUS_INLINE T f(T x) const {
     if constexpr (std::is_floating_point_v<T>) {
-      return std::pow(x, static_cast<T>(exponent));
+      return math::pow(x, static_cast<T>(exponent));
     } else {
       T result = 1;
       for (std::int64_t rest = integer; rest != 0; rest >>= 1) {
@@ -41,7 +42,7 @@ struct PowNumber {
   }
   template <class T>
   GRADUS_INLINE T df(T x) const {
-    return static_cast<T>(exponent) * std::pow(x, static_cast<T>(exponent - 1));
+    return static_cast<T>(exponent) * math::pow(x, static_cast<T>(exponent - 1));
   }
   template <class X>
   X d2(const X& x) const {
@@ -93,7 +94,7 @@ struct Pow {
   template <class T>
   GRADUS_INLINE T f(T a, T b) const {
     if constexpr (std::is_floating_point_v<T>) {
-      return std::pow(a, b);
+      return math::pow(a, b);
     } else {
       return integer_power(a, b);
     }

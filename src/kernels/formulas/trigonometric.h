@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "kernels/formulas/formula.h"
+#include "kernels/math.h"
 
 namespace gradus::ops {
 
@@ -12,11 +13,11 @@ struct Sin {
   static constexpr const char* name = "sin";
   template <class T>
   GRADUS_INLINE T f(T x) const {
-    return std::sin(x);
+    return math::sin(x);
   }
   template <class T>
   GRADUS_INLINE T df(T x) const {
-    return std::cos(x);
+    return math::cos(x);
   }
   template <class X>
   X d2(const X& x) const {
@@ -28,11 +29,11 @@ struct Cos {
   static constexpr const char* name = "cos";
   template <class T>
   GRADUS_INLINE T f(T x) const {
-    return std::cos(x);
+    return math::cos(x);
   }
   template <class T>
   GRADUS_INLINE T df(T x) const {
-    return -std::sin(x);
+    return -math::sin(x);
   }
   template <class X>
   X d2(const X& x) const {
@@ -45,7 +46,7 @@ struct Tan {
   static constexpr bool from_output = true;
   template <class T>
   GRADUS_INLINE T f(T x) const {
-    return std::tan(x);
+    return math::tan(x);
   }
   template <class T>
   GRADUS_INLINE T df(T y) const {
@@ -61,7 +62,7 @@ struct Atan {
   static constexpr const char* name = "atan";
   template <class T>
   GRADUS_INLINE T f(T x) const {
-    return std::atan(x);
+    return math::atan(x);
   }
   template <class T>
   GRADUS_INLINE T df(T x) const {
@@ -78,7 +79,7 @@ struct Tanh {
   static constexpr bool from_output = true;
   template <class T>
   GRADUS_INLINE T f(T x) const {
-    return std::tanh(x);
+    return math::tanh(x);
   }
   template <class T>
   GRADUS_INLINE T df(T y) const {
@@ -95,11 +96,11 @@ struct Erf {
   static constexpr double kScale = 2 * std::numbers::inv_sqrtpi;
   template <class T>
   GRADUS_INLINE T f(T x) const {
-    return std::erf(x);
+    return math::erf(x);
   }
   template <class T>
   GRADUS_INLINE T df(T x) const {
-    return static_cast<T>(kScale) * std::exp(-x * x);
+    return static_cast<T>(kScale) * math::exp(-x * x);
   }
   template <class X>
   X d2(const X& x) const {
@@ -112,7 +113,7 @@ struct Atan2 {
   static constexpr Uses da_uses{.a = true, .b = true}, db_uses = da_uses;
   template <class T>
   GRADUS_INLINE T f(T y, T x) const {
-    return std::atan2(y, x);
+    return math::atan2(y, x);
   }
   template <class X>
   X da(const X& g, const X& y, const X& x) const {

@@ -7,6 +7,8 @@
 #include <limits>
 #include <numeric>
 
+#include "kernels/math.h"
+
 namespace gradus::models {
 
 namespace {
@@ -63,7 +65,7 @@ std::int64_t sample(const std::vector<double>& scores, const GenerationOptions& 
   const double top = scores[static_cast<std::size_t>(order[0])];
   std::vector<double> weights;
   for (const std::int64_t id : order)
-    weights.push_back(std::exp((scores[static_cast<std::size_t>(id)] - top) / o.temperature));
+    weights.push_back(math::exp((scores[static_cast<std::size_t>(id)] - top) / o.temperature));
   const double all = std::accumulate(weights.begin(), weights.end(), 0.0);
   // The token with which the probability is reached is in, and at least one is.
   std::size_t kept = 0;
@@ -160,7 +162,7 @@ double perplexity(CausalLM& model, const Tensor& ids, const PerplexityOptions& o
     }
     counted = end;
   }
-  return std::exp(sum / static_cast<double>(tokens));
+  return math::exp(sum / static_cast<double>(tokens));
 }
 
 }  // namespace gradus::models

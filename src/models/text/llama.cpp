@@ -4,6 +4,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "kernels/math.h"
 #include "models/text/blocks.h"
 
 namespace gradus::models {
@@ -51,7 +52,7 @@ std::vector<T> rates(std::int64_t head_dim, const RopeOptions& o) {
   std::vector<T> rates;
   for (std::int64_t i = 0; i < head_dim; i += 2) {
     const T exponent = static_cast<T>(i) / static_cast<T>(head_dim);
-    T rate = 1 / static_cast<T>(std::pow(o.rope_theta, static_cast<double>(exponent)));
+    T rate = 1 / static_cast<T>(math::pow(o.rope_theta, static_cast<double>(exponent)));
     if (o.rope_type == "linear") rate /= static_cast<T>(o.factor);
     if (o.rope_type == "llama3") {
       const T wavelength = static_cast<T>(2 * std::numbers::pi) / rate, slow = rate / static_cast<T>(o.factor);
@@ -79,8 +80,8 @@ std::pair<Tensor, Tensor> rotary(const Tensor& position_ids, std::int64_t head_d
     for (int half = 0; half < 2; ++half) {
       for (const T r : rate) {
         const T angle = static_cast<T>(position) * r;
-        cos.push_back(static_cast<T>(std::cos(static_cast<double>(angle))));
-        sin.push_back(static_cast<T>(std::sin(static_cast<double>(angle))));
+        cos.push_back(static_cast<T>(math::cos(static_cast<double>(angle))));
+        sin.push_back(static_cast<T>(math::sin(static_cast<double>(angle))));
       }
     }
   }

@@ -9,6 +9,7 @@
 #include <numbers>
 #include <numeric>
 
+#include "kernels/math.h"
 #include "nn/loss/loss.h"
 
 namespace gradus::nn::functional {
@@ -49,7 +50,7 @@ Tensor gaussian_nll_loss(const Tensor& input, const Tensor& target, const Tensor
   const Tensor bounded = var + (clamp(var.detach(), o.eps) - var.detach());
   const Tensor difference = input - target;
   Tensor loss = (log(bounded) + difference * difference / bounded) * 0.5;
-  if (o.full) loss = loss + 0.5 * std::log(2 * std::numbers::pi);
+  if (o.full) loss = loss + 0.5 * math::log(2 * std::numbers::pi);
   return reduced("gaussian_nll_loss", loss, o.reduction);
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "core/tensor_access.h"
+#include "kernels/math.h"
 #include "nn/module/initial.h"
 
 namespace gradus::nn::init {
@@ -98,7 +99,7 @@ Tensor& trunc_normal_(Tensor& x, double mean, double std, double a, double b, Ge
   if (!(a < b) || !(std > 0)) throw ValueError("trunc_normal_: needs a < b and a positive std");
   // Where the interval is a rare one, rejection would not end; its mass is checked first.
   const double share =
-      0.5 * (std::erf((b - mean) / (std * std::sqrt(2.0))) - std::erf((a - mean) / (std * std::sqrt(2.0))));
+      0.5 * (math::erf((b - mean) / (std * std::sqrt(2.0))) - math::erf((a - mean) / (std * std::sqrt(2.0))));
   if (share < 1e-4) throw ValueError("trunc_normal_: [a, b] holds too little of the distribution to draw from");
   return filled(x, generator, [=](Tensor& to, Generator* by) {
     to.normal_(mean, std, by);

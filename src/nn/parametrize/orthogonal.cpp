@@ -6,6 +6,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/math.h"
 #include "nn/parametrize/computed.h"
 
 namespace gradus::nn {
@@ -19,7 +20,7 @@ Tensor identity_like(const Tensor& x) { return eye(x.size(-1), {}, {.dtype = x.d
 Tensor matrix_exp(const Tensor& a) {
   const double size = amax(sum(abs(a.detach()), {-1}, false)).item();
   if (!std::isfinite(size)) throw ValueError("orthogonal: the original must be finite");
-  const int squarings = size > 0.5 ? static_cast<int>(std::ceil(std::log2(size / 0.5))) : 0;
+  const int squarings = size > 0.5 ? static_cast<int>(std::ceil(math::log2(size / 0.5))) : 0;
   const Tensor x = a * std::ldexp(1.0, -squarings), one = identity_like(a);
   Tensor y = one + x / 14;
   for (int k = 13; k >= 1; --k) y = one + matmul(x, y) / k;

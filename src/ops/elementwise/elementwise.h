@@ -3,7 +3,7 @@
 //   struct Tanh {
 //     static constexpr const char* name = "tanh";
 //     static constexpr bool from_output = true;                       // derivatives are functions of the result
-//     template <class T> GRADUS_INLINE T f(T x) const { return std::tanh(x); }
+//     template <class T> GRADUS_INLINE T f(T x) const { return math::tanh(x); }
 //     template <class T> GRADUS_INLINE T df(T y) const { return 1 - y * y; }
 //     Tensor d2(const Tensor& y) const { return -2 * y; }             // d df / d(what df takes); absent: zero
 //   };

@@ -1,6 +1,7 @@
 #include <gradus/optim/schedule_free.h>
 
 #include "kernels/formulas/moment_rules.h"
+#include "kernels/math.h"
 #include "optim/engine/engine.h"
 
 namespace gradus::optim {
@@ -12,7 +13,7 @@ template <class O>
 Averaging averaging(const O& o, double momentum, double rate, Moment& now) {
   double &weight_sum = now.numbers[0], &largest_rate = now.numbers[1];
   largest_rate = std::max(largest_rate, rate);
-  const double weight = std::pow(static_cast<double>(now.step), *o.r) * std::pow(largest_rate, *o.weight_lr_power);
+  const double weight = math::pow(static_cast<double>(now.step), *o.r) * math::pow(largest_rate, *o.weight_lr_power);
   weight_sum += weight;
   return {momentum, weight_sum > 0 ? weight / weight_sum : 0, now.fresh};
 }
@@ -93,7 +94,7 @@ struct RuleOf<AdamWScheduleFreeOptions> : AdamwScheduleFreeUpdate {
                                 *o.weight_decay,
                                 *o.maximize ? -1.0 : 1.0} {}
   static double corrected_rate(const O& o, const Moment& now) {
-    return warm_rate(o, now) * std::sqrt(1 - std::pow(o.betas->second, static_cast<double>(now.step)));
+    return warm_rate(o, now) * std::sqrt(1 - math::pow(o.betas->second, static_cast<double>(now.step)));
   }
 };
 

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "kernels/math.h"
 #include "optim/engine/gradients.h"
 #include "optim/schedule/check.h"
 
@@ -116,7 +117,7 @@ lr_scheduler::Schedule SWALROptions::schedule() const {
                      anneal_strategy);
   return {"SWALR", [low = swa_lr, n = anneal_epochs, cosine](std::int64_t t) {
             const double part = t < n ? static_cast<double>(t) / static_cast<double>(n) : 1;
-            const double there = cosine ? (1 - std::cos(std::numbers::pi * part)) / 2 : part;
+            const double there = cosine ? (1 - math::cos(std::numbers::pi * part)) / 2 : part;
             return lr_scheduler::Scaling{1 - there, low * there};
           }};
 }

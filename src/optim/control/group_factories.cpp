@@ -7,6 +7,8 @@
 #include <map>
 #include <unordered_set>
 
+#include "kernels/math.h"
+
 namespace gradus::optim {
 
 namespace {
@@ -91,7 +93,7 @@ std::vector<detail::DecayPart> detail::split_by_layer(const Params& params, cons
   for (const auto& [key, tensors] : found) {
     const auto& [layer, decaying] = key;
     parts.push_back({"layer " + std::to_string(layer) + (decaying ? ", decay" : ", no decay"),
-                     std::pow(o.layer_decay, last - layer), decaying, tensors});
+                     math::pow(o.layer_decay, last - layer), decaying, tensors});
   }
   return parts;
 }

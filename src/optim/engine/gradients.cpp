@@ -1,4 +1,5 @@
 #include "optim/engine/gradients.h"
+#include "kernels/math.h"
 
 #include <gradus/autograd.h>
 #include <gradus/ops.h>
@@ -78,7 +79,7 @@ double norm_of(std::span<const double> powers, double p) {
     }
   }
   if (p == 2) return std::sqrt(all);
-  return p == 1 || std::isinf(p) ? all : std::pow(all, 1 / p);
+  return p == 1 || std::isinf(p) ? all : math::pow(all, 1 / p);
 }
 
 double clip_factor(double max_norm, double norm) {

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "kernels/math.h"
 #include "optim/engine/engine.h"
 #include "optim/engine/ordered_sum.h"
 
@@ -192,7 +193,7 @@ void adafactor(const AdafactorOptions& o, const Moment& now, Tensor& param, cons
   T* row_var = matrix ? data(state[0]) : nullptr;
   T* column = data(state[matrix ? 1 : 0]);
   const double t = static_cast<double>(now.step), n = static_cast<double>(rows.numel);
-  const double part = std::pow(t, *o.beta2_decay);
+  const double part = math::pow(t, *o.beta2_decay);
 
   const double eps1 = o.eps->first.value_or(std::numeric_limits<T>::epsilon());
   const T least = static_cast<T>(eps1 * eps1);
@@ -266,7 +267,7 @@ void adafactor(const AdafactorOptions& o, const Moment& now, Tensor& param, cons
 // The same by operations, for devices whose memory the loops above cannot reach.
 void adafactor_by_operations(const AdafactorOptions& o, const Moment& now, Tensor& p, const Tensor& g,
                              std::span<Tensor> state) {
-  const double t = static_cast<double>(now.step), part = std::pow(t, *o.beta2_decay);
+  const double t = static_cast<double>(now.step), part = math::pow(t, *o.beta2_decay);
   double epsilon = 0;
   visit<float, double>("Adafactor", p.dtype(), [&]<class T>(T) { epsilon = std::numeric_limits<T>::epsilon(); });
   const double eps1 = o.eps->first.value_or(epsilon);

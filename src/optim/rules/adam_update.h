@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/formulas/moment_rules.h"
+#include "kernels/math.h"
 #include "optim/engine/rule.h"
 
 namespace gradus::optim {
@@ -19,8 +20,8 @@ AdamUpdate adam_update(const O& o, const Moment& now, bool decoupled) {
           .sign = *o.maximize ? -1.0 : 1.0,
           .beta1 = beta1,
           .beta2 = beta2,
-          .step_size = *o.lr / (1 - std::pow(beta1, t)),
-          .root_correction = 1 / std::sqrt(1 - std::pow(beta2, t)),
+          .step_size = *o.lr / (1 - math::pow(beta1, t)),
+          .root_correction = 1 / std::sqrt(1 - math::pow(beta2, t)),
           .eps = *o.eps};
 }
 

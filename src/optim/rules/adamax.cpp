@@ -1,6 +1,7 @@
 #include <gradus/optim/adamax.h>
 
 #include "kernels/formulas/moment_rules.h"
+#include "kernels/math.h"
 #include "optim/engine/engine.h"
 
 namespace gradus::optim {
@@ -19,7 +20,7 @@ struct RuleOf<AdamaxOptions> : AdamaxUpdate {
 
   using Update = AdamaxUpdate;
   RuleOf(const O& o, const Moment& now) {
-    step_size = *o.lr / (1 - std::pow(o.betas->first, static_cast<double>(now.step)));
+    step_size = *o.lr / (1 - math::pow(o.betas->first, static_cast<double>(now.step)));
     beta1 = o.betas->first;
     beta2 = o.betas->second;
     eps = *o.eps;

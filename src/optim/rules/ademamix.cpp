@@ -1,6 +1,7 @@
 #include <gradus/optim/ademamix.h>
 
 #include "kernels/formulas/moment_rules.h"
+#include "kernels/math.h"
 #include "optim/engine/engine.h"
 
 namespace gradus::optim {
@@ -31,8 +32,8 @@ struct RuleOf<AdEMAMixOptions> : AdemamixUpdate {
     beta2 = (*o.betas)[1];
     beta3 = (*o.betas)[2];
     alpha = *o.alpha;
-    correction = 1 / (1 - std::pow(beta1, static_cast<double>(now.step)));
-    root_correction = 1 / std::sqrt(1 - std::pow(beta2, static_cast<double>(now.step)));
+    correction = 1 / (1 - math::pow(beta1, static_cast<double>(now.step)));
+    root_correction = 1 / std::sqrt(1 - math::pow(beta2, static_cast<double>(now.step)));
     eps = *o.eps;
     const auto part = [&](const std::optional<std::int64_t>& warmup) {
       return warmup && now.step < *warmup ? static_cast<double>(now.step) / static_cast<double>(*warmup) : 1;
@@ -40,8 +41,8 @@ struct RuleOf<AdEMAMixOptions> : AdemamixUpdate {
     alpha *= part(o.alpha_warmup);
     // The mean's half-life, not its beta, grows evenly.
     if (const double a = part(o.beta3_warmup); a < 1) {
-      const auto half_life = [](double beta) { return std::log(0.5) / std::log(beta + 1e-8) - 1; };
-      beta3 = std::pow(0.5, 1 / ((1 - a) * half_life(beta1) + a * half_life(beta3) + 1));
+      const auto half_life = [](double beta) { return math::log(0.5) / math::log(beta + 1e-8) - 1; };
+      beta3 = math::pow(0.5, 1 / ((1 - a) * half_life(beta1) + a * half_life(beta3) + 1));
     }
   }
 };

@@ -1,6 +1,7 @@
 #include <gradus/optim/asgd.h>
 
 #include "kernels/formulas/rules.h"
+#include "kernels/math.h"
 #include "optim/engine/engine.h"
 
 namespace gradus::optim {
@@ -28,7 +29,7 @@ struct RuleOf<ASGDOptions> : AsgdUpdate {
     decay = *o.weight_decay;
     sign = *o.maximize ? -1 : 1;
     const double t = static_cast<double>(now.step);
-    now.numbers = {*o.lr / std::pow(1 + *o.lambd * *o.lr * t, *o.alpha), 1 / std::max(1.0, t - *o.t0)};
+    now.numbers = {*o.lr / math::pow(1 + *o.lambd * *o.lr * t, *o.alpha), 1 / std::max(1.0, t - *o.t0)};
   }
 };
 

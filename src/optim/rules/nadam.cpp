@@ -1,6 +1,7 @@
 #include <gradus/optim/nadam.h>
 
 #include "kernels/formulas/moment_rules.h"
+#include "kernels/math.h"
 #include "optim/engine/engine.h"
 
 namespace gradus::optim {
@@ -29,10 +30,10 @@ struct RuleOf<NAdamOptions> : NadamUpdate {
     sign = *o.maximize ? -1 : 1;
     beta1 = o.betas->first;
     beta2 = o.betas->second;
-    root_correction = 1 / std::sqrt(1 - std::pow(beta2, static_cast<double>(now.step)));
+    root_correction = 1 / std::sqrt(1 - math::pow(beta2, static_cast<double>(now.step)));
     eps = *o.eps;
     const auto momentum = [&](std::int64_t t) {
-      return beta1 * (1 - 0.5 * std::pow(0.96, static_cast<double>(t) * *o.momentum_decay));
+      return beta1 * (1 - 0.5 * math::pow(0.96, static_cast<double>(t) * *o.momentum_decay));
     };
     const double mu = momentum(now.step), next = momentum(now.step + 1);
     double& product = now.numbers[0];

@@ -1,6 +1,7 @@
 #include <gradus/optim/radam.h>
 
 #include "kernels/formulas/moment_rules.h"
+#include "kernels/math.h"
 #include "optim/engine/engine.h"
 
 namespace gradus::optim {
@@ -28,9 +29,9 @@ struct RuleOf<RAdamOptions> : RadamUpdate {
     beta1 = o.betas->first;
     beta2 = o.betas->second;
     eps = *o.eps;
-    const double t = static_cast<double>(now.step), correction2 = 1 - std::pow(beta2, t);
-    const double longest = 2 / (1 - beta2) - 1, length = longest - 2 * t * std::pow(beta2, t) / correction2;
-    step_size = *o.lr / (1 - std::pow(beta1, t));
+    const double t = static_cast<double>(now.step), correction2 = 1 - math::pow(beta2, t);
+    const double longest = 2 / (1 - beta2) - 1, length = longest - 2 * t * math::pow(beta2, t) / correction2;
+    step_size = *o.lr / (1 - math::pow(beta1, t));
     rectified = length > 5;
     if (rectified) {
       step_size *=

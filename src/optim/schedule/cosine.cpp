@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numbers>
 
+#include "kernels/math.h"
 #include "optim/schedule/check.h"
 
 namespace gradus::optim::lr_scheduler {
@@ -11,7 +12,7 @@ namespace gradus::optim::lr_scheduler {
 namespace {
 
 // Half a cosine from 1 at part 0 to 0 at part 1.
-double half_cosine(double part) { return (1 + std::cos(std::numbers::pi * part)) / 2; }
+double half_cosine(double part) { return (1 + math::cos(std::numbers::pi * part)) / 2; }
 
 Scaling between(double eta_min, double part) { return {part, eta_min * (1 - part)}; }
 

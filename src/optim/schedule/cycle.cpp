@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <numbers>
 
+#include "kernels/math.h"
 #include "optim/schedule/check.h"
 
 namespace gradus::optim::lr_scheduler {
@@ -35,8 +36,8 @@ std::vector<Track> cyclic_tracks(const Optimizer& optimizer, const CyclicLROptio
   } else {
     of_cycle = o.mode != "exp_range";
     if (o.mode == "triangular") scale_fn = [](double) { return 1.0; };
-    if (o.mode == "triangular2") scale_fn = [](double cycle) { return 1 / std::pow(2.0, cycle - 1); };
-    if (o.mode == "exp_range") scale_fn = [gamma = o.gamma](double t) { return std::pow(gamma, t); };
+    if (o.mode == "triangular2") scale_fn = [](double cycle) { return 1 / math::pow(2.0, cycle - 1); };
+    if (o.mode == "exp_range") scale_fn = [gamma = o.gamma](double t) { return math::pow(gamma, t); };
     need(static_cast<bool>(scale_fn), name, "mode", "triangular, triangular2 or exp_range", o.mode);
   }
   // 0 at the ends of a cycle, 1 at its top, scaled.
@@ -109,7 +110,7 @@ std::vector<Track> one_cycle_tracks(const Optimizer& optimizer, const OneCycleLR
       const double start = i == 0 ? 0 : phases[i - 1].end, length = phases[i].end - start;
       const double part = length > 0 ? (now - start) / length : 1;
       const double from = levels[phases[i].from], to = levels[phases[i].to];
-      if (cosine) return Scaling{0, to + (from - to) / 2 * (std::cos(std::numbers::pi * part) + 1)};
+      if (cosine) return Scaling{0, to + (from - to) / 2 * (math::cos(std::numbers::pi * part) + 1)};
       return Scaling{0, std::lerp(from, to, part)};
     });
   };

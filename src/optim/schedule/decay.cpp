@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/math.h"
 #include "optim/schedule/check.h"
 
 namespace gradus::optim::lr_scheduler {
@@ -36,7 +37,7 @@ Schedule StepLROptions::schedule() const {
   need_at_least(1, "StepLR", "step_size", step_size);
   need_finite("StepLR", "gamma", gamma);
   return {"StepLR", [size = static_cast<double>(step_size), g = gamma](double t) {
-            return Scaling{std::pow(g, std::floor(t / size))};
+            return Scaling{math::pow(g, std::floor(t / size))};
           }};
 }
 
@@ -46,7 +47,7 @@ Schedule MultiStepLROptions::schedule() const {
   auto sorted = milestones;
   std::sort(sorted.begin(), sorted.end());
   return {"MultiStepLR",
-          [sorted, g = gamma](double t) { return Scaling{std::pow(g, static_cast<double>(count_up_to(t, sorted)))}; }};
+          [sorted, g = gamma](double t) { return Scaling{math::pow(g, static_cast<double>(count_up_to(t, sorted)))}; }};
 }
 
 Schedule ConstantLROptions::schedule() const {
@@ -68,14 +69,14 @@ Schedule LinearLROptions::schedule() const {
 
 Schedule ExponentialLROptions::schedule() const {
   need_finite("ExponentialLR", "gamma", gamma);
-  return {"ExponentialLR", [g = gamma](double t) { return Scaling{std::pow(g, t)}; }};
+  return {"ExponentialLR", [g = gamma](double t) { return Scaling{math::pow(g, t)}; }};
 }
 
 Schedule PolynomialLROptions::schedule() const {
   need_at_least(1, "PolynomialLR", "total_iters", total_iters);
   need(std::isfinite(power) && power >= 0, "PolynomialLR", "power", "finite and at least 0", power);
   return {"PolynomialLR", [n = static_cast<double>(total_iters), p = power](double t) {
-            return Scaling{std::pow((n - std::min(t, n)) / n, p)};
+            return Scaling{math::pow((n - std::min(t, n)) / n, p)};
           }};
 }
 

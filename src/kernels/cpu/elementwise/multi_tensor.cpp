@@ -7,6 +7,7 @@
 #include "core/visit.h"
 #include "kernels/cpu/reduce/reduce_rows.h"
 #include "kernels/cpu/simd/simd.h"
+#include "kernels/math.h"
 
 namespace gradus::cpu {
 
@@ -115,7 +116,7 @@ struct PowerBody {
     const double sum = reduce_block<Reduce, double>(n, [x, p](std::int64_t i) GRADUS_LAMBDA -> double {
       const double v = std::abs(static_cast<double>(x[i]));
       if constexpr (power == Power::two) return v * v;
-      if constexpr (power == Power::any) return std::pow(v, p);
+      if constexpr (power == Power::any) return math::pow(v, p);
       return v;
     });
     *out = sum;

@@ -4,6 +4,7 @@
 #include "core/visit.h"
 #include "kernels/cpu/norm/softmax.h"
 #include "kernels/cpu/norm/softmax_rows.h"
+#include "kernels/math.h"
 
 namespace gradus::cpu {
 
@@ -33,10 +34,10 @@ struct LongRowsBackwardBody {
                                 T* gx, std::int64_t rows, std::int64_t n) {
     for (std::int64_t r = 0; r < rows; ++r) {
       const std::int64_t t = target[r];
-      const T largest = stats[2 * r], each = t == ignored ? T(0) : scale * std::exp(-stats[2 * r + 1]);
+      const T largest = stats[2 * r], each = t == ignored ? T(0) : scale * math::exp(-stats[2 * r + 1]);
       const T* in = x + r * n;
       T* out = gx + r * n;
-      for (std::int64_t i = 0; i < n; ++i) out[i] = std::exp(in[i] - largest) * each;
+      for (std::int64_t i = 0; i < n; ++i) out[i] = math::exp(in[i] - largest) * each;
       if (t != ignored) out[t] -= scale;
     }
   }

@@ -5,6 +5,7 @@
 #include "core/threads/parallel.h"
 #include "core/visit.h"
 #include "kernels/cpu/norm/softmax_rows.h"
+#include "kernels/math.h"
 
 namespace gradus::cpu {
 
@@ -27,7 +28,7 @@ struct RowsBackwardBody {
       const T *g = g_all + r * n, *y = y_all + r * n;
       T* gx = gx_all + r * n;
       const T s = reduce_row<SumOf<T>, T>(n, [=](std::int64_t i) GRADUS_LAMBDA { return log ? g[i] : g[i] * y[i]; });
-      for (std::int64_t i = 0; i < n; ++i) gx[i] = log ? g[i] - std::exp(y[i]) * s : y[i] * (g[i] - s);
+      for (std::int64_t i = 0; i < n; ++i) gx[i] = log ? g[i] - math::exp(y[i]) * s : y[i] * (g[i] - s);
     }
   }
 };
@@ -43,12 +44,12 @@ struct ColumnsBody {
     for (std::int64_t j = 0; j < width; ++j) s[j] = 0;
     for (std::int64_t r = 0; r < n; ++r) {
       for (std::int64_t j = 0; j < width; ++j) {
-        const T shifted = x[r * stride + j] - top[j], e = std::exp(shifted);
+        const T shifted = x[r * stride + j] - top[j], e = math::exp(shifted);
         y[r * stride + j] = log ? shifted : e;
         s[j] += e;
       }
     }
-    for (std::int64_t j = 0; j < width; ++j) s[j] = log ? std::log(s[j]) : 1 / s[j];
+    for (std::int64_t j = 0; j < width; ++j) s[j] = log ? math::log(s[j]) : 1 / s[j];
     for (std::int64_t r = 0; r < n; ++r) {
       for (std::int64_t j = 0; j < width; ++j) {
         const T v = y[r * stride + j];
@@ -71,7 +72,7 @@ struct ColumnsBackwardBody {
     for (std::int64_t r = 0; r < n; ++r) {
       const std::int64_t at = r * stride;
       for (std::int64_t j = 0; j < width; ++j) {
-        gx[at + j] = log ? g[at + j] - std::exp(y[at + j]) * s[j] : y[at + j] * (g[at + j] - s[j]);
+        gx[at + j] = log ? g[at + j] - math::exp(y[at + j]) * s[j] : y[at + j] * (g[at + j] - s[j]);
       }
     }
   }

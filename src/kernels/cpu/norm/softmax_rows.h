@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/cpu/reduce/reduce_rows.h"
+#include "kernels/math.h"
 
 namespace gradus::cpu {
 
@@ -51,12 +52,12 @@ GRADUS_INLINE void softmax_rows(const T* x, T* y, std::int64_t rows, std::int64_
         top[r] = row_max(in, n);
         for (std::int64_t i = 0; i < n; ++i) e[r * n + i] = in[i] - top[r];
       }
-      for (std::int64_t i = 0; i < count * n; ++i) e[i] = std::exp(e[i]);
+      for (std::int64_t i = 0; i < count * n; ++i) e[i] = math::exp(e[i]);
       for (std::int64_t r = 0; r < count; ++r) {
         sums[r] = row_sum(e + r * n, n);
       }
       if constexpr (logs) {
-        for (std::int64_t r = 0; r < count; ++r) log_sums[r] = std::log(sums[r]);
+        for (std::int64_t r = 0; r < count; ++r) log_sums[r] = math::log(sums[r]);
         for (std::int64_t r = 0; r < count; ++r) row(first + r, top[r], log_sums[r]);
       }
       if (y == nullptr) continue;
@@ -79,12 +80,12 @@ GRADUS_INLINE void softmax_rows(const T* x, T* y, std::int64_t rows, std::int64_
     for (std::int64_t begin = 0; begin < n; begin += block) {
       const std::int64_t length = n - begin < block ? n - begin : block;
       const T* piece = in + begin;
-      for (std::int64_t i = 0; i < length; ++i) e[i] = std::exp(piece[i] - largest);
+      for (std::int64_t i = 0; i < length; ++i) e[i] = math::exp(piece[i] - largest);
       s += row_sum(static_cast<const T*>(e), length);
       if (log || y == nullptr) continue;
       for (std::int64_t i = 0; i < length; ++i) y[r * n + begin + i] = e[i];
     }
-    const T log_sum = logs ? std::log(s) : T(0);
+    const T log_sum = logs ? math::log(s) : T(0);
     row(r, largest, log_sum);
     if (y == nullptr) continue;
     T* out = y + r * n;

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "kernels/cpu/simd/simd.h"
+#include "kernels/math.h"
 
 namespace gradus::cpu {
 
@@ -19,7 +20,7 @@ struct Block {
 // An overflowing exponential gives 1 / inf = 0, which is right.
 template <class T>
 GRADUS_INLINE T sigmoid_of(T x) {
-  return 1 / (1 + std::exp(-x));
+  return 1 / (1 + math::exp(-x));
 }
 
 template <class T>
@@ -35,10 +36,10 @@ struct LstmForward {
       for (std::int64_t u = 0; u < units; ++u) {
         i[u] = sigmoid_of(i[u]);
         f[u] = sigmoid_of(f[u]);
-        g[u] = std::tanh(g[u]);
+        g[u] = math::tanh(g[u]);
         o[u] = sigmoid_of(o[u]);
         c[u] = f[u] * last[u] + i[u] * g[u];
-        out[u] = o[u] * std::tanh(c[u]);
+        out[u] = o[u] * math::tanh(c[u]);
       }
     }
   }
@@ -59,12 +60,12 @@ struct LstmBackward {
       if (out.data != nullptr) {
         T* m = out.row(r);
 #pragma GCC ivdep
-        for (std::int64_t u = 0; u < units; ++u) m[u] = o[u] * std::tanh(c[u]);
+        for (std::int64_t u = 0; u < units; ++u) m[u] = o[u] * math::tanh(c[u]);
       }
       const bool two = g_more.data != nullptr;
 #pragma GCC ivdep
       for (std::int64_t u = 0; u < units; ++u) {
-        const T t = std::tanh(c[u]), grad = two ? gh[u] + more[u] : gh[u];
+        const T t = math::tanh(c[u]), grad = two ? gh[u] + more[u] : gh[u];
         const T of_c = gc[u] + grad * o[u] * (1 - t * t);
         go[u] = grad * t * o[u] * (1 - o[u]);
         gi[u] = of_c * g[u] * i[u] * (1 - i[u]);
@@ -89,7 +90,7 @@ struct GruForward {
       for (std::int64_t u = 0; u < units; ++u) {
         r[u] = sigmoid_of(r[u]);
         z[u] = sigmoid_of(z[u]);
-        n[u] = std::tanh(n[u] + r[u] * q[u]);
+        n[u] = math::tanh(n[u] + r[u] * q[u]);
         out[u] = (last[u] - n[u]) * z[u] + n[u];
       }
     }
@@ -131,7 +132,7 @@ struct ElmanForward {
     for (std::int64_t r = 0; r < rows; ++r) {
       T* out = h.row(r);
 #pragma GCC ivdep
-      for (std::int64_t u = 0; u < units; ++u) out[u] = !relu ? std::tanh(out[u]) : out[u] < 0 ? T(0) : out[u];
+      for (std::int64_t u = 0; u < units; ++u) out[u] = !relu ? math::tanh(out[u]) : out[u] < 0 ? T(0) : out[u];
     }
   }
 };

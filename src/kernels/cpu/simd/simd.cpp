@@ -1,8 +1,14 @@
 #include "kernels/cpu/simd/simd.h"
 
+#include <gradus/error.h>
+#include <gradus/parallel.h>
+#include <gradus/portable.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <string_view>
+
+#include "core/portable.h"
 
 namespace gradus::cpu {
 
@@ -32,6 +38,17 @@ Isa built(Isa isa) {
   return isa;
 }
 
+// What the mode asks of `isa`: the loops of other sets multiply and add in one step.
+Isa allowed(Isa isa) {
+  if (!core::is_portable()) return isa;
+#if defined(__x86_64__) && defined(__FMA__)
+  throw ValueError(
+      "portable: compiled for processors that multiply and add in one step; leave out -march, as loops are "
+      "compiled for each instruction set anyway");
+#endif
+  return Isa::base;
+}
+
 }  // namespace
 
 Isa best_isa() {
@@ -40,7 +57,7 @@ Isa best_isa() {
 }
 
 void set_isa(Isa isa) {
-  detail::isa_in_use.store(static_cast<int>(built(std::min(isa, best_isa()))), std::memory_order_relaxed);
+  detail::isa_in_use.store(static_cast<int>(allowed(built(std::min(isa, best_isa())))), std::memory_order_relaxed);
 }
 
 namespace detail {
@@ -49,10 +66,20 @@ std::atomic<int> isa_in_use{-1};
 
 Isa detect_isa() {
   int expected = -1;
-  const int best = static_cast<int>(best_isa());
+  const int best = static_cast<int>(allowed(best_isa()));
   return static_cast<Isa>(isa_in_use.compare_exchange_strong(expected, best) ? best : expected);
 }
 
 }  // namespace detail
 
 }  // namespace gradus::cpu
+
+namespace gradus {
+
+void set_portable(bool portable) {
+  core::detail::portable.store(portable, std::memory_order_relaxed);
+  cpu::set_isa(cpu::best_isa());
+  if (portable) set_flush_denormal(false);
+}
+
+}  // namespace gradus

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/inline.h"
+#include "kernels/math.h"
 
 /// How loops become SIMD here. A loop is written once, as the static function `run` of a struct, marked GRADUS_INLINE;
 /// `simd_call<Body>(args...)` compiles it for each instruction set and runs the best the machine has:
@@ -37,48 +38,6 @@
   (to)[lane] = (places)[lane] < lanes ? (a)[(places)[lane]] : (b)[(places)[lane] - lanes]
 #endif
 
-// Functions of whole vectors: those of glibc's libmvec on x86-64, on arm64 SLEEF's under the same names. The
-// declarations tell GCC of them. (glibc's own headers do that under -ffast-math only.) Errors are up to 4 units in the
-// last place, and the scalar tail of a loop calls the plain function, so bits may differ between an element in a full
-// vector and the same element in a tail.
-#if defined(__GLIBC__) && defined(__GNUC__) && !defined(__clang__)
-#if defined(__x86_64__)
-#define GRADUS_SIMD_DOUBLE _Pragma("omp declare simd notinbranch")
-#define GRADUS_SIMD_FLOAT _Pragma("omp declare simd notinbranch")
-#define GRADUS_HAS_VECTOR_MATH(major, minor) __GLIBC_PREREQ(major, minor)
-#elif defined(__aarch64__) && defined(GRADUS_SLEEF)
-#define GRADUS_SIMD_DOUBLE _Pragma("omp declare simd notinbranch simdlen(2)")
-#define GRADUS_SIMD_FLOAT _Pragma("omp declare simd notinbranch simdlen(4)")
-#define GRADUS_HAS_VECTOR_MATH(major, minor) 1
-#endif
-#endif
-#ifdef GRADUS_HAS_VECTOR_MATH
-extern "C" {
-#define GRADUS_VECTOR_MATH(name)                   \
-  GRADUS_SIMD_DOUBLE double name(double) noexcept; \
-  GRADUS_SIMD_FLOAT float name##f(float) noexcept
-#if GRADUS_HAS_VECTOR_MATH(2, 22)
-GRADUS_VECTOR_MATH(exp);
-GRADUS_VECTOR_MATH(log);
-GRADUS_VECTOR_MATH(sin);
-GRADUS_VECTOR_MATH(cos);
-GRADUS_SIMD_DOUBLE double pow(double, double) noexcept;
-GRADUS_SIMD_FLOAT float powf(float, float) noexcept;
-#endif
-#if GRADUS_HAS_VECTOR_MATH(2, 35)
-GRADUS_VECTOR_MATH(expm1);
-GRADUS_VECTOR_MATH(log1p);
-GRADUS_VECTOR_MATH(log2);
-GRADUS_VECTOR_MATH(log10);
-GRADUS_VECTOR_MATH(tan);
-GRADUS_VECTOR_MATH(atan);
-GRADUS_VECTOR_MATH(tanh);
-GRADUS_VECTOR_MATH(erf);
-#endif
-#undef GRADUS_VECTOR_MATH
-}
-#endif
-
 namespace gradus::cpu {
 
 /// Instruction sets that loops are compiled for: what every x86-64 has (or another CPU's default), AVX2 with FMA,
@@ -99,7 +58,8 @@ constexpr bool is_built(Isa isa) {
 /// The best that this machine and this build have; the environment variable GRADUS_ISA=base|v3|v4 may lower it.
 Isa best_isa();
 
-/// Makes `simd_call` use `isa`, or the best below it that there is. For tests; not while kernels run.
+/// Makes `simd_call` use `isa`, or the best below it that there is; in portable mode always `base`. For tests; not
+/// while kernels run.
 void set_isa(Isa isa);
 
 namespace detail {
