@@ -21,6 +21,7 @@
 #include "cli/commands/use_classifier.h"
 #include "cli/commands/verify.h"
 #include "cli/commands/watch.h"
+#include "cli/run/device_option.h"
 #include "cli/run/output.h"
 #include "cli/shell/completion.h"
 #include "cli/shell/manual.h"
@@ -34,6 +35,7 @@ namespace {
 void add_run_options(CLI::App& app, RunOptions& run) {
   app.add_option("--seed", run.seed, "Seed of all random numbers")->capture_default_str();
   app.add_option("--threads", run.threads, "Number of threads; by default one per core")->check(CLI::Range(1, 1024));
+  add_device_option(app, run.device);
   app.add_option("--out", run.out, "Folder for the results; created if it does not exist")
       ->capture_default_str()
       ->configurable(false);
@@ -289,6 +291,7 @@ void add_eval(CLI::App& parent, EvalOptions& o, int& status) {
       ->check(CLI::Range(0, 256))
       ->capture_default_str();
   app.add_flag("--skip-damaged", o.skip_damaged, "Leave out pictures that cannot be read, and name them");
+  add_device_option(app, o.device);
   app.add_flag("--json", o.json, "Print JSON");
   app.callback([&] { status = eval_classifier(o); });
 }
@@ -301,6 +304,7 @@ void add_predict(CLI::App& parent, PredictOptions& o, int& status) {
   add_weights(app, o.weights, "Other weights to use, all of which must fit: DIR/checkpoints/best.pth");
   app.add_option("IMAGE", o.images, "JPEG and PNG files; for a recipe, a table")->required();
   app.add_option("--top", o.top, "How many classes to print")->check(CLI::PositiveNumber)->capture_default_str();
+  add_device_option(app, o.device);
   app.add_flag("--json", o.json, "Print JSON");
   app.callback([&] { status = predict(o); });
 }

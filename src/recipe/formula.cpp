@@ -215,7 +215,7 @@ Value Formula::Term::compute(Frame& frame) const {
   if (kind == Kind::List) return values;
   try {
     if (kind == Kind::Operator) return op == "neg" ? negated(values[0]) : apply(op, values[0], values[1]);
-    if (kind == Kind::Function) return function->compute(Arguments(function->form, std::move(values)));
+    if (kind == Kind::Function) return function->compute(Arguments(function->form, std::move(values), frame.device()));
     const auto* x = std::get_if<Tensor>(&values[0]);
     if (x == nullptr) throw ValueError("a network needs a tensor, got " + values[0].describe());
     return (*module)(*x);

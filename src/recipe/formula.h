@@ -23,7 +23,9 @@ struct Value : std::variant<std::monostate, bool, std::int64_t, double, std::str
 // ValueError for other kinds of values.
 class Arguments {
  public:
-  Arguments(const Form& form, Values values) : form_(form), values_(std::move(values)) {}
+  Arguments(const Form& form, Values values, Device device)
+      : form_(form), values_(std::move(values)), device_(device) {}
+  Device device() const { return device_; }  // where a function makes tensors
   const Value& operator[](std::size_t i) const { return values_[i]; }
   bool has(std::size_t i) const { return !std::holds_alternative<std::monostate>(values_[i]); }
   bool is_number(std::size_t i) const;
@@ -43,6 +45,7 @@ class Arguments {
   [[noreturn]] void refuse(std::size_t i, const char* wanted) const;
   const Form& form_;
   Values values_;
+  Device device_;
 };
 
 // A function that expressions may call.
@@ -70,7 +73,9 @@ class Formula;
 // The variables' values within one update. Those with a formula are computed when they are first asked for.
 class Frame {
  public:
-  explicit Frame(std::size_t count) : values_(count), known_(count), formulas_(count) {}
+  explicit Frame(std::size_t count, Device device = kCPU)
+      : values_(count), known_(count), formulas_(count), device_(device) {}
+  Device device() const { return device_; }  // where functions make tensors
   void set(std::size_t variable, Value value);
   void set_formula(std::size_t variable, const Formula* formula) { formulas_[variable] = formula; }
   const Value& get(std::size_t variable);
@@ -80,6 +85,7 @@ class Frame {
   Values values_;
   std::vector<char> known_;
   std::vector<const Formula*> formulas_;
+  Device device_;
 };
 
 class Formula {

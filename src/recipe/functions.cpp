@@ -70,7 +70,7 @@ Tensor gradient_penalty(nn::Module& critic, const Tensor& real, const Tensor& fa
   const EnableGrad guard;
   std::vector<std::int64_t> sizes(static_cast<std::size_t>(real.dim()), 1);
   sizes[0] = real.size(0);
-  const Tensor share = rand(shape(sizes));
+  const Tensor share = rand(shape(sizes), {.device = real.device()});
   Tensor between = (share * real + (1 - share) * fake).detach();
   between.requires_grad_(true);
   const Tensor gradient = autograd::grad({critic(between).sum()}, {between}, {}, {.create_graph = true})[0];
@@ -165,14 +165,18 @@ const std::vector<Function>& functions() {
                  return binary_accuracy(x, a.tensor_like(1, x), a.number(2));
                }),
       // Random numbers. They are drawn in the order in which an update needs them.
-      function("rand(sizes: int...)", "uniform in [0, 1)", [](A a) -> Value { return rand(shape(a.integers(0))); }),
-      function("randn(sizes: int...)", "standard normal", [](A a) -> Value { return randn(shape(a.integers(0))); }),
+      function("rand(sizes: int...)", "uniform in [0, 1)",
+               [](A a) -> Value { return rand(shape(a.integers(0)), {.device = a.device()}); }),
+      function("randn(sizes: int...)", "standard normal",
+               [](A a) -> Value { return randn(shape(a.integers(0)), {.device = a.device()}); }),
       function("rand_like(input: tensor)", "rand with the sizes of input",
                [](A a) -> Value { return rand_like(a.tensor(0).detach()); }),
       function("randn_like(input: tensor)", "randn with the sizes of input",
                [](A a) -> Value { return randn_like(a.tensor(0).detach()); }),
       function("randint(low: int, high: int, sizes: int...)", "whole numbers from low to high - 1",
-               [](A a) -> Value { return randint(a.integer(0), a.integer(1), shape(a.integers(2))); }),
+               [](A a) -> Value {
+                 return randint(a.integer(0), a.integer(1), shape(a.integers(2)), {.device = a.device()});
+               }),
       function("awgn(input: tensor, sigma: number)", "input plus white Gaussian noise",
                [](A a) -> Value { return models::awgn(a.tensor(0), a.number(1)); }),
       function(
@@ -180,8 +184,10 @@ const std::vector<Function>& functions() {
           "the standard deviation of the noise at an Eb/N0 in dB, for bits sent in this many channel uses of energy 1",
           [](A a) -> Value { return models::noise_sigma(a.number(0), a.number(1), a.number(2)); }),
       // Tensors.
-      function("zeros(sizes: int...)", "", [](A a) -> Value { return zeros(shape(a.integers(0))); }),
-      function("ones(sizes: int...)", "", [](A a) -> Value { return ones(shape(a.integers(0))); }),
+      function("zeros(sizes: int...)", "",
+               [](A a) -> Value { return zeros(shape(a.integers(0)), {.device = a.device()}); }),
+      function("ones(sizes: int...)", "",
+               [](A a) -> Value { return ones(shape(a.integers(0)), {.device = a.device()}); }),
       function("zeros_like(input: tensor)", "", [](A a) -> Value { return zeros_like(a.tensor(0).detach()); }),
       function("ones_like(input: tensor)", "", [](A a) -> Value { return ones_like(a.tensor(0).detach()); }),
       function("one_hot(input: tensor, num_classes: int>=1)", "float32",

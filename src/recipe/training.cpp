@@ -111,6 +111,13 @@ std::vector<std::string> Training::trained_later() const {
   return names;
 }
 
+void Training::to(Device device) {
+  networks_->to(device);
+  for (Value& constant : constants_)
+    if (auto* x = std::get_if<Tensor>(&constant)) *x = x->to(device);
+  device_ = device;
+}
+
 Shape Training::sample_sizes() const { return loader_ ? loader_->dataset().get(0).data.sizes() : Shape{}; }
 
 std::int64_t Training::steps_per_epoch() const { return loader_ ? loader_->size() : 0; }
@@ -135,7 +142,7 @@ std::int64_t Training::total_steps() const {
 }
 
 Frame Training::new_frame() const {
-  Frame frame(names_.variables.size());
+  Frame frame(names_.variables.size(), device_);
   for (std::size_t i = 0; i < constants_.size(); ++i) frame.set(first_constant_ + i, constants_[i]);
   for (std::size_t i = 0; i < values_.size(); ++i) frame.set_formula(first_value_ + i, &values_[i]);
   for (std::size_t i = 0; i < losses_.size(); ++i) frame.set_formula(first_loss_ + i, &losses_[i]);
@@ -145,9 +152,9 @@ Frame Training::new_frame() const {
 
 void Training::set_batch(Frame& frame, const data::Batch& batch) const {
   frame.set(batch_, batch.size());
-  frame.set(x_, batch.data);
+  frame.set(x_, batch.data.to(device_));
   if (batch.target.defined())
-    frame.set(y_, batch.target);
+    frame.set(y_, batch.target.to(device_));
   else
     frame.set(y_, Value());
 }

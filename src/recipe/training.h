@@ -57,6 +57,9 @@ class Training {
   // numbers and running statistics are as before.
   void check();
 
+  // Computes there from now on: networks, constants and batches move. Before the first step.
+  void to(Device device);
+
   // Everything that steps change. The parts are referred to.
   void add_to(training::Checkpoint& state);
 
@@ -142,6 +145,7 @@ class Training {
   std::size_t x_ = 0, y_ = 0, batch_ = 0, first_constant_ = 0, first_value_ = 0, first_loss_ = 0;
   std::vector<Formula> values_, losses_, metrics_;
   std::vector<Image> images_;
+  Device device_;
   std::vector<Value> constants_;  // the same for every run of a seed, and so not in checkpoints
   std::vector<Trainer> trainers_;
   std::vector<Average> averages_;

@@ -387,6 +387,14 @@ TEST_F(ClassifierTest, LeNetTrainsItsTwoGroupsOnIdxFiles) {
   EXPECT_EQ(weight("lenet", "features.0.weight").sizes(), (Shape{6, 3, 5, 5}));
   const auto eval = run_gradus("eval " + in("lenet") + " --classes 0-2 --data " + in("idx"));
   EXPECT_EQ(eval.status, 0) << eval.err;
+  // On a device of its own, training and test come to the same.
+  const auto there = run_gradus(run + in("there") + " --device emulated");
+  ASSERT_EQ(there.status, 0) << there.err;
+  const auto judged = run_gradus("eval " + in("lenet") + " --device emulated --classes 0-2 --data " + in("idx"));
+  EXPECT_EQ(judged.out, eval.out) << judged.err;
+  const auto refused = run_gradus("eval " + in("lenet") + " --device emulated:3 --data " + in("idx"));
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err, HasSubstr("--device: there is no device emulated:3"));
   // A rate of 0 for one group leaves it where it began.
   ASSERT_EQ(run_gradus(run + in("still") + " --features-lr 0").status, 0);
   ASSERT_EQ(run_gradus(run + in("start") + " --features-lr 0 --classifier-lr 0").status, 0);

@@ -41,6 +41,10 @@ TEST(DevicesCommand, TellsWhyCudaIsNotThere) {
                                       test::command_path() + "' devices --json");
   EXPECT_EQ(json::parse(broken.out)[1]["count"], 0);
   EXPECT_THAT(broken.out, HasSubstr("cannot load " + folder / "libgradus_cuda.so"));
+  const auto refused = test::run_shell("GRADUS_CUDA_LIBRARY=/nowhere/libgradus_cuda.so '" + test::command_path() +
+                                       "' train autoencoder --device cuda --out '" + folder / "run" + "'");
+  EXPECT_EQ(refused.status, 2);
+  EXPECT_THAT(refused.err, HasSubstr("--device: there is no device cuda:0: this build has no kernels for CUDA"));
 }
 
 }  // namespace

@@ -114,6 +114,32 @@ TEST_F(TrainGanResumed, AnInterruptedRunGoesOnWithItsOptionsAndChanges) {
   expect_same_run(folder / "whole", folder / "run", {"metrics.jsonl", "generator.pth", "samples-020.png"});
 }
 
+// On a device of its own a run has the bits of one that never stopped, and the CPU's numbers but for rounding.
+TEST_F(TrainGanResumed, OnADeviceItGoesOnWithItsBits) {
+  const std::string options = " --device emulated";
+  ASSERT_EQ(run_gradus(command(5) + options + " --steps 20 --out " + folder / "whole").status, 0);
+  ASSERT_EQ(run_gradus(command(5) + options + " --steps 7 --out " + folder / "run").status, 0);
+  const CommandResult rest = run_gradus("resume " + folder / "run" + " --steps=20");
+  ASSERT_EQ(rest.status, 0) << rest.err;
+  expect_same_run(folder / "whole", folder / "run", {"generator.pth", "discriminator.pth"});
+  ASSERT_EQ(run_gradus(command(5) + " --steps 20 --out " + folder / "cpu").status, 0);
+  const json here = summary_of(folder / "cpu"), there = summary_of(folder / "whole");
+  EXPECT_NEAR(there["d_loss"].get<double>(), here["d_loss"].get<double>(), 1e-2);
+  EXPECT_NEAR(there["g_loss"].get<double>(), here["g_loss"].get<double>(), 1e-2);
+}
+
+TEST(Resume, TheAutoencoderTrainsOnADevice) {
+  const TempFolder folder;
+  const std::string command =
+      "train autoencoder --steps 20 --receiver-steps 5 --batch 32 --errors 2 --blocks 500 --threads 1 --out ";
+  const CommandResult run = run_gradus(command + folder / "there" + " --device emulated");
+  ASSERT_EQ(run.status, 0) << run.err;
+  ASSERT_EQ(run_gradus(command + folder / "here").status, 0);
+  const json here = summary_of(folder / "here"), there = summary_of(folder / "there");
+  EXPECT_EQ(there["encoder_unchanged"], true);
+  EXPECT_NEAR(there["joint"]["loss"].get<double>(), here["joint"]["loss"].get<double>(), 1e-3);
+}
+
 TEST(Resume, AFullDiskStopsNeitherTrainingNorWhatWasSaved) {
   const TempFolder folder;
   ASSERT_EQ(run_gradus(autoencoder() + " --out " + folder / "whole").status, 0);

@@ -237,6 +237,17 @@ TEST_F(RecipeCommand, TrainsARecipeOfOnesOwn) {
     EXPECT_THAT(file_bytes(run + picture), testing::StartsWith("\x89PNG")) << picture;
 }
 
+TEST_F(RecipeCommand, TrainsOnADevice) {
+  put_fashion(folder);
+  const std::string run = "train " + own() + " --set phases.all.epochs=1 --out ";
+  const CommandResult here = run_gradus(run + folder / "here"),
+                      there = run_gradus(run + folder / "there --device emulated");
+  ASSERT_EQ(there.status, 0) << there.err;
+  ASSERT_EQ(here.status, 0) << here.err;
+  EXPECT_NEAR(summary_of(folder / "there")["losses"]["loss"].get<double>(),
+              summary_of(folder / "here")["losses"]["loss"].get<double>(), 1e-4);
+}
+
 TEST_F(RecipeCommand, AResumedRunKeepsItsRecipeAndItsChanges) {
   put_fashion(folder);
   const std::string path = own(), whole = folder / "whole", run = folder / "run";

@@ -113,8 +113,8 @@ struct CachedFeatures {
                               .forward =
                                   [&](const Tensor& x) {
                                     const Autocast scope(kBFloat16, options.bf16);
-                                    net(preprocess(x));
-                                    return taken.to(kFloat32);
+                                    net(preprocess(x.to(options.run.device)));
+                                    return taken.to(kFloat32).cpu();
                                   },
                               .variant = fmt::format("input of {}, {}{}", head.first, ordered_json(preprocess).dump(),
                                                      options.bf16 ? ", bfloat16" : "")});
@@ -156,6 +156,7 @@ int finetune(const FinetuneOptions& options) {
   default_generator() = drawn;
   run.use_data("data", *images.train, images.classes);
   run.use_data("test_data", *images.test);
+  net->to(run.device());
   optim::SGD optimizer = make_optimizer(*net, options);
 
   std::size_t unreadable = 0;
@@ -199,7 +200,8 @@ int finetune(const FinetuneOptions& options) {
                                              .forward =
                                                  [&](const Tensor& x) {
                                                    const Autocast scope(kBFloat16, options.bf16);
-                                                   return features ? (*head.second)(x) : (*net)(preprocess(x));
+                                                   const Tensor there = x.to(run.device());
+                                                   return features ? (*head.second)(there) : (*net)(preprocess(there));
                                                  },
                                              .set_training = [&](bool on) { net->train(on); },
                                              .optimizer = &optimizer,

@@ -24,7 +24,7 @@ constexpr std::int64_t kRowsAtOnce = 4096;
 // A run's networks as they were saved, and how a row becomes what they take.
 class TablePredictor {
  public:
-  explicit TablePredictor(const std::string& folder) {
+  TablePredictor(const std::string& folder, Device device) : device_(device) {
     const std::string path = folder + "/data.json";
     std::vector<std::string> changes;
     std::optional<data::AnyTransform> standardize;
@@ -63,11 +63,11 @@ class TablePredictor {
 
   Tensor operator()(const Tensor& rows) const {
     const NoGrad guard;
-    recipe::Frame frame(1);
-    frame.set(0, rows);
+    recipe::Frame frame(1, device_);
+    frame.set(0, rows.to(device_));
     Tensor answers = formula_.tensor(frame);
     if (answers.dim() == 1) answers = answers.unsqueeze(1);
-    if (answers.dim() == 2 && answers.size(0) == rows.size(0)) return answers.to(kFloat32);
+    if (answers.dim() == 2 && answers.size(0) == rows.size(0)) return answers.to(kFloat32).cpu();
     throw ShapeError("predict: need an answer for each of " + std::to_string(rows.size(0)) + " rows, got " +
                      to_string(answers.sizes()));
   }
@@ -124,8 +124,10 @@ class TablePredictor {
     for (const recipe::NetworkPart& network : recipe.networks)
       networks_->network(network.name).load_state_dict(io::load_state_dict(folder + "/" + network.name + ".pth"));
     networks_->networks().eval();
+    networks_->to(device_);
   }
 
+  Device device_;
   data::CsvEncoding encoding_;
   std::vector<std::string> classes_, targets_;
   bool whole_ = false;
@@ -158,7 +160,7 @@ bool is_table_run(const std::string& folder) {
 }
 
 int predict_table(const PredictOptions& options) {
-  const TablePredictor predictor(options.folder);
+  const TablePredictor predictor(options.folder, options.device);
   ordered_json results = ordered_json::array();
   int status = 0;
   for (const std::string& path : options.images) {

@@ -68,7 +68,7 @@ void train_phase(Phase& phase, models::AutoEncoder& net, optim::Adam& opt, const
   for (; phase.done < phase.steps && !run.interrupted(); run.advance()) {
     const double lr = rate(phase, phase.done);
     for (auto& group : opt.param_groups()) group.lr = lr;
-    const Tensor messages = balanced_messages(options.batch, options.messages);
+    const Tensor messages = balanced_messages(options.batch, options.messages).to(run.device());
     const Tensor x = one_hot(messages, options.messages).to(kFloat32);
     const Tensor loss = F::cross_entropy(net(x, sigma), messages);
     const double value = loss.item();
@@ -91,8 +91,9 @@ void train_phase(Phase& phase, models::AutoEncoder& net, optim::Adam& opt, const
 bool same_bits(const nn::StateDict& a, const nn::StateDict& b) {
   for (const auto& [name, tensor] : a) {
     const Tensor& other = b.at(name);
-    if (std::memcmp(tensor.data_ptr(), other.data_ptr(),
-                    static_cast<std::size_t>(tensor.numel() * tensor.element_size())) != 0)
+    const Tensor here = tensor.cpu(), there = other.cpu();
+    if (std::memcmp(here.data_ptr(), there.data_ptr(), static_cast<std::size_t>(here.numel() * here.element_size())) !=
+        0)
       return false;
   }
   return true;
@@ -155,6 +156,7 @@ int train_autoencoder(const AutoencoderOptions& options) {
   Phase receiver{"receiver", options.receiver_steps, options.receiver_lr, options.receiver_ebn0_db};
 
   models::AutoEncoder net(options.messages, options.uses), after_joint = nn::clone(net);
+  net.to(run.device());
   optim::Adam optimizer(net.parameters(), {.lr = options.lr});
   optim::Adam decoder_optimizer(net.decoder.parameters(), {.lr = options.receiver_lr});
   run.state().add("net", net);
@@ -177,6 +179,7 @@ int train_autoencoder(const AutoencoderOptions& options) {
   if (!encoder_unchanged) throw Error("train autoencoder: the second phase changed the encoder");
   io::save(run.path("autoencoder.pth"), net.state_dict());
 
+  net.to(kCPU);  // where channels are simulated
   std::vector<BlerPoint> points;
   ordered_json results = ordered_json::array();
   net.eval();

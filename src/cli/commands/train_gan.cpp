@@ -59,16 +59,20 @@ void write_samples(const std::string& path, const Tensor& samples) {
 
 int train_gan(const GanOptions& options) {
   const InterruptScope interrupts;
-  const Tensor images = read_images(options.data);
+  Tensor images = read_images(options.data);
   Run run(options.run);
   run.use_data("data", data::TensorDataset(images));
+  const Device device = run.device();
+  images = images.to(device);
 
   models::Discriminator D;
   models::Generator G;
+  D.to(device);
+  G.to(device);
   const std::pair betas(options.beta1, 0.999);
   optim::Adam d_optimizer(D.parameters(), {.lr = options.lr, .betas = betas});
   optim::Adam g_optimizer(G.parameters(), {.lr = options.lr, .betas = betas});
-  const Tensor shown = randn({64, kNoise});
+  const Tensor shown = randn({64, kNoise}, {.device = device});
   Tensor order;  // of the images in this epoch
   double d_loss_value = 0, g_loss_value = 0;
   run.state().add("discriminator", D);
@@ -93,17 +97,17 @@ int train_gan(const GanOptions& options) {
     const std::int64_t step = run.step() + 1, first = run.step() % per_epoch * options.batch;
     if (first == 0) order = randperm(images.size(0));
     const std::int64_t n = std::min(options.batch, images.size(0) - first);
-    const Tensor real = index_select(images, 0, order.narrow(0, first, n));
-    const Tensor real_label = ones({n, 1}), fake_label = zeros({n, 1});
+    const Tensor real = index_select(images, 0, order.narrow(0, first, n).to(device));
+    const Tensor real_label = ones({n, 1}, {.device = device}), fake_label = zeros({n, 1}, {.device = device});
 
     // The discriminator alone: what the generator made is data to it.
-    const Tensor fake = G(randn({n, kNoise})).detach();
+    const Tensor fake = G(randn({n, kNoise}, {.device = device})).detach();
     const Tensor d_loss = cross_entropy_of(D(real), real_label) + cross_entropy_of(D(fake), fake_label);
     const double d_value = d_loss.item();
     if (run.accept("d_loss", d_value)) d_optimizer.minimize(d_loss);
 
     // The generator: its gradient passes through the discriminator, which keeps none and does not move.
-    const Tensor g_loss = cross_entropy_of(D(G(randn({n, kNoise}))), real_label);
+    const Tensor g_loss = cross_entropy_of(D(G(randn({n, kNoise}, {.device = device}))), real_label);
     const double g_value = g_loss.item();
     if (run.accept("g_loss", g_value)) g_optimizer.minimize(g_loss);
 

@@ -25,6 +25,7 @@ int train_lenet(const LenetOptions& options) {
 
   const auto classes = static_cast<std::int64_t>(images.classes.size());
   const auto net = std::make_shared<models::LeNet>(classes);
+  net->to(run.device());
   optim::SGD optimizer({{.params = net->features.parameters(), .lr = options.features_lr},
                         {.params = net->classifier.parameters(), .lr = options.classifier_lr}},
                        {.momentum = options.momentum});
@@ -39,15 +40,16 @@ int train_lenet(const LenetOptions& options) {
   say("{}: {} pictures to train on, {} to test, {} classes\n", images.about, images.train->size(), images.test->size(),
       classes);
 
-  const Score score = train_classifier(run, {.label = "lenet",
-                                             .forward = [&](const Tensor& x) { return (*net)(preprocess(x)); },
-                                             .set_training = [&](bool on) { net->train(on); },
-                                             .optimizer = &optimizer,
-                                             .scheduler = &scheduler,
-                                             .train = &train,
-                                             .test = &test,
-                                             .classes = images.classes.size(),
-                                             .epochs = options.epochs});
+  const Score score =
+      train_classifier(run, {.label = "lenet",
+                             .forward = [&](const Tensor& x) { return (*net)(preprocess(x.to(run.device()))); },
+                             .set_training = [&](bool on) { net->train(on); },
+                             .optimizer = &optimizer,
+                             .scheduler = &scheduler,
+                             .train = &train,
+                             .test = &test,
+                             .classes = images.classes.size(),
+                             .epochs = options.epochs});
   run.check_finite("lenet", *net);
   Classifier{"lenet", images.classes, preprocess, net}.save(options.run.out);
   run.write_summary({{"command", "train lenet"},

@@ -268,6 +268,7 @@ int train_recipe(const RecipeOptions& given) {
   const gradus::Generator drawn = default_generator();
   Run run(options.run);
   default_generator() = drawn;
+  training.to(run.device());
   run.keep("recipe.yaml", recipe.text);
   if (const ordered_json encoding = encoding_of(training, options.changes); !encoding.is_null())
     run.keep("data.json", encoding.dump(2, ' ', false, ordered_json::error_handler_t::replace) + "\n");

@@ -18,7 +18,9 @@ namespace gradus::cli {
 using nlohmann::ordered_json;
 
 int eval_classifier(const EvalOptions& options) {
+  require_available("--device", options.device);
   Classifier classifier = Classifier::load(options.folder, options.weights);
+  classifier.net->to(options.device);
   const Images images = read_images(
       {.folder = options.data, .classes = options.classes, .held_out = options.held_out, .seed = options.seed},
       classifier.preprocess);
@@ -29,8 +31,9 @@ int eval_classifier(const EvalOptions& options) {
   data::DataLoader loader(
       images.test,
       {.batch_size = options.batch, .num_workers = options.workers, .seed = 0, .skip_damaged = options.skip_damaged});
-  const Score score = test_classifier([&](const Tensor& x) { return (*classifier.net)(classifier.preprocess(x)); },
-                                      loader, images.classes.size());
+  const Score score =
+      test_classifier([&](const Tensor& x) { return (*classifier.net)(classifier.preprocess(x.to(options.device))); },
+                      loader, images.classes.size());
   if (score.pictures() == 0) {
     throw IoError(fmt::format("--data: none of the {} pictures can be read: {}", loader.skipped().size(),
                               loader.skipped()[0].error));
@@ -56,8 +59,10 @@ int eval_classifier(const EvalOptions& options) {
 }
 
 int predict(const PredictOptions& options) {
+  require_available("--device", options.device);
   if (is_table_run(options.folder)) return predict_table(options);
   Classifier classifier = Classifier::load(options.folder, options.weights);
+  classifier.net->to(options.device);
   const std::int64_t size = classifier.preprocess.size;
   const auto count = std::min(options.top, static_cast<std::int64_t>(classifier.classes.size()));
   const data::AnyTransform prepare = fit_picture(size);
@@ -68,8 +73,8 @@ int predict(const PredictOptions& options) {
     try {
       const Tensor image =
           prepare(io::read_image(path, {.mode = io::ImageReadMode::RGB, .apply_exif_orientation = true}));
-      const Tensor scores = (*classifier.net)(classifier.preprocess(image.unsqueeze(0)));
-      const auto [values, classes] = topk(softmax(scores, 1)[0], count);
+      const Tensor scores = (*classifier.net)(classifier.preprocess(image.unsqueeze(0).to(options.device)));
+      const auto [values, classes] = topk(softmax(scores, 1)[0].cpu(), count);
       ordered_json likeliest = ordered_json::array();
       for (std::int64_t i = 0; i < count; ++i) {
         likeliest.push_back(

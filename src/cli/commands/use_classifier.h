@@ -11,7 +11,7 @@ namespace gradus::cli {
 struct EvalOptions {
   std::string folder;  // of `train lenet` or `finetune`
   Weights weights;     // no file: those in the folder
-  std::string data, classes;
+  std::string data, classes, device = "cpu";
   double held_out = 0.2;  // as in training, with its seed: then the test is on pictures that were not trained on
   std::uint64_t seed = 1;
   std::int64_t batch = 64;
@@ -26,6 +26,7 @@ struct PredictOptions {
   std::string folder;
   Weights weights;
   std::vector<std::string> images;  // or tables
+  std::string device = "cpu";
   std::int64_t top = 3;
   bool json = false;
 };

@@ -121,7 +121,8 @@ Score train_classifier(Run& run, const ClassifierTraining& t) {
   while (epoch < t.epochs && !run.interrupted()) {
     for (auto& [x, y] : *t.train) {
       if (t.skip_single && y.size(0) == 1) continue;
-      const Tensor loss = nn::functional::cross_entropy(t.forward(x), y);
+      const Tensor scores = t.forward(x);
+      const Tensor loss = nn::functional::cross_entropy(scores, y.to(scores.device()));
       const double value = loss.item();
       if (run.accept("loss", value)) {
         t.optimizer->minimize(loss);

@@ -300,8 +300,8 @@ Tensor Preprocess::operator()(const Tensor& images) const {
   if (rows > 0 || columns > 0) {
     x = pad(x, {columns / 2, columns - columns / 2, rows / 2, rows - rows / 2});
   }
-  const Tensor shift = tensor(mean, {.dtype = kFloat32}).view({1, 3, 1, 1});
-  const Tensor scale = tensor(std, {.dtype = kFloat32}).view({1, 3, 1, 1});
+  const Tensor shift = tensor(mean, {.dtype = kFloat32, .device = x.device()}).view({1, 3, 1, 1});
+  const Tensor scale = tensor(std, {.dtype = kFloat32, .device = x.device()}).view({1, 3, 1, 1});
   return (x - shift) / scale;
 }
 

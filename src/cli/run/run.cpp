@@ -86,6 +86,7 @@ Run::Run(const RunOptions& options) : options_(options), views_(options.views, o
     if (!options_.receipt->ends_with(".json"))
       throw ValueError("--receipt: needs a name that ends in .json, got '" + *options_.receipt + "'");
   }
+  require_available("--device", device());
   make_folder(options_.out);
   lock_folder(lock_, options_.out);
   if (!options_.resume && !options_.overwrite && holds_run(options_.out)) {

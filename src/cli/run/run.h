@@ -22,6 +22,7 @@ class RunWatch;
 struct RunOptions {
   std::uint64_t seed = 1;
   int threads = 0;  // 0: as many as there are cores
+  std::string device = "cpu";
   std::string out;
   std::int64_t save_every = 0;  // steps between checkpoints; 0: by time alone
   double save_minutes = 10;     // 0: by steps alone
@@ -68,6 +69,7 @@ class Run {
 
   std::string path(const std::string& file) const { return options_.out + "/" + file; }
   training::Checkpoint& state() { return state_; }
+  Device device() const { return options_.device; }
 
   // A file that belongs to the run: put into its folder when it begins, not when it goes on.
   void keep(const std::string& file, std::string text) { files_.emplace_back(file, std::move(text)); }

@@ -103,7 +103,8 @@ double test(models::CausalLM& net, data::DataLoader& loader, bool bf16) {
   std::int64_t samples = 0;
   for (const data::Batch& batch : loader) {
     const Autocast scope(kBFloat16, bf16);
-    sum += models::causal_lm_loss(net(batch.data).to(kFloat32), batch.data).item() * static_cast<double>(batch.size());
+    const Tensor ids = batch.data.to(net.parameters()[0].device());
+    sum += models::causal_lm_loss(net(ids).to(kFloat32), ids).item() * static_cast<double>(batch.size());
     samples += batch.size();
   }
   net.train();
@@ -126,6 +127,7 @@ int finetune_lm(const FinetuneLmOptions& o) {
   const optim::Params trained = optim::filter(net, [](const Tensor& p) { return p.requires_grad(); });
   if (trained.empty()) throw ValueError("--freeze: everything is frozen; there is nothing to train");
   Run run(o.run);
+  net.to(run.device());
   run.use_data("data", blocks.train);
   run.use_data("test_data", blocks.test);
   optim::AdamW optimizer(trained, {.lr = o.lr, .weight_decay = o.weight_decay});
@@ -162,7 +164,8 @@ int finetune_lm(const FinetuneLmOptions& o) {
       Tensor loss;
       {
         const Autocast scope(kBFloat16, o.bf16);
-        loss = models::causal_lm_loss(net(batch.data).to(kFloat32), batch.data);
+        const Tensor ids = batch.data.to(run.device());
+        loss = models::causal_lm_loss(net(ids).to(kFloat32), ids);
       }
       const double value = loss.item();
       if (run.accept("loss", value)) {

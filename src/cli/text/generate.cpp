@@ -9,6 +9,7 @@
 #include <iostream>
 #include <iterator>
 
+#include "cli/run/device_option.h"
 #include "cli/run/output.h"
 #include "cli/text/language_model.h"
 
@@ -17,7 +18,7 @@ namespace gradus::cli {
 namespace {
 
 struct GenerateOptions {
-  std::string model, prompt;
+  std::string model, prompt, device = "cpu";
   models::GenerationOptions how{.max_new_tokens = 50};
   std::vector<std::string> stop;
   std::uint64_t seed = 1;
@@ -35,7 +36,9 @@ std::size_t whole(const std::string& text) {
 
 int generate_text(GenerateOptions o) {
   if (o.threads > 0) set_num_threads(o.threads);
+  require_available("--device", o.device);
   const LanguageModel model = LanguageModel::load(o.model);
+  model.net->to(o.device);
   if (o.prompt == "-") o.prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
   std::vector<std::int64_t> ids = model.encode(o.prompt);
   if (ids.empty()) throw ValueError("generate: --prompt: need a text; this one makes no tokens");
@@ -79,21 +82,23 @@ int generate_text(GenerateOptions o) {
     return !stopped;
   };
   show(before, whole(before) > longest ? whole(before) - longest : 0);
-  models::generate(*model.net, tensor(ids, {1, static_cast<std::int64_t>(ids.size())}), o.how);
+  models::generate(*model.net, tensor(ids, {1, static_cast<std::int64_t>(ids.size())}).to(o.device), o.how);
   show(text, text.size());
   say("\n");
   return 0;
 }
 
 struct PerplexityCommand {
-  std::string model, data;
+  std::string model, data, device = "cpu";
   std::int64_t length = 0, stride = 0;
   int threads = 0;
 };
 
 int tell_perplexity(const PerplexityCommand& o) {
   if (o.threads > 0) set_num_threads(o.threads);
+  require_available("--device", o.device);
   const LanguageModel model = LanguageModel::load(o.model);
+  model.net->to(o.device);
   const std::vector<std::int64_t> ids = read_tokens(model, o.data);
   if (ids.size() < 2) throw ValueError(fmt::format("--data: {}: need two tokens at least, got {}", o.data, ids.size()));
   models::PerplexityOptions how;
@@ -101,7 +106,8 @@ int tell_perplexity(const PerplexityCommand& o) {
   if (o.stride > 0) how.stride = o.stride;
   if (o.length > model.net->max_positions())
     throw ValueError(fmt::format("--length: the model has {} positions, got {}", model.net->max_positions(), o.length));
-  const double value = models::perplexity(*model.net, tensor(ids, {1, static_cast<std::int64_t>(ids.size())}), how);
+  const double value =
+      models::perplexity(*model.net, tensor(ids, {1, static_cast<std::int64_t>(ids.size())}).to(o.device), how);
   say("perplexity {:.4f} on {} tokens\n", value, ids.size());
   return 0;
 }
@@ -139,6 +145,7 @@ void add_generate(CLI::App& app, int& status) {
       ->capture_default_str();
   generate.add_option("--stop", o->stop, "A text that ends the continuation. May be repeated")->allow_extra_args(false);
   generate.add_option("--seed", o->seed, "Seed of the drawing")->capture_default_str();
+  add_device_option(generate, o->device);
   generate.add_option("--threads", o->threads, "Number of threads; by default one per core")
       ->check(CLI::Range(1, 1024));
   generate.add_flag("--only-new", o->only_new, "Print only the continuation, without the prompt");
@@ -158,6 +165,7 @@ void add_perplexity(CLI::App& app, int& status) {
       ->check(CLI::Range(2, 1 << 20));
   perplexity.add_option("--stride", o->stride, "How many tokens that window moves each time; by default its length")
       ->check(CLI::Range(1, 1 << 20));
+  add_device_option(perplexity, o->device);
   perplexity.add_option("--threads", o->threads, "Number of threads; by default one per core")
       ->check(CLI::Range(1, 1024));
   perplexity.callback([o, &status] { status = tell_perplexity(*o); });
