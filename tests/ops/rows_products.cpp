@@ -182,6 +182,21 @@ void add_product_rows(Rows& rows) {
       "scaled_dot_product_attention", [](const Inputs& x) { return scaled_dot_product_attention(x[0], x[1], x[2]); },
       {{{2, 3, 4}, {2, 5, 4}, {2, 5, 2}}, {{0, 3, 4}, {0, 5, 4}, {0, 5, 2}}, {{1, 1}, {1, 1}, {1, 1}}}, nullptr,
       nullptr));
+  rows.push_back(product_row(
+      "scaled_dot_product_attention causal, of grouped heads",
+      [](const Inputs& x) { return scaled_dot_product_attention(x[0], x[1], x[2], Tensor(), 0, true, 0.7, true); },
+      {{{2, 4, 5, 3}, {2, 2, 6, 3}, {2, 2, 6, 2}},
+       {{0, 2, 1, 1}, {0, 1, 1, 1}, {0, 1, 1, 1}},
+       {{1, 1, 1}, {1, 1, 1}, {1, 1, 1}}},
+      nullptr, nullptr));
+  rows.push_back(product_row(
+      "scaled_dot_product_attention masked",
+      [](const Inputs& x) {
+        const Tensor mask = eye(x[0].size(-2), x[1].size(-2), {.device = test_device()}).to(kBool);
+        return scaled_dot_product_attention(x[0], x[1], x[2], logical_not(mask));
+      },
+      {{{2, 1, 3, 4}, {3, 2, 4}, {2, 2, 2}}, {{0, 3, 4}, {0, 5, 4}, {0, 5, 2}}, {{2, 1}, {2, 1}, {2, 1}}}, nullptr,
+      nullptr));
   add_einsum(rows, "ij,jk->ik", {{{3, 4}, {4, 2}}, {{0, 4}, {4, 2}}, {{1, 1}, {1, 1}}},
              [](const auto& x) { return product(x[0], x[1]); });
   add_einsum(rows, "bij,bjk->bik", {{{2, 3, 4}, {2, 4, 2}}, {{0, 3, 4}, {0, 4, 2}}, {{1, 1, 1}, {1, 1, 1}}},

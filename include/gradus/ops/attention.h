@@ -1,5 +1,5 @@
 // Attention: torch.nn.functional's name, argument order and defaults. Vaswani et al., "Attention Is All You Need"
-// (2017). Differentiable to any order.
+// (2017). Differentiable to any order. Scores are never stored, but for dropout and masks that have a gradient.
 #pragma once
 
 #include <optional>

@@ -23,6 +23,7 @@
 #include "kernels/cpu/reduce/reduce.h"
 #include "kernels/cpu/reduce/scan.h"
 #include "kernels/cpu/simd/simd.h"
+#include "kernels/dispatch/attention.h"
 #include "kernels/dispatch/convolution.h"
 #include "kernels/dispatch/gemm.h"
 #include "kernels/dispatch/kernels.h"
@@ -82,6 +83,8 @@ constinit const Kernels cpu_kernels{
     .softmax_backward = cpu::softmax_backward,
     .cross_entropy = cpu::cross_entropy,
     .cross_entropy_backward = cpu::cross_entropy_backward,
+    .attention = cpu::attention,
+    .attention_backward = cpu::attention_backward,
     .moments = cpu::moments,
     .normalize = cpu::normalize,
     .normalize_backward = cpu::normalize_backward,

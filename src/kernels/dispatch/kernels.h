@@ -10,6 +10,7 @@
 #include <span>
 #include <vector>
 
+#include "kernels/attention.h"
 #include "kernels/convolution.h"
 #include "kernels/elementwise.h"
 #include "kernels/index.h"
@@ -80,6 +81,10 @@ struct Kernels {
   // gx[r] = (softmax(x[r]) - one_hot(target[r])) * scale * *g. Given are p, or x and stats.
   void (*cross_entropy_backward)(Dtype dtype, const void* p, const void* x, const void* stats, const Int* target,
                                  Int ignored, double scale, const void* g, void* gx, Int rows, Int classes);
+
+  // --- attention: kernels/attention.h; null on a device that has none, which then makes it of other kernels ---
+  void (*attention)(const kernel::Attention& a) = nullptr;
+  void (*attention_backward)(const kernel::Attention& a) = nullptr;
 
   // --- normalisation: float32 and float64; null pointers for what there is not ---
   // `floor` is what will be added to the variance: what is nothing beside it need not be exact.

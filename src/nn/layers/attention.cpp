@@ -129,12 +129,16 @@ std::pair<Tensor, Tensor> MultiheadAttention::forward(const Tensor& query, const
   }
   auto [q, k, v] = project(from, k_in, v_in);
 
+  const detail::Adapters* adapters = detail::adapters_of(*this);
+  // Nothing but the order of positions says who sees whom: that needs no mask.
+  const bool alone = !o.need_weights && !o.attn_mask.defined() && !o.key_padding_mask.defined() && !bias_k.defined() &&
+                     !options_.add_zero_attn && adapters == nullptr;
   Tensor mask;  // [N or 1, num_heads or 1, L or 1, S]
   if (o.attn_mask.defined()) {
     const Tensor given = added("attn_mask", o.attn_mask, q.dtype());
     mask = given.dim() == 2 ? mask_of_sizes("attn_mask", given, {l, s}, {1, 1, l, s})
                             : mask_of_sizes("attn_mask", given, {n * num_heads_, l, s}, {n, num_heads_, l, s});
-  } else if (o.is_causal) {
+  } else if (o.is_causal && !alone) {
     mask = added("attn_mask", reshape(triu(ones({l, s}, {.dtype = kBool, .device = q.device()}), 1), {1, 1, l, s}),
                  q.dtype());
   }
@@ -144,7 +148,7 @@ std::pair<Tensor, Tensor> MultiheadAttention::forward(const Tensor& query, const
     mask = mask.defined() ? mask + hidden : hidden;
   }
   std::int64_t before = 0;  // positions of a prefix, which all queries see
-  if (const detail::Adapters* adapters = detail::adapters_of(*this)) {
+  if (adapters != nullptr) {
     before = adapters->prepend(*this, k, v);
     if (mask.defined() && before > 0) mask = pad(mask, {before, 0});
   }
@@ -172,7 +176,7 @@ std::pair<Tensor, Tensor> MultiheadAttention::forward(const Tensor& query, const
     if (o.average_attn_weights) weights = mean(weights, 1);
     if (!batched) weights = squeeze(weights, 0);
   } else {
-    seen = scaled_dot_product_attention(q, k, v, mask, p);
+    seen = scaled_dot_product_attention(q, k, v, mask, p, o.is_causal && alone);
   }
   const Tensor y = out_proj(reshape(transpose(seen, 1, 2), {n, l, embed_dim_}));
   return {!batched ? squeeze(y, 0) : options_.batch_first ? y : transpose(y, 0, 1), weights};
