@@ -19,7 +19,7 @@ void set_rate(benchmark::State& state, double elements, double bytes_per_element
 }
 
 template <class Options>
-void step(benchmark::State& state, const std::vector<Shape>& shapes, const Options& options, int state_tensors) {
+void step(benchmark::State& state, const std::vector<Shape>& shapes, const Options& options, double state_tensors) {
   std::vector<Tensor> parameters;
   double elements = 0;
   Generator generator(1);
@@ -37,7 +37,7 @@ void step(benchmark::State& state, const std::vector<Shape>& shapes, const Optio
 }
 
 template <class Options>
-void add(const std::string& name, int state_tensors, const Options& options = {}) {
+void add(const std::string& name, double state_tensors, const Options& options = {}) {
   const auto layout = [&](const char* title, const std::vector<Shape>& shapes, benchmark::TimeUnit unit) {
     benchmark::RegisterBenchmark(("Step" + name + "/" + title).c_str(), step<Options>, shapes, options, state_tensors)
         ->Unit(unit)
@@ -70,6 +70,7 @@ const bool added = [] {
   add<optim::SGDScheduleFreeOptions>("SGDScheduleFree", 2);
   add<optim::AdamWScheduleFreeOptions>("AdamWScheduleFree", 3);
   add<optim::AdEMAMixOptions>("AdEMAMix", 3);
+  add<optim::AdamW8bitOptions>("AdamW8bit", 0.5);
   add<optim::LBFGSOptions>("LBFGS", 2, {.lr = 1e-3, .max_iter = 1, .history_size = 2});
   return true;
 }();

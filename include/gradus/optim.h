@@ -10,6 +10,7 @@
 #include <gradus/optim/asgd.h>
 #include <gradus/optim/audit.h>
 #include <gradus/optim/clip.h>
+#include <gradus/optim/eight_bit.h>
 #include <gradus/optim/group_factories.h>
 #include <gradus/optim/groups.h>
 #include <gradus/optim/lbfgs.h>

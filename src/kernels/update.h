@@ -20,7 +20,7 @@ struct Elements {
 
 inline constexpr int kMaxState = 4;
 
-// A parameter with what one update reads and writes, contiguous and of one type.
+// A parameter with what one update reads and writes, contiguous; p and g are of one type.
 struct Piece {
   void* p;
   const void* g;
@@ -33,9 +33,13 @@ struct Piece {
 // loop as each device has it (kernel::Loop says how).
 struct Rules {
   const void* data;
-  std::size_t bytes, count;  // of each; how many
-  std::size_t state_count;   // tensors of state
-  std::int64_t element_size;
+  std::size_t bytes, count;   // of each; how many
+  std::size_t state_count;    // tensors of state
+  std::int64_t element_size;  // of p and g
+  // State comes in blocks of so many elements, of so many bytes each. The loop is given whole blocks, but for the end
+  // of a tensor.
+  std::int64_t block;
+  std::array<std::int64_t, kMaxState> block_bytes;
   void (*cpu)(const void* rule, std::int64_t n, void* p, const void* g, void* const* state);
   const char* (*name)();
 };

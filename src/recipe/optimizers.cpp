@@ -85,6 +85,8 @@ const std::vector<OptimizerCall>& optimizers() {
       row<optim::ASGD>("averaged SGD"),
       row<optim::Adafactor>("a factored second moment"),
       row<optim::Lion>("the sign of the momentum"),
+      row<optim::AdamW8bit>("AdamW with state of 8 bits"),
+      row<optim::Lion8bit>("Lion with state of 8 bits"),
       row<optim::Muon>("orthogonalised momentum, for matrices"),
       row<optim::AdEMAMix>("Adam with two momenta"),
       row<optim::AdamWScheduleFree>("AdamW without a schedule; evaluation uses averaged weights"),

@@ -61,6 +61,8 @@ const std::vector<OptimizerKind>& all_optimizers() {
        {{"line_search_fn", std::string("strong_wolfe")}, {"history_size", std::int64_t{3}}},
        false},
       {"Lion", make<optim::LionOptions>, {}},
+      {"AdamW8bit", make<optim::AdamW8bitOptions>, {}},
+      {"Lion8bit", make<optim::Lion8bitOptions>, {}},
       {"SGDScheduleFree", make<optim::SGDScheduleFreeOptions>, {{"lr", 0.1}, {"warmup_steps", std::int64_t{20}}}},
       {"AdamWScheduleFree", make<optim::AdamWScheduleFreeOptions>, {}},
       {"AdEMAMix", make<optim::AdEMAMixOptions>, {{"beta3_warmup", std::int64_t{30}}}},

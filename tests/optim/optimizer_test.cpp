@@ -31,7 +31,8 @@ class OptimizerArguments : public testing::Test {};
 using AllOptimizers =
     testing::Types<optim::SGD, optim::ASGD, optim::AdEMAMix, optim::Muon, optim::Rprop, optim::Adam, optim::AdamW,
                    optim::RAdam, optim::Adadelta, optim::LBFGS, optim::RMSprop, optim::Adamax, optim::Lion,
-                   optim::SGDScheduleFree, optim::AdamWScheduleFree, optim::Adagrad, optim::Adafactor, optim::NAdam>;
+                   optim::AdamW8bit, optim::Lion8bit, optim::SGDScheduleFree, optim::AdamWScheduleFree, optim::Adagrad,
+                   optim::Adafactor, optim::NAdam>;
 TYPED_TEST_SUITE(OptimizerArguments, AllOptimizers);
 
 TYPED_TEST(OptimizerArguments, AreTensorsListsModulesAndGroups) {

@@ -51,6 +51,16 @@ struct __attribute__((visibility("hidden"))) OptimizerOf<Options>::Engine {
       return p.sizes();
   }
 
+  static Dtype state_dtype(const Tensor& p, const char* state) {
+    if constexpr (requires { Rule::dtype(p, state); })
+      return Rule::dtype(p, state);
+    else
+      return p.dtype();
+  }
+  static Tensor copy_of_state(const Tensor& p, const char* state, const Tensor& tensor) {
+    return copied_as(p, tensor, state_dtype(p, state));
+  }
+
   static void check(const std::string& place, const Options& o) {
     for_each_option<Rule>([&](const auto& field) { check_field(Rule::name, place, field, o); });
     if constexpr (requires { Rule::check(o); }) {
@@ -94,7 +104,8 @@ struct __attribute__((visibility("hidden"))) OptimizerOf<Options>::Engine {
   // The state tensors this update uses, made where they are missing.
   static bool prepare_state(const Options& o, Entry& entry, std::vector<Tensor>& state) {
     state.clear();
-    entry.convert_state();
+    for (auto& [key, tensor] : entry.tensors)  // after the parameter was converted or moved (Module::to)
+      tensor = tensor.to(entry.param.device()).to(state_dtype(entry.param, key));
     bool fresh = entry.step == 0;
     for (const char* name : state_names(o, entry.param)) {
       Tensor* tensor = entry.find(name);
@@ -102,8 +113,9 @@ struct __attribute__((visibility("hidden"))) OptimizerOf<Options>::Engine {
         fresh = true;
         double initial = 0;
         if constexpr (requires { Rule::initial(o, name); }) initial = Rule::initial(o, name);
-        entry.tensors.emplace_back(name, full(state_sizes(entry.param, name), initial,
-                                              {.dtype = entry.param.dtype(), .device = entry.param.device()}));
+        entry.tensors.emplace_back(name,
+                                   full(state_sizes(entry.param, name), initial,
+                                        {.dtype = state_dtype(entry.param, name), .device = entry.param.device()}));
         tensor = &entry.tensors.back().second;
       }
       state.push_back(*tensor);
@@ -149,7 +161,8 @@ struct __attribute__((visibility("hidden"))) OptimizerOf<Options>::Engine {
         entry.numbers = last_after;
         const auto data = [&](const Tensor& x) { return detail::elements(x, dtype, entry.param.numel()); };
         Piece piece{data(entry.param), data(grad), {}, entry.param.numel(), rules.size() - 1};
-        for (std::size_t i = 0; i < state.size(); ++i) piece.state[i] = data(state[i]);
+        for (std::size_t i = 0; i < state.size(); ++i)
+          piece.state[i] = detail::elements(state[i], state[i].dtype(), state[i].numel());
         pieces.push_back(piece);
         if (!grad.is_same(raw)) held.push_back(grad);
         gradus::detail::bump_version(entry.param);
@@ -329,7 +342,8 @@ OptimizerState OptimizerOf<Options>::state_dict() const {
       saved.step = entry.step;
       // What earlier options needed is not part of it.
       for (const char* key : Engine::state_names(groups_[i], entry.param))
-        if (const Tensor* tensor = entry.find(key)) saved.tensors[key] = copied_as(entry.param, *tensor);
+        if (const Tensor* tensor = entry.find(key))
+          saved.tensors[key] = Engine::copy_of_state(entry.param, key, *tensor);
       if constexpr (requires { RuleOf<Options>::numbers; }) {
         for (std::size_t n = 0; n < RuleOf<Options>::numbers.size(); ++n)
           saved.numbers[RuleOf<Options>::numbers[n].name] = entry.numbers[n];
@@ -386,7 +400,9 @@ LoadStateReport OptimizerOf<Options>::load_state_dict(const OptimizerState& stat
     for (const auto& [tensor_name, tensor] : saved.tensors) {
       const auto it = std::find(known.begin(), known.end(), std::string_view(tensor_name));
       const bool sized = it != known.end() && tensor.defined() && Engine::state_fits(entry->param, *it, tensor.sizes());
-      const bool typed = tensor.defined() && tensor.is_floating_point();  // it becomes the parameter's type
+      // It becomes the type that it has here.
+      const Dtype wanted = sized ? Engine::state_dtype(entry->param, *it) : kFloat32;
+      const bool typed = sized && (is_floating_point(wanted) ? tensor.is_floating_point() : tensor.dtype() == wanted);
       if (it == known.end() || !sized || !typed) {
         fits = false;
         report.mismatched.push_back(
@@ -394,12 +410,15 @@ LoadStateReport OptimizerOf<Options>::load_state_dict(const OptimizerState& stat
             (it == known.end()
                  ? "not part of this optimizer's state with its options"
                  : "needs " + gradus::to_string(Engine::state_sizes(entry->param, *it)) + " " +
-                       gradus::to_string(entry->param.dtype()) + " or another floating-point type, got " +
+                       gradus::to_string(Engine::state_dtype(entry->param, *it)) +
+                       (is_floating_point(Engine::state_dtype(entry->param, *it)) ? " or another floating-point type"
+                                                                                  : "") +
+                       ", got " +
                        (tensor.defined() ? gradus::to_string(tensor.sizes()) + " " + gradus::to_string(tensor.dtype())
                                          : "an undefined tensor")));
         continue;
       }
-      fresh.tensors.emplace_back(*it, copied_as(entry->param, tensor.detach()));
+      fresh.tensors.emplace_back(*it, Engine::copy_of_state(entry->param, *it, tensor.detach()));
     }
     if constexpr (requires { Rule::numbers; }) {
       for (std::size_t n = 0; n < Rule::numbers.size(); ++n) {
@@ -457,7 +476,7 @@ std::optional<std::int64_t> OptimizerOf<Options>::state_bytes(const Tensor& para
       if constexpr (Engine::has_all) return std::nullopt;
       std::int64_t bytes = 0;
       for (const char* name : Engine::state_names(groups_[i], entry.param))
-        bytes += Engine::state_sizes(entry.param, name).numel() * entry.param.element_size();
+        bytes += Engine::state_sizes(entry.param, name).numel() * element_size(Engine::state_dtype(entry.param, name));
       return bytes;
     }
   }

@@ -5,11 +5,13 @@
 
 namespace gradus::optim {
 
-// A copy of a state tensor, in the type and on the device that the parameter has now.
-inline Tensor copied_as(const Tensor& param, const Tensor& state) {
-  const Tensor converted = state.to(param.device()).to(param.dtype());
+// A copy of a state tensor on the device that the parameter has now.
+inline Tensor copied_as(const Tensor& param, const Tensor& state, Dtype dtype) {
+  const Tensor converted = state.to(param.device()).to(dtype);
   return converted.is_same(state) ? state.clone() : converted;
 }
+// The same, in the parameter's type.
+inline Tensor copied_as(const Tensor& param, const Tensor& state) { return copied_as(param, state, param.dtype()); }
 
 struct Entry {
   Tensor param;

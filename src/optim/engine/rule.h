@@ -16,6 +16,9 @@
 //   static std::vector<const char*> state(const Options&, const Tensor& p);   where the names depend on the parameter
 //   static double initial(const Options&, const char* state);                 what a new tensor is filled with
 //   static Shape sizes(const Tensor& p, const char* state);                   its sizes, if they are not p's
+//   static Dtype dtype(const Tensor& p, const char* state);                   its type, if it is not p's
+//   static constexpr std::array quantised{true, false};    state in 8 bits: whether each tensor has a sign
+//                                                          (kernels/dispatch/update_loop.h)
 //   static bool fits(const Tensor& p, const char* state, const Shape& sizes);  whether a loaded tensor may have them
 //   static constexpr std::array numbers{Number{"mu_product", 1.0}};
 //       state that is a number, with its initial value; the rule's constructor changes it in `Moment& now`
