@@ -1,6 +1,7 @@
 // Rows: matrix products.
 #include "ops/op_table.h"
 #include "ops/product/linear.h"
+#include "support/device.h"
 
 #include <gradus/ops/attention.h>
 
@@ -195,7 +196,7 @@ void add_product_rows(Rows& rows) {
         const Tensor mask = eye(x[0].size(-2), x[1].size(-2), {.device = test_device()}).to(kBool);
         return scaled_dot_product_attention(x[0], x[1], x[2], logical_not(mask));
       },
-      {{{2, 1, 3, 4}, {3, 2, 4}, {2, 2, 2}}, {{0, 3, 4}, {0, 5, 4}, {0, 5, 2}}, {{2, 1}, {2, 1}, {2, 1}}}, nullptr,
+      {{{2, 1, 3, 4}, {3, 2, 4}, {3, 2, 2}}, {{0, 3, 4}, {0, 5, 4}, {0, 5, 2}}, {{2, 1}, {2, 1}, {2, 1}}}, nullptr,
       nullptr));
   add_einsum(rows, "ij,jk->ik", {{{3, 4}, {4, 2}}, {{0, 4}, {4, 2}}, {{1, 1}, {1, 1}}},
              [](const auto& x) { return product(x[0], x[1]); });
