@@ -255,7 +255,7 @@ void add_finetune_lm(CLI::App& parent, FinetuneLmOptions& o, int& status) {
   app.add_option(
          "--lora", o.lora,
          "Train an adapter and freeze the model: rank=8, alpha=16, dropout=0.05, rslora=1, dora=1, layers=PATTERN "
-         "(by default the layers of the attention). May be repeated")
+         "(by default the attention layers). May be repeated")
       ->expected(1, -1);
   app.add_option("--lr", o.lr, "Largest learning rate of AdamW; rises linearly and falls along a cosine")
       ->check(CLI::PositiveNumber)

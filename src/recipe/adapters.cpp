@@ -31,7 +31,7 @@ const std::vector<AdapterCall>& adapters() {
   static const std::vector<AdapterCall> all{
       adapter("lora(layers: text = *, rank: int>=1 = 8, alpha: number>0 = none, dropout: number[0,1] = 0, "
               "rslora: flag = false, dora: flag = false, init: (kaiming|gaussian|orthogonal|random) = kaiming)",
-              "two matrices of a low rank beside the weight; alpha is the rank where absent",
+              "two matrices of low rank beside the weight; by default alpha is the rank",
               [](nn::Module& net, const std::string& name, const Fields& f) {
                 const std::int64_t rank = f.integer("rank");
                 return nn::lora(net, f.text("layers"),
@@ -44,13 +44,13 @@ const std::vector<AdapterCall>& adapters() {
                                  .name = name});
               }),
       adapter("ia3(layers: text = *, feedforward: text = none)",
-              "a factor for each feature of the result, or of the input of layers that match `feedforward`",
+              "a factor for each feature of the output, or of the input for layers that match `feedforward`",
               [](nn::Module& net, const std::string& name, const Fields& f) {
                 return nn::ia3(net, f.text("layers"), {.feedforward = f.text("feedforward"), .name = name});
               }),
       adapter("bottleneck(layers: text, size: int>=1 = 64, activation: (relu|gelu|tanh) = relu, scale: number = 1, "
               "features: int>=1 = none)",
-              "a small network after the layer, whose result is added",
+              "a small network after the layer, whose output is added",
               [](nn::Module& net, const std::string& name, const Fields& f) {
                 nn::BottleneckOptions options{.size = f.integer("size"),
                                               .activation = f.text("activation"),
@@ -59,11 +59,12 @@ const std::vector<AdapterCall>& adapters() {
                 if (f.has("features")) options.features = f.integer("features");
                 return nn::bottleneck(net, f.text("layers"), options);
               }),
-      adapter("prefix(layers: text = *, tokens: int>=1 = 16)", "keys and values before those of MultiheadAttention",
+      adapter("prefix(layers: text = *, tokens: int>=1 = 16)",
+              "keys and values in front of those of MultiheadAttention",
               [](nn::Module& net, const std::string& name, const Fields& f) {
                 return nn::prefix(net, f.text("layers"), {.tokens = f.integer("tokens"), .name = name});
               }),
-      {parse_signature("load_adapter(folder: file)", "one that PEFT or Gradus wrote"),
+      {parse_signature("load_adapter(folder: file)", "an adapter that PEFT or Gradus saved"),
        [](nn::Module& net, const std::string& name, const Fields& f) {
          training::load_adapter(net, f.text("folder"), {.name = name});
        }},

@@ -211,8 +211,8 @@ const std::vector<DatasetCall>& datasets() {
                                          {.transform = std::move(t)});
               }),
       dataset("TextBlocks(path: file, tokenizer: file, length: int>=2 = 128)",
-              "a text file, in which empty lines part texts, as blocks of so many tokens for a language model; "
-              "tokenizer is a folder of the Hub's. There is no y: causal_lm_loss(net(x), x)",
+              "a text file, in which empty lines separate texts, cut into blocks of length tokens for a language "
+              "model; tokenizer is a Hugging Face folder. There is no y: causal_lm_loss(net(x), x)",
               [](const Fields& f, data::AnyTransform t) { return text_blocks(f, t); }),
       dataset("NpzDataset(path: file, data: text, target: text = none)", "the rows of arrays in an .npz file",
               [](const Fields& f, data::AnyTransform t) {

@@ -97,8 +97,8 @@ const std::vector<Function>& functions() {
                 {.ignore_index = a.integer(2), .reduction = nn::Reduction(a.text(3)), .label_smoothing = a.number(4)});
           }),
       function("causal_lm_loss(logits: tensor, labels: tensor)",
-               "cross_entropy of each token, given those before it, from logits [N, positions, vocabulary] and the "
-               "tokens themselves; labels of -100 count for nothing",
+               "cross entropy of each token, given those before it, from logits [N, positions, vocabulary] and the "
+               "tokens themselves; labels of -100 are ignored",
                [](A a) -> Value { return models::causal_lm_loss(a.tensor(0), a.tensor(1)); }),
       function("nll_loss(input: tensor, target: tensor, ignore_index: int = -100, reduction: (mean|sum|none) = mean)",
                "from log-probabilities and classes",

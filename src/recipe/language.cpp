@@ -75,8 +75,8 @@ const std::vector<Form>& sections() {
                "network that is defined above",
                "weights: form weights = none -- a checkpoint with the initial weights",
                "init: {call init} = none -- initial values, by patterns of the network's own names (\"*.bias\")",
-               "adapters: {call adapter} = none -- small parts that train beside the network, all of which they "
-               "freeze; by names of one's own. The first runs until a phase says otherwise",
+               "adapters: {call adapter} = none -- small parts that are trained beside the frozen network, under names "
+               "of your own. The first is active until a phase selects another one",
            },
            "model", "layers"),
       form("average",
@@ -137,9 +137,8 @@ const std::vector<Form>& sections() {
                "it stopped",
                "change: {options} = none -- new values of options, by optimizer; momentum is kept. Write options of "
                "groups under `groups`, by their patterns",
-               "use: {text} = none -- the adapter that a network uses from now on, by network: {net: first}; none is "
-               "the "
-               "network alone",
+               "use: {text} = none -- the adapter that a network uses from now on, by network: {net: first}; none "
+               "means the network without adapters",
                "scale: {options} = none -- factors by which options are multiplied, by optimizer: {sgd: {lr: 0.1}}",
            }),
       form("update", "One step of one optimizer.",
@@ -201,13 +200,13 @@ const std::vector<CallKind>& call_kinds() {
       {"transform", "What is done to an image or a row, with the names of torchvision.transforms.v2."},
       {"model",
        "Networks that are known by name. `gradus flops` lists them with their options. There are also "
-       "`from_pretrained(folder, num_labels=none)`, the model in a folder of the Hub, and new language models: "
+       "`from_pretrained(folder, num_labels=none)`, the model in a Hugging Face folder, and new language models: "
        "`GPT2(vocab_size=50257, n_positions=1024, n_embd=768, n_layer=12, n_head=12, dropout=0.1)`, "
        "`Llama(vocab_size=32000, hidden_size=4096, intermediate_size=11008, num_hidden_layers=32, "
        "num_attention_heads=32, num_key_value_heads=none, max_position_embeddings=2048)`."},
       {"layer", "The layers of torch.nn."},
       {"init", "Initial values, as in torch.nn.init."},
-      {"adapter", "The adapters of nn/adapters.h, on layers whose names match a pattern (docs/adapters.md)."},
+      {"adapter", "Adapters for layers whose names match a pattern (docs/adapters.md)."},
       {"optimizer", "The optimizers of torch.optim, and others, with their options."},
       {"schedule", "The schedules of torch.optim.lr_scheduler, and warm-ups."},
       {"function",

@@ -225,7 +225,7 @@ const std::vector<Layer>& layers() {
       layer(
           "Unflatten(dim: int, unflattened_size: int>=1...)", "splits a dimension into several",
           [](const Fields& f) { return keep(nn::Unflatten(f.integer("dim"), Shape(f.integers("unflattened_size")))); }),
-      layer("PReLU(num_parameters: int>=1 = 1, init: number = 0.25)", "a learned slope below zero",
+      layer("PReLU(num_parameters: int>=1 = 1, init: number = 0.25)", "a trainable slope below zero",
             [](const Fields& f) { return std::make_shared<nn::PReLU>(f.integer("num_parameters"), f.number("init")); }),
       layer("Embedding(num_embeddings: int>=1, embedding_dim: int>=1, padding_idx: int = none)",
             "looks up rows by index",
