@@ -50,6 +50,30 @@ double train_in_chunks(int steps, const Tensor& x, const Tensor& y) {
   return loss;
 }
 
+// A loader makes each rank's samples; the state of the optimizer is shared out, and the moments of a batch are those of
+// all ranks. Evaluation meets every sample once.
+double train_from_a_loader(int epochs, const Tensor& x, const Tensor& y) {
+  manual_seed(1);
+  Net net;
+  nn::SyncBatchNorm::convert_sync_batchnorm(net);
+  nn::DistributedDataParallel ddp(net);
+  optim::ZeroRedundancyOptimizer<optim::Adam> optimizer(ddp.parameters(), {.lr = 1e-2});
+  const data::TensorDataset dataset(x, y);
+  data::DataLoader train(
+      dataset,
+      {.batch_size = 16, .shuffle = true, .num_workers = 2, .drop_last = true, .seed = 1, .share = ddp.batch_share()});
+  data::DataLoader test(dataset, {.batch_size = 16, .share = ddp.evaluation_share()});
+  for (int epoch = 0; epoch < epochs; ++epoch)
+    for (auto& [own_x, own_y] : train) optimizer.minimize(F::cross_entropy(ddp(own_x), own_y));
+
+  ddp.eval();
+  const NoGrad guard;
+  const Tensor right = zeros({1}, {.dtype = kInt64});
+  for (auto& [own_x, own_y] : test) right.add_(eq(argmax(ddp(own_x), 1), own_y).sum());
+  distributed::all_reduce(right);
+  return right.item() / static_cast<double>(x.size(0));
+}
+
 int main(int argc, char** argv) try {
   const int steps = argc > 1 ? std::atoi(argv[1]) : 50;
   distributed::init();
@@ -59,6 +83,8 @@ int main(int argc, char** argv) try {
   const Tensor x = randn({64, 20}, {}, &data), y = randint(0, 3, {64}, {}, &data);
   train_averaging(steps, x, y);
   const double loss = train_in_chunks(steps, x, y);
+  const double accuracy = train_from_a_loader(steps / 5, x, y);
+  if (distributed::rank() == 0) std::printf("accuracy %.3f\n", accuracy);
   if (distributed::rank() == 0) std::printf("loss %.17g\n", loss);  // for any number of processes
   distributed::finalize();
 } catch (const std::exception& error) {

@@ -12,6 +12,7 @@
 // docs/distributed.md shows how to start programs, and explains the errors.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -52,6 +53,9 @@ void all_reduce(const Tensor& x, ReduceOp op = ReduceOp::Sum);
 void broadcast(const Tensor& x, int src = 0);                         // in place: the values of rank `src`
 std::vector<Tensor> all_gather(const Tensor& x);                      // in order of ranks; all of one type and size
 std::vector<std::string> all_gather_object(const std::string& text);  // of any lengths
+
+// The number of bytes that this rank has sent to the others since init().
+std::int64_t bytes_sent();
 
 // Ends the work of all ranks: each of the others throws a DistributedError, which names this rank and says `why`, from
 // the call of this header that it is in or makes next. For errors that only one rank sees, such as a full disk.

@@ -53,10 +53,12 @@
 #include <gradus/models/vit.h>
 #include <gradus/nn.h>
 #include <gradus/nn/parallel.h>
+#include <gradus/nn/sync_batch_norm.h>
 #include <gradus/op.h>
 #include <gradus/ops.h>
 #include <gradus/ops/further.h>
 #include <gradus/optim.h>
+#include <gradus/optim/zero_redundancy_optimizer.h>
 #include <gradus/parallel.h>
 #include <gradus/pattern.h>
 #include <gradus/portable.h>

@@ -1,5 +1,6 @@
 // The gradus command. Mistakes of the user and of the outside world are one line on standard error and exit status 2.
 #include <fmt/format.h>
+#include <gradus/distributed.h>
 #include <gradus/portable.h>
 #include <gradus/version.h>
 
@@ -23,6 +24,7 @@
 #include "cli/commands/watch.h"
 #include "cli/run/device_option.h"
 #include "cli/run/output.h"
+#include "cli/run/processes.h"
 #include "cli/shell/completion.h"
 #include "cli/shell/manual.h"
 #include "cli/text/finetune_lm.h"
@@ -36,6 +38,10 @@ void add_run_options(CLI::App& app, RunOptions& run) {
   app.add_option("--seed", run.seed, "Seed of all random numbers")->capture_default_str();
   app.add_option("--threads", run.threads, "Number of threads; by default one per core")->check(CLI::Range(1, 1024));
   add_device_option(app, run.device);
+  app.add_option("--chunks", run.chunks,
+                 "Compute every batch in this many parts: the bits are then the same for any number of processes up to "
+                 "it; by default one part per process")
+      ->check(CLI::Range(1, 1 << 16));
   app.add_option("--out", run.out, "Folder for the results; created if it does not exist")
       ->capture_default_str()
       ->configurable(false);
@@ -349,6 +355,12 @@ void add_plan(CLI::App& app, PlanOptions& o, int& status) {
   plan.add_option("--input", o.input,
                   "Size of one sample as the networks see it, such as 3x224x224; replaces the data");
   plan.add_option("--classes", o.classes, "Number of classes of blank samples")->check(CLI::PositiveNumber);
+  plan.add_option("--processes", o.processes.processes,
+                  "Also show what each of this many processes needs: memory, bytes per step, and the time they take")
+      ->check(CLI::Range(1, 1 << 20))
+      ->capture_default_str();
+  plan.add_option("--bandwidth", o.processes.bandwidth, "Between machines, per second: 10Gbit, 1.25GB")
+      ->capture_default_str();
   plan.callback([&] { status = plan_recipe(o); });
 }
 
@@ -506,17 +518,34 @@ int run(std::vector<std::string> arguments, bool resumed) {
     if (!resume.folder.empty()) return run(resumed_arguments(resume), true);
     return status;
   } catch (const CLI::ParseError& e) {
-    if (e.get_exit_code() == 0) return app.exit(e);  // --help, --version
+    if (e.get_exit_code() == 0) return leads() ? app.exit(e) : 0;  // --help, --version
     // Of a misspelt command CLI11 says only that one is missing.
     const auto rest = app.remaining(true);
     const bool unknown = e.get_name() == "RequiredError" && !rest.empty();
-    complain(fmt::format("gradus: {} (see --help)", unknown ? "there is no command '" + rest.front() + "'" : e.what()));
+    complain_of(
+        fmt::format("gradus: {} (see --help)", unknown ? "there is no command '" + rest.front() + "'" : e.what()),
+        false);
   } catch (const recipe::RecipeError& e) {
-    complain(e.what());  // as editors want them: FILE:LINE:COLUMN: ...
+    complain_of(e.what(), false);  // as editors want them: FILE:LINE:COLUMN: ...
+  } catch (const distributed::DistributedError& e) {
+    complain_of(fmt::format("gradus: {}", e.what()), true);
   } catch (const std::exception& e) {
-    complain(fmt::format("gradus: {}", e.what()));
+    complain_of(fmt::format("gradus: {}", e.what()), false);
   }
   return 2;
+}
+
+// Those that several processes may run together.
+bool trains(const std::vector<std::string>& arguments) {
+  if (arguments.empty()) return false;
+  for (const char* command : {"train", "finetune", "finetune-lm", "resume"})
+    if (arguments.front() == command) return true;
+  return false;
+}
+
+int run_command(const std::vector<std::string>& arguments) {
+  const auto command = [&] { return run(arguments, false); };
+  return trains(arguments) ? in_processes(command) : command();
 }
 
 }  // namespace
@@ -524,5 +553,5 @@ int run(std::vector<std::string> arguments, bool resumed) {
 
 int main(int argc, char** argv) {
   gradus::cli::reserve_standard_streams();
-  return gradus::cli::finish_output(gradus::cli::run({argv + 1, argv + argc}, false));
+  return gradus::cli::finish_output(gradus::cli::run_command({argv + 1, argv + argc}));
 }

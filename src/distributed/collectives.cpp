@@ -113,6 +113,8 @@ int local_rank() { return the_group ? the_group->launch().local_rank : 0; }
 int local_size() { return the_group ? the_group->launch().local_size : 1; }
 std::string backend() { return the_group ? the_group->launch().backend : "none"; }
 
+std::int64_t bytes_sent() { return the_group ? the_group->bytes_sent : 0; }
+
 void barrier() {
   if (the_group) Round(*the_group, "barrier").wait();
 }

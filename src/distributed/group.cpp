@@ -101,6 +101,7 @@ void Messages::send(int to, std::uint32_t tag, const Bytes& owner, const std::by
   if (bytes == 0) return;
   try {
     pending_.push_back({group_.transport().send(to, tag, owner, data, bytes), to, false});
+    group_.bytes_sent += static_cast<std::int64_t>(bytes);
   } catch (const PeerGone& gone) {
     group_.fail_without(gone.rank, gone.what());
   }

@@ -3,6 +3,7 @@
 
 #include <gradus/distributed.h>
 
+#include <cstdint>
 #include <functional>
 #include <span>
 #include <vector>
@@ -39,6 +40,7 @@ class Group {
   [[noreturn]] void fail_without(int rank, const std::string& why);
   void abort(const std::string& message) noexcept;  // fail() without the exception
   bool failed() const { return !failure_.empty(); }
+  std::int64_t bytes_sent = 0;
   void close(bool clean) noexcept;
 
  private:

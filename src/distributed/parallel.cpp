@@ -1,5 +1,9 @@
 // nn::DistributedModule: the public face of the reducer.
+#include <fmt/format.h>
+#include <gradus/distributed.h>
 #include <gradus/nn/parallel.h>
+
+#include <limits>
 
 #include "distributed/reducer.h"
 
@@ -18,7 +22,27 @@ void DistributedModule::before_forward() { reducer_->refresh(); }
 
 double DistributedModule::backward_chunks(std::int64_t batch_size, const std::function<Tensor(const Chunk&)>& loss,
                                           const BackwardOptions& options) {
-  return reducer_->run_chunks(batch_size, loss, options);
+  if (batch_size < 1) throw ValueError(fmt::format("backward_chunks: need a batch of at least 1, got {}", batch_size));
+  return *reducer_->run_chunks(distributed::chunks_of(batch_size, reducer_->chunks()), loss, options);
+}
+
+double DistributedModule::backward_chunks(const data::Batch& batch,
+                                          const std::function<Tensor(const Tensor&, const Tensor&)>& loss,
+                                          const BackwardOptions& options) {
+  const auto of_chunk = [&](const Chunk& chunk) {
+    const data::Batch part = distributed::chunk_of(batch, chunk);
+    return loss(part.data, part.target);
+  };
+  return reducer_->run_chunks(distributed::chunks_of(batch, reducer_->chunks()), of_chunk, options)
+      .value_or(std::numeric_limits<double>::quiet_NaN());
+}
+
+data::BatchShare DistributedModule::batch_share() const {
+  return {.num_replicas = distributed::size(), .rank = distributed::rank(), .chunks = reducer_->chunks()};
+}
+
+data::BatchShare DistributedModule::evaluation_share() const {
+  return {.num_replicas = distributed::size(), .rank = distributed::rank(), .whole = true};
 }
 
 std::pair<std::int64_t, std::int64_t> DistributedModule::local_samples(std::int64_t batch_size) const {

@@ -78,17 +78,15 @@ void Reducer::agree() {
     g.fail(fmt::format("DistributedDataParallel: the networks differ: rank {} has {} where rank 0 has {}", rank,
                        line(other), line(first)));
   }
-  for (const Tensor& x : tensors_) {
-    if (x.is_contiguous()) {
-      broadcast(x);
-    } else {
-      const Tensor copy = x.detach().contiguous();
-      broadcast(copy);
-      Tensor(x.detach()).copy_(copy);
-    }
-  }
+  const auto take = [](const Tensor& x) {
+    if (x.is_contiguous() && x.device() == kCPU) return broadcast(x);
+    const Tensor copy = x.detach().to(kCPU).contiguous();
+    broadcast(copy);
+    Tensor(x.detach()).copy_(copy.to(x.device()));
+  };
+  for (const Tensor& x : tensors_) take(x);
   for (auto& [name, x] : module_().named_buffers()) {
-    if (!x.is_floating_point()) broadcast(x);
+    if (!x.is_floating_point()) take(x);
   }
   for (std::size_t i = 0; i < tensors_.size(); ++i) versions_[i] = tensors_[i].version();
 }
@@ -108,7 +106,7 @@ void Reducer::check_same() {
   Group& g = *group();
   std::string hashes;
   for (const Tensor& x : tensors_) {
-    const Tensor row = x.detach().contiguous();
+    const Tensor row = x.detach().to(kCPU).contiguous();
     const auto* bytes = static_cast<const unsigned char*>(row.const_data_ptr());
     std::uint64_t hash = 14695981039346656037U;
     for (std::int64_t i = 0; i < row.numel() * row.element_size(); ++i)
@@ -151,7 +149,7 @@ void Reducer::begin(const std::function<LeafUse(const TensorImpl*)>& use) {
       continue;
     }
     const bool asked = used || how == LeafUse::asked;
-    bits[i] = static_cast<char>((asked ? kAsked : 0) | (used || unsent_[i] ? kUsed : 0));
+    bits[i] = static_cast<char>((asked ? kAsked : 0) | (used || unsent_[i] ? kUsed : 0) | frozen_bit(i));
     ready_[i] = !used;
   }
   if (paused_ > 0) return;
@@ -171,22 +169,30 @@ void Reducer::begin(const std::function<LeafUse(const TensorImpl*)>& use) {
 std::vector<std::size_t> Reducer::used_by_any(const std::function<std::string_view(int)>& bits_of) {
   Group& g = *group();
   const auto bit = [&](int rank, std::size_t i, Bit which) { return (bits_of(rank)[i] & which) != 0; };
-  std::vector<int> with, without;
-  std::vector<std::string> names;
-  for (std::size_t i = 0; i < parameters_; ++i) {
-    std::vector<int> asking, others;
-    for (int rank = 0; rank < g.size(); ++rank) (bit(rank, i, kAsked) ? asking : others).push_back(rank);
-    if (asking.empty() || others.empty() || (!names.empty() && others != without)) continue;
-    with = asking;
-    without = others;
-    names.push_back(names_[i]);
-  }
-  if (!names.empty()) {
-    g.fail(fmt::format(
-        "{}: {} computed no gradient of '{}'{}, and {} did (frozen, requires_grad off, or another optimizer)",
-        pass_name(), ranks_text(without), names[0],
-        names.size() > 1 ? fmt::format(" and {} more", names.size() - 1) : "", ranks_text(with)));
-  }
+  // What the ranks ask for otherwise, with the cause where they have frozen other parameters.
+  const auto check = [&](Bit which, const char* does, const char* others_do, const char* why) {
+    std::vector<int> with, without;
+    std::vector<std::string> names;
+    for (std::size_t i = 0; i < parameters_; ++i) {
+      std::vector<int> asking, others;
+      bool differ = false;
+      for (int rank = 0; rank < g.size(); ++rank) {
+        (bit(rank, i, which) ? asking : others).push_back(rank);
+        differ = differ || bit(rank, i, kAsked) != bit(0, i, kAsked);
+      }
+      if (!differ || asking.empty() || others.empty() || (!names.empty() && others != without)) continue;
+      with = asking;
+      without = others;
+      names.push_back(names_[i]);
+    }
+    if (names.empty()) return;
+    if (which == kFrozen) std::swap(with, without);
+    g.fail(fmt::format("{}: {} {} '{}'{}, and {} did{}{}", pass_name(), ranks_text(without), does, names[0],
+                       names.size() > 1 ? fmt::format(" and {} more", names.size() - 1) : "", ranks_text(with),
+                       others_do, why));
+  };
+  check(kFrozen, "froze", " not", "");
+  check(kAsked, "computed no gradient of", "", " (another optimizer, or other inputs of backward)");
   // In the order in which backward completes them, as a rule.
   std::vector<std::size_t> used;
   for (std::size_t i = tensors_.size(); i-- > 0;) {
@@ -225,10 +231,14 @@ void Reducer::start(Bucket& bucket) {
   bucket.started = true;
 }
 
+char Reducer::frozen_bit(std::size_t parameter) const {
+  return tensors_[parameter].requires_grad() ? 0 : static_cast<char>(kFrozen);
+}
+
 Tensor Reducer::value(std::size_t tensor, Dtype dtype) const {
   const NoGrad guard;
   const Tensor x = tensor < parameters_ ? tensors_[tensor].grad() : tensors_[tensor].detach();
-  return x.defined() ? x.detach().to(dtype).contiguous() : x;
+  return x.defined() ? x.detach().to(kCPU).to(dtype).contiguous() : x;
 }
 
 void Reducer::ready(std::size_t tensor) {
@@ -280,15 +290,15 @@ void Reducer::store(std::size_t tensor, const Tensor& sum) {
   const NoGrad guard;
   Tensor& x = tensors_[tensor];
   if (tensor >= parameters_) {
-    Tensor(x.detach()).copy_(sum);
+    Tensor(x.detach()).copy_(sum.to(x.device()));
     versions_[tensor] = x.version();
     return;
   }
   const Tensor grad = x.grad();
   if (grad.defined() && !grad.grad_fn()) {
-    Tensor(grad.detach()).copy_(sum);
+    Tensor(grad.detach()).copy_(sum.to(grad.device()));
   } else {
-    x.set_grad(sum.to(x.dtype()));
+    x.set_grad(sum.to(x.dtype()).to(x.device()));
   }
 }
 

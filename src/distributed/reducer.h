@@ -10,6 +10,7 @@
 
 #include "autograd/gradient_sink.h"
 #include "distributed/buckets.h"
+#include "distributed/chunks.h"
 #include "distributed/round.h"
 
 namespace gradus::distributed {
@@ -28,8 +29,10 @@ class __attribute__((visibility("hidden"))) Reducer final : public gradus::detai
   void go_on() { --paused_; }
 
   std::int64_t chunks() const { return parts_->leaves; }
-  double run_chunks(std::int64_t batch_size, const std::function<Tensor(const nn::Chunk&)>& loss,
-                    const BackwardOptions& options);
+  // Unset, and nothing has changed, where no rank has a sample. Where `accept` refuses the loss, which all ranks do
+  // alike, gradients stay as they were; the running averages have seen the batch.
+  std::optional<double> run_chunks(const ChunkedBatch& batch, const std::function<Tensor(const nn::Chunk&)>& loss,
+                                   const BackwardOptions& options, const std::function<bool(double)>& accept = {});
 
   void begin(const std::function<gradus::detail::LeafUse(const gradus::detail::TensorImpl*)>& use) override;
   void complete(const gradus::detail::TensorImpl* leaf) override;
@@ -40,7 +43,7 @@ class __attribute__((visibility("hidden"))) Reducer final : public gradus::detai
  private:
   friend class ChunkRun;
   // What a rank says of a tensor at the beginning of a pass.
-  enum Bit : char { kAsked = 1, kUsed = 2 };
+  enum Bit : char { kAsked = 1, kUsed = 2, kFrozen = 4 };
 
   void take_tensors();
   void agree();  // on names, sizes and types, and on rank 0's values for those that are new
@@ -51,7 +54,8 @@ class __attribute__((visibility("hidden"))) Reducer final : public gradus::detai
   void plan();
   void ready(std::size_t tensor);
   void start(Bucket& bucket);
-  // A gradient or a buffer, as it is reduced; undefined where there is none.
+  char frozen_bit(std::size_t parameter) const;
+  // A gradient or a buffer in the host's memory, as it is reduced; undefined where there is none.
   Tensor value(std::size_t tensor, Dtype dtype) const;
   void store(std::size_t tensor, const Tensor& value);
   void wait_for(Bucket& bucket);

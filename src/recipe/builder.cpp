@@ -262,12 +262,14 @@ void Training::Builder::make_data() {
     located(data.test.fields.place, [&] { test = data.test.row->make(data.test.fields, test_transform, &**made); });
   }
   const auto loader = [&](const data::AnyDataset& dataset, bool training) {
-    return data::DataLoader(dataset, {.batch_size = data.fields.integer("batch_size"),
-                                      .shuffle = training && data.fields.flag("shuffle"),
-                                      .num_workers = static_cast<int>(data.fields.integer("num_workers")),
-                                      .drop_last = training && data.fields.flag("drop_last"),
-                                      .prefetch_factor = static_cast<int>(data.fields.integer("prefetch_factor")),
-                                      .seed = recipe_.seed});
+    return data::DataLoader(
+        dataset, {.batch_size = data.fields.integer("batch_size"),
+                  .shuffle = training && data.fields.flag("shuffle"),
+                  .num_workers = static_cast<int>(data.fields.integer("num_workers")),
+                  .drop_last = training && data.fields.flag("drop_last"),
+                  .prefetch_factor = static_cast<int>(data.fields.integer("prefetch_factor")),
+                  .seed = recipe_.seed,
+                  .share = training ? gradus::training::train_share(recipe_.chunks) : gradus::training::test_share()});
   };
   located(data.fields.place, [&] {
     if (train) t_.loader_.emplace(loader(*train, true));

@@ -96,6 +96,7 @@ struct Recipe {
   std::string text;  // what the file says
   std::uint64_t seed = 1;
   bool portable = false;
+  std::int64_t chunks = 0;  // of every batch, as the command line says; 0: one per process
   std::string on_nan = "stop";
   bool audit = false;
   std::vector<std::pair<std::string, std::string>> expected;  // of an audit: rule, pattern

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gradus/autograd.h>
 #include <gradus/data/random.h>
+#include <gradus/distributed.h>
 #include <gradus/nn/adapters.h>
 #include <gradus/nn/freeze.h>
 #include <gradus/pattern.h>
@@ -12,6 +13,7 @@
 #include <cmath>
 
 #include "data/loader/fingerprint.h"
+#include "distributed/rows.h"
 #include "optim/audit/names.h"
 #include "optim/engine/minimize.h"
 #include "recipe/audit_words.h"
@@ -44,6 +46,8 @@ void at_place(const Place& place, Call&& call) {
   try {
     call();
   } catch (const RecipeError&) {
+    throw;
+  } catch (const distributed::DistributedError&) {
     throw;
   } catch (const Error& e) {
     throw RecipeError({{place, e.what()}});
@@ -189,36 +193,55 @@ void Training::start_phase() {
   }
 }
 
-bool Training::update(const Update& update, Frame& frame) {
+gradus::training::Updater& Training::updater() {
+  if (updater_ == nullptr) {
+    own_updater_ = std::make_unique<gradus::training::Updater>(*networks_, recipe_.chunks);
+    updater_ = own_updater_.get();
+  }
+  return *updater_;
+}
+
+bool Training::update(const Update& update, Frame& frame, const data::Batch& batch) {
   const Formula& formula = losses_[update.loss];
   Trainer& trainer = trainers_[update.optimizer];
-  const Tensor loss = formula.scalar(frame);
-  const double value = unsigned_nan(loss.item());
-  last_losses_[update.loss] = value;
-  const bool accepted = !accept_ || accept_(recipe_.losses[update.loss].name, value);
+  optim::Optimizer& optimizer = *trainer.optimizer;
+  gradus::training::Updater& by = updater();
+  const auto chunks = loader_ ? by.chunks(batch) : by.chunks(recipe_.data.fields.integer("batch_size"));
+  const auto loss = [&](const nn::Chunk& chunk) {
+    if (by.cuts()) {
+      frame.forget();
+      if (loader_) {
+        set_batch(frame, distributed::chunk_of(batch, chunk));
+      } else {
+        frame.set(batch_, chunk.size);
+      }
+    }
+    return formula.scalar(frame);
+  };
+  const auto accept = [&](double value) {
+    value = unsigned_nan(value);
+    last_losses_[update.loss] = value;
+    return !accept_ || accept_(recipe_.losses[update.loss].name, value);
+  };
   bool stepped = false;
   at_place(recipe_.optimizers[update.optimizer].place, [&] {
-    if (update.accumulate > 1) {
-      stepped = accumulate(update, loss, accepted);
-    } else if (accepted) {
-      stepped = trainer.optimizer->minimize(loss);
+    if (update.accumulate == 1) {
+      const auto result = by.minimize(optimizer, chunks, loss, accept);
+      stepped = result && result->stepped;
+      return;
     }
+    // The update's turns in its phase are taken together, `accumulate` at a time; the last ones may be fewer.
+    const std::int64_t turn = (phase_step_ + 1) / update.every - 1, turns = phase_steps() / update.every;
+    const std::int64_t first = turn / update.accumulate * update.accumulate;
+    const std::int64_t count = std::min(update.accumulate, turns - first);
+    if (turn == first) optimizer.zero_grad();
+    by.backward("accumulate", optimizer, chunks, loss, accept, static_cast<double>(count));
+    stepped = turn + 1 == first + count && optimizer.step();
   });
   trainer.used = trainer.used || stepped;
   if (stepped && trainer.schedule && trainer.by_step)
     at_place(recipe_.optimizers[update.optimizer].schedule.fields.place, [&] { trainer.schedule->step(); });
   return stepped;
-}
-
-// The update's turns in its phase are taken together, `accumulate` at a time; the last ones may be fewer.
-bool Training::accumulate(const Update& update, const Tensor& loss, bool accepted) {
-  optim::Optimizer& optimizer = *trainers_[update.optimizer].optimizer;
-  const std::int64_t turn = (phase_step_ + 1) / update.every - 1, turns = phase_steps() / update.every;
-  const std::int64_t first = turn / update.accumulate * update.accumulate;
-  const std::int64_t count = std::min(update.accumulate, turns - first);
-  if (turn == first) optimizer.zero_grad();
-  if (accepted) optim::backward_for("accumulate", loss / static_cast<double>(count), optimizer.parameters());
-  return turn + 1 == first + count && optimizer.step();
 }
 
 void Training::Average::step() {
@@ -238,7 +261,7 @@ StepReport Training::step() {
     for (const Update& one : phase.updates) {
       if ((phase_step_ + 1) % one.every != 0) continue;
       frame.forget();
-      update(one, frame);
+      update(one, frame, batch);
     }
   } catch (const RecipeError& e) {
     if (!loader_) throw;
@@ -271,7 +294,7 @@ StepReport Training::step() {
         trainer.plateau->step((*report.metrics)[trainer.plateau_metric].second);
   }
   for (const Image& image : images_)
-    if (due(image.part->fields.integer("every"))) report.images.push_back(draw(image));
+    if (distributed::rank() == 0 && due(image.part->fields.integer("every"))) report.images.push_back(draw(image));
   if (report.phase_ended) {
     ++phase_;
     phase_step_ = 0;
@@ -300,28 +323,36 @@ auto Training::with_own_random_numbers(Call&& call) {
 std::vector<NamedNumber> Training::evaluate() {
   return with_own_random_numbers([&] {
     const NoGrad guard;
-    std::vector<double> sums(metrics_.size());
-    std::int64_t samples = 0;
     Frame frame = new_frame();
-    const auto add = [&](std::int64_t count) {
+    const auto add = [&](distributed::Rows& rows, double key, std::int64_t count) {
       frame.forget();
-      for (std::size_t i = 0; i < metrics_.size(); ++i)
-        sums[i] += metrics_[i].scalar(frame).item() * static_cast<double>(count);
-      samples += count;
+      rows.push_back({key, static_cast<double>(count)});
+      for (const Formula& metric : metrics_) rows.back().push_back(metric.scalar(frame).item());
     };
+    distributed::Rows rows;  // by batch: its place, its size, its metrics
     if (test_loader_) {
       test_loader_->set_epoch(0);
       for (const data::Batch& batch : *test_loader_) {
+        const std::int64_t first = batch.indices[0];
+        // Processes take the batches in turn: what one draws must not depend on those before it.
+        if (updater().cuts())
+          default_generator().manual_seed(data::mix_seed(recipe_.seed + 0x5eed, static_cast<std::uint64_t>(first)));
         set_batch(frame, batch);
-        add(batch.size());
+        add(rows, static_cast<double>(first), batch.size());
       }
+      rows = distributed::gather_rows("an evaluation", rows);
     } else {
-      for (std::int64_t i = 0; i < recipe_.evaluate.integer("batches"); ++i) add(1);
+      for (std::int64_t i = 0; i < recipe_.evaluate.integer("batches"); ++i) add(rows, static_cast<double>(i), 1);
+    }
+    std::vector<double> sums(metrics_.size());
+    double samples = 0;
+    for (const auto& row : rows) {
+      for (std::size_t i = 0; i < sums.size(); ++i) sums[i] += row[i + 2] * row[1];
+      samples += row[1];
     }
     std::vector<NamedNumber> metrics;
     for (std::size_t i = 0; i < metrics_.size(); ++i)
-      metrics.emplace_back(recipe_.metrics[i].name,
-                           unsigned_nan(sums[i] / static_cast<double>(std::max<std::int64_t>(samples, 1))));
+      metrics.emplace_back(recipe_.metrics[i].name, unsigned_nan(sums[i] / std::max(samples, 1.0)));
     return metrics;
   });
 }

@@ -21,6 +21,7 @@
 #include "recipe/formula.h"
 #include "recipe/recipe.h"
 #include "recipe/stand_in.h"
+#include "training/updater.h"
 
 namespace gradus::recipe {
 
@@ -59,6 +60,8 @@ class Training {
 
   // Computes there from now on: networks, constants and batches move. Before the first step.
   void to(Device device);
+  // Who makes the updates, in however many processes; by default one that it makes itself.
+  void use(gradus::training::Updater& updater) { updater_ = &updater; }
 
   // Everything that steps change. The parts are referred to.
   void add_to(training::Checkpoint& state);
@@ -130,8 +133,8 @@ class Training {
   data::Batch next_batch();
   void set_batch(Frame& frame, const data::Batch& batch) const;
   Frame new_frame() const;
-  bool update(const Update& update, Frame& frame);
-  bool accumulate(const Update& update, const Tensor& loss, bool accepted);
+  bool update(const Update& update, Frame& frame, const data::Batch& batch);
+  gradus::training::Updater& updater();
   ImageGrid draw(const Image& image);
   std::int64_t steps_per_epoch() const;
   template <class Call>
@@ -159,6 +162,8 @@ class Training {
   std::int64_t epoch_ = 0, epoch_step_ = 0;
   std::vector<std::optional<double>> last_losses_;
   std::function<bool(const std::string&, double)> accept_;
+  std::unique_ptr<gradus::training::Updater> own_updater_;
+  gradus::training::Updater* updater_ = nullptr;
 };
 
 }  // namespace gradus::recipe

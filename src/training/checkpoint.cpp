@@ -1,8 +1,10 @@
 #include <gradus/autograd.h>
+#include <gradus/distributed.h>
 #include <gradus/io/load.h>
 #include <gradus/io/pytorch.h>
 #include <gradus/nn/freeze.h>
 #include <gradus/optim/state_value.h>
+#include <gradus/optim/zero_redundancy_optimizer.h>
 #include <gradus/training/checkpoint.h>
 #include <gradus/version.h>
 
@@ -157,6 +159,7 @@ void Checkpoint::add(const std::string& name, optim::Optimizer& optimizer) {
   };
   add_part({name, "optimizer", [&optimizer] { return typed("optimizer", optim::to_value(optimizer.state_dict())); },
             [load](const Value& part) { load(part, true); }, [load](const Value& part) { load(part, false); }});
+  if (auto* sharded = dynamic_cast<optim::ShardedOptimizer*>(&optimizer)) shared_out_.push_back(sharded);
 }
 
 void Checkpoint::add(const std::string& name, optim::Set& optimizers) {
@@ -266,6 +269,16 @@ Value Checkpoint::document(bool copy) const {
                       {"options", options},
                       {"parts", parts}});
 }
+
+void Checkpoint::consolidate() {
+  for (optim::ShardedOptimizer* optimizer : shared_out_) optimizer->consolidate_state_dict();
+}
+
+void Checkpoint::release() {
+  for (optim::ShardedOptimizer* optimizer : shared_out_) optimizer->release_state_dict();
+}
+
+bool Checkpoint::is_shared_out() const { return !shared_out_.empty() && distributed::size() > 1; }
 
 Value Checkpoint::state_dict() const { return document(true); }
 

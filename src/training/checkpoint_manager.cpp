@@ -160,9 +160,11 @@ bool CheckpointManager::step(std::int64_t step, std::optional<double> metric) {
   if (writing_ && writing_->done) wait();
   const std::int64_t every = options_.every_steps;
   const std::chrono::duration<double, std::ratio<60>> minutes = Clock::now() - last_time_;
-  const bool due = (every > 0 && step / every > last_step_ / every) ||
-                   (options_.every_minutes > 0 && minutes.count() >= options_.every_minutes) ||
-                   (metric && better(*metric));
+  bool due = (every > 0 && step / every > last_step_ / every) ||
+             (options_.every_minutes > 0 && minutes.count() >= options_.every_minutes) || (metric && better(*metric));
+  // Clocks differ, and all ranks give rank 0 what they have.
+  if (state_.is_shared_out() && options_.every_minutes > 0)
+    due = !distributed::all_gather_object(due ? "due" : "").front().empty();
   if (due) save(step, metric);
   return due;
 }
@@ -175,7 +177,12 @@ void CheckpointManager::save(std::int64_t step, std::optional<double> metric) {
   const bool best = metric && better(*metric);
   before_ = best_;
   if (best) best_ = metric;
+  if (state_.is_shared_out()) state_.consolidate();
   if (distributed::rank() != 0) return;  // what the ranks would write is the same
+  struct Release {
+    Checkpoint& state;
+    ~Release() { state.release(); }
+  } const release{state_};
   const auto document = [&](bool copy) {
     io::Value value = state_.document(copy);
     value.set("step", step);

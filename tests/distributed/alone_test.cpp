@@ -160,5 +160,100 @@ TEST(Chunks, ComputeWhatIsAskedForOnly) {
   EXPECT_FALSE(net.a.weight.grad().defined());
 }
 
+// As a loader with this process's share of each batch gives them.
+TEST(Chunks, AreThoseOfALoader) {
+  Net net;
+  net.eval();
+  nn::DistributedDataParallel ddp(net, {.chunks = 4});
+  const Tensor x = batch();
+  data::DataLoader loader(data::TensorDataset(x), {.batch_size = 8, .share = ddp.batch_share()});
+  std::vector<std::int64_t> sizes;
+  const auto loss = [&](const Tensor& part, const Tensor&) {
+    sizes.push_back(part.size(0));
+    return ddp(part).pow(2).mean();
+  };
+  for (const data::Batch& each : loader) {
+    EXPECT_NEAR(ddp.backward_chunks(each, loss), net(x).pow(2).mean().item(), 1e-6);
+  }
+  EXPECT_EQ(sizes, std::vector<std::int64_t>(4, 2));
+  data::DataLoader other(data::TensorDataset(x), {.batch_size = 8});
+  for (const data::Batch& each : other)
+    EXPECT_EQ(test::message_of<ValueError>([&] { ddp.backward_chunks(each, loss); }),
+              "backward_chunks: the batch must be in the 4 of 4 chunks that rank 0 computes, got 0: give its loader "
+              ".share = batch_share()");
+  data::Batch nothing;
+  nothing.chunks = {0, 0, 0, 0};
+  const Tensor before = net.a.weight.grad();
+  EXPECT_TRUE(std::isnan(ddp.backward_chunks(nothing, loss)));
+  EXPECT_TRUE(net.a.weight.grad().is_same(before));
+}
+
+// The reducer adds up in the host's memory.
+TEST(Chunks, OfANetworkOnAnotherDevice) {
+  Net net;
+  const Device device("emulated");
+  Net there = nn::clone(net);
+  there.to(device);
+  nn::DistributedDataParallel ddp(net, {.chunks = 4}), other(there, {.chunks = 4});
+  const Tensor x = batch(), y = x.to(device);
+  const double loss =
+      ddp.backward_chunks(8, [&](const nn::Chunk& c) { return ddp(x.narrow(0, c.begin, c.size)).pow(2).mean(); });
+  EXPECT_NEAR(
+      other.backward_chunks(8, [&](const nn::Chunk& c) { return other(y.narrow(0, c.begin, c.size)).pow(2).mean(); }),
+      loss, 1e-6);
+  EXPECT_EQ(there.a.weight.grad().device(), device);
+  EXPECT_TRUE(allclose(there.a.weight.grad().to(kCPU), net.a.weight.grad()));
+  EXPECT_TRUE(allclose(there.norm.running_mean.to(kCPU), net.norm.running_mean));
+}
+
+TEST(SyncBatchNorm, AloneIsBatchNorm) {
+  Net net, other = nn::clone(net);
+  EXPECT_FALSE(nn::SyncBatchNorm::is_synchronized(net.norm));
+  EXPECT_EQ(&nn::SyncBatchNorm::convert_sync_batchnorm(net), &net);
+  EXPECT_TRUE(nn::SyncBatchNorm::is_synchronized(net.norm));
+  EXPECT_FALSE(nn::SyncBatchNorm::is_synchronized(net.a));
+  EXPECT_TRUE(nn::SyncBatchNorm::is_synchronized(nn::clone(net).norm));
+  EXPECT_TRUE(net.to_string().find("(norm): SyncBatchNorm(4, eps=1e-05") != std::string::npos) << net.to_string();
+  EXPECT_TRUE(equal(net(batch()), other(batch())));
+  EXPECT_TRUE(equal(net.norm.running_var, other.norm.running_var));
+  nn::SyncBatchNorm any(3);
+  EXPECT_TRUE(equal(any(ones({2, 3, 4, 5, 6})), zeros({2, 3, 4, 5, 6})));
+  EXPECT_THROW(any(ones({3})), ShapeError);
+  EXPECT_THROW(any(ones({2, 4})), ShapeError);
+}
+
+TEST(ZeroRedundancyOptimizer, AloneIsThePlainOne) {
+  Net net, other = nn::clone(net);
+  optim::ZeroRedundancyOptimizer<optim::Adam> sharded(
+      {{.params = net.a.parameters(), .lr = 0.1}, {.params = net.b.parameters()}}, {.lr = 0.2});
+  optim::Adam plain({{.params = other.a.parameters(), .lr = 0.1}, {.params = other.b.parameters()}}, {.lr = 0.2});
+  const Tensor x = batch();
+  for (int step = 0; step < 3; ++step) {
+    if (step == 1) sharded.param_groups()[0].lr = plain.param_groups()[0].lr = 0.05;
+    if (step == 2) {
+      sharded.add_param_group({.params = net.spare.parameters()});
+      plain.add_param_group({.params = other.spare.parameters()});
+    }
+    sharded.minimize(net(x).pow(2).mean());
+    plain.minimize(other(x).pow(2).mean());
+  }
+  EXPECT_TRUE(equal(net.a.weight, other.a.weight));
+  EXPECT_EQ(std::string(sharded.name()), "Adam");
+  EXPECT_EQ(sharded.group_count(), 3U);
+  EXPECT_EQ(sharded.owner(net.a.weight), 0);
+  EXPECT_EQ(sharded.state_bytes(net.a.weight), plain.state_bytes(other.a.weight));
+  EXPECT_THROW(sharded.owner(x), ValueError);
+  sharded.consolidate_state_dict();
+  EXPECT_THROW(sharded.consolidate_state_dict(1), ValueError);
+  EXPECT_EQ(sharded.state_dict().params.size(), plain.state_dict().params.size());
+  plain.load_state_dict(sharded.state_dict());
+  sharded.load_state_dict(plain.state_dict());
+  sharded.optim().set_clipping({.max_norm = 1.0});
+  EXPECT_THROW(sharded.step(), ValueError);
+  EXPECT_EQ(
+      test::message_of<ValueError>([&] { const optim::ZeroRedundancyOptimizer<optim::LBFGS> all(net.parameters()); }),
+      "ZeroRedundancyOptimizer: LBFGS looks at all parameters at once, which no rank has");
+}
+
 }  // namespace
 }  // namespace gradus

@@ -63,7 +63,12 @@ int free_port() {
 
 CommandResult launch(const std::string& backend, int ranks, const std::string& arguments,
                      const std::string& environment) {
-  const std::string n = std::to_string(ranks), worker = "'" + worker_path() + "' " + arguments;
+  return launch_program(backend, ranks, "'" + worker_path() + "' " + arguments, environment);
+}
+
+CommandResult launch_program(const std::string& backend, int ranks, const std::string& worker,
+                             const std::string& environment) {
+  const std::string n = std::to_string(ranks);
   std::string script = "export OMP_WAIT_POLICY=passive OMP_NUM_THREADS=1 " + environment + "\n";
   if (backend == "openmpi") {
     script += "export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1\n";

@@ -15,6 +15,10 @@ const std::vector<std::string>& backends();
 CommandResult launch(const std::string& backend, int ranks, const std::string& arguments,
                      const std::string& environment = "");
 
+// The same of any program; `command` is a line for the shell.
+CommandResult launch_program(const std::string& backend, int ranks, const std::string& command,
+                             const std::string& environment = "");
+
 std::string worker_path();
 int free_port();
 

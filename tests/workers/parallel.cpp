@@ -201,6 +201,7 @@ void parallel(const Arguments&) {
   half();
   clipping();
   uneven_chunks();
+  sharing();
   say("parallel of " + std::to_string(distributed::size()) + " with " + distributed::backend() + ": ok", true);
 }
 

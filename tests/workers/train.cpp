@@ -65,7 +65,7 @@ void resume(const Arguments& arguments) {
   manual_seed(static_cast<std::uint64_t>(distributed::rank()) + 1);  // replaced by what the checkpoint has
   Pictures net;
   nn::DistributedDataParallel ddp(net, {.chunks = 8});
-  optim::AdamW optimizer(ddp.parameters(), {.lr = 1e-3});
+  optim::ZeroRedundancyOptimizer<optim::AdamW> optimizer(ddp.parameters(), {.lr = 1e-3});
   manual_seed(1);
   Generator data(5);
   training::Checkpoint state;

@@ -16,6 +16,7 @@ void train(const Arguments& arguments);
 void resume(const Arguments& arguments);
 void fault(const Arguments& arguments);
 void parallel(const Arguments& arguments);
+void sharing();
 
 // Of all parameters and buffers, bit by bit.
 std::string hash_of(const nn::Module& net);

@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include <gradus/data/batch_share.h>
 #include <gradus/data/dataset.h>
 #include <gradus/data/random.h>
 #include <gradus/data/sampler.h>
@@ -51,13 +52,18 @@ struct DataLoaderOptions {
   // and calls on_skip each time, in order and in the thread that iterates.
   bool skip_damaged = false;
   std::function<void(const SkippedSample&)> on_skip = {};
+  // Of several processes each makes its share of every batch; batch_size counts the samples of all of them, and so do
+  // size() and position(): any number of processes can go on from a state. A share may have no samples, where a batch
+  // has fewer than there are chunks: its data is undefined then.
+  BatchShare share = {};
 };
 
 class DataLoader {
  public:
   class Iterator;
 
-  // ValueError for a batch size or prefetch factor below 1, a negative number of workers, and shuffle with a sampler.
+  // ValueError for a batch size or prefetch factor below 1, a negative number of workers, shuffle with a sampler, and a
+  // share that does not exist.
   explicit DataLoader(AnyDataset dataset, DataLoaderOptions options = {});
   DataLoader(DataLoader&&) noexcept = default;
   DataLoader& operator=(DataLoader&&) noexcept = default;
@@ -71,7 +77,7 @@ class DataLoader {
   Iterator begin();
   std::default_sentinel_t end() const { return {}; }
 
-  std::int64_t size() const;  // batches in an epoch
+  std::int64_t size() const;  // batches in an epoch, of which this process has a share
   const Dataset& dataset() const;
   std::uint64_t seed() const;
 

@@ -32,6 +32,8 @@ struct Batch {
   Tensor data;
   Tensor target;                      // undefined where the samples have none
   std::vector<std::int64_t> indices;  // where in the dataset the samples are
+  // Of a loader with a BatchShare: how many of them are in each chunk of this process.
+  std::vector<std::int64_t> chunks = {};
 
   std::int64_t size() const { return static_cast<std::int64_t>(indices.size()); }
 

@@ -5,6 +5,7 @@
 //   Net net;
 //   nn::DistributedDataParallel ddp(net);     // rank 0's parameters and buffers go to all
 //   optim::Adam optimizer(ddp.parameters());
+//   data::DataLoader loader(dataset, {.batch_size = 256, .shuffle = true, .seed = 1, .share = ddp.batch_share()});
 //   for (auto& [x, y] : loader)               // of this rank's samples
 //     optimizer.minimize(cross_entropy(ddp(x), y));
 //
@@ -16,6 +17,8 @@
 #include <functional>
 #include <memory>
 
+#include <gradus/data/batch_share.h>
+#include <gradus/data/dataset.h>
 #include <gradus/nn/module.h>
 
 namespace gradus::distributed {
@@ -61,6 +64,15 @@ class DistributedModule : public Module {
   // generator.
   double backward_chunks(std::int64_t batch_size, const std::function<Tensor(const Chunk&)>& loss,
                          const BackwardOptions& options = {});
+  // The same for this rank's share of a batch, as a loader with batch_share() gives it: `loss` is called for each of
+  // its chunks, and returns the mean over its samples. Samples that the loader left out do not count. NaN, and nothing
+  // changes, where no rank has any.
+  double backward_chunks(const data::Batch& batch,
+                         const std::function<Tensor(const Tensor& data, const Tensor& target)>& loss,
+                         const BackwardOptions& options = {});
+  // For loaders: this rank's chunks of every batch; whole batches in turn, to evaluate without duplicates.
+  data::BatchShare batch_share() const;
+  data::BatchShare evaluation_share() const;
   // The samples of a batch of that size that are in this rank's chunks: {the first, how many}.
   std::pair<std::int64_t, std::int64_t> local_samples(std::int64_t batch_size) const;
 

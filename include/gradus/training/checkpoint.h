@@ -28,6 +28,10 @@
 #include <gradus/optim/set.h>
 #include <gradus/random.h>
 
+namespace gradus::optim {
+class ShardedOptimizer;
+}
+
 namespace gradus::training {
 
 // What has its state as a value: a data loader, a sampler, anything of one's own.
@@ -94,6 +98,12 @@ class Checkpoint {
   // The run's options, or whatever else belongs to it: saved as they are, not loaded. See read_info.
   io::Value options = io::Value::dict();
 
+  // Of several processes, before one of them saves: all call it where parts are shared out (ZeroRedundancyOptimizer),
+  // and rank 0 then has them whole. A CheckpointManager does it by itself. release() frees what was gathered.
+  void consolidate();
+  void release();
+  bool is_shared_out() const;
+
   // Written whole or not at all; IoError.
   void save(const std::string& path) const;
   // Checks everything first: the file and its checksums (IoError, which names the tensor); that it is a checkpoint, of
@@ -118,6 +128,7 @@ class Checkpoint {
   io::Value document(bool copy) const;
 
   std::vector<Part> parts_;
+  std::vector<optim::ShardedOptimizer*> shared_out_;
 };
 
 // Reads no tensors. ValueError for a file that is not a checkpoint of Gradus, or has a later format.

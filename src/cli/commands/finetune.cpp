@@ -184,9 +184,13 @@ int finetune(const FinetuneOptions& options) {
                                      .shuffle = true,
                                      .num_workers = workers,
                                      .seed = options.run.seed,
-                                     .skip_damaged = options.skip_damaged});
-  data::DataLoader test(
-      test_set, {.batch_size = options.batch, .num_workers = workers, .seed = 0, .skip_damaged = options.skip_damaged});
+                                     .skip_damaged = options.skip_damaged,
+                                     .share = run.train_share()});
+  data::DataLoader test(test_set, {.batch_size = options.batch,
+                                   .num_workers = workers,
+                                   .seed = 0,
+                                   .skip_damaged = options.skip_damaged,
+                                   .share = run.test_share()});
   optim::lr_scheduler::CosineAnnealingLR scheduler(optimizer, {.T_max = options.epochs * train.size()});
   run.state().add("net", *net);
   run.state().add("optimizer", optimizer);
@@ -197,6 +201,7 @@ int finetune(const FinetuneOptions& options) {
       train_set->size(), test_set->size(), classes, options.model, count_of(*net, true), count_of(*net, false));
 
   const Score score = train_classifier(run, {.label = options.model,
+                                             .network = net.get(),
                                              .forward =
                                                  [&](const Tensor& x) {
                                                    const Autocast scope(kBFloat16, options.bf16);
@@ -213,7 +218,7 @@ int finetune(const FinetuneOptions& options) {
                                              .skip_single = options.batch > 1 && !features && has_batch_norm(*net)});
   const std::size_t skipped = unreadable + say_skipped({&train, &test});
   run.check_finite(options.model, *net);
-  Classifier{options.model, images.classes, preprocess, net}.save(options.run.out);
+  if (run.writes()) Classifier{options.model, images.classes, preprocess, net}.save(options.run.out);
   run.write_summary({{"command", "finetune"},
                      {"model", options.model},
                      {"weights", options.weights.file},

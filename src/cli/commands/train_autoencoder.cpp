@@ -69,11 +69,12 @@ void train_phase(Phase& phase, models::AutoEncoder& net, optim::Adam& opt, const
     const double lr = rate(phase, phase.done);
     for (auto& group : opt.param_groups()) group.lr = lr;
     const Tensor messages = balanced_messages(options.batch, options.messages).to(run.device());
-    const Tensor x = one_hot(messages, options.messages).to(kFloat32);
-    const Tensor loss = F::cross_entropy(net(x, sigma), messages);
-    const double value = loss.item();
-    if (run.accept("loss", value))
-      opt.minimize(loss);  // zero_grad, backward for this optimizer's parameters alone, step
+    // zero_grad, backward for this optimizer's parameters alone, step
+    const auto result = run.update("loss", opt, run.chunks(options.batch), [&](const nn::Chunk& chunk) {
+      const Tensor own = messages.narrow(0, chunk.begin, chunk.size);
+      return F::cross_entropy(net(one_hot(own, options.messages).to(kFloat32), sigma), own);
+    });
+    const double value = result->loss;
     ++phase.done;
     phase.seconds = seconds_now() - start;
     if (phase.done % interval == 0 || phase.done == phase.steps) {
@@ -165,7 +166,7 @@ int train_autoencoder(const AutoencoderOptions& options) {
   run.state().add("decoder_optimizer", decoder_optimizer);
   for (Phase* phase : {&joint, &receiver}) phase->add_to(run.state());
   run.watch({.networks = net, .optimizers = {{"optimizer", optimizer}, {"decoder_optimizer", decoder_optimizer}}});
-  run.begin();
+  run.begin(net);
 
   train_phase(joint, net, optimizer, options, run);
   run.end_phase();
@@ -177,7 +178,7 @@ int train_autoencoder(const AutoencoderOptions& options) {
   run.check_finite("autoencoder", net);
   const bool encoder_unchanged = same_bits(after_joint.encoder.state_dict(), net.encoder.state_dict());
   if (!encoder_unchanged) throw Error("train autoencoder: the second phase changed the encoder");
-  io::save(run.path("autoencoder.pth"), net.state_dict());
+  if (run.writes()) io::save(run.path("autoencoder.pth"), net.state_dict());
 
   net.to(kCPU);  // where channels are simulated
   std::vector<BlerPoint> points;
@@ -204,7 +205,7 @@ int train_autoencoder(const AutoencoderOptions& options) {
                      {"receiver", phase_json(receiver)},
                      {"encoder_unchanged", encoder_unchanged},
                      {"results", results}});
-  if (!points.empty()) {
+  if (!points.empty() && run.writes()) {
     print_table(points);
     plot(run.path("bler.png"), points, options);
     say("\ntrained in {:.1f} s; the encoder is unchanged by the second phase, bit for bit\n",

@@ -50,6 +50,13 @@ Tensor cross_entropy_of(const Tensor& probability, const Tensor& label) {
   return std::isnan(mean.item()) ? mean : F::binary_cross_entropy(probability, label);
 }
 
+struct Networks : nn::Module {
+  models::Discriminator discriminator;
+  models::Generator generator;
+  Networks(models::Discriminator d, models::Generator g)
+      : discriminator(add("discriminator", d)), generator(add("generator", g)) {}
+};
+
 void write_samples(const std::string& path, const Tensor& samples) {
   const auto bytes = samples.to_vector<std::uint8_t>();
   io::write_png(path, io::image_grid(bytes.data(), samples.size(0), 28, 28, 8).view());
@@ -84,7 +91,8 @@ int train_gan(const GanOptions& options) {
   run.state().add("g_loss", g_loss_value);
   run.watch({.networks = {{"discriminator", D}, {"generator", G}},
              .optimizers = {{"d_optimizer", d_optimizer}, {"g_optimizer", g_optimizer}}});
-  run.begin();
+  Networks both(D, G);
+  run.begin(both);
 
   const std::int64_t per_epoch = std::max<std::int64_t>(images.size(0) / options.batch, 1);
   std::int64_t total = options.epochs * per_epoch;
@@ -97,19 +105,24 @@ int train_gan(const GanOptions& options) {
     const std::int64_t step = run.step() + 1, first = run.step() % per_epoch * options.batch;
     if (first == 0) order = randperm(images.size(0));
     const std::int64_t n = std::min(options.batch, images.size(0) - first);
-    const Tensor real = index_select(images, 0, order.narrow(0, first, n).to(device));
-    const Tensor real_label = ones({n, 1}, {.device = device}), fake_label = zeros({n, 1}, {.device = device});
-
     // The discriminator alone: what the generator made is data to it.
-    const Tensor fake = G(randn({n, kNoise}, {.device = device})).detach();
-    const Tensor d_loss = cross_entropy_of(D(real), real_label) + cross_entropy_of(D(fake), fake_label);
-    const double d_value = d_loss.item();
-    if (run.accept("d_loss", d_value)) d_optimizer.minimize(d_loss);
+    const double d_value = run.update("d_loss", d_optimizer, run.chunks(n),
+                                      [&](const nn::Chunk& chunk) {
+                                        const Tensor real = index_select(
+                                            images, 0, order.narrow(0, first + chunk.begin, chunk.size).to(device));
+                                        const Tensor fake = G(randn({chunk.size, kNoise}, {.device = device})).detach();
+                                        return cross_entropy_of(D(real), ones({chunk.size, 1}, {.device = device})) +
+                                               cross_entropy_of(D(fake), zeros({chunk.size, 1}, {.device = device}));
+                                      })
+                               ->loss;
 
     // The generator: its gradient passes through the discriminator, which keeps none and does not move.
-    const Tensor g_loss = cross_entropy_of(D(G(randn({n, kNoise}, {.device = device}))), real_label);
-    const double g_value = g_loss.item();
-    if (run.accept("g_loss", g_value)) g_optimizer.minimize(g_loss);
+    const double g_value = run.update("g_loss", g_optimizer, run.chunks(n),
+                                      [&](const nn::Chunk& chunk) {
+                                        return cross_entropy_of(D(G(randn({chunk.size, kNoise}, {.device = device}))),
+                                                                ones({chunk.size, 1}, {.device = device}));
+                                      })
+                               ->loss;
 
     if (step % 20 == 0 || step == total || run.interrupted()) {
       d_loss_value = d_value;
@@ -119,7 +132,7 @@ int train_gan(const GanOptions& options) {
     if (step % 100 == 0 || step == total) run.log({{"step", step}, {"d_loss", d_loss_value}, {"g_loss", g_loss_value}});
     if (step % per_epoch == 0) {
       const Tensor images_now = samples_of(G, shown);
-      write_samples(run.path(samples(step)), images_now);
+      if (run.writes()) write_samples(run.path(samples(step)), images_now);
       run.log_images("samples", images_now);
       run.log_histograms("generator", G);
       run.log_histograms("discriminator", D);
@@ -130,9 +143,11 @@ int train_gan(const GanOptions& options) {
   run.end();
   run.check_finite("generator", G);
   run.check_finite("discriminator", D);
-  if (run.step() % per_epoch != 0) write_samples(run.path(samples(run.step())), samples_of(G, shown));
-  io::save(run.path("generator.pth"), G.state_dict());
-  io::save(run.path("discriminator.pth"), D.state_dict());
+  if (run.writes()) {
+    if (run.step() % per_epoch != 0) write_samples(run.path(samples(run.step())), samples_of(G, shown));
+    io::save(run.path("generator.pth"), G.state_dict());
+    io::save(run.path("discriminator.pth"), D.state_dict());
+  }
   run.write_summary({{"command", "train gan"},
                      {"seed", options.run.seed},
                      {"images", images.size(0)},

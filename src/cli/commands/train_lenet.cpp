@@ -29,8 +29,10 @@ int train_lenet(const LenetOptions& options) {
   optim::SGD optimizer({{.params = net->features.parameters(), .lr = options.features_lr},
                         {.params = net->classifier.parameters(), .lr = options.classifier_lr}},
                        {.momentum = options.momentum});
-  data::DataLoader train(images.train, {.batch_size = options.batch, .shuffle = true, .seed = options.run.seed});
-  data::DataLoader test(images.test, {.batch_size = 500, .seed = 0});
+  data::DataLoader train(
+      images.train,
+      {.batch_size = options.batch, .shuffle = true, .seed = options.run.seed, .share = run.train_share()});
+  data::DataLoader test(images.test, {.batch_size = 500, .seed = 0, .share = run.test_share()});
   optim::lr_scheduler::CosineAnnealingLR scheduler(optimizer, {.T_max = options.epochs * train.size()});
   run.state().add("net", *net);
   run.state().add("optimizer", optimizer);
@@ -42,6 +44,7 @@ int train_lenet(const LenetOptions& options) {
 
   const Score score =
       train_classifier(run, {.label = "lenet",
+                             .network = net.get(),
                              .forward = [&](const Tensor& x) { return (*net)(preprocess(x.to(run.device()))); },
                              .set_training = [&](bool on) { net->train(on); },
                              .optimizer = &optimizer,
@@ -51,7 +54,7 @@ int train_lenet(const LenetOptions& options) {
                              .classes = images.classes.size(),
                              .epochs = options.epochs});
   run.check_finite("lenet", *net);
-  Classifier{"lenet", images.classes, preprocess, net}.save(options.run.out);
+  if (run.writes()) Classifier{"lenet", images.classes, preprocess, net}.save(options.run.out);
   run.write_summary({{"command", "train lenet"},
                      {"seed", options.run.seed},
                      {"data", images.about},

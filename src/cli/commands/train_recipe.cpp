@@ -65,11 +65,13 @@ std::string further(const std::vector<NamedNumber>& losses) {
 
 // Ready to train; all mistakes are found.
 std::unique_ptr<recipe::Training> training_of(const std::string& path, const std::vector<std::string>& changes,
-                                              const std::string& name = "", const recipe::StandIn& stand_in = {}) {
+                                              const std::string& name = "", const recipe::StandIn& stand_in = {},
+                                              std::int64_t chunks = 0) {
   recipe::Mistakes mistakes;
   recipe::Recipe recipe = recipe::read_recipe(path, changes, mistakes);
   if (!name.empty()) recipe.name = name;
   if (recipe.portable) set_portable(true);
+  recipe.chunks = chunks;
   manual_seed(recipe.seed);
   auto training = std::make_unique<recipe::Training>(recipe, std::move(mistakes), stand_in);
   for (const std::string& note : training->notes()) warn("note: " + note);
@@ -107,7 +109,8 @@ class RecipeRun {
   int train() {
     const recipe::Recipe& recipe = training_.recipe();
     const std::int64_t log_every = recipe.outputs.integer("log_every");
-    run_.begin();
+    run_.begin(training_.networks());
+    training_.use(run_.updater());
     std::unique_ptr<Progress> progress;
     std::string watched_phase;
     while (!training_.done() && !run_.interrupted()) {
@@ -198,7 +201,7 @@ class RecipeRun {
     const recipe::Recipe& recipe = training_.recipe();
     for (const recipe::NetworkPart& network : recipe.networks)
       run_.check_finite(network.name, training_.network(network.name));
-    if (recipe.outputs.flag("weights")) {
+    if (recipe.outputs.flag("weights") && run_.writes()) {
       for (const recipe::NetworkPart& network : recipe.networks) write_weights(network);
     }
     run_.write_summary({{"command", "train"},
@@ -257,7 +260,8 @@ int train_recipe(const RecipeOptions& given) {
   const std::string kept = kept_recipe(options.run.out);
   const std::string path = options.run.resume && fs::exists(kept) ? kept : find_recipe(options.recipe);
   // All mistakes are found before the run's folder is touched.
-  const auto checked = training_of(path, options.changes, fs::path(options.recipe).stem().string());
+  const auto checked =
+      training_of(path, options.changes, fs::path(options.recipe).stem().string(), {}, options.run.chunks);
   recipe::Training& training = *checked;
   const recipe::Recipe& recipe = training.recipe();
   if (options.run.out.empty()) options.run.out = "out/" + recipe.name;
@@ -277,9 +281,14 @@ int train_recipe(const RecipeOptions& given) {
 
 int plan_recipe(const PlanOptions& options) {
   recipe::StandIn stand_in{.allowed = true, .classes = options.classes};
+  bandwidth_of(options.processes.bandwidth);  // wrong ones are said at once
   if (!options.input.empty()) stand_in.input = parse_sizes("--input", options.input);
   const auto training = training_of(find_recipe(options.recipe), options.changes, "", stand_in);
-  for (const auto& [phase, plan] : training->plan()) fmt::print("{}\n{}\n", phase, plan.to_string());
+  const std::int64_t samples = training->recipe().data.fields.integer("batch_size");
+  for (const auto& [phase, plan] : training->plan()) {
+    fmt::print("{}\n{}\n", phase, plan.to_string());
+    if (options.processes.processes > 1) fmt::print("{}\n", plan_of_processes(plan, samples, options.processes));
+  }
   return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/commands/plan_processes.h"
 #include "cli/run/run.h"
 
 namespace gradus::cli {
@@ -25,6 +26,7 @@ struct PlanOptions {
   std::vector<std::string> changes;
   std::string input;  // "3x224x224": x of one sample as networks see it, instead of the data
   std::optional<std::int64_t> classes;
+  ProcessesOptions processes;
 };
 // Prints who trains what, phase by phase, and what it costs. Data and weights that are not there do not matter.
 int plan_recipe(const PlanOptions& options);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <gradus/autograd.h>
+#include <gradus/distributed.h>
 #include <gradus/io/load.h>
 #include <gradus/models/registry.h>
 #include <gradus/nn/functional.h>
@@ -15,6 +16,7 @@
 #include <numeric>
 
 #include "cli/run/output.h"
+#include "cli/run/processes.h"
 #include "cli/run/progress.h"
 #include "io/log/jsonl.h"
 
@@ -27,12 +29,31 @@ namespace {
 std::string weights_path(const std::string& folder) { return folder + "/model.pth"; }
 std::string description_path(const std::string& folder) { return folder + "/classifier.json"; }
 
+std::vector<std::string> skipped_lines(const data::DataLoader& loader) {
+  std::vector<std::string> lines;
+  for (const auto& skipped : loader.skipped()) {
+    lines.push_back(skipped.name + ": " + skipped.error);
+    std::replace(lines.back().begin(), lines.back().end(), '\n', ' ');
+  }
+  return lines;
+}
+
+// Batch normalization has no variance of one picture.
+void leave_out_single(distributed::ChunkedBatch& batch) {
+  std::int64_t left = 0;
+  for (nn::Chunk& chunk : batch.chunks) {
+    if (chunk.size == 1) chunk.size = 0;
+    left += chunk.size;
+  }
+  if (batch.total) batch.total = left;
+}
+
 // An epoch had no step, and neither would the next ones.
 Error nothing_to_train_on(const data::DataLoader& train) {
-  const auto& skipped = train.skipped();
-  if (std::ssize(skipped) == train.dataset().size()) {
-    return IoError(fmt::format("--data: none of the {} pictures to train on can be read: {}: {}", skipped.size(),
-                               skipped[0].name, skipped[0].error));
+  const std::vector<std::string> skipped = lines_of_all(skipped_lines(train));
+  if (!skipped.empty() && std::ssize(skipped) == train.dataset().size()) {
+    return IoError(
+        fmt::format("--data: none of the {} pictures to train on can be read: {}", skipped.size(), skipped[0]));
   }
   return ValueError(
       fmt::format("--data: no two of the {} pictures to train on can be read in one batch; batch normalization needs "
@@ -92,6 +113,13 @@ Score test_classifier(const Forward& forward, data::DataLoader& loader, std::siz
       score.right[target] += answers[i] == targets[i] ? 1 : 0;
     }
   }
+  if (distributed::size() > 1) {
+    for (std::vector<std::int64_t>* counts : {&score.right, &score.count}) {
+      const Tensor sum = tensor(*counts);
+      distributed::all_reduce(sum);
+      *counts = sum.to_vector<std::int64_t>();
+    }
+  }
   return score;
 }
 
@@ -104,7 +132,7 @@ Score train_classifier(Run& run, const ClassifierTraining& t) {
   run.state().add("epoch_steps", epoch_steps);
   run.state().add("loss_sum", loss_sum);
   run.state().add("loss_steps", loss_steps);
-  run.begin();
+  run.begin(*t.network);
 
   const auto test = [&] {
     t.set_training(false);
@@ -119,13 +147,17 @@ Score train_classifier(Run& run, const ClassifierTraining& t) {
   t.set_training(true);
   std::string shown;
   while (epoch < t.epochs && !run.interrupted()) {
-    for (auto& [x, y] : *t.train) {
-      if (t.skip_single && y.size(0) == 1) continue;
-      const Tensor scores = t.forward(x);
-      const Tensor loss = nn::functional::cross_entropy(scores, y.to(scores.device()));
-      const double value = loss.item();
-      if (run.accept("loss", value)) {
-        t.optimizer->minimize(loss);
+    for (const data::Batch& batch : *t.train) {
+      distributed::ChunkedBatch chunks = run.chunks(batch);
+      if (t.skip_single) leave_out_single(chunks);
+      const auto result = run.update("loss", *t.optimizer, chunks, [&](const nn::Chunk& chunk) {
+        const auto& [x, y] = distributed::chunk_of(batch, chunk);
+        const Tensor scores = t.forward(x);
+        return nn::functional::cross_entropy(scores, y.to(scores.device()));
+      });
+      if (!result) continue;
+      const double value = result->loss;
+      if (result->accepted) {
         loss_sum += value;
         ++loss_steps;
       }
@@ -159,12 +191,12 @@ Score train_classifier(Run& run, const ClassifierTraining& t) {
 }
 
 std::size_t say_skipped(std::initializer_list<const data::DataLoader*> loaders) {
-  std::size_t count = 0;
-  for (const data::DataLoader* loader : loaders) {
-    for (const auto& skipped : loader->skipped()) say("left out: {}: {}\n", skipped.name, skipped.error);
-    count += loader->skipped().size();
-  }
-  return count;
+  std::vector<std::string> own;
+  for (const data::DataLoader* loader : loaders)
+    for (const std::string& line : skipped_lines(*loader)) own.push_back(line);
+  const std::vector<std::string> all = lines_of_all(own);
+  for (const std::string& line : all) say("left out: {}\n", line);
+  return all.size();
 }
 
 bool has_batch_norm(nn::Module& net) {

@@ -39,10 +39,12 @@ struct Score {
   std::int64_t pictures() const;
 };
 using Forward = std::function<Tensor(const Tensor& data)>;  // a batch as it comes from the loader -> scores
+// In several processes, of a loader whose batches they take in turn.
 Score test_classifier(const Forward& forward, data::DataLoader& loader, std::size_t classes);
 
 struct ClassifierTraining {
   std::string label;                       // in the progress line
+  nn::Module* network = nullptr;           // what is trained
   Forward forward;                         // in training
   std::function<void(bool)> set_training;  // before training, and (false) before a test
   optim::Optimizer* optimizer = nullptr;
@@ -51,7 +53,7 @@ struct ClassifierTraining {
   data::DataLoader* test = nullptr;
   std::size_t classes = 0;
   std::int64_t epochs = 1;
-  bool skip_single = false;  // leave out batches of one picture
+  bool skip_single = false;  // leave out batches, or chunks of them, of one picture
 };
 // Trains by cross entropy until the epochs are run or Ctrl-C ends it, and returns the score of the last test. After
 // each epoch it tests, prints a line and logs {"epoch", "step", "loss", "accuracy"}; the best checkpoint is the one
@@ -59,7 +61,7 @@ struct ClassifierTraining {
 // one picture can be read.
 Score train_classifier(Run& run, const ClassifierTraining& training);
 
-// Says which pictures were left out, each once, and returns how many.
+// Says which pictures were left out, in any process, each once, and returns how many.
 std::size_t say_skipped(std::initializer_list<const data::DataLoader*> loaders);
 
 // Whether a batch of one picture may fail: batch normalization in training has no variance of one value.

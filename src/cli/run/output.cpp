@@ -31,7 +31,15 @@ void complain(std::string_view line) noexcept {
   }
 }
 
+namespace {
+bool quiet_now = false;
+}
+
+void keep_quiet(bool quiet) { quiet_now = quiet; }
+bool is_quiet() { return quiet_now; }
+
 void print_run_message(std::string_view text) {
+  if (quiet_now) return;
   static bool complained = false;
   std::fwrite(text.data(), 1, text.size(), stdout);
   if (std::fflush(stdout) == 0) return;

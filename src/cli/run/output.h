@@ -14,6 +14,10 @@ void reserve_standard_streams();
 // A line for standard error. Never throws: there is nobody else to tell.
 void complain(std::string_view line) noexcept;
 
+// Of several processes one speaks: from here on say() and warn() print nothing, nor does a progress bar.
+void keep_quiet(bool quiet);
+bool is_quiet();
+
 void print_run_message(std::string_view text);
 
 // What a run says of itself. Its results are in files, so that a full disk or a closed terminal must not cost them:

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/run/output.h"
 #include "io/file/posix.h"
 
 namespace gradus::cli {
@@ -111,7 +112,10 @@ std::string format_progress_end(const ProgressState& state) {
 }
 
 Progress::Progress(std::string label, int64_t total, ProgressOutput output)
-    : output_(output), terminal_(::isatty(output.fd) == 1), start_(now()), next_(terminal_ ? 0 : output.plain_seconds) {
+    : output_(is_quiet() ? ProgressOutput{.fd = -1} : output),
+      terminal_(::isatty(output_.fd) == 1),
+      start_(now()),
+      next_(terminal_ ? 0 : output_.plain_seconds) {
   state_.label = std::move(label);
   state_.total = total;
 }

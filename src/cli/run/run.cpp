@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <gradus/distributed.h>
 #include <gradus/error.h>
 #include <gradus/io/pytorch.h>
 #include <gradus/parallel.h>
@@ -18,6 +19,7 @@
 
 #include "cli/run/interrupt.h"
 #include "cli/run/output.h"
+#include "cli/run/processes.h"
 #include "cli/run/run_watch.h"
 #include "data/loader/fingerprint.h"
 #include "io/file/atomic_file.h"
@@ -80,20 +82,29 @@ std::string path_of(const io::Value& value) {
 
 }  // namespace
 
-Run::Run(const RunOptions& options) : options_(options), views_(options.views, options.out) {
+// Anomalies are looked for in every process.
+Run::Run(const RunOptions& options)
+    : options_(options),
+      views_(leads() ? options.views : ViewOptions{.detect_anomaly = options.views.detect_anomaly}, options.out) {
   if (options_.receipt) {
     if (options_.receipt->empty()) options_.receipt = path("receipt.json");
     if (!options_.receipt->ends_with(".json"))
       throw ValueError("--receipt: needs a name that ends in .json, got '" + *options_.receipt + "'");
   }
   require_available("--device", device());
-  make_folder(options_.out);
-  lock_folder(lock_, options_.out);
-  if (!options_.resume && !options_.overwrite && holds_run(options_.out)) {
-    throw ValueError(
-        fmt::format("--out: '{0}' holds an earlier run: go on with `gradus resume {0}`, "
-                    "give another folder, or drop it with --overwrite",
-                    options_.out));
+  if (options_.chunks > 0 && options_.chunks < distributed::size()) {
+    throw ValueError(fmt::format("--chunks: {} processes need at least as many chunks, got {}", distributed::size(),
+                                 options_.chunks));
+  }
+  if (writes()) {
+    make_folder(options_.out);
+    lock_folder(lock_, options_.out);
+    if (!options_.resume && !options_.overwrite && holds_run(options_.out)) {
+      throw ValueError(
+          fmt::format("--out: '{0}' holds an earlier run: go on with `gradus resume {0}`, "
+                      "give another folder, or drop it with --overwrite",
+                      options_.out));
+    }
   }
   std::signal(SIGPIPE, SIG_IGN);  // a log that nobody reads any more must not end the run
   if (options_.threads > 0) set_num_threads(options_.threads);
@@ -106,7 +117,7 @@ Run::Run(const RunOptions& options) : options_(options), views_(options.views, o
   state_.options.set("arguments", arguments);
   std::error_code error;
   state_.options.set("folder", path_value(fs::current_path(error).string()));
-  if (!options_.resume && !holds_run(options_.out))
+  if (writes() && !options_.resume && !holds_run(options_.out))
     warn_on_failure([&] { io::save_pytorch(start_file(options_.out), state_.options); });
   state_.add("step", step_);
   state_.add("seconds", seconds_);
@@ -114,9 +125,11 @@ Run::Run(const RunOptions& options) : options_(options), views_(options.views, o
       "metrics", [this] { return save_metrics(); }, [this](const io::Value& value) { load_metrics(value); });
 }
 
+bool Run::writes() const { return leads(); }
+
 Run::~Run() {
   std::error_code ignored;
-  if (!manager_ && !options_.resume) fs::remove(start_file(options_.out), ignored);
+  if (writes() && !manager_ && !options_.resume) fs::remove(start_file(options_.out), ignored);
 }
 
 void Run::use_data(const std::string& name, const data::Dataset& dataset, const std::vector<std::string>& classes) {
@@ -144,7 +157,7 @@ void Run::warn_on_failure(Call&& call) {
 }
 
 void Run::watch(Watched watched) {
-  if (!options_.audit && !options_.receipt) return;
+  if (!writes() || (!options_.audit && !options_.receipt)) return;
   watch_ = std::make_unique<RunWatch>(std::move(watched), options_.audit, options_.receipt.value_or(""));
   if (options_.receipt)
     state_.add(
@@ -157,16 +170,28 @@ void Run::begin_phase(const std::string& name) {
 }
 
 void Run::end_epoch() {
+  updater_->check_same();
   if (watch_) warn_on_failure([&] { watch_->end_epoch(path("audit.json")); });
 }
 
-void Run::begin() {
-  const bool anew = !options_.resume || has_started(options_.out);
-  if (anew) {
-    drop_run(options_.out);
-    metrics_.emplace(path("metrics.jsonl"), io::JsonlWriter::Existing::kReplace);
-    for (const auto& [file, text] : files_) io::write_file(path(file), text);
+// The lines of a run that begins, or those up to its checkpoint.
+void Run::begin_files(bool anew) {
+  if (!writes()) return;
+  if (!anew) {
+    metrics_.emplace(path("metrics.jsonl"), metrics_bytes_);
+    return;
   }
+  drop_run(options_.out);
+  metrics_.emplace(path("metrics.jsonl"), io::JsonlWriter::Existing::kReplace);
+  for (const auto& [file, text] : files_) io::write_file(path(file), text);
+}
+
+void Run::begin(nn::Module& networks) {
+  if (distributed::size() > 1) say("{}\n", describe_processes(training::chunks_of_run(options_.chunks)));
+  // Rank 0 has looked, as the others may see another disk.
+  const bool anew =
+      distributed::all_gather_object(!options_.resume || has_started(options_.out) ? "anew" : "").front() == "anew";
+  if (anew) begin_files(anew);
   manager_.emplace(checkpoint_folder(options_.out), state_,
                    training::CheckpointManagerOptions{.every_steps = options_.save_every,
                                                       .every_minutes = options_.save_minutes,
@@ -177,7 +202,7 @@ void Run::begin() {
     const auto loaded = manager_->load_latest();
     if (!loaded) throw ValueError("resume: there is no checkpoint in '" + manager_->folder() + "'");
     // Cut off only now: another part may have refused what it should load.
-    metrics_.emplace(path("metrics.jsonl"), metrics_bytes_);
+    begin_files(anew);
     for (const std::string& why : loaded->damaged) warn(why + "; going on from " + loaded->path);
     saved_step_ = step_;
     if (watch_) watch_->begin(step_);
@@ -185,13 +210,22 @@ void Run::begin() {
     if (watch_) watch_->begin(step_);
     save();  // from here on it goes on from where it was
     std::error_code ignored;
-    if (saved_step_ == step_) fs::remove(start_file(options_.out), ignored);
+    if (writes() && saved_step_ == step_) fs::remove(start_file(options_.out), ignored);
   }
+  updater_.emplace(networks, options_.chunks);
   views_.begin(step_, options_.arguments);
   start_ = seconds_now() - seconds_;
 }
 
-bool Run::interrupted() const { return interrupt_signal() != 0 || diverged_; }
+int Run::signal() const { return distributed::size() > 1 ? agreed_signal_ : interrupt_signal(); }
+
+bool Run::interrupted() const { return signal() != 0 || diverged_; }
+
+std::optional<training::Updater::Result> Run::update(const std::string& loss, optim::Optimizer& optimizer,
+                                                     const distributed::ChunkedBatch& batch,
+                                                     const training::Updater::Loss& compute) {
+  return updater_->minimize(optimizer, batch, compute, [&](double value) { return accept(loss, value); });
+}
 
 bool Run::accept(const std::string& loss, double value) {
   if (std::isfinite(value)) return !diverged_;
@@ -223,7 +257,7 @@ void Run::check_finite(const std::string& name, const nn::Module& net) {
 }
 
 int Run::status() const {
-  if (interrupt_signal() != 0) return 130;
+  if (signal() != 0) return 130;
   return diverged_ || spoilt_ || last_nonfinite_ == step_ ? 3 : 0;
 }
 
@@ -267,6 +301,7 @@ bool Run::flush() {
 }
 
 void Run::log(const nlohmann::ordered_json& record, std::optional<std::int64_t> step) {
+  if (!writes()) return;
   waiting_.push_back(io::finite(record));
   flush();
   warn_on_failure([&] { views_.log(record, step.value_or(step_ + 1)); });
@@ -284,6 +319,8 @@ void Run::advance(std::optional<double> metric) {
   ++step_;
   views_.advance();
   seconds_ = seconds_now() - start_;
+  if (distributed::size() > 1)
+    agreed_signal_ = greatest_of_all(fmt::format("the end of step {} of the run", step_), interrupt_signal());
   warn_on_failure([&] { manager_->step(step_, metric); });
   // At once, while a loader still stands where it is.
   if (interrupted()) save();
@@ -310,13 +347,17 @@ void Run::end_phase() {
 
 void Run::end() {
   save();
+  updater_->check_same();
   if (watch_) watch_->end(path("audit.json"));
   warn_on_failure([&] { views_.end(); });
 }
 
 void Run::write_summary(const nlohmann::ordered_json& summary) {
+  if (!writes()) return;
   if (!flush()) throw IoError("write: cannot write " + path("metrics.jsonl") + ": its last lines are lost");
   nlohmann::ordered_json whole = summary;
+  if (distributed::size() > 1) whole["processes"] = distributed::size();
+  if (updater_ && updater_->cuts()) whole["chunks"] = training::chunks_of_run(options_.chunks);
   if (nonfinite_steps_ > 0) whole["nonfinite_steps"] = nonfinite_steps_;
   if (diverged_) whole["diverged"] = {{"step", diverged_->step}, {diverged_->loss, diverged_->value}};
   io::write_json_file(path("summary.json"), whole);
@@ -347,6 +388,7 @@ RecordedStart recorded_start(const std::string& folder) {
 }
 
 void warn(const std::string& message) {
+  if (is_quiet()) return;
   complain(fmt::format("{}gradus: {}", ::isatty(STDERR_FILENO) ? "\n" : "", message));
 }
 

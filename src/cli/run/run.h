@@ -13,6 +13,7 @@
 
 #include "cli/run/run_views.h"
 #include "io/log/jsonl.h"
+#include "training/updater.h"
 
 namespace gradus::cli {
 
@@ -31,6 +32,7 @@ struct RunOptions {
   bool resume = false;                      // go on from the latest checkpoint in `out`
   std::vector<std::string> arguments = {};  // what `gradus resume` parses again: command and options, without `out`
   std::string best = "min";                 // which metric is best, see CheckpointManagerOptions
+  std::int64_t chunks = 0;                  // parts of every batch; 0: one per process
   std::string on_nan = "stop";              // what a loss that is not finite does; or "skip", "continue"
   bool audit = false;                       // look for the classic mistakes
   std::optional<std::string> receipt = {};  // where to write what the run did to every parameter; "": in `out`
@@ -45,9 +47,9 @@ struct RunOptions {
 //   optim::Adam optimizer(net, ...);
 //   run.state().add("net", net);        // everything that training changes
 //   run.state().add("optimizer", optimizer);
-//   run.begin();                        // the start is saved; a resumed run is now where its checkpoint left it
+//   run.begin(net);                     // the start is saved; a resumed run is now where its checkpoint left it
 //   while (run.step() < total && !run.interrupted()) {
-//     if (run.accept("loss", loss.item())) optimizer.minimize(loss);
+//     const auto result = run.update("loss", optimizer, run.chunks(batch), [&](const nn::Chunk& chunk) { ... });
 //     run.log({{"step", run.step() + 1}, ...});
 //     run.advance();                    // counts the step, and saves when it is time
 //   }
@@ -56,6 +58,9 @@ struct RunOptions {
 //   return run.status();
 //
 // What a step writes (lines, images) comes before its advance(), which may save.
+//
+// Of several processes (mpirun -n 4 gradus train ...) each runs all of that, with its share of each batch. Rank 0 alone
+// writes: the log, the checkpoints, and what is under `if (run.writes())`. When to stop is decided by all together.
 class Run {
  public:
   // Sets threads and seed, makes the folder, and takes it for this process alone. IoError; ValueError where it holds an
@@ -77,7 +82,20 @@ class Run {
   void use_data(const std::string& name, const data::Dataset& dataset, const std::vector<std::string>& classes = {});
   // For --audit and --receipt, before begin().
   void watch(Watched watched);
-  void begin();
+  // `networks` has everything that training changes.
+  void begin(nn::Module& networks);
+  bool writes() const;  // whether this process writes the run's files
+  // For loaders of the training data, and of what is tested on.
+  data::BatchShare train_share() const { return training::train_share(options_.chunks); }
+  data::BatchShare test_share() const { return training::test_share(); }
+  // What update() takes of a batch of so many samples, or of one of a loader with train_share().
+  distributed::ChunkedBatch chunks(std::int64_t batch_size) const { return updater_->chunks(batch_size); }
+  distributed::ChunkedBatch chunks(const data::Batch& batch) const { return updater_->chunks(batch); }
+  // An update, if its loss is accepted. Unset where no process has a sample of the batch.
+  std::optional<training::Updater::Result> update(const std::string& loss, optim::Optimizer& optimizer,
+                                                  const distributed::ChunkedBatch& batch,
+                                                  const training::Updater::Loss& compute);
+  training::Updater& updater() { return *updater_; }
   std::int64_t step() const { return step_; }  // finished steps
   bool interrupted() const;                    // by a signal, or by a loss that is not finite
   // Whether to make the update. Of a loss that is not finite it says so, and what comes of it: the run stops after this
@@ -111,6 +129,8 @@ class Run {
   int status() const;
 
  private:
+  int signal() const;
+  void begin_files(bool anew);
   void save();
   bool flush();
   io::Value save_metrics();
@@ -124,6 +144,8 @@ class Run {
   RunViews views_;
   std::unique_ptr<RunWatch> watch_;
   std::optional<training::CheckpointManager> manager_;
+  std::optional<training::Updater> updater_;
+  int agreed_signal_ = 0;  // of several processes
   std::optional<io::JsonlWriter> metrics_;
   std::int64_t metrics_bytes_ = 0;               // where it ended at the checkpoint
   std::vector<nlohmann::ordered_json> waiting_;  // lines that could not be written

@@ -21,6 +21,7 @@
 #include "cli/run/progress.h"
 #include "cli/run/run_watch.h"
 #include "cli/text/language_model.h"
+#include "distributed/rows.h"
 
 namespace gradus::cli {
 
@@ -99,16 +100,20 @@ void add_lora(models::CausalLM& net, const std::vector<std::string>& arguments) 
 double test(models::CausalLM& net, data::DataLoader& loader, bool bf16) {
   NoGrad guard;
   net.eval();
-  double sum = 0;
-  std::int64_t samples = 0;
+  distributed::Rows rows;  // by batch: its first sample, its loss, its samples
   for (const data::Batch& batch : loader) {
     const Autocast scope(kBFloat16, bf16);
     const Tensor ids = batch.data.to(net.parameters()[0].device());
-    sum += models::causal_lm_loss(net(ids).to(kFloat32), ids).item() * static_cast<double>(batch.size());
-    samples += batch.size();
+    rows.push_back({static_cast<double>(batch.indices[0]), models::causal_lm_loss(net(ids).to(kFloat32), ids).item(),
+                    static_cast<double>(batch.size())});
   }
   net.train();
-  return sum / static_cast<double>(samples);
+  double sum = 0, samples = 0;
+  for (const auto& row : distributed::gather_rows("the test", rows)) {
+    sum += row[1] * row[2];
+    samples += row[2];
+  }
+  return sum / samples;
 }
 
 }  // namespace
@@ -132,8 +137,9 @@ int finetune_lm(const FinetuneLmOptions& o) {
   run.use_data("test_data", blocks.test);
   optim::AdamW optimizer(trained, {.lr = o.lr, .weight_decay = o.weight_decay});
   if (o.clip > 0) optimizer.set_clipping({.max_norm = o.clip});
-  data::DataLoader train(blocks.train, {.batch_size = o.batch, .shuffle = true, .num_workers = 0, .seed = o.run.seed});
-  data::DataLoader tests(blocks.test, {.batch_size = o.batch, .num_workers = 0, .seed = 0});
+  data::DataLoader train(blocks.train,
+                         {.batch_size = o.batch, .shuffle = true, .seed = o.run.seed, .share = run.train_share()});
+  data::DataLoader tests(blocks.test, {.batch_size = o.batch, .seed = 0, .share = run.test_share()});
   const std::int64_t total = o.epochs * train.size();
   optim::lr_scheduler::WarmupCosineLR scheduler(
       optimizer,
@@ -154,22 +160,20 @@ int finetune_lm(const FinetuneLmOptions& o) {
   for (const Tensor& p : net.parameters()) counts[p.requires_grad() ? 1 : 0] += p.numel();
   say("{}: {} samples of {} tokens to train on, {} to test\n{}: {} parameters are trained, {} are not\n", o.data,
       blocks.train.size(), o.length, blocks.test.size(), o.model, counts[1], counts[0]);
-  run.begin();
+  run.begin(net);
   net.train();
   Progress progress("finetune-lm", total);
   progress.start_at(run.step());
   std::string shown;
   while (epoch < o.epochs && !run.interrupted()) {
     for (const data::Batch& batch : train) {
-      Tensor loss;
-      {
+      const auto result = run.update("loss", optimizer, run.chunks(batch), [&](const nn::Chunk& chunk) {
+        const Tensor ids = distributed::chunk_of(batch, chunk).data.to(run.device());
         const Autocast scope(kBFloat16, o.bf16);
-        const Tensor ids = batch.data.to(run.device());
-        loss = models::causal_lm_loss(net(ids).to(kFloat32), ids);
-      }
-      const double value = loss.item();
-      if (run.accept("loss", value)) {
-        optimizer.minimize(loss);
+        return models::causal_lm_loss(net(ids).to(kFloat32), ids);
+      });
+      const double value = result->loss;
+      if (result->accepted) {
         loss_sum += value;
         ++loss_steps;
       }
@@ -198,12 +202,14 @@ int finetune_lm(const FinetuneLmOptions& o) {
   run.check_finite(o.model, net);
   net.eval();
   if (!o.lora.empty()) {  // as PEFT has it; the model then has it in its weights
-    training::save_adapter(net, run.path("adapter"), {.base_model = o.model});
+    if (run.writes()) training::save_adapter(net, run.path("adapter"), {.base_model = o.model});
     nn::merge_adapter(net);
     nn::unload_adapters(net);
   }
-  models::save_pretrained(net, run.path("model"));
-  copy_tokenizer(o.model, run.path("model"));
+  if (run.writes()) {
+    models::save_pretrained(net, run.path("model"));
+    copy_tokenizer(o.model, run.path("model"));
+  }
   run.write_summary({{"command", "finetune-lm"},
                      {"model", o.model},
                      {"seed", o.run.seed},

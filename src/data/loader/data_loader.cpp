@@ -54,6 +54,15 @@ DataLoader::DataLoader(AnyDataset dataset, DataLoaderOptions options) {
   if (options.shuffle && options.sampler) {
     throw ValueError("DataLoader: the order comes from shuffle or from a sampler, got both");
   }
+  const BatchShare& share = options.share;
+  if (share.num_replicas < 1 || share.rank < 0 || share.rank >= share.num_replicas) {
+    throw ValueError(fmt::format("DataLoader: need a rank from 0 to num_replicas - 1, got {} of {}", share.rank,
+                                 share.num_replicas));
+  }
+  if (share.chunks != 0 && share.chunks < share.num_replicas) {
+    throw ValueError(
+        fmt::format("DataLoader: {} replicas need at least as many chunks, got {}", share.num_replicas, share.chunks));
+  }
   const std::int64_t size = dataset->size();
   if (options.shuffle) options.sampler = RandomSampler(size);
   if (!options.sampler) options.sampler = SequentialSampler(size);

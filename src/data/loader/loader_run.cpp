@@ -28,6 +28,12 @@ DataLoader::Run::Run(std::shared_ptr<Core> core)
     }
   }
   count_ = batches_of(std::ssize(order_) - first_, options.batch_size, options.drop_last);
+  if (options.share.whole) {
+    stride_ = options.share.num_replicas;
+    const std::int64_t before = first_ / options.batch_size;  // batches of this epoch
+    skipped_ = (options.share.rank + stride_ - before % stride_) % stride_;
+    count_ = count_ > skipped_ ? (count_ - skipped_ - 1) / stride_ + 1 : 0;
+  }
   const std::int64_t workers = std::min<std::int64_t>(options.num_workers, count_);
   if (workers > 0) {
     slots_.resize(static_cast<std::size_t>(std::min<std::int64_t>(count_, workers * options.prefetch_factor)));
@@ -57,14 +63,12 @@ void DataLoader::Run::stop() {
   workers_.clear();
 }
 
-std::int64_t DataLoader::Run::end_of(std::int64_t number) const {
-  const std::int64_t left = std::ssize(order_) - first_;
-  return first_ + std::min(left, (number + 1) * core_->options.batch_size);
+std::int64_t DataLoader::Run::begin_of(std::int64_t number) const {
+  return first_ + (skipped_ + number * stride_) * core_->options.batch_size;
 }
 
-std::span<const std::int64_t> DataLoader::Run::indices_of(std::int64_t number) const {
-  const std::int64_t begin = first_ + number * core_->options.batch_size;
-  return std::span(order_).subspan(static_cast<std::size_t>(begin), static_cast<std::size_t>(end_of(number) - begin));
+std::int64_t DataLoader::Run::end_of(std::int64_t number) const {
+  return std::min(std::ssize(order_), begin_of(number) + core_->options.batch_size);
 }
 
 std::unique_ptr<Batch> DataLoader::Run::next() {
@@ -78,7 +82,10 @@ std::unique_ptr<Batch> DataLoader::Run::next() {
     if (made.error) std::rethrow_exception(made.error);
     if (workers_.empty()) ++next_to_give_;
     if (core_->current == this) core_->position = end_of(number);
-    if (made.batch.size() > 0) return std::make_unique<Batch>(std::move(made.batch));
+    // An empty share belongs to a batch of which others have more.
+    const BatchShare& share = core_->options.share;
+    if (made.batch.size() > 0 || (share.num_replicas > 1 && !share.whole))
+      return std::make_unique<Batch>(std::move(made.batch));
   }
   if (core_->current == this) {
     core_->epoch = epoch_ + 1;
@@ -128,18 +135,44 @@ void DataLoader::Run::work() {
 DataLoader::Run::Made DataLoader::Run::make(std::int64_t number) const {
   Made made;
   const NoGrad guard;
-  const std::span<const std::int64_t> indices = indices_of(number);
+  const std::int64_t begin = begin_of(number), size = end_of(number) - begin;
+  const BatchShare& share = core_->options.share;
+  const bool cut = !share.whole && (share.num_replicas > 1 || share.chunks > 0);
+  // The bounds of this process's chunks.
+  std::vector<std::int64_t> bounds{begin, begin + size};
+  if (cut) {
+    const std::int64_t all = share.chunks > 0 ? share.chunks : share.num_replicas;
+    const std::int64_t last = all * (share.rank + 1) / share.num_replicas;
+    bounds.clear();
+    for (std::int64_t chunk = all * share.rank / share.num_replicas; chunk <= last; ++chunk)
+      bounds.push_back(begin + size * chunk / all);
+  }
   try {
-    fill(indices, first_ + number * core_->options.batch_size, made);
+    fill(std::span(order_).subspan(static_cast<std::size_t>(bounds.front()),
+                                   static_cast<std::size_t>(bounds.back() - bounds.front())),
+         bounds.front(), made);
+    if (cut) made.batch.chunks = chunks_of(made, bounds);
   } catch (...) {
     made.error = std::current_exception();
   }
   return made;
 }
 
+// How many samples are left of each.
+std::vector<std::int64_t> DataLoader::Run::chunks_of(const Made& made, std::span<const std::int64_t> bounds) {
+  std::vector<std::int64_t> counts;
+  for (std::size_t chunk = 0; chunk + 1 < bounds.size(); ++chunk) {
+    counts.push_back(bounds[chunk + 1] - bounds[chunk]);
+    for (const std::int64_t position : made.left_out)
+      counts.back() -= position >= bounds[chunk] && position < bounds[chunk + 1] ? 1 : 0;
+  }
+  return counts;
+}
+
 void DataLoader::Run::fill(std::span<const std::int64_t> indices, std::int64_t first, Made& made) const {
   const DataLoaderOptions& options = core_->options;
   const Dataset& dataset = *core_->dataset;
+  if (indices.empty()) return;
   if (!options.collate && !dataset.is_random()) {
     try {
       made.batch = dataset.get_batch(indices);
@@ -164,6 +197,7 @@ void DataLoader::Run::fill(std::span<const std::int64_t> indices, std::int64_t f
                            dynamic_cast<const std::bad_alloc*>(&error);
       if (options.skip_damaged && damaged) {
         made.skipped.push_back({indices[i], dataset.name(indices[i]), error.what()});
+        made.left_out.push_back(position);
         continue;
       }
       std::rethrow_exception(with_context(fmt::format("DataLoader: {}: ", described(dataset, indices[i]))));

@@ -46,7 +46,7 @@ class __attribute__((visibility("hidden"))) DataLoader::Run {
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
-  // The next batch that is not empty; null at the end of the epoch.
+  // The next batch that is not empty, where batches are not shared; null at the end of the epoch.
   std::unique_ptr<Batch> next();
 
  private:
@@ -54,23 +54,26 @@ class __attribute__((visibility("hidden"))) DataLoader::Run {
   struct Made {
     Batch batch;
     std::vector<SkippedSample> skipped;
+    std::vector<std::int64_t> left_out;  // their places in the epoch
     std::exception_ptr error;
     bool ready = false;
   };
   Made make(std::int64_t number) const;
+  static std::vector<std::int64_t> chunks_of(const Made& made, std::span<const std::int64_t> bounds);
   void fill(std::span<const std::int64_t> indices, std::int64_t first, Made& made) const;
   static std::string described(const Dataset& dataset, std::int64_t index);  // "sample 3 (cats/a.jpg)"
   Made take();
   void work();
   void stop();
-  std::span<const std::int64_t> indices_of(std::int64_t number) const;
+  std::int64_t begin_of(std::int64_t number) const;
   std::int64_t end_of(std::int64_t number) const;
 
   const std::shared_ptr<Core> core_;
   const std::uint64_t seed_;
   const std::int64_t epoch_, first_;  // first_: the position where this run starts
   std::vector<std::int64_t> order_;
-  std::int64_t count_ = 0;  // batches from first_ on
+  std::int64_t count_ = 0;                 // batches from first_ on
+  std::int64_t stride_ = 1, skipped_ = 0;  // those that are this process's: every stride_-th, after skipped_
 
   std::mutex mutex_;
   std::condition_variable room_, ready_;

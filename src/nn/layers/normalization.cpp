@@ -1,6 +1,9 @@
+#include <gradus/distributed.h>
 #include <gradus/nn/normalization.h>
+#include <gradus/nn/sync_batch_norm.h>
 #include <gradus/ops/normalization.h>
 
+#include "nn/layers/sync_batch_norm.h"
 #include "nn/module/initial.h"
 #include "nn/module/repr.h"
 #include "ops/norm/batch_norm.h"
@@ -55,8 +58,15 @@ Tensor BatchNorm::forward(const Tensor& x, const Tensor& residual, bool relu) {
   check_rank(x, least_rank_, most_rank_);
   const bool tracked = running_mean.defined(), moves = tracked && is_training();
   const double share = momentum() ? *momentum() : moves ? 1 / (num_batches_tracked.item() + 1) : 0;
-  const Tensor y = ops::batch_norm(x, running_mean, running_var, weight, bias, moves || !tracked, share, eps(),
-                                   {.residual = residual, .relu = relu});
+  Tensor y;
+  if (is_training() && SyncBatchNorm::is_synchronized(*this) && distributed::size() > 1) {
+    y = synchronized_batch_norm(*this, x, share);
+    if (residual.defined()) y = y + residual;
+    if (relu) y = gradus::relu(y);
+  } else {
+    y = ops::batch_norm(x, running_mean, running_var, weight, bias, moves || !tracked, share, eps(),
+                        {.residual = residual, .relu = relu});
+  }
   if (moves) num_batches_tracked.add_(1);
   return y;
 }
