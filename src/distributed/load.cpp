@@ -19,8 +19,8 @@ std::vector<fs::path> folders() {
   if (::dladdr(reinterpret_cast<const void*>(&open_transport), &info) != 0 && info.dli_fname != nullptr) {
     std::error_code ignored;
     const fs::path own = fs::weakly_canonical(info.dli_fname, ignored).parent_path();
-    // Beside the library, or where the command finds what is installed with it.
-    all = {own, own / "gradus", own.parent_path() / GRADUS_LIBDIR / "gradus"};
+    // Beside the library, or where the command finds what is installed, or built, with it.
+    all = {own, own / "gradus", own.parent_path() / GRADUS_LIBDIR / "gradus", own.parent_path()};
   }
   return all;
 }

@@ -434,7 +434,12 @@ void Training::check() {
 void Training::check_last_batch() {
   if (!loader_) return;
   const std::int64_t samples = loader_->dataset().size(), batch = recipe_.data.fields.integer("batch_size");
-  if (samples % batch != 1 || batch == 1 || loader_->size() == samples / batch) return;
+  const std::int64_t chunks = std::max<std::int64_t>(gradus::training::chunks_of_run(recipe_.chunks), 1);
+  // Of the last batch, and of the others where they are cut.
+  const auto single = [&](std::int64_t n) { return n > 0 && n < 2 * chunks; };
+  const bool last = loader_->size() != samples / batch && single(samples % batch);
+  const bool others = chunks > 1 && samples >= batch && single(batch);
+  if (batch == 1 || (!last && !others)) return;
   const nn::StateDict shared = networks_->state_dict();
   nn::StateDict before;
   for (const auto& [name, tensor] : shared) before.set(name, tensor.detach().clone());
@@ -456,10 +461,17 @@ void Training::check_last_batch() {
     } catch (const Error& e) {
       networks_->load_state_dict(before, {.freezing = true});
       const auto* located = dynamic_cast<const RecipeError*>(&e);
-      throw RecipeError({{recipe_.data.fields.place,
-                          fmt::format("the last of {} samples is a batch of its own, which cannot be trained on: {}; "
+      const std::string why = located != nullptr ? located->mistakes()[0].what : e.what();
+      throw RecipeError(
+          {{recipe_.data.fields.place,
+            chunks == 1 ? fmt::format("the last of {} samples is a batch of its own, which cannot be trained on: {}; "
                                       "drop_last: true leaves it out",
-                                      samples, located != nullptr ? located->mistakes()[0].what : e.what())}});
+                                      samples, why)
+                        : fmt::format("a batch of {} samples in {} chunks has chunks of one sample, which cannot be "
+                                      "trained on: {}; {}",
+                                      others ? batch : samples % batch, chunks, why,
+                                      others ? "make batch_size at least twice the chunks"
+                                             : "drop_last: true leaves the last batch out")}});
     }
     networks_->load_state_dict(before, {.freezing = true});
     return 0;

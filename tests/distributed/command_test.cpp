@@ -20,14 +20,14 @@ class CommandInProcesses : public testing::Test {
  protected:
   CommandInProcesses() {
     std::string rows = "a,b,y\n";
-    for (int i = 0; i < 43; ++i)
+    for (int i = 0; i < 41; ++i)
       rows += std::to_string(i * 37 % 23) + "," + std::to_string(i * 11 % 17) + "," + std::to_string(i * 7 % 2) + "\n";
     put_file(folder / "rows.csv", rows);
     put_file(
         folder / "r.yaml",
         "seed: 4\n"
         "data: {dataset: \"CsvDataset(rows.csv, target=y)\", test: \"CsvDataset(rows.csv, target=y)\", "
-        "batch_size: 8}\n"
+        "batch_size: 16}\n"
         "networks: {net: {layers: [\"Linear(2, 6)\", \"BatchNorm1d(6)\", ReLU, \"Dropout(0.2)\", \"Linear(6, 2)\"]}}\n"
         "losses: {loss: \"cross_entropy(net(x), y)\"}\n"
         "optimizers: {adam: {type: Adam, lr: 1e-2}}\n"
@@ -41,6 +41,8 @@ class CommandInProcesses : public testing::Test {
   json summary(const std::string& run) const {
     json summary = json::parse(file_bytes(folder / run + "/summary.json"));
     for (const char* key : {"training_seconds", "processes"}) summary.erase(key);
+    for (const char* phase : {"joint", "receiver"})
+      if (summary.contains(phase)) summary[phase].erase("seconds");
     return summary;
   }
   void expect_same(const std::string& a, const std::string& b, const std::string& weights) const {
@@ -70,10 +72,11 @@ TEST_F(CommandInProcesses, ARecipeGivesTheSameBitsAndOneLog) {
 // One rank is asked to stop; all do, and any number goes on.
 TEST_F(CommandInProcesses, AllStopWhenOneIsAskedTo) {
   const std::string train =
-      "train autoencoder --steps 400 --receiver-steps 60 --batch 32 --errors 2 --blocks 4000 "
+      "train autoencoder --steps 200 --receiver-steps 20 --batch 32 --errors 2 --blocks 4000 "
       "--chunks 4 --threads 1 --out ";
   ASSERT_EQ(run_shell(command(train + "one")).status, 0);
   for (const std::string& backend : backends()) {
+    if (backend == "mpich") continue;  // as OpenMPI
     const std::string out = "stopped-" + backend, rank = backend == "openmpi" ? "$OMPI_COMM_WORLD_RANK"
                                                          : backend == "mpich" ? "$PMI_RANK"
                                                                               : "$RANK";
@@ -93,6 +96,7 @@ TEST_F(CommandInProcesses, AllStopWhenOneIsAskedTo) {
 
 TEST_F(CommandInProcesses, AnErrorIsSaidOnce) {
   for (const std::string& backend : backends()) {
+    if (backend == "mpich") continue;  // as OpenMPI
     const auto says = [&](const std::string& arguments, const std::string& what) {
       const CommandResult result = launch_program(backend, 3, command(arguments));
       EXPECT_NE(result.status, 0) << backend << arguments;
@@ -103,6 +107,7 @@ TEST_F(CommandInProcesses, AnErrorIsSaidOnce) {
     says("train r.yaml --steps x --out bad", "--steps");
     if (backend != "openmpi") continue;  // the rest is the same for all
     says("train r.yaml --chunks 2 --out bad", "--chunks: 3 processes need at least as many chunks, got 2");
+    says("train r.yaml --chunks 9 --out bad", "r.yaml:2:7: a batch of 16 samples in 9 chunks has chunks of one sample");
     says("train no-such-recipe --out bad", "there is no recipe 'no-such-recipe'");
     EXPECT_FALSE(std::filesystem::exists(folder / "bad/summary.json"));
   }

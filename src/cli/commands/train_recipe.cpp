@@ -18,6 +18,7 @@
 #include "cli/commands/flops.h"
 #include "cli/run/interrupt.h"
 #include "cli/run/output.h"
+#include "cli/run/processes.h"
 #include "cli/run/progress.h"
 #include "cli/run/run_watch.h"
 #include "cli/text/language_model.h"
@@ -256,6 +257,7 @@ std::string find_recipe(const std::string& recipe) {
 int train_recipe(const RecipeOptions& given) {
   const InterruptScope interrupts;
   RecipeOptions options = given;
+  check_chunks(options.run.chunks);
   // A run that was killed before it began has not kept its recipe yet.
   const std::string kept = kept_recipe(options.run.out);
   const std::string path = options.run.resume && fs::exists(kept) ? kept : find_recipe(options.recipe);

@@ -95,6 +95,12 @@ std::vector<std::string> lines_of_all(const std::vector<std::string>& own) {
   return lines;
 }
 
+void check_chunks(std::int64_t chunks) {
+  if (chunks > 0 && chunks < distributed::size())
+    throw ValueError(
+        fmt::format("--chunks: {} processes need at least as many chunks, got {}", distributed::size(), chunks));
+}
+
 std::string describe_processes(std::int64_t chunks) {
   const std::vector<std::string> threads = distributed::all_gather_object(std::to_string(get_num_threads()));
   const bool same = std::count(threads.begin(), threads.end(), threads[0]) == std::ssize(threads);

@@ -23,7 +23,10 @@ int greatest_of_all(const std::string& what, int own);
 // The lines of all processes, each once.
 std::vector<std::string> lines_of_all(const std::vector<std::string>& own);
 
-// "4 processes (openmpi) in 8 chunks of every batch, with 1, 1, 1 and 1 threads"; all call it.
+// ValueError for a number of --chunks that is less than that of the processes.
+void check_chunks(std::int64_t chunks);
+
+// "4 processes (openmpi), 8 chunks of every batch; threads of each: 1"; all call it.
 std::string describe_processes(std::int64_t chunks);
 
 }  // namespace gradus::cli

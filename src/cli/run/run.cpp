@@ -92,10 +92,7 @@ Run::Run(const RunOptions& options)
       throw ValueError("--receipt: needs a name that ends in .json, got '" + *options_.receipt + "'");
   }
   require_available("--device", device());
-  if (options_.chunks > 0 && options_.chunks < distributed::size()) {
-    throw ValueError(fmt::format("--chunks: {} processes need at least as many chunks, got {}", distributed::size(),
-                                 options_.chunks));
-  }
+  check_chunks(options_.chunks);
   if (writes()) {
     make_folder(options_.out);
     lock_folder(lock_, options_.out);
