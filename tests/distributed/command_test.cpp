@@ -77,9 +77,7 @@ TEST_F(CommandInProcesses, AllStopWhenOneIsAskedTo) {
   ASSERT_EQ(run_shell(command(train + "one")).status, 0);
   for (const std::string& backend : backends()) {
     if (backend == "mpich") continue;  // as OpenMPI
-    const std::string out = "stopped-" + backend, rank = backend == "openmpi" ? "$OMPI_COMM_WORLD_RANK"
-                                                         : backend == "mpich" ? "$PMI_RANK"
-                                                                              : "$RANK";
+    const std::string out = "stopped-" + backend, rank = backend == "openmpi" ? "$OMPI_COMM_WORLD_RANK" : "$RANK";
     // The shell of rank 1 asks its child once the run has begun.
     put_file(folder / "rank.sh", "cd '" + folder.path() + "'\n'" + command_path() + "' " + train + out +
                                      " & pid=$!\nif [ " + rank + " = 1 ]; then while [ ! -s " + out +
