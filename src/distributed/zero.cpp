@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
 
 #include "core/tensor_access.h"
 #include "distributed/round.h"
@@ -179,6 +180,10 @@ void ShardedOptimizer::share_out() {
     if (!inner().state_bytes(parameter))
       throw ValueError(fmt::format("ZeroRedundancyOptimizer: {} looks at all parameters at once, which no rank has",
                                    inner().name()));
+    if (std::string_view(inner().name()).find("ScheduleFree") != std::string_view::npos)
+      throw ValueError(fmt::format(
+          "ZeroRedundancyOptimizer: {} has averages that networks show when they evaluate, and so every rank needs",
+          inner().name()));
     fresh.push_back(parameter);
   }
   std::stable_sort(fresh.begin(), fresh.end(), [](const Tensor& a, const Tensor& b) { return a.numel() > b.numel(); });

@@ -253,6 +253,7 @@ TEST(ZeroRedundancyOptimizer, AloneIsThePlainOne) {
   EXPECT_EQ(
       test::message_of<ValueError>([&] { const optim::ZeroRedundancyOptimizer<optim::LBFGS> all(net.parameters()); }),
       "ZeroRedundancyOptimizer: LBFGS looks at all parameters at once, which no rank has");
+  EXPECT_THROW(optim::ZeroRedundancyOptimizer<optim::AdamWScheduleFree>(net.parameters()), ValueError);
 }
 
 }  // namespace

@@ -21,7 +21,7 @@ namespace {
 // Whether the others know of this error by now: their echo of it comes back.
 bool others_know(const std::string& error) {
   distributed::Group* const group = distributed::group();
-  for (int i = 0; i < 100; ++i) {
+  for (int i = 0; i < 250; ++i) {
     while (const auto note = group->transport().told())
       if (note->find(error.substr(0, 200)) != std::string::npos) return true;
     std::this_thread::sleep_for(std::chrono::milliseconds(10));
