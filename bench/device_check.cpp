@@ -136,7 +136,8 @@ Timed timed(const Case& one, Device device, int checked, double limit) {
   using Clock = std::chrono::steady_clock;
   manual_seed(1);
   const Workload work = one.make(device);
-  Timed result{.bytes = work.bytes};
+  Timed result;
+  result.bytes = work.bytes;
   for (int i = 0; i < checked; ++i) result.losses.push_back(work.step().item());
   const auto start = Clock::now();
   const auto passed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
