@@ -86,7 +86,8 @@ std::int64_t checked_bytes(const Source& source, std::string_view what, std::int
   if (sizes.size() > static_cast<std::size_t>(kMaxRank)) {
     source.fail(fmt::format("{} has {} dimensions, more than the {} supported", what, sizes.size(), kMaxRank));
   }
-  // As of every tensor: elements may become 8 bytes wide, and zero-size dimensions do not excuse a product that overflows.
+  // As of every tensor: elements may become 8 bytes wide, and zero-size dimensions do not excuse a product that
+  // overflows.
   const std::int64_t widest = std::max<std::int64_t>(element_size, 8);
   std::int64_t product = widest;
   bool empty = false;
