@@ -1,6 +1,8 @@
 #include "distributed/arithmetic.h"
 
 #include <algorithm>
+#include <functional>
+#include <type_traits>
 
 #include "core/threads/parallel.h"
 #include "core/visit.h"
@@ -20,6 +22,16 @@ void apply_pairs(std::byte* into, const std::byte* from, std::int64_t n, F&& f) 
   });
 }
 
+// Integers wrap around, as in tensors.
+template <class T, class F>
+T wrapping(T a, T b, F f) {
+  if constexpr (std::is_integral_v<T>) {
+    return static_cast<T>(f(static_cast<std::uint64_t>(a), static_cast<std::uint64_t>(b)));
+  } else {
+    return f(a, b);
+  }
+}
+
 }  // namespace
 
 void combine(ReduceOp op, Dtype dtype, std::byte* into, const std::byte* from, std::int64_t n) {
@@ -30,9 +42,9 @@ void combine(ReduceOp op, Dtype dtype, std::byte* into, const std::byte* from, s
         switch (op) {
           case ReduceOp::Sum:
           case ReduceOp::Avg:
-            return apply_pairs<T>(into, from, n, [](T a, T b) { return static_cast<T>(a + b); });
+            return apply_pairs<T>(into, from, n, [](T a, T b) { return wrapping(a, b, std::plus<>()); });
           case ReduceOp::Product:
-            return apply_pairs<T>(into, from, n, [](T a, T b) { return static_cast<T>(a * b); });
+            return apply_pairs<T>(into, from, n, [](T a, T b) { return wrapping(a, b, std::multiplies<>()); });
           case ReduceOp::Min:
             return apply_pairs<T>(into, from, n, [](T a, T b) { return a != a ? a : b < a || b != b ? b : a; });
           case ReduceOp::Max:

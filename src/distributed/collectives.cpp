@@ -179,8 +179,8 @@ void broadcast(const Tensor& x, int src) {
 
 std::vector<Tensor> all_gather(const Tensor& x) {
   const NoGrad guard;
-  const Tensor own = x.contiguous();
-  if (!the_group) return {own.detach().clone()};
+  const Tensor own = x.cpu().contiguous();
+  if (!the_group) return {x.detach().clone()};
   const std::string_view bytes(static_cast<const char*>(own.const_data_ptr()),
                                static_cast<std::size_t>(own.numel() * own.element_size()));
   Round round(*the_group, "all_gather of " + described(own), bytes);
@@ -189,6 +189,7 @@ std::vector<Tensor> all_gather(const Tensor& x) {
   for (int rank = 0; rank < size(); ++rank) {
     all.push_back(empty(own.sizes(), {.dtype = own.dtype()}));
     std::memcpy(all.back().impl()->data, round.of(rank).data(), bytes.size());
+    all.back() = all.back().to(x.device());
   }
   return all;
 }

@@ -15,11 +15,19 @@ namespace gradus::distributed {
 using gradus::detail::LeafUse;
 using gradus::detail::TensorImpl;
 
-Reducer::Reducer(std::function<nn::Module&()> module, const nn::DistributedDataParallelOptions& options)
-    : module_(std::move(module)), bucket_bytes_(static_cast<std::int64_t>(options.bucket_cap_mb * (1 << 20))) {
+namespace {
+
+std::int64_t bucket_bytes(const nn::DistributedDataParallelOptions& options) {
   if (!(options.bucket_cap_mb > 0) || options.bucket_cap_mb > 512)
     throw ValueError(fmt::format("DistributedDataParallel: bucket_cap_mb must be above 0 and at most 512, got {:g}",
                                  options.bucket_cap_mb));
+  return static_cast<std::int64_t>(options.bucket_cap_mb * (1 << 20));
+}
+
+}  // namespace
+
+Reducer::Reducer(std::function<nn::Module&()> module, const nn::DistributedDataParallelOptions& options)
+    : module_(std::move(module)), bucket_bytes_(bucket_bytes(options)) {
   if (options.chunks < 0 || options.chunks > (1 << 16))
     throw ValueError(
         fmt::format("DistributedDataParallel: chunks must be from 0 to {}, got {}", 1 << 16, options.chunks));

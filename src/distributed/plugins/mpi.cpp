@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstring>
+#include <limits>
 #include <thread>
 #include <unordered_map>
 #include <vector>
@@ -20,6 +21,31 @@ std::string error_text(int code) {
   MPI_Error_string(code, text, &length);
   return std::string(text, static_cast<std::size_t>(length));
 }
+
+// So many bytes, as a count and a type: MPI counts with an int, so beyond that they are blocks and a rest.
+struct Content {
+  int count = 1;
+  MPI_Datatype type = MPI_BYTE;
+  explicit Content(std::size_t bytes) : count(static_cast<int>(bytes)) {
+    if (bytes <= static_cast<std::size_t>(std::numeric_limits<int>::max())) return;
+    constexpr std::size_t kBlock = std::size_t{1} << 20;
+    MPI_Datatype block = MPI_BYTE;
+    MPI_Type_contiguous(kBlock, MPI_BYTE, &block);
+    const int lengths[] = {static_cast<int>(bytes / kBlock), static_cast<int>(bytes % kBlock)};
+    const MPI_Aint places[] = {0, static_cast<MPI_Aint>(bytes / kBlock * kBlock)};
+    const MPI_Datatype types[] = {block, MPI_BYTE};
+    MPI_Type_create_struct(2, lengths, places, types, &type);
+    MPI_Type_commit(&type);
+    MPI_Type_free(&block);
+    count = 1;
+  }
+  // What is under way keeps the type.
+  ~Content() {
+    if (type != MPI_BYTE) MPI_Type_free(&type);
+  }
+  Content(const Content&) = delete;
+  Content& operator=(const Content&) = delete;
+};
 
 class Mpi final : public Transport {
  public:
@@ -44,13 +70,14 @@ class Mpi final : public Transport {
 
   Ticket send(int to, std::uint32_t tag, const Bytes& owner, const std::byte* data, std::size_t bytes) override {
     Pending pending{MPI_REQUEST_NULL, to, owner};
-    check(to, MPI_Isend(data, static_cast<int>(bytes), MPI_BYTE, to, static_cast<int>(tag), comm_, &pending.request));
+    const Content content(bytes);
+    check(to, MPI_Isend(data, content.count, content.type, to, static_cast<int>(tag), comm_, &pending.request));
     return keep(std::move(pending));
   }
   Ticket receive(int from, std::uint32_t tag, const Bytes& owner, std::byte* data, std::size_t bytes) override {
     Pending pending{MPI_REQUEST_NULL, from, owner};
-    check(from,
-          MPI_Irecv(data, static_cast<int>(bytes), MPI_BYTE, from, static_cast<int>(tag), comm_, &pending.request));
+    const Content content(bytes);
+    check(from, MPI_Irecv(data, content.count, content.type, from, static_cast<int>(tag), comm_, &pending.request));
     return keep(std::move(pending));
   }
   bool done(Ticket ticket) override {

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <set>
@@ -30,6 +31,7 @@ bool send_all(int fd, const void* data, std::size_t bytes) {
   const char* at = static_cast<const char*>(data);
   while (bytes > 0) {
     const ssize_t n = ::send(fd, at, bytes, MSG_NOSIGNAL);
+    if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return false;
     at += n;
     bytes -= static_cast<std::size_t>(n);
@@ -41,6 +43,7 @@ bool receive_all(int fd, void* data, std::size_t bytes) {
   char* at = static_cast<char*>(data);
   while (bytes > 0) {
     const ssize_t n = ::recv(fd, at, bytes, 0);
+    if (n < 0 && errno == EINTR) continue;
     if (n <= 0) return false;
     at += n;
     bytes -= static_cast<std::size_t>(n);
