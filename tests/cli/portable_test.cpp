@@ -36,7 +36,7 @@ TEST_F(Portable, WeightsAreTheSameOnEveryInstructionSet) {
 }
 
 TEST_F(Portable, ARecipeMaySayIt) {
-  const std::string recipe = R"(
+  const std::string recipe = R"yaml(
 networks:
   net: ["Linear(8, 32)", Tanh, "Linear(32, 3)"]
 values:
@@ -47,7 +47,7 @@ optimizers:
   adam: {type: Adam, params: net, lr: 0.01}
 phases:
 - {steps: 10, minimize: loss}
-)";
+)yaml";
   test::put_file(folder / "plain.yaml", recipe);
   test::put_file(folder / "portable.yaml", "portable: true\n" + recipe);
   file = "net.pth";

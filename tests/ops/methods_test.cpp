@@ -63,7 +63,7 @@ TEST(Methods, DoWhatTheFunctionsDo) {
   EXPECT_TRUE(same(x.lt(y), lt(x, y)) && same(x.le(y), le(x, y)) && same(x.gt(y), gt(x, y)) && same(x.ge(y), ge(x, y)));
   EXPECT_TRUE(same(x.lt(0), lt(x, 0)) && same(x.le(0), le(x, 0)) && same(x.gt(0), gt(x, 0)) && same(x.ge(0), ge(x, 0)));
   EXPECT_TRUE(same(index.eq(0), eq(index, 0)) && same(index.ne(0), ne(index, 0)));
-  const Tensor odd = tensor({1.0, INFINITY, NAN});
+  const Tensor odd = tensor({1.0f, INFINITY, NAN});
   EXPECT_TRUE(same(odd.isnan(), isnan(odd)) && same(odd.isinf(), isinf(odd)) && same(odd.isfinite(), isfinite(odd)));
   EXPECT_TRUE(x.equal(x.clone()) && !x.equal(y));
   EXPECT_TRUE(x.allclose(x + 1e-9) && !x.allclose(x + 1));
@@ -128,7 +128,9 @@ TEST(Methods, ChangeInPlaceWithTheSameValuesAndGradients) {
     (changed * weight + changed * changed).sum().backward();
     EXPECT_TRUE(allclose(x.grad(), x2.grad(), 1e-12, 1e-12));
     EXPECT_EQ(y.grad().defined(), y2.grad().defined());
-    if (y.grad().defined() && y2.grad().defined()) EXPECT_TRUE(allclose(y.grad(), y2.grad(), 1e-12, 1e-12));
+    if (y.grad().defined() && y2.grad().defined()) {
+      EXPECT_TRUE(allclose(y.grad(), y2.grad(), 1e-12, 1e-12));
+    }
 
     EXPECT_THROW(op.method(x2, y2), AutogradError) << "a leaf that requires a gradient";
     const Tensor before = x2.detach().clone();
