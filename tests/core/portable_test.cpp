@@ -125,7 +125,7 @@ struct Training {
 
 const std::vector<Training> trainings{{"autoencoder", autoencoder, 0xa916a332dcc0bd3b},
                                       {"convolutions", convolutions, 0x16ab5ef4fd1d6769},
-                                      {"sequences", sequences, 0x433f5594624b25c0},
+                                      {"sequences", sequences, 0xf3b80236a7ad9d91},
                                       {"other types", other_types, 0xb251f2745a8a62e5}};
 
 class Portable : public testing::Test {

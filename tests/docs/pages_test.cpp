@@ -149,9 +149,9 @@ void check_gradus(const std::string& page, const std::vector<std::string>& words
 }
 
 void check_command(const std::string& page, const std::vector<std::string>& words) {
-  const std::set<std::string> outside{"cmake", "ctest", "cpack",   "c++",     "conan",      "vcpkg",
-                                      "git",   "pip",   "python3", "export",  "mkdir",      "cd",
-                                      "cp",    "sudo",  "apt",     "apt-get", "tensorboard"};
+  const std::set<std::string> outside{"cmake", "ctest", "cpack",   "c++",     "conan",       "vcpkg",
+                                      "git",   "pip",   "python3", "export",  "mkdir",       "cd",
+                                      "cp",    "sudo",  "apt",     "apt-get", "tensorboard", "mpirun"};
   std::string command = words[0];
   if (command == "gradus" || command.ends_with("/gradus")) return check_gradus(page, words);
   if (command == "sudo") command = words[1];

@@ -31,7 +31,12 @@ TEST(Emulated, HasEveryKernel) {
     for (std::size_t i = 0; i < sizeof(Kernels) / sizeof(Function); ++i) {
       Function function;
       std::memcpy(&function, reinterpret_cast<const std::byte*>(table) + i * sizeof function, sizeof function);
-      EXPECT_NE(function, nullptr) << i;
+      // A device without kernels of its own for attention makes it of others.
+      const bool of_others = i * sizeof(Function) == offsetof(Kernels, attention) ||
+                             i * sizeof(Function) == offsetof(Kernels, attention_backward);
+      if (table == &cpu_kernels || !of_others) {
+        EXPECT_NE(function, nullptr) << i;
+      }
     }
   }
 }

@@ -34,9 +34,11 @@ class ShardedOptimizer;
 
 namespace gradus::training {
 
-// What has its state as a value: a data loader, a sampler, anything of one's own.
+// What has its state as a value: a data loader, a sampler, anything of one's own. Networks and optimizers, whose state
+// can become one, have calls of their own below.
 template <class T>
-concept Stateful = requires(T& object, const T& constant, const io::Value& value) {
+concept Stateful = !std::derived_from<T, nn::Module> && !std::derived_from<T, optim::Optimizer> &&
+                   requires(T & object, const T& constant, const io::Value& value) {
   { constant.state_dict() } -> std::convertible_to<io::Value>;
   object.load_state_dict(value);
 };

@@ -9,6 +9,7 @@
 #include "kernels/cpu/norm/attention_rows.h"
 #include "kernels/cpu/random/random.h"
 #include "kernels/dispatch/gemm.h"
+#include "kernels/math.h"
 #include "kernels/scratch.h"
 
 namespace gradus::cpu {
@@ -120,7 +121,7 @@ void forward(const Attention& a) {
       scale_rows(y.at(i), y.step, rows, a.value_width, sums, true);
       T* log_sums = h.log_sums() + i;
       for (int64_t r = 0; r < rows; ++r)
-        log_sums[r] = sums[r] == 0 ? std::numeric_limits<T>::infinity() : top[r] + std::log(sums[r]);
+        log_sums[r] = sums[r] == 0 ? std::numeric_limits<T>::infinity() : top[r] + math::log(sums[r]);
     }
   });
 }

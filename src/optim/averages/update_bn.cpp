@@ -4,7 +4,7 @@
 
 namespace gradus::optim::swa_utils::detail {
 
-struct BatchNormStatistics::Layer {
+struct [[gnu::visibility("hidden")]] BatchNormStatistics::Layer {
   nn::BatchNorm* norm;
   std::size_t hook = 0;
   Tensor before_mean, before_var, before_tracked;

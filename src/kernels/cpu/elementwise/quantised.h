@@ -46,7 +46,7 @@ constexpr std::array<float, 256> make_numbers() {
   return numbers;
 }
 template <bool has_sign>
-inline constexpr std::array<float, 256> kNumbers = make_numbers<has_sign>();
+[[gnu::visibility("hidden")]] inline constexpr std::array<float, 256> kNumbers = make_numbers<has_sign>();
 
 // From a number in [0, 1] to the nearest code above zero's: past `from`, from + scale x, but at least `first` and at
 // most `last`.

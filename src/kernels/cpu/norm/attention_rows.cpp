@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "kernels/cpu/norm/softmax_rows.h"
+#include "kernels/math.h"
 
 namespace gradus::cpu {
 
@@ -50,8 +51,8 @@ struct SoftmaxBlock {
       const T here = row_max(static_cast<const T*>(s), columns);
       const T largest = here > top[r] ? here : top[r];
       const T from = largest == kNever<T> ? T(0) : largest;  // nothing is seen yet
-      for (int64_t j = 0; j < columns; ++j) s[j] = std::exp(s[j] - from);
-      factors[r] = std::exp(top[r] - from);
+      for (int64_t j = 0; j < columns; ++j) s[j] = math::exp(s[j] - from);
+      factors[r] = math::exp(top[r] - from);
       sums[r] = sums[r] * factors[r] + row_sum(static_cast<const T*>(s), columns);
       top[r] = largest;
     }
@@ -85,7 +86,7 @@ struct SoftmaxBlockBackward {
       const T from = log_sums[r], dot = dots[r];
 #pragma GCC ivdep
       for (int64_t j = 0; j < columns; ++j) {
-        const T p = std::exp(s[j] - from);
+        const T p = math::exp(s[j] - from);
         s[j] = p;
         g[j] = p * (g[j] - dot) * scale;
       }
