@@ -188,7 +188,7 @@ TEST(Chunks, AreThoseOfALoader) {
   EXPECT_TRUE(net.a.weight.grad().is_same(before));
 }
 
-// The reducer adds up in the host's memory.
+// The reducer adds up in the host's memory. The device adds within a chunk in an order of its own.
 TEST(Chunks, OfANetworkOnAnotherDevice) {
   Net net;
   const Device device("emulated");
@@ -202,7 +202,7 @@ TEST(Chunks, OfANetworkOnAnotherDevice) {
       other.backward_chunks(8, [&](const nn::Chunk& c) { return other(y.narrow(0, c.begin, c.size)).pow(2).mean(); }),
       loss, 1e-6);
   EXPECT_EQ(there.a.weight.grad().device(), device);
-  EXPECT_TRUE(allclose(there.a.weight.grad().to(kCPU), net.a.weight.grad()));
+  EXPECT_TRUE(allclose(there.a.weight.grad().to(kCPU), net.a.weight.grad(), 1e-5, 1e-6));
   EXPECT_TRUE(allclose(there.norm.running_mean.to(kCPU), net.norm.running_mean));
 }
 
