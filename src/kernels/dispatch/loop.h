@@ -1,7 +1,7 @@
 // From a formula to its loop on each device.
 //
 // A formula is a trivially copyable struct with `f`, a function of one element that is marked GRADUS_INLINE
-// (kernels/inline.h) and uses nothing but arithmetic and kernels/math.h. The CPU's loop is compiled where the formula is used.
+// (kernels/inline.h) and uses only arithmetic and kernels/math.h. The CPU's loop is compiled where the formula is used.
 // A device whose code another compiler makes includes the headers of the formulas, and finds the loop by its name.
 #pragma once
 
