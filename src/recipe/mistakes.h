@@ -1,6 +1,7 @@
 // What is wrong with a recipe, and where.
 #pragma once
 
+#include <gradus/distributed.h>
 #include <gradus/error.h>
 
 #include <string>
@@ -44,5 +45,19 @@ class Mistakes {
  private:
   std::vector<Mistake> found_;
 };
+
+// An error of the library at a place of the recipe.
+template <class Call>
+void at_place(const Place& place, Call&& call) {
+  try {
+    call();
+  } catch (const RecipeError&) {
+    throw;
+  } catch (const distributed::DistributedError&) {
+    throw;
+  } catch (const Error& e) {
+    throw RecipeError({{place, e.what()}});
+  }
+}
 
 }  // namespace gradus::recipe

@@ -127,6 +127,18 @@ class Training {
     Formula show;
     const ImagePart* part;
   };
+  // Around what looks on: random numbers of its own, and evaluation mode, so that training draws what it would have.
+  class Aside {
+   public:
+    explicit Aside(Training& training);
+    ~Aside();
+    Aside(const Aside&) = delete;
+    Aside& operator=(const Aside&) = delete;
+
+   private:
+    Training& training_;
+    gradus::Generator before_;
+  };
 
   void start_phase();
   void check_last_batch();
@@ -137,8 +149,8 @@ class Training {
   gradus::training::Updater& updater();
   ImageGrid draw(const Image& image);
   std::int64_t steps_per_epoch() const;
-  template <class Call>
-  auto with_own_random_numbers(Call&& call);
+  // The first samples of a dataset, as a loader's first epoch would have them.
+  static data::Batch first_samples(const data::Dataset& dataset, std::int64_t count, std::uint64_t seed);
 
   Recipe recipe_;
   StandIn stand_in_;

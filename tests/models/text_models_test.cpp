@@ -358,6 +358,9 @@ TEST(Pretrained, SaysWhatAFolderLacks) {
     EXPECT_NE(error_of(folder.path).find("need a JSON object, got a list of 2"), std::string::npos);
     std::ofstream(folder.path + "/config.json") << std::string(200000, '[');
     EXPECT_NE(error_of(folder.path).find("not valid JSON"), std::string::npos);
+    std::ofstream(folder.path + "/config.json") << "{\"n_layer\": 1e999}";
+    EXPECT_NE(error_of(folder.path).find("config.json: a number in it is out of range"), std::string::npos)
+        << error_of(folder.path);
   }
   {
     Folder folder("gpt2");

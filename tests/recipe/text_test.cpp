@@ -108,6 +108,22 @@ TEST_F(RecipeTexts, AnAverageHasTheAdaptersToo) {
   EXPECT_GT(of("ema")[1].abs().max().item(), 0);
 }
 
+TEST_F(RecipeTexts, AnAveragesAdapterIsResumed) {
+  const std::string recipe =
+      text("    adapters: {first: lora, second: lora}\n  ema: {average: {of: net, decay: 0.5}}\n",
+           "optimizers: {a: {type: AdamW, params: '*.adapters.*', lr: 0.01}}\n"
+           "phases: [{steps: 2, minimize: loss, use: {net: second, ema: second}}]\n"
+           "values: {averaged: \"ema(x)\"}\n");
+  const auto part = made(parsed(recipe)), rest = made(parsed(recipe));
+  training::Checkpoint state, other;
+  part->add_to(state);
+  rest->add_to(other);
+  part->step();
+  other.load_state_dict(state.state_dict());
+  EXPECT_EQ(nn::active_adapters(part->network("ema")), std::vector<std::string>{"second"});
+  EXPECT_EQ(nn::active_adapters(rest->network("ema")), std::vector<std::string>{"second"});
+}
+
 TEST_F(RecipeTexts, MistakesHaveTheirPlaces) {
   const auto mistakes = [&](const std::string& adapters, const std::string& phase = "") {
     return message_of<RecipeError>([&] {

@@ -27,11 +27,18 @@ void bias_before_norm(const nn::detail::ModuleState& state, const std::string& p
     const auto& layer = *state.children[i].module->state();
     const std::string& next = state.children[i + 1].module->state()->type;
     const bool sums = layer.type == "Linear" || layer.type.rfind("Conv", 0) == 0;
-    if (state.type != "Sequential" || !sums || next.rfind("BatchNorm", 0) != 0) continue;
+    if (state.type != "Sequential" || !sums || (next.rfind("BatchNorm", 0) != 0 && next != "SyncBatchNorm")) continue;
     for (const auto& [name, tensor] : layer.parameters)
       if (name == "bias" && tensor.defined())
         names.push_back((path.empty() ? "" : path + ".") + state.children[i].name + ".bias");
   }
+}
+
+// Where the decay is added to the gradient, which is then divided by its own size.
+bool divides_decay(const std::string& type) {
+  for (const char* one : {"Adam", "Adadelta", "Adagrad", "Adamax", "RMSprop"})
+    if (type == one) return true;
+  return false;
 }
 
 }  // namespace
@@ -46,11 +53,12 @@ void conclude_options(const Conclusions& c) {
       for (const std::string& name : options) {
         const OptionValue value = k.optimizer->option(g, name);
         if (const auto* betas = std::get_if<std::pair<double, double>>(&value);
-            betas != nullptr && name == "betas" && betas->first > betas->second && k.type != "Lion")
+            betas != nullptr && name == "betas" && betas->first > betas->second && k.type != "Lion" &&
+            k.type != "Lion8bit")
           c.add("swapped-betas", {place}, fmt::format("betas are {{{}, {}}}", betas->first, betas->second));
       }
       const double shrinks = number_of(*k.optimizer, g, "weight_decay") * number_of(*k.optimizer, g, "lr");
-      if (shrinks >= 0.1 && shrinks < 10 && k.type != "Adam" && !c.watch.options.habits)
+      if (shrinks >= 0.1 && shrinks < 10 && !divides_decay(k.type) && !c.watch.options.habits)
         c.add("huge-decay", {place},
               fmt::format("weight_decay times lr is {:.2g}: each step takes so much off every weight", shrinks));
     }
