@@ -89,7 +89,8 @@ GRADUS_INLINE std::int32_t code_of(float x) {
   place = place < first ? first : place;
   place = place > last + 0.5F ? last + 0.5F : place;
   std::int32_t code = static_cast<std::int32_t>(place);
-  if constexpr (!has_sign) return a >= one ? 255 : code;
+  // A second moment that is not zero stays so: with a first moment beside it, zero would make a step of m / eps.
+  if constexpr (!has_sign) return a >= one ? 255 : a > 0 && code < 1 ? 1 : code;
   code = x >= one ? 128 : code;
   return x < 0 ? kZeroWithSign - code : kZeroWithSign + code;
 }
