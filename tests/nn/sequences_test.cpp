@@ -241,6 +241,21 @@ TEST(Sequences, StartAsPyTorchs) {
   }
 }
 
+TEST(Sequences, AttentionTakesFloatMasksUnderAutocast) {
+  nn::MultiheadAttention attention(8, 2, {.batch_first = true});
+  const Tensor x = randn({2, 3, 8});
+  const Tensor mask = where(randn({3, 3}) > 0, zeros({3, 3}), full({3, 3}, -1.0)), pad = zeros({2, 3});
+  const Autocast scope(kBFloat16);
+  for (const bool weights : {false, true}) {
+    const auto call = [&](const Tensor& padding, const Tensor& added) {
+      return attention(x, x, x, {.key_padding_mask = padding, .need_weights = weights, .attn_mask = added}).first;
+    };
+    const Tensor y = call(pad, mask);
+    EXPECT_EQ(y.dtype(), kBFloat16);
+    EXPECT_TRUE(equal(y, call(pad.to(kBFloat16), mask.to(kBFloat16))));
+  }
+}
+
 TEST(Sequences, DropoutLiesBetweenLayersAndOnlyInTraining) {
   manual_seed(2);
   const Tensor x = randn({3, 2, 4});

@@ -206,5 +206,15 @@ TEST(StorageTypes, AttentionOfHalvesIsRoundedOnce) {
   EXPECT_TRUE(allclose(y.to(kFloat64), scaled_dot_product_attention(exact(q), exact(k), exact(v)), 1.0 / 256, 2e-5));
 }
 
+TEST(StorageTypes, AttentionUnderAutocastTakesBothTypes) {
+  const Tensor q = randn({1, 2, 5, 8}), k = randn({1, 2, 5, 8}), v = randn({1, 2, 5, 8}).to(kBFloat16);
+  const Tensor mask = where(randn({5, 5}) > 0, zeros({5, 5}), full({5, 5}, -1.0));
+  const Autocast scope(kBFloat16);
+  const Tensor y = scaled_dot_product_attention(q, k, v, mask);
+  EXPECT_EQ(y.dtype(), kBFloat16);
+  const Tensor same = scaled_dot_product_attention(q.to(kBFloat16), k.to(kBFloat16), v, mask.to(kBFloat16));
+  EXPECT_TRUE(equal(y, same));
+}
+
 }  // namespace
 }  // namespace gradus

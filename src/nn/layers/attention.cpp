@@ -1,3 +1,4 @@
+#include <gradus/autocast.h>
 #include <gradus/autograd.h>
 #include <gradus/nn/attention.h>
 #include <gradus/nn/init.h>
@@ -35,7 +36,8 @@ Parameter extra(std::int64_t embed_dim, const MultiheadAttentionOptions& o) {
 }
 
 // What is added to the scores: bool masks are -inf where they are true.
-Tensor added(const char* name, const Tensor& mask, Dtype dtype) {
+Tensor added(const char* name, const Tensor& mask_given, Dtype dtype) {
+  const Tensor mask = autocast(mask_given);
   if (mask.dtype() == dtype) return mask;
   if (mask.dtype() != kBool) {
     throw DtypeError(std::string("MultiheadAttention: ") + name + " must be bool or of the inputs' type, " +
