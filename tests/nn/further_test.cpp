@@ -258,7 +258,7 @@ TEST(FurtherLayers, PReLUTrainsItsSlope) {
 TEST(FurtherLayers, EmbeddingBagIsTheFunctionWithATable) {
   manual_seed(2);
   nn::EmbeddingBag net(6, 3, {.mode = "sum", .padding_idx = -5});
-  EXPECT_EQ(net.to_string(), "EmbeddingBag(6, 3, mode=sum, padding_idx=1)");
+  EXPECT_EQ(net.to_string(), "EmbeddingBag(6, 3, mode='sum', padding_idx=1)");
   EXPECT_EQ(net.weight[1].abs().max().item(), 0);
   const Tensor y = net(bag_index(), integers({0, 3, 3, 5}));
   EXPECT_EQ(y.sizes(), Shape({4, 3}));

@@ -79,6 +79,10 @@ TEST(FurtherOps, OddInputs) {
   const Tensor x = ones({2, 3}).requires_grad_();
   cdist(x, x).sum().backward();
   EXPECT_TRUE(equal(x.grad(), zeros({2, 3})));
+  // An infinity that passes has no part in the weight's gradient.
+  const Tensor slope = tensor({0.5}).requires_grad_();
+  prelu(tensor({std::numeric_limits<double>::infinity(), -3.0}).to(slope.dtype()), slope).sum().backward();
+  EXPECT_EQ(slope.grad().item(), -3);
 }
 
 TEST(Metrics, OfClasses) {

@@ -35,7 +35,7 @@ EmbeddingBagOptions checked(std::int64_t rows, EmbeddingBagOptions o) {
 
 EmbeddingBag::EmbeddingBag(std::int64_t num_embeddings, std::int64_t embedding_dim, const EmbeddingBagOptions& o)
     : Module("EmbeddingBag"), options_(checked(num_embeddings, o)) {
-  set_detail(std::to_string(num_embeddings) + ", " + std::to_string(embedding_dim) + ", mode=" + o.mode +
+  set_detail(std::to_string(num_embeddings) + ", " + std::to_string(embedding_dim) + ", mode='" + o.mode + "'" +
              (options_.padding_idx ? ", padding_idx=" + std::to_string(*options_.padding_idx) : ""));
   Tensor table = empty({num_embeddings, embedding_dim}, {.dtype = o.dtype});
   init::filled(table, nullptr, [padding = options_.padding_idx](Tensor& to, Generator* by) {

@@ -39,7 +39,7 @@ Tensor prelu(const Tensor& x, const Tensor& weight) {
     for (std::int64_t d = 0; d < x.dim(); ++d) sizes.push_back(d == 1 ? n : 1);
     slope = reshape(weight, sizes);
   }
-  return where(x > 0, x, x * slope);
+  return where(x > 0, x, clamp(x, {}, 0) * slope);  // an infinity that passes must not meet the weight's gradient
 }
 
 Tensor atan2(const Tensor& y, const Tensor& x) { return binary(Atan2{}, y, x); }
