@@ -76,6 +76,8 @@ JsonObject JsonObject::read(const std::string& path, std::uint64_t limit) {
     *value = parse_json(text);
   } catch (const json::parse_error& error) {
     throw IoError(fmt::format("{}: not valid JSON at byte {}", path, error.byte));
+  } catch (const json::out_of_range&) {
+    throw IoError(fmt::format("{}: a number in it is out of range", path));
   }
   if (value->is_discarded())
     throw IoError(fmt::format("{}: lists and objects lie in each other more than {} deep", path, kDeepestJson));

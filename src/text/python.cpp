@@ -1,12 +1,11 @@
 #include "text/python.h"
 
-#include <charconv>
+#include <fmt/format.h>
 
 namespace gradus {
 
 std::string python_text(double value) {
-  char buffer[32];
-  std::string text(buffer, std::to_chars(buffer, buffer + sizeof buffer, value).ptr);
+  const std::string text = fmt::format("{}", value);  // the shortest, and an exponent where Python writes one
   return text.find_first_not_of("-0123456789") == std::string::npos ? text + ".0" : text;
 }
 

@@ -161,7 +161,7 @@ class Config {
   explicit Config(const std::string& file) : file_(file) {
     try {
       json_ = text::parse_json<ordered_json>(text::read_text(file, kLargestConfig));
-    } catch (const ordered_json::parse_error&) {
+    } catch (const ordered_json::exception&) {
       throw IoError(file + ": is not a JSON object");
     }
     if (!json_.is_object()) throw IoError(file + ": is not a JSON object");

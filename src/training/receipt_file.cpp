@@ -168,7 +168,7 @@ ReceiptReport parse_receipt(const std::string& text, const std::string& file) {
   ordered_json json;
   try {
     json = text::parse_json<ordered_json>(text);
-  } catch (const ordered_json::parse_error&) {  // which leaves null: not ours
+  } catch (const ordered_json::exception&) {  // which leaves null: not ours
   }
   const bool ours = json.is_object() && json.contains("format") && json["format"] == kFormat;
   if (!ours) refuse("is not a receipt: `--receipt` of a training command writes one");

@@ -246,6 +246,7 @@ TEST_F(Receipts, WhatIsEditedDamagedOrForeignIsRefused) {
   EXPECT_THAT(refused(edited.dump()), HasSubstr("format 2"));
   EXPECT_THAT(refused(text.substr(0, text.size() / 2)), HasSubstr("is not a receipt"));
   EXPECT_THAT(refused("{}"), HasSubstr("is not a receipt"));
+  EXPECT_THAT(refused("{\"format\": 1e999}"), HasSubstr("'r.json' is not a receipt"));
   EXPECT_THAT(refused(""), HasSubstr("is not a receipt"));
   EXPECT_THAT(message<IoError>([] { read_receipt("/nowhere/receipt.json"); }), HasSubstr("/nowhere/receipt.json"));
   EXPECT_THAT(message<ValueError>([] { Receipt(std::vector<optim::AuditedModels::Model>{}); }),

@@ -104,14 +104,11 @@ class Unigram final : public TokenModel {
       }
     }
     std::vector<std::string> parts;
-    bool joins = false;  // to the part that was found last
-    for (std::size_t end = text.size(); end > 0; end = best[end].from) {
-      const std::string part = text.substr(best[end].from, end - best[end].from);
-      if (best[end].unknown && joins)
-        parts.back().insert(0, part);
-      else
-        parts.push_back(part);
-      joins = best[end].unknown;
+    for (std::size_t end = text.size(); end > 0;) {
+      std::size_t begin = best[end].from;  // of one part; unknown ones in a row are one
+      while (best[end].unknown && begin > 0 && best[begin].unknown) begin = best[begin].from;
+      parts.push_back(text.substr(begin, end - begin));
+      end = begin;
     }
     std::reverse(parts.begin(), parts.end());
     return parts;
