@@ -157,27 +157,28 @@ bool CheckpointManager::better(double metric) const {
 }
 
 bool CheckpointManager::step(std::int64_t step, std::optional<double> metric) {
-  if (writing_ && writing_->done) wait();
   const std::int64_t every = options_.every_steps;
   const std::chrono::duration<double, std::ratio<60>> minutes = Clock::now() - last_time_;
   bool due = (every > 0 && step / every > last_step_ / every) ||
              (options_.every_minutes > 0 && minutes.count() >= options_.every_minutes) || (metric && better(*metric));
-  // Clocks differ, and all ranks give rank 0 what they have.
-  if (state_.is_shared_out() && options_.every_minutes > 0)
-    due = !distributed::all_gather_object(due ? "due" : "").front().empty();
-  if (due) save(step, metric);
+  // All ranks give rank 0 what they have, when it says so: clocks differ, and it alone knows of a file that failed.
+  if (state_.is_shared_out()) due = !distributed::all_gather_object(due ? "due" : "").front().empty();
+  if (due)
+    save(step, metric);
+  else if (writing_ && writing_->done)
+    wait();
   return due;
 }
 
 void CheckpointManager::save(std::int64_t step, std::optional<double> metric) {
   if (step < 0) throw ValueError(fmt::format("CheckpointManager: the step must be at least 0, got {}", step));
+  if (state_.is_shared_out()) state_.consolidate();  // all ranks, before one of them may throw
   wait();
   last_step_ = step;
   last_time_ = Clock::now();
   const bool best = metric && better(*metric);
   before_ = best_;
   if (best) best_ = metric;
-  if (state_.is_shared_out()) state_.consolidate();
   if (distributed::rank() != 0) return;  // what the ranks would write is the same
   struct Release {
     Checkpoint& state;

@@ -76,7 +76,7 @@ class DistributedModule : public Module {
   // The samples of a batch of that size that are in this rank's chunks: {the first, how many}.
   std::pair<std::int64_t, std::int64_t> local_samples(std::int64_t batch_size) const;
 
-  // Checks that all ranks have the same parameters and buffers, bit by bit. DistributedError, which names what differs.
+  // All ranks must have the same parameters and floating-point buffers, bit by bit; else DistributedError names one.
   void check_same() const;
 
  protected:

@@ -38,7 +38,7 @@ std::string plan_of_processes(const optim::Plan& plan, std::int64_t samples, con
   const auto weights = static_cast<double>(sum.weight_bytes), gradients = static_cast<double>(sum.gradient_bytes),
              state = static_cast<double>(sum.state_bytes.value_or(0)), kept = sum.kept_bytes * own_samples;
   // Gradients to be sent, those that came, and their sum, each as a copy.
-  const double exchange = options.processes > 1 ? 4 * sent : 0;
+  const double exchange = 4 * sent;
   const double traffic = 2 * (n - 1) / n * sent;
   Table table({{fmt::format("each of {} processes", options.processes)}, {"", true}, {""}});
   const auto bytes = [&](const char* what, double x, const std::string& note = "") {
@@ -46,8 +46,7 @@ std::string plan_of_processes(const optim::Plan& plan, std::int64_t samples, con
   };
   bytes("weights", weights);
   bytes("gradients", gradients);
-  bytes("optimizer state", state,
-        options.processes > 1 ? byte_count(std::ceil(state / n)) + " with ZeroRedundancyOptimizer" : "");
+  bytes("optimizer state", state, byte_count(std::ceil(state / n)) + " with ZeroRedundancyOptimizer");
   if (plan.has_costs) bytes("kept for backward", kept, fmt::format("of {:.0f} samples", own_samples));
   bytes("exchange of gradients", exchange, "at most");
   table.rule();

@@ -9,11 +9,7 @@
 
 namespace gradus::cli {
 
-namespace {
-
 namespace fs = std::filesystem;
-
-}  // namespace
 
 LanguageModel LanguageModel::load(const std::string& folder) {
   auto net = models::causal_lm_from_pretrained(folder);
