@@ -154,7 +154,11 @@ Timed timed(const Case& one, Device device, int checked, double limit) {
 
 void print(const char* key, const std::vector<double>& values) {
   std::printf("\"%s\": [", key);
-  for (std::size_t i = 0; i < values.size(); ++i) std::printf("%s%.9g", i == 0 ? "" : ", ", values[i]);
+  // JSON has no NaN; Python's reader takes this one.
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    std::printf(i == 0 ? "" : ", ");
+    std::isfinite(values[i]) ? std::printf("%.9g", values[i]) : std::printf("NaN");
+  }
   std::printf("]");
 }
 

@@ -147,7 +147,7 @@ TEST(Views, InNoGradGiveGradientsOfTheirOwn) {
   EXPECT_FALSE(w.grad().defined());
 }
 
-TEST(Views, MessagesSayWhatToDo) {
+TEST(Views, MessagesNameTheRemedy) {
   Tensor w = ones({4}, {.requires_grad = true}), v;
   {
     NoGrad guard;

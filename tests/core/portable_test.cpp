@@ -161,6 +161,13 @@ TEST_F(Portable, NeitherThreadsNorInstructionSetsChangeThem) {
   }
 }
 
+TEST_F(Portable, IsForTheCPUAlone) {
+  set_portable(false);
+  const Tensor there = ones({2}).to("emulated");
+  set_portable(true);
+  EXPECT_THROW(exp(there), ValueError);
+}
+
 TEST_F(Portable, KeepsDenormals) {
   EXPECT_FALSE(set_flush_denormal(true));
   EXPECT_GT((tensor({1e-38F}) * 0.01F).item(), 0);

@@ -43,7 +43,7 @@ struct Draw {
 struct Function {
   const char* name;
   double (*own)(double);
-  double (*library)(double);
+  double (*of_libm)(double);
   float (*own32)(float);
   double low, high;  // where it is tried, beside numbers of all sizes within
   double ulp;        // at most, against the C library's, which has half a unit or one of its own
@@ -117,7 +117,7 @@ TEST_F(OwnMath, IsNearTheLibrarysAndTheSameBitsEverywhere) {
     double worst = 0, worst_at = 0;
     for (const double x : arguments(f)) {
       const double y = f.own(x);
-      if (const double off = units_off(y, f.library(x)); off > worst) worst = off, worst_at = x;
+      if (const double off = units_off(y, f.of_libm(x)); off > worst) worst = off, worst_at = x;
       hash.add(y);
       hash32.add(static_cast<double>(f.own32(static_cast<float>(x))));
     }
@@ -135,7 +135,7 @@ TEST_F(OwnMath, TreatsLimitsAsTheLibrary) {
   };
   for (const Function& f : functions())
     for (const double x : limits)
-      EXPECT_TRUE(alike(f.own(x), f.library(x))) << f.name << "(" << x << ") = " << f.own(x) << ", " << f.library(x);
+      EXPECT_TRUE(alike(f.own(x), f.of_libm(x))) << f.name << "(" << x << ") = " << f.own(x) << ", " << f.of_libm(x);
   for (const double x : limits) {
     for (const double y : limits) {
       EXPECT_TRUE(alike(math::pow(x, y), std::pow(x, y))) << "pow(" << x << ", " << y << ") = " << math::pow(x, y);

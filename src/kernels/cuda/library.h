@@ -1,4 +1,5 @@
-// What libgradus_cuda.so gives to the library that loads it. Both are built from the same sources: the version says so.
+// What libgradus_cuda.so gives to the library that loads it. Both must be built from the same sources; the version
+// notices most differences.
 #pragma once
 
 #include "core/memory/backend.h"
@@ -21,7 +22,7 @@ struct Version {
 };
 
 inline constexpr const char* kEntry = "gradus_cuda_library";
-// Null where the library was built from other sources.
+// Null where the versions differ.
 using Entry = const Library* (*)(const Version& version);
 
 }  // namespace gradus::cuda_library

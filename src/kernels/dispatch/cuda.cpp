@@ -17,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Loaded {
-  const Library* library = nullptr;
+  const Library* cuda = nullptr;
   std::string why;  // where it is null
 };
 
@@ -56,10 +56,8 @@ const Loaded& loaded() {
 
 class Backend final : public core::Backend {
  public:
-  int device_count() override { return loaded().library == nullptr ? 0 : own().device_count(); }
-  std::string describe(int index) override {
-    return loaded().library == nullptr ? loaded().why : own().describe(index);
-  }
+  int device_count() override { return loaded().cuda == nullptr ? 0 : own().device_count(); }
+  std::string describe(int index) override { return loaded().cuda == nullptr ? loaded().why : own().describe(index); }
   void* allocate(int index, std::size_t bytes) override { return own().allocate(index, bytes); }
   void deallocate(int index, void* p, std::size_t bytes) noexcept override { own().deallocate(index, p, bytes); }
   MemoryStats memory_stats(int index) override { return own().memory_stats(index); }
@@ -75,7 +73,7 @@ class Backend final : public core::Backend {
   void synchronize(int index) override { own().synchronize(index); }
 
  private:
-  static core::Backend& own() { return *loaded().library->backend; }
+  static core::Backend& own() { return *loaded().cuda->backend; }
 };
 
 }  // namespace
@@ -86,7 +84,7 @@ core::Backend& backend() {
 }
 
 const Kernels& kernels(int index) {
-  const Library* library = loaded().library;
+  const Library* library = loaded().cuda;
   if (library == nullptr) throw ValueError("cuda: " + loaded().why);
   library->select(index);
   return *library->kernels;

@@ -23,11 +23,11 @@ namespace {
 }  // namespace
 
 const Kernels& kernels_beside_cpu(Device device) {
-  if (device.type == DeviceType::Emulated) return emulated::kernels();
   if (core::is_portable()) {
     throw ValueError("portable: only the CPU computes the same bits everywhere, and the operation is on " +
                      to_string(device));
   }
+  if (device.type == DeviceType::Emulated) return emulated::kernels();
   if (device.type == DeviceType::CUDA) return cuda_library::kernels(device.index);
   throw ValueError("kernels: this build has none for " + to_string(device));
 }

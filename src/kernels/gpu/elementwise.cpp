@@ -142,20 +142,6 @@ struct Fill {
   }
 };
 
-template <class Fn>
-void with_bits(Dtype dtype, const Fn& fn) {
-  switch (element_size(dtype)) {
-    case 1:
-      return fn(std::uint8_t());
-    case 2:
-      return fn(std::uint16_t());
-    case 4:
-      return fn(std::uint32_t());
-    default:
-      return fn(std::uint64_t());
-  }
-}
-
 // The part of an operand's sizes along which it has elements of its own.
 struct Own {
   Shape sizes, strides, dense;

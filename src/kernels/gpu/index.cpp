@@ -10,20 +10,6 @@ namespace gradus::gpu {
 
 namespace {
 
-template <class Fn>
-void with_bits(Dtype dtype, const Fn& fn) {
-  switch (element_size(dtype)) {
-    case 1:
-      return fn(std::uint8_t());
-    case 2:
-      return fn(std::uint16_t());
-    case 4:
-      return fn(std::uint32_t());
-    default:
-      return fn(std::uint64_t());
-  }
-}
-
 // Offsets, in a table unless there is only one.
 class Offsets {
  public:

@@ -1,6 +1,7 @@
 // Where the elements of strided operands lie, element for element.
 #pragma once
 
+#include <gradus/dtype.h>
 #include <gradus/shape.h>
 
 #include <array>
@@ -50,5 +51,20 @@ struct Places {
     }
   }
 };
+
+// Calls fn with a number of an element's size, for what moves elements and does not compute with them.
+template <class Fn>
+void with_bits(Dtype dtype, const Fn& fn) {
+  switch (element_size(dtype)) {
+    case 1:
+      return fn(std::uint8_t());
+    case 2:
+      return fn(std::uint16_t());
+    case 4:
+      return fn(std::uint32_t());
+    default:
+      return fn(std::uint64_t());
+  }
+}
 
 }  // namespace gradus::gpu

@@ -64,6 +64,8 @@ struct Update {
 
 template <class U, class T, int K>
 void update_pieces(std::span<const Piece> pieces, const Rules& rules) {
+  if (rules.bytes != sizeof(U))
+    throw Error("optimizer: libgradus_cuda.so was built from other sources than this library");
   const std::vector<Chunk> chunks = chunks_of(pieces.size(), [&](std::size_t t) { return pieces[t].n; });
   if (chunks.empty()) return;
   std::vector<Parts<T>> parts;
