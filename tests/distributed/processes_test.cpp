@@ -163,6 +163,15 @@ TEST(Processes, AKilledRankEndsTheOthers) {
   }
 }
 
+// Gloo's own writes raise it; a process that died of it could not say who is gone.
+TEST(Processes, AClosedConnectionIsNoSignal) {
+  for (const std::string& backend : backends()) {
+    if (backend != "gloo") continue;
+    const CommandResult result = launch(backend, 2, "fault pipe");
+    EXPECT_EQ(result.status, 0) << result.err;
+  }
+}
+
 TEST(Processes, AWrongEnvironmentIsOneLineThatSaysWhatToSet) {
   const auto said = [](const std::string& environment) {
     const CommandResult result = run_shell(environment + " '" + worker_path() + "' collectives");

@@ -36,6 +36,7 @@ void fault(const Arguments& arguments) {
     const bool now = odd && step == 2;
     if (now && what == "kill") ::raise(SIGKILL);
     if (now && what == "stop") ::raise(SIGSTOP);
+    if (now && what == "pipe") ::raise(SIGPIPE);  // as a write to one that is gone does
     if (now && what == "_exit") ::_exit(3);
     if (now && what == "exit") return;
     if (now && what == "throw") throw Error("the disk is full");

@@ -6,6 +6,8 @@
 #include <gloo/transport/tcp/device.h>
 #include <gloo/transport/unbound_buffer.h>
 
+#include <signal.h>
+
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
@@ -88,6 +90,30 @@ class Lane {
   std::deque<MessageRef> messages_;
   bool stop_ = false;
   std::thread thread_;
+};
+
+// Gloo writes to its sockets without MSG_NOSIGNAL: without this, a process that sends to one that is gone dies of
+// SIGPIPE and says nothing. A program's own handler stays.
+class PipesAreErrors {
+ public:
+  PipesAreErrors() {
+    if (is(SIG_DFL)) {
+      ::signal(SIGPIPE, SIG_IGN);
+      ours_ = true;
+    }
+  }
+  ~PipesAreErrors() {
+    if (ours_ && is(SIG_IGN)) ::signal(SIGPIPE, SIG_DFL);
+  }
+  PipesAreErrors(const PipesAreErrors&) = delete;
+  PipesAreErrors& operator=(const PipesAreErrors&) = delete;
+
+ private:
+  static bool is(void (*handler)(int)) {
+    struct sigaction now {};
+    return ::sigaction(SIGPIPE, nullptr, &now) == 0 && (now.sa_flags & SA_SIGINFO) == 0 && now.sa_handler == handler;
+  }
+  bool ours_ = false;
 };
 
 class Gloo final : public Transport {
@@ -195,6 +221,7 @@ class Gloo final : public Transport {
     if (config.rank == 0) store.wait(keys, Milliseconds(static_cast<std::int64_t>(config.timeout * 1000)));
   }
 
+  PipesAreErrors pipes_are_errors_;  // longer than any connection
   std::shared_ptr<gloo::rendezvous::Context> context_;
   std::shared_ptr<gloo::transport::Device> device_;
   std::vector<std::unique_ptr<Lane>> lanes_;
