@@ -41,6 +41,13 @@ bool normalised(const Tensor& p, std::int64_t dim, double tolerance = 1e-3) {
   return p.size(dim) > 1 && amin(p).item() >= 0 && all_ones(sum(p, dim), tolerance);
 }
 
+// Whether these numbers were rounded to 16 bits, before they came in a wider type or not.
+bool are_halves(const Tensor& x) {
+  if (x.element_size() < 4) return true;
+  const auto holds = [&](Dtype half) { return equal(x.to(half).to(x.dtype()), x); };
+  return holds(kBFloat16) || holds(kFloat16);
+}
+
 // The share of elements outside of what an activation can give.
 double share_outside(const Tensor& target, const std::string& activation) {
   const Tensor t = target.detach().to(kFloat64);
@@ -91,7 +98,7 @@ void Audit::Watch::begin_loss(const char* name, const Tensor& input, const Tenso
     const Tensor p = exp(x);
     const std::int64_t classes = loss == "kl_div" ? x.dim() - 1 : dim;
     if (x.dim() == 0 || x.size(classes) < 2) return;
-    const double near = input.element_size() < 4 ? 0.05 : 1e-3;  // halves round
+    const double near = are_halves(input.detach()) ? 0.05 : 1e-3;
     if (normalised(p, classes, near)) return;
     if (loss == "kl_div" && x.dim() > 2 && normalised(p, 1, near)) return;  // of images, by channel
     if (from == "log_softmax")
