@@ -146,7 +146,7 @@ void all_reduce(const Tensor& x, ReduceOp op) {
     reduction.put(0, 0, data + begin * element, n);
     reduction.start();
     g.wait([&] { return reduction.poll(); }, [&] { return reduction.missing(); }, "all_reduce");
-    reduction.get(0, data + begin * element, n);
+    std::memcpy(data + begin * element, reduction.at(0), static_cast<std::size_t>(n * element));
   }
 }
 

@@ -7,12 +7,16 @@
 #include <set>
 #include <thread>
 
+#include "core/memory/allocator.h"
+
 namespace gradus::distributed {
 
 using Clock = std::chrono::steady_clock;
 
+// From the tensors' allocator, which keeps large blocks: every step needs the same ones.
 Bytes make_bytes(std::size_t size) {
-  return std::make_shared_for_overwrite<std::byte[]>(std::max<std::size_t>(size, 1));
+  const std::size_t bytes = std::max<std::size_t>(size, 1);
+  return {static_cast<std::byte*>(core::allocate(bytes)), [bytes](std::byte* p) { core::deallocate(p, bytes); }};
 }
 
 std::string ranks_text(std::span<const int> ranks) {

@@ -283,15 +283,26 @@ void Reducer::wait_for(Bucket& bucket) {
       [&] { return bucket.reduction->missing(); }, pass_name());
 }
 
+void Reducer::copy(const Bucket& bucket, const Bucket::Piece& piece, const Tensor& to) {
+  const NoGrad guard;
+  const Tensor sum = from_blob(bucket.reduction->at(piece.at), {piece.count}, bucket.dtype);
+  to.detach().view({-1}).narrow(0, piece.from, piece.count).copy_(sum);
+}
+
 std::vector<Tensor> Reducer::collect(const std::vector<std::size_t>& order) {
   std::vector<Tensor> sums(tensors_.size());
   for (const std::size_t i : order) sums[i] = empty(tensors_[i].sizes(), {.dtype = sum_type(tensors_[i].dtype())});
   for (const Bucket& bucket : buckets_) {
     for (const Bucket::Piece& piece : bucket.pieces)
-      bucket.reduction->get(piece.at, sums[piece.tensor].impl()->data + piece.from * element_size(bucket.dtype),
-                            piece.count);
+      if (sums[piece.tensor].defined()) copy(bucket, piece, sums[piece.tensor]);
   }
   return sums;
+}
+
+bool Reducer::takes_sums(std::size_t tensor) const {
+  if (tensor >= parameters_) return false;
+  const Tensor grad = tensors_[tensor].grad();
+  return grad.defined() && !grad.grad_fn() && grad.device() == kCPU && grad.is_contiguous();
 }
 
 void Reducer::store(std::size_t tensor, const Tensor& sum) {
@@ -322,8 +333,16 @@ void Reducer::end() {
     if (!bucket.started) start(bucket);
   }
   for (Bucket& bucket : buckets_) wait_for(bucket);
-  const std::vector<Tensor> sums = collect(used_);
-  for (const std::size_t i : used_) store(i, sums[i]);
+  std::vector<std::size_t> others;
+  for (const std::size_t i : used_) {
+    if (!takes_sums(i)) others.push_back(i);
+  }
+  const std::vector<Tensor> sums = collect(others);
+  for (const std::size_t i : others) store(i, sums[i]);
+  for (const Bucket& bucket : buckets_) {
+    for (const Bucket::Piece& piece : bucket.pieces)
+      if (!sums[piece.tensor].defined()) copy(bucket, piece, tensors_[piece.tensor].grad());
+  }
   std::fill(unsent_.begin(), unsent_.end(), 0);
   active_ = false;
   buckets_.clear();

@@ -59,7 +59,9 @@ class __attribute__((visibility("hidden"))) Reducer final : public gradus::detai
   Tensor value(std::size_t tensor, Dtype dtype) const;
   void store(std::size_t tensor, const Tensor& value);
   void wait_for(Bucket& bucket);
+  static void copy(const Bucket& bucket, const Bucket::Piece& piece, const Tensor& to);
   std::vector<Tensor> collect(const std::vector<std::size_t>& order);
+  bool takes_sums(std::size_t tensor) const;  // whether its gradient is what sums can be copied to
 
   std::function<nn::Module&()> module_;
   std::int64_t bucket_bytes_;

@@ -115,8 +115,4 @@ bool Reduction::poll() {
   return stage_ == Stage::done;
 }
 
-void Reduction::get(std::int64_t offset, std::byte* to, std::int64_t count) const {
-  std::memcpy(to, result_.get() + offset * element_, static_cast<std::size_t>(count * element_));
-}
-
 }  // namespace gradus::distributed

@@ -29,7 +29,7 @@ class Reduction {
   void put(std::size_t node, std::int64_t offset, const std::byte* from, std::int64_t count);
   void start();
   bool poll();  // goes on where it can; whether the sum is there
-  void get(std::int64_t offset, std::byte* to, std::int64_t count) const;
+  std::byte* at(std::int64_t offset) const { return result_.get() + offset * element_; }  // of the sum
   std::vector<int> missing() const { return messages_ ? messages_->missing() : std::vector<int>(); }
 
  private:

@@ -1,6 +1,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstdlib>
 
 #include "worker.h"
 
@@ -37,6 +38,7 @@ void fault(const Arguments& arguments) {
     if (now && what == "kill") ::raise(SIGKILL);
     if (now && what == "stop") ::raise(SIGSTOP);
     if (now && what == "pipe") ::raise(SIGPIPE);  // as a write to one that is gone does
+    if (now && what == "command" && std::system(arguments.at(1).c_str()) != 0) throw Error("the command failed");
     if (now && what == "_exit") ::_exit(3);
     if (now && what == "exit") return;
     if (now && what == "throw") throw Error("the disk is full");
