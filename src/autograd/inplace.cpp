@@ -5,6 +5,7 @@
 
 #include "autograd/restride.h"
 #include "core/tensor_access.h"
+#include "core/view_mode.h"
 
 namespace gradus::detail {
 
@@ -97,7 +98,7 @@ void leave_moved_base(TensorImpl& impl) {
 void check_made_recording(const char* call, const TensorImpl& impl) {
   if (impl.made == Made::recording) return;
   throw AutogradError(std::string(call) + ": a view that was made in a" +
-                      (impl.made == Made::inference ? "n InferenceMode" : " NoGrad") +
+                      (is_of_inference(impl.made) ? "n InferenceMode" : " NoGrad") +
                       " scope must not be changed in place while recording: its base would not learn of it; make the "
                       "view, or the change, in the other mode");
 }

@@ -4,6 +4,7 @@
 
 #include "autograd/inplace.h"
 #include "core/tensor_access.h"
+#include "core/view_mode.h"
 
 namespace gradus {
 
@@ -187,13 +188,14 @@ Device common_device(const char* call, std::span<const Tensor* const> inputs, bo
 }
 
 void set_history(Tensor& result, Ref<Node> node) {
+  if (!result.defined()) throw ValueError(std::string(node->name()) + ": forward must return a tensor, got none");
   const auto edges = node->edges();
   TensorImpl& impl = *result.impl();
   if (impl.grad_fn || std::any_of(edges.begin(), edges.end(), [&](const Edge& e) { return e.leaf.get() == &impl; })) {
     // A forward() may return its input: the result is then a view of that, which keeps its own history.
     result = make_view(result, impl.sizes, impl.strides, 0);
   } else if (impl.made != Made::recording) {  // forward() ran with recording off
-    impl.made = Made::recording;
+    if (!stays_unrecorded(impl.made)) impl.made = Made::recording;
     impl.requires_grad = false;
   }
   if (!is_floating_point(result.dtype())) return;

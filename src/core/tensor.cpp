@@ -8,6 +8,7 @@
 #include "core/memory/allocator.h"
 #include "core/memory/backend.h"
 #include "core/tensor_access.h"
+#include "core/view_mode.h"
 #include "core/visit.h"
 
 namespace gradus {
@@ -109,7 +110,7 @@ Tensor make_view(const Tensor& x, const Shape& sizes, const Shape& strides, std:
   impl->inference = from.inference;
   impl->base = from.base ? from.base : x.ref();
   impl->base_generation = impl->base->generation;
-  impl->made = from.made;
+  impl->made = made_of_views(from.made);
   if (!is_grad_enabled()) {
     // Recording an operation clears this in its result again (set_history).
     impl->requires_grad = x.requires_grad();

@@ -244,6 +244,9 @@ void Training::Builder::make_data() {
       train = whole;
     }
     if ((*train)->size() == 0) throw ValueError("the dataset has no samples to train on");
+    if (split && (*test)->size() == 0) {
+      throw ValueError(fmt::format("held_out: {} of {} samples leaves none for evaluate", held_out, whole->size()));
+    }
     if (standardized) {
       located(standardize.place, [&] {
         t_.standardization_ = fitted(**made, **train, standardize);

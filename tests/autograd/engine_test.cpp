@@ -1,5 +1,6 @@
 // The engine: gradients accumulated, asked for, hooked; graphs kept, freed, deep and shared between threads.
 #include <gradus/autograd.h>
+#include <gradus/op.h>
 #include <gradus/ops.h>
 
 #include <gmock/gmock.h>
@@ -279,6 +280,16 @@ TEST(RetainGrad, TheResultMayGoBeforeBackward) {
   }
   y.backward();
   EXPECT_THAT(values(x.grad()), ElementsAre(3, 3));
+}
+
+TEST(Operations, MustReturnATensor) {
+  struct Forgetful final : Op {
+    const char* name() const override { return "forgetful"; }
+    Tensor forward(const Tensor&) { return {}; }
+    void backward(const Tensor&, Grads) override {}
+  };
+  EXPECT_THAT(message<ValueError>([] { apply(Forgetful{}, leaf({1})); }),
+              testing::StrEq("forgetful: forward must return a tensor, got none"));
 }
 
 TEST(Scopes, NoGradRecordsNothing) {

@@ -147,6 +147,23 @@ TEST(Views, InNoGradGiveGradientsOfTheirOwn) {
   EXPECT_FALSE(w.grad().defined());
 }
 
+// Also where the views of the view are recorded.
+TEST(Views, OfAViewInNoGradAreNotChangedPastItsHistory) {
+  for (const Mode made : {Mode::no_grad, Mode::inference}) {
+    Tensor x = ones({4}, {.requires_grad = true}), h = x * 2, v;
+    in(made, [&] { v = h.view({2, 2}); });
+    const Tensor row = v.select(0, 0), part = row.narrow(0, 0, 1);
+    EXPECT_THROW(v[0] = zeros({2}), AutogradError);
+    EXPECT_THROW(row.mul_(3), AutogradError);
+    EXPECT_THROW(part.fill_(3), AutogradError);
+    EXPECT_TRUE(equal(h.detach(), full({4}, 2.0)));
+    (part * 5).sum().backward();  // they are recorded all the same
+    EXPECT_EQ(v.grad()[0][0].item(), 5);
+    in(made, [&] { part.fill_(3); });
+    EXPECT_EQ(h.detach()[0].item(), 3);
+  }
+}
+
 TEST(Views, MessagesNameTheRemedy) {
   Tensor w = ones({4}, {.requires_grad = true}), v;
   {

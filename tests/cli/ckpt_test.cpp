@@ -116,6 +116,18 @@ TEST(Ckpt, ConvertsWithoutWhatIsNotRebuilt) {
   EXPECT_EQ(back.as_tensor({"state_dict", "w"}).numel(), 6);
 }
 
+TEST(Ckpt, ConvertsToWhatPyTorchReadsWithWeightsOnly) {
+  const TempFolder folder;
+  const Result result = gradus_ckpt("convert " + fixture("shared.pth") + " " + folder / "a.pth");
+  EXPECT_EQ(result.status, 0) << result.text;
+  EXPECT_THAT(result.text, HasSubstr("left out, not rebuilt: <builtins.frozenset 8> (builtins.frozenset)\n"));
+  const Value back = io::load(folder / "a.pth");
+  EXPECT_EQ(back.size(), 8u);
+  EXPECT_EQ(back.at({"complex"}).to_string(), "[<builtins.complex (1.0, 2.0)>, <builtins.complex (1.0, 2.0)>]");
+  EXPECT_EQ(back.at({"again"}).to_string(), "[{'w': tensor([3], float32)}, 7, None]");
+  EXPECT_THAT(test::file_bytes(folder / "a.pth"), HasSubstr("big\x8a"));  // LONG1: LONG4 is refused there
+}
+
 TEST(Ckpt, Converts) {
   const TempFolder folder;
   const std::string out = folder / "net.safetensors";

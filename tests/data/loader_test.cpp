@@ -4,11 +4,14 @@
 
 #include <atomic>
 #include <chrono>
+#include <cmath>
+#include <limits>
 #include <map>
 #include <stdexcept>
 #include <thread>
 
 #include "core/threads/parallel.h"
+#include "data/loader/fingerprint.h"
 #include "gradus/data.h"
 #include "gradus/error.h"
 #include "gradus/memory.h"
@@ -339,6 +342,20 @@ TEST(DataLoader, SkipsWhatThereIsNoMemoryFor) {
       }
     };
     EXPECT_THROW(run(), OutOfMemory);
+  }
+}
+
+TEST(Fingerprint, KnowsDataWithInfinitiesAgain) {
+  const double inf = std::numeric_limits<double>::infinity();
+  const auto of = [](double value) {
+    return fingerprint(FunctionDataset(3, [value](std::int64_t i) { return Sample(tensor(value), i); }));
+  };
+  for (const double value : {inf, -inf, std::nan(""), 5.0}) {
+    EXPECT_NO_THROW(check_fingerprint(of(value), of(value))) << value;
+  }
+  for (const auto& [then, now] :
+       {std::pair(inf, 5.0), std::pair(5.0, inf), std::pair(inf, -inf), std::pair(5.0, 6.0)}) {
+    EXPECT_THROW(check_fingerprint(of(then), of(now)), ValueError) << then << " " << now;
   }
 }
 

@@ -28,7 +28,7 @@ Tensor unpacked(const json& packed) {
   const Shape sizes = packed["sizes"].get<std::vector<std::int64_t>>();
   const std::string hex = packed["data"], name = packed["dtype"];
   Dtype dtype = kBool;
-  for (const Dtype d : {kBool, kUInt8, kInt32, kInt64, kBFloat16, kFloat32, kFloat64})
+  for (const Dtype d : {kBool, kUInt8, kInt8, kInt16, kInt32, kInt64, kFloat16, kBFloat16, kFloat32, kFloat64})
     if (name == to_string(d)) dtype = d;
   if (is_floating_point(dtype)) return tensor(values_of<double>(hex), sizes, {.dtype = kFloat64}).to(dtype);
   return tensor(values_of<std::int64_t>(hex), sizes, {.dtype = kInt64}).to(dtype);

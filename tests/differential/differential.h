@@ -17,6 +17,8 @@ Tensor unpacked(const json& packed);
 
 // One operation of programs.py; `all` are the tensors so far, for an index.
 Tensor operation(const std::string& name, const std::vector<Tensor>& in, const json& k, const std::vector<Tensor>& all);
+// Those of further.cpp among them.
+Tensor further_operation(const std::string& name, const std::vector<Tensor>& in, const json& k);
 
 // What is different, in words; nothing where all is as it should be. `what` names the place. `exact`, where there is
 // one, is what PyTorch has in float64; kNearer ends the words where that is nearer to ours.

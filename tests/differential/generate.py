@@ -6,8 +6,8 @@ import torch
 
 from programs import ACTIVATIONS, BINARY, UNARY, Program
 
-FLOATS = [torch.float32] * 3 + [torch.float64] * 2 + [torch.bfloat16]
-WHOLE = [torch.int64, torch.int32, torch.uint8, torch.bool]
+FLOATS = [torch.float32] * 3 + [torch.float64] * 2 + [torch.bfloat16, torch.float16]
+WHOLE = [torch.int64, torch.int32, torch.uint8, torch.int8, torch.int16, torch.bool]
 SIZES = [0, 1, 1, 2, 3, 5, 7, 8, 13, 16, 17, 31]
 SPECIAL = [0.0, -0.0, math.inf, -math.inf, math.nan, 1e-42, -1e-30, 1e30, -1e38, 1.0, -1.0, 0.5, 2.5, -3.5]
 
@@ -74,7 +74,7 @@ def dims_of(rank):
 def pointwise():
     p = Program("pointwise")
     dtype = pick(FLOATS + WHOLE)
-    name = pick(UNARY + ACTIVATIONS + ["clamp", "softmax", "log_softmax", "isnan", "isinf", "logical_not"])
+    name = pick(UNARY + ACTIVATIONS + ["clamp", "softmax", "log_softmax", "isnan", "isinf", "isfinite", "logical_not"])
     x = laid_out(p, numbers(sizes_of(random.randrange(5)), dtype, pick([0, 0, 0.3])))
     k = {"clamp": {"min": pick([None, -0.7]), "max": 0.9}, "leaky_relu": {"negative_slope": pick([0.1, -0.3, 0.0])},
          "hardtanh": {"min_val": -0.3, "max_val": 0.7}, "elu": {"alpha": pick([0.5, 2.0])},
@@ -458,4 +458,81 @@ def creation():
     return p.finish(p.step(name, [], **k[name]))
 
 
-KINDS = [pointwise, broadcast, reduction, views, in_place, indexing, product, layer, norm, losses, creation]
+def further():
+    p = Program("further operations and losses")
+    dtype = pick(FLOATS)
+    second = dtype == torch.float64 and chance(0.4)
+    name = pick(["prelu", "atan2", "cumprod", "median_values", "pairwise_distance", "cdist", "repeat_interleave", "unique",
+                 "scatter_value", "rms_norm", "embedding_bag", "embedding_bag", "triplet_margin_loss", "gaussian_nll_loss",
+                 "ctc_loss", "ctc_loss"])
+    t = lambda sizes, **k: laid_out(p, numbers(sizes, dtype, **k))
+    sizes = sizes_of(random.randrange(1, 4), chance(0.3))
+    rank, d = len(sizes), random.randrange(len(sizes))
+    reduction = pick(["none", "mean", "sum"])
+    if name == "prelu":
+        return p.finish(p.step(name, [t(sizes), t([1] if rank < 2 or chance(0.5) else [sizes[1]])]), second=second)
+    if name == "atan2":
+        other = sizes if chance(0.6) else [1 if chance(0.4) else s for s in sizes]
+        return p.finish(p.step(name, [t(sizes, special=pick([0, 0.2])), t(other, special=pick([0, 0.2]))]), second=second)
+    if name == "cumprod":
+        return p.finish(p.step(name, [t(sizes, low=-1.5, high=1.5)], dim=d), second=second)
+    if name == "median_values":
+        sizes[d] = max(1, sizes[d])
+        x = laid_out(p, distinct(sizes, torch.float32 if dtype in (torch.bfloat16, torch.float16) else dtype))
+        return p.finish(p.step(name, [x], dim=d, keepdim=chance(0.5)))
+    if name == "pairwise_distance":
+        return p.finish(p.step(name, [t(sizes), t(sizes)], p=pick([1, 2, 3]), eps=1e-6, keepdim=chance(0.5)), second=second)
+    if name == "cdist":
+        lead, m = pick([[], [2], [2, 3]]), pick([1, 3, 7])
+        ins = [t(lead + [pick([0, 1, 4, 30]), m]), t(lead + [pick([1, 3, 28]), m])]
+        return p.finish(p.step(name, ins, p=pick([1, 2, 2, 3])))
+    if name == "repeat_interleave":
+        x = laid_out(p, numbers(sizes, pick(FLOATS + WHOLE)))
+        dim = pick([None, d])
+        if chance(0.5):
+            return p.finish(p.step(name, [x], repeats=random.randrange(4), dim=dim), second=second)
+        n = math.prod(sizes) if dim is None else sizes[d]
+        return p.finish(p.step(name, [x, p.leaf(torch.randint(0, 4, [n]))], dim=dim), second=second)
+    if name == "unique":
+        return p.finish(p.step(name, [laid_out(p, numbers(sizes, pick(WHOLE)))]))
+    if name == "scatter_value":
+        index = p.leaf(torch.randint(0, max(1, sizes[d]), [random.randrange(s + 1) for s in sizes]))
+        return p.finish(p.step(name, [t(sizes), index], dim=d, value=2.5), second=second)
+    if name == "rms_norm":
+        shape = sizes[-pick([1, 2]):]
+        return p.finish(p.step(name, [t(sizes)] + ([p.leaf(numbers(shape, dtype))] if chance(0.6) else []), shape=shape,
+                               eps=pick([None, 1e-5, 1e-2])), second=second)
+    if name == "embedding_bag":
+        rows, n, mode = pick([1, 3, 7]), pick([1, 4, 9]), pick(["sum", "mean", "max"])
+        offsets, weights = chance(0.6), mode == "sum" and chance(0.5)
+        shape = [n] if offsets else [pick([1, 3]), n]
+        last = offsets and chance(0.3)
+        ins = [p.leaf(torch.randint(0, rows, shape)), t([rows, pick([1, 5])])]
+        if offsets:
+            at = sorted(random.randrange(n + 1) for _ in range(pick([0, 1, 3])))
+            ins.append(p.leaf(torch.tensor([0] + at + ([n] if last else []))))
+        if weights:
+            ins.append(p.leaf(numbers(shape, dtype)))
+        return p.finish(p.step(name, ins, mode=mode, offsets=offsets, weights=weights, include_last_offset=last,
+                               padding_idx=pick([None, None, 0])), second=second and mode != "max")
+    if name == "triplet_margin_loss":
+        return p.finish(p.step(name, [t(sizes), t(sizes), t(sizes)], margin=pick([0.5, 1.0]), p=pick([1.0, 2.0]),
+                               swap=chance(0.3), reduction=reduction), second=second)
+    if name == "gaussian_nll_loss":
+        ins = [t(sizes), t(sizes), p.leaf(numbers(sizes[:-1] + [1] if chance(0.3) else sizes, dtype, low=0.0, high=2.0))]
+        return p.finish(p.step(name, ins, full=chance(0.5), eps=pick([1e-6, 1e-2]), reduction=reduction), second=second)
+    dtype = pick([torch.float32, torch.float64])
+    steps, batch, classes, longest = pick([1, 5, 12]), pick([1, 3]), pick([2, 5]), pick([1, 3, 5])
+    x = p.step("log_softmax", [laid_out(p, numbers([steps, batch, classes], dtype))], dim=2)
+    blank = pick([0, 0, classes - 1])
+    symbols = [c for c in range(classes) if c != blank]
+    lengths = [random.randrange(longest + 1) for _ in range(batch)]
+    flat = chance(0.4)
+    target = torch.tensor([pick(symbols) for _ in range(sum(lengths) if flat else batch * longest)], dtype=torch.int64)
+    ins = [x, p.leaf(target if flat else target.reshape(batch, longest)),
+           p.leaf(torch.tensor([random.randrange(steps // 2, steps + 1) for _ in range(batch)])), p.leaf(torch.tensor(lengths))]
+    return p.finish(p.step("ctc_loss", ins, blank=blank, reduction=reduction, zero_infinity=chance(0.5)))
+
+
+KINDS = [pointwise, broadcast, reduction, views, in_place, indexing, product, layer, norm, losses, creation, further,
+         further]

@@ -38,7 +38,7 @@ Scalar scalar(const json& j) {
 }
 
 Dtype dtype_of(const std::string& name) {
-  for (const Dtype dtype : {kBool, kUInt8, kInt32, kInt64, kBFloat16, kFloat32, kFloat64})
+  for (const Dtype dtype : {kBool, kUInt8, kInt8, kInt16, kInt32, kInt64, kFloat16, kBFloat16, kFloat32, kFloat64})
     if (name == to_string(dtype)) return dtype;
   throw DtypeError("no type is named " + name);
 }
@@ -385,7 +385,8 @@ Tensor operation(const std::string& name, const Tensors& in, const json& k, cons
       add(table);
     return table;
   }();
-  return ops.at(name)(in, k, all);
+  const auto found = ops.find(name);
+  return found == ops.end() ? further_operation(name, in, k) : found->second(in, k, all);
 }
 
 }  // namespace gradus::differential

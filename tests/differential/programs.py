@@ -5,7 +5,8 @@ import torch
 import torch.nn.functional as F
 
 TYPES = {"float32": torch.float32, "float64": torch.float64, "bfloat16": torch.bfloat16, "int64": torch.int64,
-         "int32": torch.int32, "uint8": torch.uint8, "bool": torch.bool}
+         "int32": torch.int32, "uint8": torch.uint8, "bool": torch.bool, "float16": torch.float16, "int8": torch.int8,
+         "int16": torch.int16}
 
 
 def named(dtype):
@@ -166,6 +167,21 @@ OPS |= {
     "normalize": lambda t, k: F.normalize(t[0], k["p"], k["dim"]),
     "attention": lambda t, k: F.scaled_dot_product_attention(*t[:3], attn_mask=t[3] if len(t) > 3 else None,
                                                              is_causal=k["is_causal"]),
+    "prelu": lambda t, k: F.prelu(*t), "atan2": lambda t, k: torch.atan2(*t),
+    "isfinite": lambda t, k: torch.isfinite(t[0]),
+    "cumprod": lambda t, k: torch.cumprod(t[0], k["dim"]),
+    "median_values": lambda t, k: torch.median(t[0], k["dim"], k["keepdim"])[0],
+    "pairwise_distance": lambda t, k: F.pairwise_distance(*t, p=float(k["p"]), eps=k["eps"], keepdim=k["keepdim"]),
+    "cdist": lambda t, k: torch.cdist(*t, p=float(k["p"])),
+    "repeat_interleave": lambda t, k: torch.repeat_interleave(t[0], t[1] if len(t) > 1 else k["repeats"], dim=k["dim"]),
+    "unique": lambda t, k: torch.unique(t[0]), "scatter_value": lambda t, k: torch.scatter(t[0], k["dim"], t[1], k["value"]),
+    "rms_norm": lambda t, k: F.rms_norm(t[0], k["shape"], *t[1:2], eps=k["eps"]),
+    "embedding_bag": lambda t, k: F.embedding_bag(
+        t[0], t[1], t[2] if k["offsets"] else None, mode=k["mode"], padding_idx=k["padding_idx"],
+        per_sample_weights=t[-1] if k["weights"] else None, include_last_offset=k["include_last_offset"]),
+    "triplet_margin_loss": lambda t, k: F.triplet_margin_loss(*t, **k),
+    "gaussian_nll_loss": lambda t, k: F.gaussian_nll_loss(*t, **k),
+    "ctc_loss": lambda t, k: F.ctc_loss(*t, **k),
     "arange": lambda t, k: torch.arange(k["start"], k["end"], k["step"]),
     "linspace": lambda t, k: torch.linspace(k["start"], k["end"], k["steps"]),
     "full": lambda t, k: torch.full(k["sizes"], k["value"]), "eye": lambda t, k: torch.eye(k["n"], k["m"]),
@@ -219,7 +235,7 @@ class Program:
     def finish(self, *outs, second=False):
         self.case |= {"outs": list(outs), "second": second}
         case = self.case | results(self.case, self.leaves, self.tensors)
-        if any(x.dtype in (torch.float32, torch.bfloat16) for x in self.leaves):
+        if any(x.dtype in (torch.float32, torch.bfloat16, torch.float16) for x in self.leaves):
             # The same in float64: where the two differ, it tells who is nearer.
             leaves = [(x.detach().double() if x.is_floating_point() else x.clone()).requires_grad_(x.requires_grad)
                       for x in map(restored, case["leaves"])]

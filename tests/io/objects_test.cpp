@@ -94,6 +94,22 @@ TEST_P(Objects, OfPyTorchAreTensorsWhereTheyCanBe) {
 
 INSTANTIATE_TEST_SUITE_P(Files, Objects, testing::Values("objects.pth", "objects_legacy.pth", "objects_protocol5.pth"));
 
+TEST(Pickle, WhatStandsInSeveralPlacesIsThereInEach) {
+  for (const char* name : {"shared.pth", "shared_protocol4.pth", "shared_legacy1.pth"}) {
+    SCOPED_TRACE(name);
+    const Value v = load(fixture(name));
+    for (const char* place : {"state_dict", "ema"}) {
+      EXPECT_EQ(v.as_tensor({place, "w"}).to_vector<int>(), (std::vector<int>{0, 1, 2}));
+    }
+    EXPECT_EQ(v.at({"arrays"}).to_string(), "[tensor([2], int64), tensor([2], int64)]");
+    EXPECT_EQ(v.at({"complex"}).to_string(), "[<builtins.complex (1.0, 2.0)>, <builtins.complex (1.0, 2.0)>]");
+    EXPECT_EQ(v.at({"set"}).to_string(), "{'a': <builtins.set [1]>, 'b': <builtins.set [2]>, 'c': <builtins.set [2]>}");
+    for (const char* place : {"loop", "again"}) {
+      EXPECT_EQ(v.at({place}).to_string(), "[{'w': tensor([3], float32)}, 7, <list '...'>]");
+    }
+  }
+}
+
 TEST(Pickle, ReadsAllProtocols) {
   for (const char protocol : {'0', '1', '2', '3', '4', '5'}) {
     SCOPED_TRACE(protocol);

@@ -351,6 +351,10 @@ TEST(Selection, ClampKnowsIntegersAndRefusesNonsense) {
   EXPECT_EQ(clamp(x, -1, 4).to_vector<std::int64_t>(), (std::vector<std::int64_t>{-1, 0, 4}));
   EXPECT_EQ(clamp(x, 0.5).dtype(), kFloat32);
   EXPECT_EQ(clamp(x, {}, 1e30).to_vector<std::int64_t>(), (std::vector<std::int64_t>{-5, 0, 9}));
+  EXPECT_EQ(clamp(x.to(kUInt8), -5, 300).to_vector<int>(), (std::vector<int>{251, 0, 9}));
+  EXPECT_THROW(clamp(x.to(kInt8), -500, -300), ValueError);
+  EXPECT_THROW(clamp(x.to(kInt8), 128), ValueError);
+  EXPECT_THROW(x.to(kUInt8).clamp_({}, -1), ValueError);
   EXPECT_THROW(clamp(x, {}, {}), ValueError);
   EXPECT_THROW(clamp(x, std::nan(""), {}), ValueError);
 }

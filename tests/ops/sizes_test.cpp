@@ -29,6 +29,14 @@ TEST(Sizes, ARangeOfIntegersIsCountedInIntegers) {
   EXPECT_THROW(arange(kLeast, kMost), ShapeError);
 }
 
+TEST(Sizes, RangesBeyondTheirTypeAreRefused) {
+  EXPECT_THROW(arange(0.0, 1e30, 1e29, {.dtype = kInt64}), ValueError);
+  EXPECT_THROW(linspace(0, 1000, 3, {.dtype = kInt8}), ValueError);
+  EXPECT_THROW(linspace(-1, 1, 3, {.dtype = kUInt8}), ValueError);
+  EXPECT_EQ(linspace(0, 100, 3, {.dtype = kInt8}).to_vector<int>(), (std::vector<int>{0, 50, 100}));
+  EXPECT_EQ(arange(0, 300, 100, {.dtype = kInt8}).to_vector<int>(), (std::vector<int>{0, 100, -56}));  // as PyTorch
+}
+
 TEST(Sizes, AStepBeyondTheEndLeavesTheFirst) {
   const Tensor x = arange(24).reshape({2, 3, 4});
   for (const std::int64_t step : {kMost, kMost - 1, kMost / 2, std::int64_t{2}}) {

@@ -167,6 +167,13 @@ TEST_F(RecipeTables, ElementwiseLossesTakeColumnsOfNumbers) {
   }
 }
 
+TEST_F(RecipeTables, AHeldOutPartWithoutSamplesIsNamed) {
+  const std::string text = recipe("CsvDataset('" + folder / "my-table.csv', target=y)", "  held_out: 0.2\n",
+                                  "evaluate: {metrics: {right: \"accuracy(net(x), y)\"}}\n");
+  EXPECT_THAT(test::message_of<RecipeError>([&] { in_process(text); }),
+              HasSubstr("held_out: 0.2 of 2 samples leaves none for evaluate"));
+}
+
 TEST_F(RecipeTables, ATrainedRecipePredictsRowsOfAnotherTable) {
   std::string text = "a,color,y\n";
   for (int i = 0; i < 60; ++i)

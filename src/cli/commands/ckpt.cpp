@@ -132,6 +132,8 @@ Value writable(const Value& value, const std::string& name, std::vector<std::str
       Value dict = Value::dict();
       for (const auto& [key, item] : value.entries()) {
         const std::size_t before = left_out.size();
+        writable(key.value(), at(key.to_string()), left_out);
+        if (left_out.size() > before) continue;
         const Value kept = writable(item, at(key.to_string()), left_out);
         const bool left = item.is(Value::Kind::Object) && left_out.size() > before;
         if (!left) dict.set(key, kept);

@@ -19,7 +19,8 @@ constexpr double kTolerance = 1e-5;
 double mean_of(const Tensor& x) { return x.defined() && x.numel() > 0 ? x.detach().to(kFloat64).mean().item() : 0; }
 
 bool alike(double a, double b) {
-  return std::isnan(a) || std::isnan(b) || std::abs(a - b) <= kTolerance * (1 + std::abs(a));
+  if (std::isnan(a) || std::isnan(b) || a == b) return true;
+  return std::isfinite(a) && std::abs(a - b) <= kTolerance * (1 + std::abs(a));
 }
 
 }  // namespace

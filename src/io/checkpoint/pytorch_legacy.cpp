@@ -8,11 +8,13 @@ namespace gradus::io {
 
 namespace {
 
-// LONG1 of 10 bytes: 0x1950a86a20f9469cfc6c.
+// LONG1 of 10 bytes: 0x1950a86a20f9469cfc6c; and the same in the protocols 0 and 1.
 constexpr std::string_view kMagic{"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 13};
+constexpr std::string_view kMagicDigits = "L119547037146038801333356L\n.";
 
 // Where the pickle of the magic number ends; 0 if there is none.
 std::size_t magic_end(std::string_view file) {
+  if (file.starts_with(kMagicDigits)) return kMagicDigits.size();
   if (file.size() < 2 || file[0] != '\x80') return 0;
   const std::size_t start = file.substr(2, 1) == "\x95" ? 11 : 2;  // protocols 4 and 5 put a frame around it
   return file.substr(std::min(start, file.size()), kMagic.size()) == kMagic ? start + kMagic.size() : 0;

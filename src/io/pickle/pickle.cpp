@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <bit>
+#include <optional>
+#include <utility>
 
 #include "io/pickle/pickle_building.h"
 #include "io/pickle/pickle_text.h"
@@ -35,9 +37,13 @@ std::string full_name(std::string_view module, std::string_view name) {
   return usual_name(std::move(full));
 }
 
+// What was taken for complete was filled later.
+struct WithinItself {};
+
 class Unpickler {
  public:
-  Unpickler(Source& source, Cursor& at, PickleHost* host) : source_(source), at_(at), host_(host) {}
+  Unpickler(Source& source, Cursor& at, PickleHost* host, Sharing& sharing)
+      : source_(source), at_(at), host_(host), sharing_(sharing) {}
 
   Value run() {
     const std::size_t start = at_.position();
@@ -51,6 +57,9 @@ class Unpickler {
     }
     return result;
   }
+
+  // What the host took of the budget for storages, which it keeps.
+  std::uint64_t kept_by_host() const { return kept_by_host_; }
 
  private:
   [[noreturn]] void fail(std::string_view what) const { at_.fail(what); }
@@ -100,12 +109,16 @@ class Unpickler {
   Building& filling() {
     Item& item = top();
     if (!item.building) fail("adds to something that takes nothing");
-    if (item.building->result) fail("changes an object that is already part of another");
-    return *item.building;
+    Building& building = *item.building;
+    if (building.result && sharing_.pass == Sharing::Pass::Assume) throw WithinItself();
+    if (building.result) fail("changes an object that is already part of another");
+    ++building.changes;
+    if (building.shared) sharing_.changes[building.begin] = building.changes;
+    return building;
   }
   void push_building(Building::Kind kind, std::string_view type = "") {
     source_.budget().charge(sizeof(Building) + 32 + type.size());
-    Ref<Building> building = make_ref<Building>(kind, type);
+    Ref<Building> building = make_ref<Building>(kind, type, at_.position());
     if (kind == Building::Kind::Dict) building->dict = dict();
     if (kind == Building::Kind::List || kind == Building::Kind::Set) building->list = list();
     push(Item{{}, std::move(building)});
@@ -212,8 +225,15 @@ class Unpickler {
     if (slot >= memo_.size() || !memo_[slot].second) fail(fmt::format("refers to object {}, which is not there", slot));
     Item& item = memo_[slot].first;
     if (item.building) {
-      if (!item.building->result) return push(within_itself(*item.building));
-      item = {*item.building->result, {}};
+      Building& building = *item.building;
+      if (!building.result && !sharing_.is_complete(building)) {
+        if (sharing_.pass == Sharing::Pass::Count && !std::exchange(building.shared, true)) {
+          source_.budget().charge(kBytesOfCount);
+        }
+        return push(within_itself(building));
+      }
+      if (!building.result) building.result = finished(context_, building);
+      item = {*building.result, {}};
     }
     push(item);
   }
@@ -242,9 +262,13 @@ class Unpickler {
   bool call_container(std::string_view name, const Value& args);
   void push_object(std::string_view type, Value args, Value state = {});
 
+  static constexpr std::size_t kBytesOfCount = 80;  // an entry of Sharing::changes
+
   Source& source_;
   Cursor& at_;
   PickleHost* host_;
+  Sharing& sharing_;
+  std::uint64_t kept_by_host_ = 0;
   PickleContext context_{source_, at_};
   std::vector<Item> stack_;
   std::vector<std::size_t> marks_;
@@ -523,7 +547,9 @@ void Unpickler::global(std::string_view module, std::string_view name) {
 
 void Unpickler::persistent(const Value& id) {
   if (host_ == nullptr) fail("refers to a storage, which it may not here");
+  const std::uint64_t used = source_.budget().used();
   auto found = host_->persistent(id);
+  kept_by_host_ += source_.budget().used() - used;
   if (auto* value = std::get_if<Value>(&found)) return push(std::move(*value));
   source_.budget().charge(sizeof(StorageBox) + 32);
   push(detail::Access::value(make_ref<StorageBox>(std::get<PickledStorage>(std::move(found)))));
@@ -610,8 +636,28 @@ bool Unpickler::call_container(std::string_view name, const Value& args) {
 }  // namespace
 
 Value read_pickle(Source& source, Cursor& at, PickleHost* host) {
+  Sharing sharing;
+  const std::size_t start = at.position();
+  const auto read = [&](Sharing::Pass pass) -> std::optional<Value> {
+    sharing.pass = pass;
+    at.seek(start);
+    const std::uint64_t used = source.budget().used();
+    const std::size_t attributes = source.remarks().attributes.size();
+    Unpickler unpickler(source, at, host, sharing);
+    try {
+      Value value = unpickler.run();
+      if (pass != Sharing::Pass::Count) return value;
+    } catch (const WithinItself&) {
+    }
+    auto& remarked = source.remarks().attributes;
+    remarked.erase(remarked.begin() + static_cast<std::ptrdiff_t>(attributes), remarked.end());
+    source.budget().refund(source.budget().used() - used - unpickler.kept_by_host());
+    return std::nullopt;
+  };
   try {
-    return Unpickler(source, at, host).run();
+    if (auto value = read(Sharing::Pass::Assume)) return *value;
+    read(Sharing::Pass::Count);
+    return *read(Sharing::Pass::Know);
   } catch (const ValueError& e) {
     at.fail(e.what());
   }

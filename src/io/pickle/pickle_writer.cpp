@@ -146,12 +146,13 @@ class Pickler {
     const Value content = value.content();
     if (type == "int") {
       const std::string digits = bytes_of_integer(content.as_string());
-      op('\x8b');
-      number(digits.size(), 4);
+      const bool is_short = digits.size() < 256;  // torch.load with weights_only knows LONG1 alone
+      op(is_short ? '\x8a' : '\x8b');
+      number(digits.size(), is_short ? 1 : 4);
       result_.bytes += digits;
-    } else if (type == "builtins.set") {
+    } else if (type == "builtins.set" && content.is(Value::Kind::List)) {
       call("builtins", "set", Value::tuple({content}));
-    } else if (type == "builtins.complex") {
+    } else if (type == "builtins.complex" && content.is(Value::Kind::Tuple)) {
       call("builtins", "complex", content);
     } else {
       refuse(fmt::format("an object of {}, which Gradus does not rebuild, cannot be written", type.substr(0, 100)));
@@ -213,7 +214,9 @@ class Pickler {
 
 bool is_written(const Value& object) {
   const std::string type = object.type_name();
-  return type == "int" || type == "builtins.set" || type == "builtins.complex";
+  const Value content = object.content();  // of one within itself a text
+  return type == "int" || (type == "builtins.set" && content.is(Value::Kind::List)) ||
+         (type == "builtins.complex" && content.is(Value::Kind::Tuple));
 }
 
 WrittenPickle write_pickle(const Value& value) { return Pickler().run(value); }

@@ -48,7 +48,11 @@ Dtype clamped_type(Dtype dtype, const Clamp& bounds) {
   const auto whole = [](double v) { return std::isinf(v) || v == std::trunc(v); };
   if (!is_integral(dtype)) return dtype;
   if (!(whole(bounds.min) && whole(bounds.max))) return kFloat32;
-  return dtype == kBool ? kInt64 : dtype;
+  if (dtype == kBool) return kInt64;
+  // Bounds beyond the type are no bounds, unless they leave no value of it.
+  if (bounds.min > 0) check_fits("clamp", bounds.min, dtype);
+  if (bounds.max < 0) check_fits("clamp", bounds.max, dtype);
+  return dtype;
 }
 
 }  // namespace

@@ -106,14 +106,19 @@ Tensor arange(const Scalar& start, const Scalar& end, const Scalar& step, const 
                      to_string(to) + " and " + to_string(by));
   }
   const bool integral = start.kind() != kFloat64 && end.kind() != kFloat64 && step.kind() != kFloat64;
+  const Dtype dtype = options.dtype.value_or(integral ? kInt64 : kFloat32);
+  if (!integral && is_integral(dtype))
+    for (const double bound : {from, to, by}) check_fits("arange", bound, kInt64);
   const Tensor x = integral ? whole_range(start.to<std::int64_t>(), end.to<std::int64_t>(), step.to<std::int64_t>())
                             : real_range(from, to, by);
-  return with_grad(x.to(device_of("arange", options)).to(options.dtype.value_or(integral ? kInt64 : kFloat32)),
-                   options);
+  return with_grad(x.to(device_of("arange", options)).to(dtype), options);
 }
 
 Tensor linspace(double start, double end, std::int64_t steps, const TensorOptions& options) {
   if (steps < 0) throw ValueError("linspace: the number of steps must not be negative, got " + std::to_string(steps));
+  const Dtype dtype = options.dtype.value_or(kFloat32);
+  if (is_integral(dtype))
+    for (const double bound : {start, end}) check_fits("linspace", bound, dtype);
   Tensor x = created("linspace", {steps}, {.dtype = kFloat64, .device = kCPU});
   const double by = steps > 1 ? (end - start) / static_cast<double>(steps - 1) : 0;
   for (std::int64_t i = 0; i < steps; ++i) {
@@ -121,7 +126,7 @@ Tensor linspace(double start, double end, std::int64_t steps, const TensorOption
     x.data_ptr<double>()[i] = i < steps / 2 || steps == 1 ? start + by * static_cast<double>(i)
                                                           : end - by * static_cast<double>(steps - 1 - i);
   }
-  return with_grad(x.to(device_of("linspace", options)).to(options.dtype.value_or(kFloat32)), options);
+  return with_grad(x.to(device_of("linspace", options)).to(dtype), options);
 }
 
 Tensor eye(std::int64_t n, std::optional<std::int64_t> m, const TensorOptions& options) {
