@@ -5,12 +5,12 @@
 #include <cmath>
 #include <filesystem>
 #include <map>
-#include <nlohmann/json.hpp>
 
 #include "io/file/atomic_file.h"
 #include "nn/adapters/adapter.h"
 #include "nn/parametrize/computed.h"
-#include "text/json_file.h"
+#include "training/adapter_config.h"
+#include "training/prefix_file.h"
 
 namespace gradus::training {
 
@@ -19,6 +19,7 @@ namespace {
 using nlohmann::ordered_json;
 using nn::detail::Adapter;
 using nn::detail::BottleneckAdapter;
+using nn::detail::CopyAdapter;
 using nn::detail::Ia3Adapter;
 using nn::detail::LayerKind;
 using nn::detail::LoraAdapter;
@@ -27,16 +28,10 @@ using nn::detail::PrefixAdapter;
 constexpr const char* kConfig = "adapter_config.json";
 constexpr const char* kTensors = "adapter_model.safetensors";
 constexpr const char* kPrefix = "base_model.model.";
-constexpr std::uintmax_t kLargestConfig = 16 << 20;
 constexpr std::int64_t kLargestRank = 1 << 20;
 
 // An adapter's parameters by PEFT's names, which are those of modules where LoRA has some.
 std::string in_file(const std::string& own) { return own == "lora_A" || own == "lora_B" ? own + ".weight" : own; }
-
-bool ends_in(const std::string& name, const std::string& part) {
-  return name == part ||
-         (name.size() > part.size() && name.ends_with(part) && name[name.size() - part.size() - 1] == '.');
-}
 
 // PEFT puts the projection of adapted attention a step deeper.
 std::string path_in_file(const std::string& path, const std::map<std::string, Adapter*>& all) {
@@ -51,12 +46,35 @@ std::string without_base_layer(std::string path) {
   return path;
 }
 
+// A layer's path as a pattern of PEFT's, which would match the end of other paths, too.
+std::string exactly(const std::string& path) {
+  std::string pattern = "^";
+  for (const char c : path) pattern += c == '.' ? std::string("\\.") : std::string(1, c);
+  return pattern;
+}
+
 template <class Value, class Get>
 ordered_json pattern_of(const std::map<std::string, Adapter*>& all, Value usual, Get get) {
   ordered_json result = ordered_json::object();
   for (const auto& [path, adapter] : all)
-    if (const auto own = get(static_cast<const LoraAdapter&>(*adapter).options()); own != usual) result[path] = own;
+    if (const auto own = get(static_cast<const LoraAdapter&>(*adapter).options()); own != usual)
+      result[exactly(path)] = own;
   return result;
+}
+
+// The layers whose inputs are scaled: by name, or by a pattern where a name is also the end of another layer's.
+ordered_json feedforward_of(const std::map<std::string, Adapter*>& all) {
+  ordered_json names = ordered_json::array();
+  std::string pattern;
+  bool plain = true;
+  for (const auto& [path, adapter] : all) {
+    if (!static_cast<const Ia3Adapter&>(*adapter).feedforward()) continue;
+    names.push_back(path);
+    pattern += (pattern.empty() ? "(" : "|(") + exactly(path) + ")";
+    for (const auto& [other, own] : all)
+      plain = plain && (static_cast<const Ia3Adapter&>(*own).feedforward() || !other.ends_with(path));
+  }
+  return plain ? names : ordered_json(pattern);
 }
 
 ordered_json config_of(const std::map<std::string, Adapter*>& all, const std::string& base_model, bool transposed) {
@@ -84,9 +102,7 @@ ordered_json config_of(const std::map<std::string, Adapter*>& all, const std::st
     config["alpha_pattern"] = pattern_of(all, o.alpha, [](const nn::LoraOptions& own) { return own.alpha; });
   } else if (dynamic_cast<const Ia3Adapter*>(&first) != nullptr) {
     config["init_ia3_weights"] = true;
-    config["feedforward_modules"] = ordered_json::array();
-    for (const auto& [path, adapter] : all)
-      if (static_cast<const Ia3Adapter&>(*adapter).feedforward()) config["feedforward_modules"].push_back(path);
+    config["feedforward_modules"] = feedforward_of(all);
   } else if (const auto* bottleneck = dynamic_cast<const BottleneckAdapter*>(&first)) {
     config["activation"] = bottleneck->options().activation;
     config["scale"] = bottleneck->options().scale;
@@ -116,33 +132,10 @@ void check_alike(const std::map<std::string, Adapter*>& all, const std::string& 
 
 }  // namespace
 
-void save_adapter(const nn::Module& net, const std::string& folder, const AdapterFileOptions& options) {
-  nn::detail::check_adapter("save_adapter", net, options.name);
-  std::map<std::string, Adapter*> all;
-  bool transposed = false;
-  for (const auto& [path, module] : nn::detail::adapted_modules(net)) {
-    Adapter* adapter = nn::detail::adapters_of(*module)->find(options.name);
-    if (adapter == nullptr) continue;
-    all[path] = adapter;
-    transposed = transposed || nn::detail::kind_of(*module).type == LayerKind::Transposed;
-  }
-  check_alike(all, options.name);
-  io::Value tensors = io::Value::dict();
-  for (const auto& [path, module] : nn::detail::adapted_modules(net)) {
-    const auto at = all.find(path);
-    if (at == all.end()) continue;
-    for (const auto& [own, p] : at->second->named_parameters()) {
-      Tensor value = p.detach();
-      // A convolution's norms lie along its channels there.
-      if (const int spatial = nn::detail::kind_of(*module).spatial; own == "lora_magnitude_vector" && spatial > 0) {
-        Shape sizes{1, value.numel()};
-        for (int i = 0; i < spatial; ++i) sizes.push_back(1);
-        value = reshape(value, sizes);
-      }
-      tensors.set(kPrefix + path_in_file(path, all) + "." + in_file(own), value);
-    }
-  }
-  const std::string text = config_of(all, options.base_model, transposed).dump(2) + "\n";
+namespace {
+
+void write(const std::string& folder, const io::Value& tensors, const ordered_json& fields) {
+  const std::string text = fields.dump(2) + "\n";
   std::error_code error;
   std::filesystem::create_directories(folder, error);
   if (error) throw IoError(folder + ": " + error.message());
@@ -153,87 +146,61 @@ void save_adapter(const nn::Module& net, const std::string& folder, const Adapte
   config.commit();
 }
 
+}  // namespace
+
+void save_adapter(const nn::Module& net, const std::string& folder, const AdapterFileOptions& options) {
+  nn::detail::check_adapter("save_adapter", net, options.name);
+  std::map<std::string, Adapter*> all;
+  ordered_json copies = ordered_json::array();
+  bool transposed = false, prefixed = false;
+  for (const auto& [path, module] : nn::detail::adapted_modules(net)) {
+    Adapter* adapter = nn::detail::adapters_of(*module)->find(options.name);
+    if (adapter == nullptr) continue;
+    if (dynamic_cast<CopyAdapter*>(adapter) != nullptr) {
+      copies.push_back(path);
+      continue;
+    }
+    all[path] = adapter;
+    transposed = transposed || nn::detail::kind_of(*module).type == LayerKind::Transposed;
+    prefixed = prefixed || dynamic_cast<const nn::TakesPrefix*>(module) != nullptr;
+  }
+  if (all.empty()) {
+    throw ValueError("save_adapter: '" + options.name + "' has only whole modules, " + copies.dump() +
+                     "; a file needs an adapter beside them");
+  }
+  check_alike(all, options.name);
+  if (prefixed && copies.empty()) {
+    auto [tensors, config] = prefix_to_file(net, options.name);
+    config["base_model_name_or_path"] = options.base_model;
+    write(folder, tensors, config);
+    return;
+  }
+  io::Value tensors = io::Value::dict();
+  for (const auto& [path, module] : nn::detail::adapted_modules(net)) {
+    const Adapter* adapter = nn::detail::adapters_of(*module)->find(options.name);
+    if (adapter == nullptr) continue;
+    for (const auto& [own, p] : adapter->named_parameters()) {
+      Tensor value = p.detach();
+      // A convolution's norms lie along its channels there.
+      if (const int spatial = nn::detail::kind_of(*module).spatial; own == "lora_magnitude_vector" && spatial > 0) {
+        Shape sizes{1, value.numel()};
+        for (int i = 0; i < spatial; ++i) sizes.push_back(1);
+        value = reshape(value, sizes);
+      }
+      tensors.set(kPrefix + path_in_file(path, all) + "." + in_file(own), value);
+    }
+  }
+  ordered_json config = config_of(all, options.base_model, transposed);
+  if (!copies.empty()) config["modules_to_save"] = copies;
+  write(folder, tensors, config);
+}
+
 namespace {
-
-// A config's fields, by name, with the rules that they must keep.
-class Config {
- public:
-  explicit Config(const std::string& file) : file_(file) {
-    try {
-      json_ = text::parse_json<ordered_json>(text::read_text(file, kLargestConfig));
-    } catch (const ordered_json::exception&) {
-      throw IoError(file + ": is not a JSON object");
-    }
-    if (!json_.is_object()) throw IoError(file + ": is not a JSON object");
-  }
-  const ordered_json* find(const char* name) const {
-    const auto at = json_.find(name);
-    return at == json_.end() || at->is_null() ? nullptr : &*at;
-  }
-  [[noreturn]] void refuse(const char* name, const std::string& rule) const {
-    const ordered_json* value = find(name);
-    std::string got = value == nullptr ? "nothing" : value->dump(-1, ' ', true, ordered_json::error_handler_t::replace);
-    if (got.size() > 80) got = got.substr(0, 80) + "...";
-    throw IoError(file_ + ": " + name + " must be " + rule + ", got " + got);
-  }
-  std::string text(const char* name) const {
-    const ordered_json* value = find(name);
-    if (value == nullptr || !value->is_string()) refuse(name, "a string");
-    return value->get<std::string>();
-  }
-  bool flag(const char* name) const {
-    const ordered_json* value = find(name);
-    if (value == nullptr) return false;
-    if (!value->is_boolean()) refuse(name, "true or false");
-    return value->get<bool>();
-  }
-  double number(const char* name, double otherwise, double least, double most) const {
-    const ordered_json* value = find(name);
-    if (value == nullptr) return otherwise;
-    const double x = value->is_number() ? value->get<double>() : std::nan("");
-    if (!(x >= least && x <= most))
-      refuse(name, "a number of at least " + text_of(least) + " and at most " + text_of(most));
-    return x;
-  }
-  // The value for a layer in a pattern that overrides the usual one: by a name, or the end of one.
-  double for_layer(const char* name, const std::string& path, double usual) const {
-    const ordered_json* all = find(name);
-    if (all == nullptr) return usual;
-    if (!all->is_object()) refuse(name, "an object");
-    for (const auto& [key, value] : all->items()) {
-      if (!ends_in(path, key.starts_with("^") ? key.substr(1) : key)) continue;
-      if (!value.is_number() || !std::isfinite(value.get<double>())) refuse(name, "an object of numbers");
-      return value.get<double>();
-    }
-    return usual;
-  }
-  void must_be_absent(const char* name) const {
-    const ordered_json* value = find(name);
-    if (value == nullptr || *value == false || *value == "none" || (value->is_structured() && value->empty())) return;
-    refuse(name, "absent: what it asks for is not supported");
-  }
-  // Whether a list of names, or a pattern of PEFT's, which is a list of one, names the layer.
-  bool lists(const char* name, const std::string& path) const {
-    const ordered_json* value = find(name);
-    if (value == nullptr) return false;
-    if (value->is_string()) return ends_in(path, value->get<std::string>());
-    if (!value->is_array()) refuse(name, "a list of names");
-    for (const auto& one : *value) {
-      if (!one.is_string()) refuse(name, "a list of names");
-      if (ends_in(path, one.get<std::string>())) return true;
-    }
-    return false;
-  }
-
- private:
-  static std::string text_of(double x) { return ordered_json(x).dump(); }
-  std::string file_;
-  ordered_json json_;
-};
 
 struct Layer {
   std::map<std::string, Tensor> tensors;  // by our names
   nn::Module* module = nullptr;
+  bool copy = false;  // trained whole
 };
 
 const std::vector<std::string>& names_of(const std::string& method) {
@@ -247,10 +214,24 @@ const std::vector<std::string>& names_of(const std::string& method) {
   return at == all.end() ? none : at->second;
 }
 
-std::map<std::string, Layer> layers_of(const std::string& file, const std::string& method, nn::Module& net) {
+// PEFT puts the base's tables into the file when they, or layers tied to them, are adapted. Ours must be the same.
+bool is_of_base(const std::map<std::string, Tensor>& base, const std::string& path, const Tensor& value) {
+  const auto at = base.find(without_base_layer(path));
+  if (at == base.end()) return false;
+  const Tensor& own = at->second;
+  if (own.sizes() == value.sizes() && own.is_floating_point() && value.is_floating_point() &&
+      equal(own.detach().to(kCPU), value.to(own.dtype())))
+    return true;
+  throw IoError("holds weights of the base that are not the network's: load them into it first");
+}
+
+std::map<std::string, Layer> layers_of(const std::string& file, const AdapterConfig& config, const std::string& method,
+                                       nn::Module& net) {
   const io::Safetensors read = io::load_safetensors(file);
   std::map<std::string, nn::Module*> modules;
   for (const auto& [path, module] : net.named_modules()) modules[path] = module;
+  std::map<std::string, Tensor> base;
+  for (const auto& [path, value] : net.state_dict()) base[path] = value;
   std::map<std::string, Layer> layers;
   for (const auto& [key, value] : read.tensors.entries()) {
     const std::string name = key.to_string();
@@ -259,6 +240,14 @@ std::map<std::string, Layer> layers_of(const std::string& file, const std::strin
     std::string rest = name.substr(std::string(kPrefix).size()), own;
     for (const std::string& known : names_of(method))
       if (ends_in(rest, in_file(known))) own = known;
+    const std::size_t dot = rest.rfind('.');
+    const bool copy = own.empty() && dot != std::string::npos && config.saves_whole(rest.substr(0, dot));
+    if (copy) own = rest.substr(dot + 1);
+    try {
+      if (own.empty() && is_of_base(base, rest, value.as_tensor())) continue;
+    } catch (const IoError& error) {
+      fail(error.what());
+    }
     if (own.empty()) fail("is not a tensor of " + method);
     if (rest.size() <= in_file(own).size()) fail("belongs to no layer");
     rest = without_base_layer(rest.substr(0, rest.size() - in_file(own).size() - 1));
@@ -266,6 +255,7 @@ std::map<std::string, Layer> layers_of(const std::string& file, const std::strin
     if (module == modules.end()) fail("belongs to a layer that the network lacks: '" + rest + "'");
     Layer& layer = layers[rest];
     layer.module = module->second;
+    layer.copy = layer.copy || copy;
     if (!layer.tensors.emplace(own, value.as_tensor()).second) fail("comes twice for '" + rest + "'");
   }
   if (layers.empty()) throw IoError(file + ": holds no adapter");
@@ -273,7 +263,7 @@ std::map<std::string, Layer> layers_of(const std::string& file, const std::strin
 }
 
 // Makes the adapter of one layer, of the right sizes.
-std::shared_ptr<nn::Module> made(const Config& config, const std::string& method, const std::string& path,
+std::shared_ptr<nn::Module> made(const AdapterConfig& config, const std::string& method, const std::string& path,
                                  const Layer& layer, const std::string& name) {
   using nn::detail::KeptModule;
   const auto tensor = [&](const std::string& own) -> const Tensor& {
@@ -282,6 +272,12 @@ std::shared_ptr<nn::Module> made(const Config& config, const std::string& method
     return at->second;
   };
   const LayerKind kind = nn::detail::kind_of(*layer.module);
+  if (layer.copy) {
+    if (!CopyAdapter::fits(*layer.module))
+      throw IoError("has all of '" + path + "', which is a " + layer.module->type_name() + ": " +
+                    "only Linear, Embedding and Conv1D are trained whole");
+    return KeptModule::of(CopyAdapter(*layer.module));
+  }
   if (method == "LORA") {
     if (kind.type == LayerKind::None) {
       throw IoError("has LoRA for '" + path + "', which is a " + layer.module->type_name());
@@ -309,7 +305,7 @@ std::shared_ptr<nn::Module> made(const Config& config, const std::string& method
     if (kind.type != LayerKind::Linear && kind.type != LayerKind::Transposed && kind.type != LayerKind::Conv) {
       throw IoError("has IA3 for '" + path + "', which is a " + layer.module->type_name());
     }
-    return KeptModule::of(Ia3Adapter(*layer.module, config.lists("feedforward_modules", path)));
+    return KeptModule::of(Ia3Adapter(*layer.module, config.names("feedforward_modules", path)));
   }
   if (method == "BOTTLENECK") {
     const Tensor& down = tensor("down_weight");
@@ -322,11 +318,11 @@ std::shared_ptr<nn::Module> made(const Config& config, const std::string& method
     o.scale = config.number("scale", 1, -1e9, 1e9);
     return KeptModule::of(BottleneckAdapter(down.size(1), down.dtype() == kFloat64 ? kFloat64 : kFloat32, o));
   }
-  const auto* attention = layer.module->as<nn::MultiheadAttention>();
   const Tensor& key = tensor("prefix_key");
-  if (attention == nullptr) throw IoError("has a prefix for '" + path + "', which is a " + layer.module->type_name());
+  if (!nn::detail::takes_prefix(*layer.module))
+    throw IoError("has a prefix for '" + path + "', which is a " + layer.module->type_name());
   if (key.dim() != 2 || key.numel() == 0) throw IoError("has an odd 'prefix_key' for '" + path + "'");
-  return KeptModule::of(PrefixAdapter(*attention, {.tokens = key.size(0), .name = name}));
+  return KeptModule::of(PrefixAdapter(*layer.module, {.tokens = key.size(0), .name = name}));
 }
 
 void fill(const std::string& path, const Layer& layer, nn::Module& adapter) {
@@ -356,13 +352,12 @@ void fill(const std::string& path, const Layer& layer, nn::Module& adapter) {
 std::vector<std::string> load_adapter(nn::Module& net, const std::string& folder, const AdapterFileOptions& options) {
   const std::filesystem::path at(folder);
   const std::string file = (at / kTensors).string();
-  const Config config((at / kConfig).string());
+  const AdapterConfig config((at / kConfig).string());
   const std::string method = config.text("peft_type");
-  if (names_of(method).empty()) config.refuse("peft_type", "LORA, IA3, BOTTLENECK or PREFIX");
-  for (const char* name : {"modules_to_save", "bias", "lora_bias", "layer_replication", "alora_invocation_tokens",
-                           "trainable_token_indices", "target_parameters", "use_qalora", "megatron_config"})
-    config.must_be_absent(name);
-  const std::map<std::string, Layer> layers = layers_of(file, method, net);
+  if (method == "PREFIX_TUNING") return prefix_from_file(net, config, file, options.name);
+  if (names_of(method).empty()) config.refuse("peft_type", "LORA, IA3, PREFIX_TUNING, BOTTLENECK or PREFIX");
+  config.check_supported();
+  const std::map<std::string, Layer> layers = layers_of(file, config, method, net);
   std::map<std::string, std::shared_ptr<nn::Module>> adapters;
   for (const auto& [path, layer] : layers) {
     try {

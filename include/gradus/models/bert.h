@@ -3,6 +3,7 @@
 // BertModel and its classes for other tasks.
 #pragma once
 
+#include <gradus/nn/adapters.h>
 #include <gradus/nn/containers.h>
 #include <gradus/nn/dropout.h>
 #include <gradus/nn/embedding.h>
@@ -82,10 +83,11 @@ class BERT : public TokenModule<BERT, BERTOutput> {
    private:
     using nn::Module::forward;
   };
-  class SelfAttention : public nn::Module {
+  class SelfAttention : public nn::Module, public nn::TakesPrefix {
    public:
     nn::Linear query, key, value;
     explicit SelfAttention(const BERTOptions& options);
+    Heads prefix_heads() const override { return {heads_, key.weight.size(0) / heads_}; }
     Tensor forward(const Tensor& x, const Tensor& mask);
 
    private:

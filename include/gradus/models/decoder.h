@@ -16,7 +16,7 @@ namespace gradus::models {
 // copy continues from the same positions, independently of the original.
 class KVCache {
  public:
-  std::int64_t length() const { return length_; }  // positions seen so far
+  std::int64_t length() const { return length_ - prefix_; }  // positions seen so far, without those of a prefix
   // Appends keys and values [batch, heads, positions, head_dim] of a layer. Returns all that the layer has.
   std::pair<Tensor, Tensor> update(std::size_t layer, const Tensor& key, const Tensor& value);
   void reset() { *this = KVCache(); }
@@ -27,12 +27,14 @@ class KVCache {
 
   std::vector<std::pair<Tensor, Tensor>> layers_;  // with room for more positions, unless gradients are recorded
   std::int64_t length_ = 0;
+  std::int64_t prefix_ = 0;  // how many of these are of a prefix
 };
 
 struct DecoderInputs {
   // [batch, positions seen + positions]: 1 or true where a token takes part, 0 or false where it is padding.
   Tensor attention_mask = {};
-  // [batch, positions]; by default they continue those of the cache, or start from 0.
+  // [batch, positions]; by default they continue those of the cache, or start from 0. A prefix of adapters comes before
+  // all of them, and moves them.
   Tensor position_ids = {};
   KVCache* cache = nullptr;  // read, and extended by these positions
   bool last_only = false;    // only the logits of the last position: [batch, 1, vocabulary]
@@ -61,11 +63,16 @@ class CausalLM : public nn::Module {
     Seen seen;
     Tensor position_ids;  // [batch or 1, positions]
     KVCache* cache;
+    std::optional<std::int64_t> prefix;  // positions of the prefix that layers put before their keys; unset: not again
+    // A layer's keys and values [batch, heads, positions, head_dim], with its prefix and what the cache has before
+    // them.
+    void extend(const nn::Module& attention, std::int64_t layer, Tensor& k, Tensor& v) const;
   };
   using nn::Module::Module;
   virtual Tensor hidden_states(const Tensor& input_ids, const Step& step) = 0;
   virtual Tensor logits(const Tensor& hidden) = 0;
   virtual std::optional<std::int64_t> sliding_window() const { return {}; }
+  virtual const nn::Module* first_attention() { return nullptr; }  // where prefixes lie
 };
 
 // The mean cross entropy of each token, given those before it. logits [batch, positions, vocabulary]; labels

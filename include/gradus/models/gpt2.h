@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gradus/models/decoder.h>
+#include <gradus/nn/adapters.h>
 #include <gradus/nn/containers.h>
 #include <gradus/nn/dropout.h>
 #include <gradus/nn/embedding.h>
@@ -40,11 +41,12 @@ class Conv1D : public nn::Module {
 
 class GPT2 : public CausalLM {
  public:
-  class Attention : public nn::Module {
+  class Attention : public nn::Module, public nn::TakesPrefix {
    public:
     Conv1D c_attn, c_proj;
     nn::Dropout resid_dropout;
     Attention(const GPT2Options& options, std::int64_t layer);
+    Heads prefix_heads() const override { return {heads_, c_proj.weight.size(1) / heads_}; }
     Tensor forward(const Tensor& x, const Step& step);
     Tensor operator()(const Tensor& x, const Step& step) {
       return call([&] { return forward(x, step); });
@@ -100,6 +102,7 @@ class GPT2 : public CausalLM {
  protected:
   Tensor hidden_states(const Tensor& input_ids, const Step& step) override;
   Tensor logits(const Tensor& hidden) override { return lm_head(hidden); }
+  const nn::Module* first_attention() override;
 
  private:
   GPT2Options options_;

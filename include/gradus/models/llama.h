@@ -3,6 +3,7 @@
 #pragma once
 
 #include <gradus/models/decoder.h>
+#include <gradus/nn/adapters.h>
 #include <gradus/nn/containers.h>
 #include <gradus/nn/embedding.h>
 #include <gradus/nn/linear.h>
@@ -54,10 +55,11 @@ class Llama : public CausalLM {
   struct RotaryStep : Step {
     Tensor cos, sin;
   };
-  class Attention : public nn::Module {
+  class Attention : public nn::Module, public nn::TakesPrefix {
    public:
     nn::Linear q_proj, k_proj, v_proj, o_proj;
     Attention(const LlamaOptions& options, std::int64_t layer);
+    Heads prefix_heads() const override { return {key_heads_, k_proj.weight.size(0) / key_heads_}; }
     Tensor forward(const Tensor& x, const RotaryStep& step);
     Tensor operator()(const Tensor& x, const RotaryStep& step) {
       return call([&] { return forward(x, step); });
@@ -110,6 +112,7 @@ class Llama : public CausalLM {
  protected:
   Tensor hidden_states(const Tensor& input_ids, const Step& step) override;
   Tensor logits(const Tensor& hidden) override { return lm_head(hidden); }
+  const nn::Module* first_attention() override;
   std::optional<std::int64_t> sliding_window() const override { return options_.sliding_window; }
 
  private:

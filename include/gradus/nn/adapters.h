@@ -27,7 +27,7 @@ struct LoraOptions {
   double alpha = 8;
   double dropout = 0;
   bool rslora = false;
-  // Also trains the norms of the weight's rows: Liu et al., "DoRA" (2024). Linear, Conv and models::Conv1D.
+  // Also trains the norms of the weight's rows: Liu et al., "DoRA" (2024). All but MultiheadAttention.
   bool dora = false;
   // The initial A: "kaiming" (uniform), "gaussian" (normal, with standard deviation 1 / rank) or "orthogonal"; B starts
   // at zero, so that nothing changes at first. "random": neither is zero.
@@ -55,12 +55,32 @@ struct BottleneckOptions {
 };
 std::vector<std::string> bottleneck(Module& net, const std::string& pattern, const BottleneckOptions& options = {});
 
-// Trainable keys and values before those of a MultiheadAttention: Li and Liang, "Prefix-Tuning" (2021).
+// Trainable keys and values before those of attention: Li and Liang, "Prefix-Tuning" (2021). On MultiheadAttention, and
+// on the attention of language models; a decoder must have one on all layers, and its positions count on from those of
+// the prefix.
 struct PrefixOptions {
   std::int64_t tokens = 16;
   std::string name = "default";
 };
 std::vector<std::string> prefix(Module& net, const std::string& pattern, const PrefixOptions& options = {});
+
+// Attention of a network's own that a prefix fits: it puts the prefix before its keys and values.
+class TakesPrefix {
+ public:
+  struct Heads {
+    std::int64_t count, size;
+  };
+  virtual ~TakesPrefix() = default;
+  virtual Heads prefix_heads() const = 0;  // of its keys
+};
+
+// Trains a copy of each layer that matches, and computes with it instead: for new heads, whose initial values an
+// adapter could not leave. PEFT's modules_to_save. On Linear, Embedding and models::Conv1D.
+struct ModulesToSaveOptions {
+  std::string name = "default";
+};
+std::vector<std::string> modules_to_save(Module& net, const std::string& pattern,
+                                         const ModulesToSaveOptions& options = {});
 
 // Trains only the biases that match, and freezes everything else. Returns their names.
 std::vector<std::string> bitfit(Module& net, const std::string& pattern = "*");

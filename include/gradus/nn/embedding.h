@@ -17,6 +17,7 @@ class Embedding : public Module {
   Parameter weight;
   Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim, const EmbeddingOptions& options = {});
   Tensor forward(const Tensor& index) override { return embedding(index, weight, padding_idx_); }
+  std::int64_t padding_idx() const { return padding_idx_; }  // -1 where there is none
 
  private:
   std::int64_t padding_idx_;

@@ -2,6 +2,7 @@
 #include <gradus/ops/attention.h>
 
 #include "models/text/blocks.h"
+#include "nn/adapters/prefix.h"
 
 namespace gradus::models {
 
@@ -94,8 +95,12 @@ BERT::SelfAttention::SelfAttention(const BERTOptions& o)
 
 Tensor BERT::SelfAttention::forward(const Tensor& x, const Tensor& mask) {
   const double p = is_training() ? dropout_ : 0;
-  return join_heads(scaled_dot_product_attention(split_heads(query(x), heads_), split_heads(key(x), heads_),
-                                                 split_heads(value(x), heads_), mask, p));
+  Tensor k = split_heads(key(x), heads_), v = split_heads(value(x), heads_), seen = mask;
+  const std::int64_t before = nn::detail::prefix_length(*this);
+  nn::detail::put_prefix(*this, k, v);
+  if (before > 0 && mask.defined())
+    seen = cat({ones({mask.size(0), 1, 1, before}, {.dtype = kBool, .device = mask.device()}), mask}, -1);
+  return join_heads(scaled_dot_product_attention(split_heads(query(x), heads_), k, v, seen, p));
 }
 
 BERT::Attention::Attention(const BERTOptions& o)

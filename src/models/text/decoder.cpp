@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "nn/adapters/prefix.h"
+
 namespace gradus::models {
 
 namespace {
@@ -67,11 +69,26 @@ std::pair<Tensor, Tensor> KVCache::update(std::size_t layer, const Tensor& key, 
   return {narrow(keys, 2, 0, all), narrow(values, 2, 0, all)};
 }
 
+void CausalLM::Step::extend(const nn::Module& attention, std::int64_t layer, Tensor& k, Tensor& v) const {
+  if (prefix) {
+    const std::int64_t own = nn::detail::prefix_length(attention);
+    if (own != *prefix)
+      throw ValueError("CausalLM: a prefix must be on the attention of all layers, got " + std::to_string(*prefix) +
+                       " positions in the first and " + std::to_string(own) + " in layer " + std::to_string(layer));
+    nn::detail::put_prefix(attention, k, v);
+  }
+  if (cache != nullptr) std::tie(k, v) = cache->update(static_cast<std::size_t>(layer), k, v);
+}
+
 Tensor CausalLM::forward(const Tensor& ids, const DecoderInputs& inputs) {
   check_ids(ids, vocab_size());
   const std::int64_t batch = ids.size(0), count = ids.size(1);
-  const std::int64_t past = inputs.cache != nullptr ? inputs.cache->length() : 0, all = past + count;
-  Step step{.seen = {}, .position_ids = inputs.position_ids, .cache = inputs.cache};
+  const bool continues = inputs.cache != nullptr && inputs.cache->length_ > 0;
+  Step step{.seen = {}, .position_ids = inputs.position_ids, .cache = inputs.cache, .prefix = {}};
+  if (const nn::Module* first = first_attention(); first != nullptr && !continues)
+    step.prefix = nn::detail::prefix_length(*first);
+  const std::int64_t prefix = continues ? inputs.cache->prefix_ : step.prefix.value_or(0);
+  const std::int64_t past = continues ? inputs.cache->length_ : prefix, all = past + count;
   if (!step.position_ids.defined()) {
     step.position_ids = unsqueeze(arange(past, all, 1, {.device = ids.device()}), 0);
   } else if (is_floating_point(step.position_ids.dtype()) || step.position_ids.dtype() == kBool) {
@@ -80,14 +97,18 @@ Tensor CausalLM::forward(const Tensor& ids, const DecoderInputs& inputs) {
   } else if (!(step.position_ids.sizes() == ids.sizes())) {
     throw ShapeError("CausalLM: position_ids must be like input_ids, " + gradus::to_string(ids.sizes()) + ", got " +
                      gradus::to_string(step.position_ids.sizes()));
+  } else if (prefix > 0) {
+    step.position_ids = step.position_ids + prefix;
   }
   std::optional<std::int64_t> window = sliding_window();
   if (window && *window >= all) window.reset();
-  if (inputs.attention_mask.defined() && !(inputs.attention_mask.sizes() == Shape{batch, all}))
-    throw ShapeError("CausalLM: attention_mask must be " + gradus::to_string(Shape{batch, all}) + ", got " +
+  if (inputs.attention_mask.defined() && !(inputs.attention_mask.sizes() == Shape{batch, all - prefix}))
+    throw ShapeError("CausalLM: attention_mask must be " + gradus::to_string(Shape{batch, all - prefix}) + ", got " +
                      gradus::to_string(inputs.attention_mask.sizes()));
   if (inputs.attention_mask.defined()) {
-    const Tensor filled = reshape(ne(inputs.attention_mask, 0), {batch, 1, 1, all});
+    Tensor filled = ne(inputs.attention_mask, 0);
+    if (prefix > 0) filled = cat({ones({batch, prefix}, {.dtype = kBool, .device = filled.device()}), filled}, 1);
+    filled = reshape(filled, {batch, 1, 1, all});
     step.seen.mask = logical_and(causal_mask(past, count, window, ids.device()), filled);
   } else if (window || (past > 0 && count > 1)) {
     step.seen.mask = causal_mask(past, count, window, ids.device());
@@ -96,7 +117,10 @@ Tensor CausalLM::forward(const Tensor& ids, const DecoderInputs& inputs) {
   }
   Tensor hidden = hidden_states(ids, step);
   // After an error the count is what it was, and the next call begins there again.
-  if (inputs.cache != nullptr) inputs.cache->length_ = all;
+  if (inputs.cache != nullptr) {
+    inputs.cache->length_ = all;
+    inputs.cache->prefix_ = prefix;
+  }
   if (inputs.last_only) hidden = narrow(hidden, 1, count - 1, 1);
   return logits(hidden);
 }

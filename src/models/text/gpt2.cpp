@@ -53,7 +53,7 @@ Tensor GPT2::Attention::forward(const Tensor& x, const Step& step) {
   const auto parts = chunk(c_attn(x), 3, -1);
   const Tensor q = split_heads(parts[0], heads_);
   Tensor k = split_heads(parts[1], heads_), v = split_heads(parts[2], heads_);
-  if (step.cache != nullptr) std::tie(k, v) = step.cache->update(static_cast<std::size_t>(layer_), k, v);
+  step.extend(*this, layer_, k, v);
   const double p = is_training() ? dropout_ : 0;
   const Tensor y = scaled_dot_product_attention(q, k, v, step.seen.mask, p, step.seen.is_causal, scale_);
   return resid_dropout(c_proj(join_heads(y)));
@@ -98,6 +98,8 @@ GPT2::GPT2(const GPT2Options& o)
   if (o.tie_word_embeddings) lm_head.weight = transformer.wte.weight;
   lm_head = add("lm_head", lm_head);
 }
+
+const nn::Module* GPT2::first_attention() { return &transformer.h[0].as<Block>()->attn; }
 
 Tensor GPT2::hidden_states(const Tensor& ids, const Step& step) {
   const std::int64_t last = step.position_ids.max().item<std::int64_t>();

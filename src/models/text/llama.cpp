@@ -124,7 +124,7 @@ Tensor Llama::Attention::forward(const Tensor& x, const RotaryStep& step) {
   const Tensor q = apply_rotary(split_heads(q_proj(x), heads_), step.cos, step.sin);
   Tensor k = apply_rotary(split_heads(k_proj(x), key_heads_), step.cos, step.sin),
          v = split_heads(v_proj(x), key_heads_);
-  if (step.cache != nullptr) std::tie(k, v) = step.cache->update(static_cast<std::size_t>(layer_), k, v);
+  step.extend(*this, layer_, k, v);
   const double p = is_training() ? dropout_ : 0;
   return o_proj(join_heads(
       scaled_dot_product_attention(q, k, v, step.seen.mask, p, step.seen.is_causal, {}, key_heads_ != heads_)));
@@ -168,6 +168,8 @@ Llama::Llama(const LlamaOptions& o)
   if (o.tie_word_embeddings) lm_head.weight = model.embed_tokens.weight;
   lm_head = add("lm_head", lm_head);
 }
+
+const nn::Module* Llama::first_attention() { return &model.layers[0].as<Layer>()->self_attn; }
 
 Tensor Llama::hidden_states(const Tensor& ids, const Step& step) {
   Tensor x = model.embed_tokens(ids);

@@ -28,13 +28,14 @@ class Adapter : public Module {
   virtual Tensor after(const Module& layer, const Tensor& x, const Tensor& y);
   // Of a projection of attention: 0, 1, 2 for query, key and value, -1 for all three side by side. Batch first.
   virtual Tensor after_projection(const MultiheadAttention& layer, const Tensor& x, const Tensor& y, int part);
-  virtual void prepend(const MultiheadAttention& layer, Tensor& k, Tensor& v);
   // The layer's tensors that hold the adapter once it is merged, by name, in double. ValueError where none can.
   virtual std::vector<std::pair<std::string, Tensor>> merged(const Module& layer) const;
 
  protected:
   using Module::Module;
 };
+
+class PrefixAdapter;
 
 class Adapters final : public Module {
  public:
@@ -47,8 +48,8 @@ class Adapters final : public Module {
   Tensor before(const Module& layer, const Tensor& x) const;
   Tensor after(const Module& layer, const Tensor& x, const Tensor& y) const;
   Tensor after_projection(const MultiheadAttention& layer, const Tensor& x, const Tensor& y, int part) const;
-  // Returns how many positions were put before k and v.
-  std::int64_t prepend(const MultiheadAttention& layer, Tensor& k, Tensor& v) const;
+  // Those that run, the foremost first.
+  std::vector<const PrefixAdapter*> prefixes() const;
 
   std::vector<std::string> active;
   std::string merged;                                     // the adapter that the layer's tensors hold; empty: none
@@ -126,9 +127,22 @@ class BottleneckAdapter final : public Adapter {
 class PrefixAdapter final : public Adapter {
  public:
   Parameter key, value;  // [tokens, E]
-  PrefixAdapter(const MultiheadAttention& layer, const PrefixOptions& options);
+  PrefixAdapter(const Module& layer, const PrefixOptions& options);
   const char* method() const override { return "PREFIX"; }
-  void prepend(const MultiheadAttention& layer, Tensor& k, Tensor& v) override;
+};
+bool takes_prefix(const Module& layer);
+
+// A copy of the layer's parameters, by their names.
+class CopyAdapter final : public Adapter {
+ public:
+  explicit CopyAdapter(const Module& layer);
+  static bool fits(const Module& layer);
+  const char* method() const override { return "COPY"; }
+  Tensor after(const Module& layer, const Tensor& x, const Tensor& y) override;
+  std::vector<std::pair<std::string, Tensor>> merged(const Module& layer) const override;
+
+ private:
+  Tensor own(const char* name) const;  // undefined where the layer has none
 };
 
 }  // namespace gradus::nn::detail

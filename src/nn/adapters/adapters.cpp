@@ -55,7 +55,6 @@ LayerKind kind_of(const Module& layer) {
 Tensor Adapter::before(const Module&, const Tensor& x) { return x; }
 Tensor Adapter::after(const Module&, const Tensor&, const Tensor& y) { return y; }
 Tensor Adapter::after_projection(const MultiheadAttention&, const Tensor&, const Tensor& y, int) { return y; }
-void Adapter::prepend(const MultiheadAttention&, Tensor&, Tensor&) {}
 std::vector<std::pair<std::string, Tensor>> Adapter::merged(const Module&) const {
   throw ValueError("merge_adapter: " + type_name() + " cannot be merged into weights");
 }
@@ -147,11 +146,9 @@ Tensor Adapters::after_projection(const MultiheadAttention& layer, const Tensor&
   });
 }
 
-std::int64_t Adapters::prepend(const MultiheadAttention& layer, Tensor& k, Tensor& v) const {
-  const std::int64_t before = k.size(1);
-  const auto* batch = BatchAdapters::current();
+std::vector<const PrefixAdapter*> Adapters::prefixes() const {
   std::vector<std::string> names = active;
-  if (batch != nullptr) {
+  if (const auto* batch = BatchAdapters::current(); batch != nullptr) {
     names = {batch->begin(), batch->begin() + (batch->empty() ? 0 : 1)};
     const bool prefixes = std::any_of(batch->begin(), batch->end(), [&](const std::string& name) {
       return dynamic_cast<PrefixAdapter*>(find(name)) != nullptr;
@@ -160,9 +157,10 @@ std::int64_t Adapters::prepend(const MultiheadAttention& layer, Tensor& k, Tenso
       throw ValueError("BatchAdapters: samples with different prefixes need batches of their own");
     }
   }
-  for (const std::string& name : names)
-    if (Adapter* adapter = find(name)) adapter->prepend(layer, k, v);
-  return k.size(1) - before;
+  std::vector<const PrefixAdapter*> found;
+  for (auto name = names.rbegin(); name != names.rend(); ++name)
+    if (const auto* prefix = dynamic_cast<const PrefixAdapter*>(find(*name))) found.push_back(prefix);
+  return found;
 }
 
 }  // namespace gradus::nn::detail

@@ -1,6 +1,7 @@
 // LoRA and DoRA.
 #include <gradus/autograd.h>
 #include <gradus/nn/convolution.h>
+#include <gradus/nn/embedding.h>
 #include <gradus/nn/init.h>
 #include <gradus/ops/convolution.h>
 
@@ -32,9 +33,7 @@ void check_layer(const LayerKind& kind, const Module& layer, const LoraOptions& 
   if (kind.type == LayerKind::Conv && kind.in != kind.weight.size(1)) {
     refuse("needs convolutions of one group, got " + layer.to_string());
   }
-  if (o.dora && (kind.type == LayerKind::Embedding || kind.type == LayerKind::Attention)) {
-    refuse("dora is for Linear and Conv layers, got " + layer.type_name());
-  }
+  if (o.dora && kind.type == LayerKind::Attention) refuse("dora is not for MultiheadAttention");
   if (o.dropout > 0 && kind.type == LayerKind::Embedding) refuse("an Embedding's indices have no dropout");
 }
 
@@ -70,7 +69,8 @@ Tensor beside(const LayerKind& kind, const Tensor& x) {
 
 // The weight with one row for each feature of the result.
 Tensor rows(const LayerKind& kind, const Tensor& weight) {
-  return kind.type == LayerKind::Transposed ? t(weight) : flatten(weight, 1);
+  const bool turned = kind.type == LayerKind::Transposed || kind.type == LayerKind::Embedding;
+  return turned ? t(weight) : flatten(weight, 1);
 }
 
 Tensor bias_of(const Module& layer) {
@@ -130,9 +130,7 @@ double LoraAdapter::scaling() const {
 // scaling A x, of rank features.
 Tensor LoraAdapter::low(const Module& layer, const LayerKind& kind, const Tensor& x) const {
   if (kind.type == LayerKind::Embedding) {
-    Shape sizes = x.sizes();
-    sizes.push_back(options_.rank);
-    return reshape(t(index_select(a, 1, flatten(x))), sizes) * scaling();
+    return embedding(x, t(a), dynamic_cast<const Embedding&>(layer).padding_idx()) * scaling();
   }
   const Tensor in = x.to(a.dtype());
   return (kind.type == LayerKind::Conv ? convolved(layer, kind.spatial, in, a) : linear(in, a)) * scaling();
@@ -150,7 +148,7 @@ Tensor LoraAdapter::after(const Module& layer, const Tensor& x, const Tensor& y)
   if (options_.dora) {
     const Tensor bias = bias_of(layer);
     Tensor base = y;
-    if (drops) {
+    if (drops) {  // not of a table
       // As PEFT has it: the base's result of what was dropped, too.
       const Tensor weight = dense_weight(layer, kind.weight).detach();
       base = kind.type == LayerKind::Conv ? convolved(layer, kind.spatial, in, weight)
@@ -188,15 +186,10 @@ std::vector<std::pair<std::string, Tensor>> LoraAdapter::merged(const Module& la
   const LayerKind kind = kind_of(layer);
   const Tensor weight = kind.weight.detach().to(kFloat64);
   const Tensor delta = matmul(flatten(b.detach().to(kFloat64), 1), flatten(a.detach().to(kFloat64), 1)) * scaling();
-  Tensor all;
-  if (kind.type == LayerKind::Embedding) {
-    all = weight + t(delta);
-  } else {
-    Tensor sum = rows(kind, weight) + delta;
-    if (options_.dora) sum = sum * unsqueeze(magnitude.detach().to(kFloat64) / norm(sum, 2, {1}), 1);
-    all = kind.type == LayerKind::Transposed ? t(sum) : reshape(sum, weight.sizes());
-  }
-  return {{kind.weight_name, all}};
+  Tensor sum = rows(kind, weight) + delta;
+  if (options_.dora) sum = sum * unsqueeze(magnitude.detach().to(kFloat64) / norm(sum, 2, {1}), 1);
+  const bool turned = kind.type == LayerKind::Transposed || kind.type == LayerKind::Embedding;
+  return {{kind.weight_name, turned ? t(sum) : reshape(sum, weight.sizes())}};
 }
 
 }  // namespace detail

@@ -1,4 +1,4 @@
-// IA3, bottlenecks and prefixes.
+// IA3 and bottlenecks.
 #include <gradus/nn/init.h>
 #include <gradus/nn/normalization.h>
 #include <gradus/nn/parametrize.h>
@@ -76,23 +76,6 @@ Tensor BottleneckAdapter::after(const Module&, const Tensor&, const Tensor& y) {
   return y + (linear(h, up_weight, up_bias) * options_.scale).to(y.dtype());
 }
 
-PrefixAdapter::PrefixAdapter(const MultiheadAttention& layer, const PrefixOptions& o)
-    : Adapter("Prefix", std::to_string(o.tokens)) {
-  const LayerKind kind = kind_of(layer);
-  const Shape sizes{o.tokens, layer.out_proj.weight.size(0)};
-  const Dtype dtype = layer.out_proj.weight.dtype() == kFloat64 ? kFloat64 : kFloat32;
-  key = add("prefix_key", drawn(sizes, dtype, 0.02));
-  value = add("prefix_value", drawn(sizes, dtype, 0.02));
-}
-
-void PrefixAdapter::prepend(const MultiheadAttention&, Tensor& k, Tensor& v) {
-  const auto before = [](const Tensor& own, const Tensor& x) {
-    return cat({expand(unsqueeze(own.to(x.dtype()), 0), {x.size(0), own.size(0), own.size(1)}), x}, 1);
-  };
-  k = before(key, k);
-  v = before(value, v);
-}
-
 }  // namespace detail
 
 std::vector<std::string> ia3(Module& net, const std::string& pattern, const Ia3Options& options) {
@@ -137,17 +120,6 @@ std::vector<std::string> bottleneck(Module& net, const std::string& pattern, con
       [&](const std::string&, Module& layer) {
         const auto [features, dtype] = of(layer);
         return detail::KeptModule::of(detail::BottleneckAdapter(features, dtype, options));
-      });
-}
-
-std::vector<std::string> prefix(Module& net, const std::string& pattern, const PrefixOptions& options) {
-  if (options.tokens < 1) throw ValueError("prefix: tokens must be at least 1, got " + std::to_string(options.tokens));
-  const auto attention = [](const Module& layer) { return dynamic_cast<const MultiheadAttention*>(&layer); };
-  return detail::attach(
-      "prefix", net, pattern, options.name,
-      [&](const std::string&, const Module& layer) { return attention(layer) != nullptr; },
-      [&](const std::string&, Module& layer) {
-        return detail::KeptModule::of(detail::PrefixAdapter(*attention(layer), options));
       });
 }
 

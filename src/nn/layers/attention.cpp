@@ -9,6 +9,7 @@
 #include <limits>
 
 #include "nn/adapters/adapter.h"
+#include "nn/adapters/prefix.h"
 
 namespace gradus::nn {
 
@@ -149,11 +150,8 @@ std::pair<Tensor, Tensor> MultiheadAttention::forward(const Tensor& query, const
     const Tensor hidden = mask_of_sizes("key_padding_mask", given, batched ? Shape{n, s} : Shape{s}, {n, 1, 1, s});
     mask = mask.defined() ? mask + hidden : hidden;
   }
-  std::int64_t before = 0;  // positions of a prefix, which all queries see
-  if (adapters != nullptr) {
-    before = adapters->prepend(*this, k, v);
-    if (mask.defined() && before > 0) mask = pad(mask, {before, 0});
-  }
+  const std::int64_t before = detail::prefix_length(*this);  // positions that all queries see
+  if (mask.defined() && before > 0) mask = pad(mask, {before, 0});
   if (bias_k.defined()) {
     k = cat({k, expand(bias_k, {n, 1, embed_dim_})}, 1);
     v = cat({v, expand(bias_v, {n, 1, embed_dim_})}, 1);
@@ -163,11 +161,12 @@ std::pair<Tensor, Tensor> MultiheadAttention::forward(const Tensor& query, const
     k = cat({k, zero}, 1);
     v = cat({v, zero}, 1);
   }
-  if (mask.defined() && k.size(1) > before + s) mask = pad(mask, {0, k.size(1) - before - s});
+  if (mask.defined() && k.size(1) > s) mask = pad(mask, {0, k.size(1) - s});
 
   q = heads(q);
   k = heads(k);
   v = heads(v);
+  detail::put_prefix(*this, k, v);
   const double p = is_training() ? options_.dropout : 0;
   Tensor seen, weights;
   if (o.need_weights) {
