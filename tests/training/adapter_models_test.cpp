@@ -228,6 +228,35 @@ TEST_F(AdapterModels, WholeLayersAreTrainedBesideAnAdapter) {
   EXPECT_EQ(net->get_parameter("classifier.weight").to_vector<double>(), weight);
 }
 
+// Blocks of several inputs are recomputed by pattern, too; a block keeps its input alone.
+TEST_F(AdapterModels, BlocksAreRecomputedWithTheSameBits) {
+  for (const std::string name : {"gpt2", "llama", "bert"}) {
+    SCOPED_TRACE(name);
+    const Tensor ids = tensor<std::int64_t>({{3, 1, 4, 1, 5, 9}, {2, 7, 1, 8, 2, 8}});
+    std::vector<Tensor> gradients[2];
+    std::int64_t kept[2] = {0, 0};
+    for (const bool again : {false, true}) {
+      const auto net = base(name, kFloat32);
+      manual_seed(5);
+      nn::lora(*net, name == "gpt2" ? "*attn.*" : "*layer*", {.rank = 2, .dropout = 0.3, .init = "random"});
+      if (name != "bert") nn::prefix(*net, name == "gpt2" ? "*.attn" : "*.self_attn", {.tokens = 2});
+      net->train();  // with dropout
+      const std::size_t blocks = again ? nn::recompute(*net, "*.?").size() : 0;
+      EXPECT_EQ(blocks, !again ? 0U : name == "bert" ? 1U : 2U);
+      manual_seed(6);
+      const std::int64_t before = memory_stats().current_bytes;
+      const Tensor loss = loss_of(*net, ids);
+      kept[again ? 1 : 0] = memory_stats().current_bytes - before;
+      loss.backward();
+      for (const Tensor& p : nn::adapter_parameters(*net)) gradients[again ? 1 : 0].push_back(p.grad());
+      gradients[again ? 1 : 0].push_back(loss.detach());
+    }
+    ASSERT_EQ(gradients[0].size(), gradients[1].size());
+    for (std::size_t i = 0; i < gradients[0].size(); ++i) EXPECT_TRUE(equal(gradients[0][i], gradients[1][i])) << i;
+    EXPECT_LT(kept[1], kept[0] * 2 / 3);
+  }
+}
+
 // Names that are also the end of others.
 TEST_F(AdapterModels, APatternNamesOneLayerOnly) {
   const auto make = [] {

@@ -155,7 +155,7 @@ BERTOutput BERT::run(const Tensor& ids, const BERTInputs& inputs) {
     mask = reshape(ne(inputs.attention_mask, 0), {ids.size(0), 1, 1, ids.size(1)});
   }
   Tensor x = embeddings.forward(ids, inputs);
-  for (nn::Module& layer : encoder.layer) x = (*layer.as<Layer>())(x, mask);
+  for (nn::Module& layer : encoder.layer) x = call_block(*layer.as<Layer>(), x, mask);
   return {x, pooler ? tanh(pooler->dense(select(x, 1, 0))) : Tensor()};
 }
 

@@ -1,12 +1,15 @@
 // What the language models share: activations by the Hub's names, checks of options, initial values.
 #pragma once
 
+#include <gradus/nn/checkpoint.h>
 #include <gradus/nn/embedding.h>
 #include <gradus/nn/linear.h>
 
 #include <initializer_list>
 #include <string>
 #include <utility>
+
+#include "nn/module/recomputed.h"
 
 namespace gradus::models {
 
@@ -28,6 +31,16 @@ void check_probability(const char* model, const char* name, double p);
 nn::Linear normal_linear(std::int64_t in, std::int64_t out, bool bias, double std);
 nn::Embedding normal_embedding(std::int64_t count, std::int64_t size, double std, const nn::EmbeddingOptions& o = {});
 nn::Parameter normal_parameter(const Shape& sizes, double std);
+
+// block(x, step), which runs again in the backward where nn::recompute has marked the block; not with a cache, which
+// would be extended twice.
+template <class Block, class Step>
+Tensor call_block(Block& block, const Tensor& x, const Step& step) {
+  bool once = !nn::detail::is_recomputed(*block.state());
+  if constexpr (requires { step.cache; }) once = once || step.cache != nullptr;
+  if (once) return block(x, step);
+  return nn::checkpoint(block, [&block, step](const std::vector<Tensor>& in) { return block(in[0], step); }, {x});
+}
 
 // [batch, positions, heads * size] <-> [batch, heads, positions, size]
 Tensor split_heads(const Tensor& x, std::int64_t heads);

@@ -107,7 +107,7 @@ Tensor GPT2::hidden_states(const Tensor& ids, const Step& step) {
     throw IndexError("GPT2: position " + std::to_string(last) + " is beyond n_positions, " +
                      std::to_string(options_.n_positions));
   Tensor x = transformer.drop(transformer.wte(ids) + transformer.wpe(step.position_ids));
-  for (nn::Module& block : transformer.h) x = (*block.as<Block>())(x, step);
+  for (nn::Module& block : transformer.h) x = call_block(*block.as<Block>(), x, step);
   return transformer.ln_f(x);
 }
 

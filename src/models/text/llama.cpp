@@ -177,7 +177,7 @@ Tensor Llama::hidden_states(const Tensor& ids, const Step& step) {
   std::tie(turned.cos, turned.sin) = rotary_embedding(step.position_ids, head_dim(options_), options_.rope, x.dtype());
   turned.cos = unsqueeze(turned.cos, 1);  // for all heads
   turned.sin = unsqueeze(turned.sin, 1);
-  for (nn::Module& layer : model.layers) x = (*layer.as<Layer>())(x, turned);
+  for (nn::Module& layer : model.layers) x = call_block(*layer.as<Layer>(), x, turned);
   return model.norm(x);
 }
 

@@ -1,6 +1,7 @@
 #include <gradus/autocast.h>
 #include <gradus/autograd.h>
 #include <gradus/nn/checkpoint.h>
+#include <gradus/nn/containers.h>
 #include <gradus/op.h>
 #include <gradus/pattern.h>
 #include <gradus/random.h>
@@ -169,10 +170,18 @@ bool detail::is_recomputed(const ModuleState& state) {
   });
 }
 
+namespace {
+
+bool is_never_called(const Module& module) {
+  return dynamic_cast<const ModuleList*>(&module) != nullptr || dynamic_cast<const ModuleDict*>(&module) != nullptr;
+}
+
+}  // namespace
+
 std::vector<std::string> recompute(Module& net, const std::string& pattern) {
   std::vector<std::string> names;
   for (const auto& [path, module] : net.named_modules()) {
-    if (path.empty() || !matches(pattern, path)) continue;
+    if (path.empty() || !matches(pattern, path) || is_never_called(*module)) continue;
     const bool inside = std::any_of(names.begin(), names.end(), [&, &path = path](const std::string& name) {
       return path.starts_with(name + ".");
     });
