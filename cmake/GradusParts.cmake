@@ -36,9 +36,23 @@ else()
 endif()
 
 # Receipts hash tensors with SHA-256; without OpenSSL they are refused.
-find_package(OpenSSL 3 QUIET COMPONENTS Crypto)
-if(TARGET OpenSSL::Crypto)
-  list(APPEND gradus_dependencies OpenSSL::Crypto)
+if(GRADUS_RECEIPTS)
+  find_package(OpenSSL 3 QUIET COMPONENTS Crypto)
+  if(TARGET OpenSSL::Crypto)
+    list(APPEND gradus_dependencies OpenSSL::Crypto)
+  endif()
+endif()
+
+if(GRADUS_DISTRIBUTED)
+  string(APPEND gradus_left_out "|/distributed/without_plugins\\.cpp$")
+else()
+  string(APPEND gradus_left_out "|/distributed/load\\.cpp$")
+endif()
+
+if(GRADUS_DEVICES)
+  string(APPEND gradus_left_out "|/kernels/dispatch/without_devices\\.cpp$")
+else()
+  string(APPEND gradus_left_out "|/kernels/(gpu|emulated)/|/kernels/dispatch/(cuda|devices)\\.cpp$")
 endif()
 
 # Tokenizers: without ICU, those that need Unicode classes are refused; without SentencePiece, its models.

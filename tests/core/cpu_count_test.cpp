@@ -44,7 +44,8 @@ TEST_F(Groups, HaveNoQuotaUnlessTheyNameOne) {
   write("cpu/cpu.cfs_quota_us", "-1");
   write("cpu/cpu.cfs_period_us", "100000");
   EXPECT_EQ(count("0::/\n1:cpu:/\n"), 0);
-  for (const char* strange : {"", "x y", "100000", "100000 0", "0 100000", "-5 100000"}) {
+  for (const char* strange :
+       {"", "x y", "100000", "100000 0", "0 100000", "-5 100000", "99999999999999999999 100000"}) {
     write("cpu.max", strange);
     EXPECT_EQ(count("0::/\n"), 0) << strange;
   }

@@ -14,8 +14,7 @@ namespace gradus::nn {
 // the same running statistics, bit by bit; another number of ranks rounds them differently. Each call, and each pass
 // backward through it, waits for the other ranks. In evaluation, and in a process that is alone, it is BatchNorm.
 struct SyncBatchNorm : BatchNorm {
-  explicit SyncBatchNorm(std::int64_t features, const BatchNormOptions& options = {})
-      : BatchNorm("SyncBatchNorm", features, options, 2, 16) {}
+  explicit SyncBatchNorm(std::int64_t features, const BatchNormOptions& options = {});
 
   // Every batch normalisation of the module becomes one, all handles of it. Returns the module.
   static Module& convert_sync_batchnorm(Module& module);

@@ -1,10 +1,12 @@
 #include "core/threads/cpu_count.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdio>
 #include <cstring>
-#include <fstream>
-#include <sstream>
+#include <memory>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -16,21 +18,32 @@ namespace gradus::core {
 
 namespace {
 
-// Quota and period of one group, in microseconds. 0 where there is none ("max" or -1).
-double cpus_of(const std::string& quota, const std::string& period) {
-  double allowed = 0, every = 0;
-  const auto number = [](const std::string& text, double& to) {
-    std::istringstream in(text);
-    return static_cast<bool>(in >> to) && std::isfinite(to) && to > 0;
-  };
-  return number(quota, allowed) && number(period, every) ? allowed / every : 0;
+// The library's programs need no streams, which a small static one would carry for this alone.
+std::string text_of(const std::string& path) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(std::fopen(path.c_str(), "re"), std::fclose);
+  std::string text;
+  char part[4096];
+  for (std::size_t n = sizeof part; file != nullptr && n == sizeof part;) {
+    n = std::fread(part, 1, sizeof part, file.get());
+    text.append(part, n);
+  }
+  return text;
 }
 
 std::string first_line(const std::string& path) {
-  std::ifstream in(path);
-  std::string line;
-  std::getline(in, line);
-  return line;
+  const std::string text = text_of(path);
+  return text.substr(0, text.find('\n'));
+}
+
+// Quota and period of one group, in microseconds. 0 where there is none ("max" or -1).
+double cpus_of(std::string_view quota, std::string_view period) {
+  const auto number = [](std::string_view text) {
+    std::int64_t value = 0;
+    std::from_chars(text.data(), text.data() + text.size(), value);
+    return value;
+  };
+  const std::int64_t allowed = number(quota), every = number(period);
+  return allowed > 0 && every > 0 ? static_cast<double>(allowed) / static_cast<double>(every) : 0;
 }
 
 double quota_v1(const std::string& folder) {
@@ -70,8 +83,10 @@ int cgroup_cpu_count(const std::string& membership, const std::string& root) {
       if (path.empty() || path[0] != '/') return;
     }
   };
-  std::istringstream lines(membership);
-  for (std::string line; std::getline(lines, line);) {  // number:controllers:path
+  for (std::size_t begin = 0; begin < membership.size();) {  // number:controllers:path
+    const std::size_t end = std::min(membership.find('\n', begin), membership.size());
+    const std::string line = membership.substr(begin, end - begin);
+    begin = end + 1;
     const auto first = line.find(':'), second = line.find(':', first + 1);
     if (first == std::string::npos || second == std::string::npos) continue;
     const std::string controllers = line.substr(first + 1, second - first - 1), path = line.substr(second + 1);
@@ -93,10 +108,7 @@ int cpu_count() {
     count = CPU_COUNT_S(sets * sizeof(cpu_set_t), set.data());
     break;
   }
-  std::ifstream file("/proc/self/cgroup");
-  std::ostringstream membership;
-  membership << file.rdbuf();
-  const int quota = cgroup_cpu_count(membership.str(), "/sys/fs/cgroup");
+  const int quota = cgroup_cpu_count(text_of("/proc/self/cgroup"), "/sys/fs/cgroup");
   if (quota > 0) count = std::min(count, quota);
 #endif
   return std::max(count, 1);

@@ -1,4 +1,3 @@
-#include <gradus/distributed.h>
 #include <gradus/nn/normalization.h>
 #include <gradus/nn/sync_batch_norm.h>
 #include <gradus/ops/normalization.h>
@@ -19,6 +18,10 @@ std::int64_t counted(const char* layer, const char* what, std::int64_t n) {
 }
 
 }  // namespace
+
+std::atomic<Tensor (*)(BatchNorm& norm, const Tensor& x, double share)> synchronized_batch_norm = nullptr;
+
+bool SyncBatchNorm::is_synchronized(const Module& module) { return module.state()->type == kSyncBatchNorm; }
 
 RunningNorm::RunningNorm(const char* type, std::int64_t num_features, const BatchNormOptions& o)
     : Module(type, std::to_string(num_features) + ", eps=" + repr(o.eps) +
@@ -59,8 +62,10 @@ Tensor BatchNorm::forward(const Tensor& x, const Tensor& residual, bool relu) {
   const bool tracked = running_mean.defined(), moves = tracked && is_training();
   const double share = momentum() ? *momentum() : moves ? 1 / (num_batches_tracked.item() + 1) : 0;
   Tensor y;
-  if (is_training() && SyncBatchNorm::is_synchronized(*this) && distributed::size() > 1) {
-    y = synchronized_batch_norm(*this, x, share);
+  const auto over_all_ranks = synchronized_batch_norm.load(std::memory_order_relaxed);
+  if (over_all_ranks != nullptr && is_training() && SyncBatchNorm::is_synchronized(*this))
+    y = over_all_ranks(*this, x, share);
+  if (y.defined()) {
     if (residual.defined()) y = y + residual;
     if (relu) y = gradus::relu(y);
   } else {

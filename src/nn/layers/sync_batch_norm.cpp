@@ -14,9 +14,6 @@ namespace gradus::nn {
 
 namespace {
 
-// The type of a converted layer, which all its handles share.
-constexpr const char* kType = "SyncBatchNorm";
-
 // The sum over all ranks, whose gradient is the sum of all ranks' gradients.
 struct AllReduce final : Op {
   const char* name() const override { return "all_reduce"; }
@@ -101,17 +98,8 @@ struct Normalize final : Op {
   }
 };
 
-}  // namespace
-
-bool SyncBatchNorm::is_synchronized(const Module& module) { return module.state()->type == kType; }
-
-Module& SyncBatchNorm::convert_sync_batchnorm(Module& module) {
-  for (Module* each : module.modules())
-    if (each->as<BatchNorm>() != nullptr) each->state()->type = kType;
-  return module;
-}
-
-Tensor synchronized_batch_norm(BatchNorm& norm, const Tensor& x, double share) {
+Tensor over_all_ranks(BatchNorm& norm, const Tensor& x, double share) {
+  if (distributed::size() == 1) return {};
   const Tensor known = norm.weight.defined() ? Tensor(norm.weight) : Tensor(norm.running_mean);
   if (known.defined() && known.size(0) != x.size(1)) {
     throw ShapeError("SyncBatchNorm: needs x [N, " + std::to_string(known.size(0)) + ", ...], got " +
@@ -137,6 +125,20 @@ Tensor synchronized_batch_norm(BatchNorm& norm, const Tensor& x, double share) {
   if (norm.weight.defined()) y = y * by_channel(norm.weight, x);
   if (norm.bias.defined()) y = y + by_channel(norm.bias, x);
   return y.to(x.dtype());
+}
+
+}  // namespace
+
+SyncBatchNorm::SyncBatchNorm(std::int64_t features, const BatchNormOptions& options)
+    : BatchNorm(kSyncBatchNorm, features, options, 2, 16) {
+  synchronized_batch_norm = over_all_ranks;
+}
+
+Module& SyncBatchNorm::convert_sync_batchnorm(Module& module) {
+  synchronized_batch_norm = over_all_ranks;
+  for (Module* each : module.modules())
+    if (each->as<BatchNorm>() != nullptr) each->state()->type = kSyncBatchNorm;
+  return module;
 }
 
 }  // namespace gradus::nn

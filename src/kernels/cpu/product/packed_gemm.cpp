@@ -62,13 +62,11 @@ void PackedMatrix<T>::multiply(int64_t m, const T* a, int64_t lda, T beta, T* c,
   if (m == 0 || n_ == 0) return;
   const T* packed = data_.get();
   // By the instruction set that B was packed for, which may not be the one in use now.
-  switch (isa_) {
-    case Isa::v4:
-      return detail::call_v4<PackedGemm<T, 64>>(m, n_, k_, a, lda, packed, beta, c, ldc);
-    case Isa::v3:
-      return detail::call_v3<PackedGemm<T, 32>>(m, n_, k_, a, lda, packed, beta, c, ldc);
-    case Isa::base:
-      break;
+  if constexpr (is_built(Isa::v4)) {
+    if (isa_ == Isa::v4) return detail::call_v4<PackedGemm<T, 64>>(m, n_, k_, a, lda, packed, beta, c, ldc);
+  }
+  if constexpr (is_built(Isa::v3)) {
+    if (isa_ == Isa::v3) return detail::call_v3<PackedGemm<T, 32>>(m, n_, k_, a, lda, packed, beta, c, ldc);
   }
   detail::call_base<PackedGemm<T, 16>>(m, n_, k_, a, lda, packed, beta, c, ldc);
 }

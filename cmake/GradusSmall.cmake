@@ -1,0 +1,22 @@
+# GRADUS_SMALL: what works element by element is vectorised, but without the copies of loops that -O3 makes; all else is
+# as small as it can be. Every function is in a section of its own, so that a linker can leave out what is not called.
+set(gradus_optimised "$<NOT:$<CONFIG:Debug>>")
+target_compile_options(gradus_objects PRIVATE -ffunction-sections -fdata-sections)
+set(gradus_loops "/src/(kernels|ops/elementwise|nn/loss|optim/rules|optim/averages)/"
+  "/src/ops/(index/further|norm/normalization|product/linear|reduce/sum_mean|reduce/variance)\\.cpp$")
+list(JOIN gradus_loops "|" gradus_loops)
+foreach(source IN LISTS gradus_sources)
+  if(source MATCHES "${gradus_loops}")
+    set(flags -O2 $<$<CXX_COMPILER_ID:GNU>:-fvect-cost-model=dynamic>)
+  else()
+    set(flags -Os)
+  endif()
+  set_property(SOURCE "${source}" APPEND PROPERTY COMPILE_OPTIONS "$<${gradus_optimised}:${flags}>")
+endforeach()
+# fmt's numbers without those of a locale, which would bring all of the C++ library's.
+target_compile_definitions(gradus_objects PRIVATE FMT_STATIC_THOUSANDS_SEPARATOR=',')
+
+check_linker_flag(CXX LINKER:--gc-sections GRADUS_LINKER_TAKES_GC_SECTIONS)
+if(GRADUS_LINKER_TAKES_GC_SECTIONS)
+  set(gradus_small_link_options LINKER:--gc-sections)
+endif()
