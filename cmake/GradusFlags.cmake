@@ -7,8 +7,8 @@ endif()
 add_library(gradus_flags INTERFACE)
 target_compile_features(gradus_flags INTERFACE cxx_std_20)
 target_compile_options(gradus_flags INTERFACE
-  # A project that contains this one may have stricter flags for its own code.
-  $<$<NOT:$<BOOL:${PROJECT_IS_TOP_LEVEL}>>:-Wno-error -Wno-shadow>
+  # A project that contains this one may have made errors of warnings for its own code.
+  $<$<NOT:$<BOOL:${PROJECT_IS_TOP_LEVEL}>>:-w>
   -Wall -Wextra -Wpedantic $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local>
   # Hints to GCC alone, `&` of conditions that keeps a loop without branches, and names that only some instances use.
   $<$<CXX_COMPILER_ID:Clang>:-Wno-unknown-pragmas -Wno-bitwise-instead-of-logical -Wno-unused-lambda-capture
