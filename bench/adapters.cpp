@@ -2,6 +2,8 @@
 //
 //   gradus_adapters MODEL THREADS CASE LAYERS    CASE: one, turns, batch (of four adapters), full, recompute
 //
+//   gradus_adapters TEXT THREADS course STEPS    AdamW and AdamW8bit on a small GPT-2 of bytes, from the same start
+//
 // For each line of the standard input, a number of steps, it prints one JSON object: the milliseconds of each step, the
 // last loss, and the process's memory in MB, when the model was loaded and at most.
 #include <gradus/gradus.h>
@@ -11,6 +13,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -28,6 +31,40 @@ double megabytes(const std::string& field) {
   return 0;
 }
 
+// The loss of the last tenth of the steps, and the bytes of state per parameter.
+template <class Optimizer>
+void print_course(const char* name, const Tensor& text, int steps) {
+  manual_seed(1);
+  models::GPT2 net({.vocab_size = 256, .n_positions = 64, .n_embd = 128, .n_layer = 2, .n_head = 4});
+  Optimizer optimizer(net.parameters(), {.lr = 1e-3});
+  double sum = 0, bytes = 0, count = 0;
+  for (int i = 0; i < steps; ++i) {
+    const Tensor starts = reshape(randint(0, text.numel() - 64, {8}), {8, 1});
+    const Tensor ids = reshape(index_select(text, 0, reshape(starts + arange(64), {-1})), {8, 64});
+    const Tensor loss = models::causal_lm_loss(net(ids), ids);
+    optimizer.minimize(loss);
+    sum += loss.item();
+    if ((i + 1) % (steps / 10) != 0) continue;
+    std::printf("%s%s %.4f", i < steps / 10 ? name : "", i < steps / 10 ? ":" : ",", sum / (steps / 10));
+    sum = 0;
+  }
+  for (const Tensor& p : net.parameters()) {
+    bytes += static_cast<double>(*optimizer.state_bytes(p));
+    count += static_cast<double>(p.numel());
+  }
+  std::printf("; %.2f bytes of state per parameter\n", bytes / count);
+}
+
+int compare_courses(const std::string& path, int steps) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  std::vector<std::int64_t> bytes;
+  for (const char c : text) bytes.push_back(static_cast<unsigned char>(c));
+  print_course<optim::AdamW>("AdamW", tensor(bytes), steps);
+  print_course<optim::AdamW8bit>("AdamW8bit", tensor(bytes), steps);
+  return 0;
+}
+
 }  // namespace
 
 int main(int count, char** arguments) {
@@ -37,6 +74,7 @@ int main(int count, char** arguments) {
   }
   const std::string kind = arguments[3];
   set_num_threads(std::stoi(arguments[2]));
+  if (kind == "course") return compare_courses(arguments[1], std::stoi(arguments[4]));
   const auto net = models::causal_lm_from_pretrained(arguments[1]);
   const double loaded = megabytes("VmRSS:");
   const int adapters = kind == "turns" || kind == "batch" ? 4 : 1;
