@@ -235,7 +235,7 @@ void Engine::execute(Node* node) {
     if (node->retain_ != nullptr) {
       Tensor kept{Ref<detail::TensorImpl>(node->retain_)};
       const Tensor own = request_.create_graph ? grad : grad.detach();
-      kept.set_grad(kept.grad().defined() ? add(kept.grad(), own) : own);
+      kept.set_grad(kept.grad().defined() ? add(kept.grad(), own) : own.clone());  // what goes on is not its own
     }
     const auto [first, last] = wanted_nodes_.equal_range(node);
     for (auto it = first; it != last; ++it) {
@@ -244,7 +244,7 @@ void Engine::execute(Node* node) {
         captured_[slot] = grad;
       } else {
         Tensor input = request_.inputs[slot];
-        input.set_grad(input.grad().defined() ? add(input.grad(), grad) : grad);
+        input.set_grad(input.grad().defined() ? add(input.grad(), grad) : grad.clone());
       }
     }
   }

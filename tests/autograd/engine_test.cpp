@@ -271,6 +271,22 @@ TEST(RetainGrad, KeepsTheGradientOfAResult) {
   EXPECT_THROW(data({1.0}).retain_grad(), AutogradError);
 }
 
+TEST(RetainGrad, TheGradientIsTheResultsOwn) {
+  const Tensor x = leaf({1, 2}), h = x * 3, v = h.view({2, 1});
+  h.retain_grad();
+  v.retain_grad();
+  sum(v).backward({.retain_graph = true});  // an expanded one, of which that of h is a view
+  h.grad().mul_(5);
+  EXPECT_THAT(values(h.grad()), ElementsAre(5, 5));
+  EXPECT_THAT(values(v.grad()), ElementsAre(1, 1));
+  EXPECT_THAT(values(x.grad()), ElementsAre(3, 3));
+  const Tensor w = x * 2;
+  const Tensor seed = data({1, 1});
+  w.backward(seed, {.inputs = {w}});
+  w.grad().mul_(7);
+  EXPECT_THAT(values(seed), ElementsAre(1, 1));
+}
+
 TEST(RetainGrad, TheResultMayGoBeforeBackward) {
   Tensor x = leaf({1, 2}), y;
   {

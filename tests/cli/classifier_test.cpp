@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
@@ -64,6 +65,27 @@ class ClassifierTest : public ::testing::Test {
 };
 test::TempFolder* ClassifierTest::shared_ = nullptr;
 test::CommandResult ClassifierTest::first_;
+
+TEST_F(ClassifierTest, ScoresThatAreNaNAreSaidAndNeverRight) {
+  Tensor spoilt = weight("first", "classifier.4.bias").clone();
+  spoilt[1] = std::nan("");
+  nn::StateDict dict = io::load_state_dict(in("first/model.pth"));
+  dict.set("classifier.4.bias", spoilt);
+  io::save(in("nan.pth"), dict);
+  const std::string with = in("first") + " --weights " + in("nan.pth");
+  const auto eval = run_gradus("eval " + with + " --data " + in("pictures") + " --seed 2 --json");
+  EXPECT_EQ(eval.status, 3);
+  EXPECT_EQ(eval.err, "gradus: the scores of 12 of 12 pictures are NaN\n");
+  EXPECT_EQ(json::parse(eval.out)["accuracy"], 0.0);
+  EXPECT_EQ(json::parse(eval.out)["nan"], 12);
+  const std::string picture = in("pictures/red/0.png");
+  const auto predicted = run_gradus("predict " + with + " " + picture + " --json");
+  EXPECT_EQ(predicted.status, 3);
+  EXPECT_EQ(predicted.err, "gradus: " + picture + ": its scores are NaN\n");
+  // The last update may leave numbers that are finite and of no use.
+  const auto trained = run_gradus(finetune("huge", "--epochs 1 --lr 1e30 --on-nan skip"));
+  EXPECT_EQ(trained.status, 3) << trained.err;
+}
 
 TEST_F(ClassifierTest, LearnsTestsAndPredicts) {
   ASSERT_EQ(first_.status, 0) << first_.err;

@@ -118,6 +118,16 @@ TEST_F(TextCommands, FinetuneLearnsATextAndSavesIt) {
       HasSubstr("the people of the "));
 }
 
+TEST_F(TextCommands, APerplexityThatIsNotANumberIsNoSuccess) {
+  const auto net = models::from_pretrained(model());
+  net->parameters()[0].detach().fill_(std::nan(""));
+  models::save_pretrained(*net, folder / "nan");
+  const CommandResult result =
+      run_gradus("perplexity --length 16 --data " + folder / "text.txt" + " --model " + folder / "nan");
+  EXPECT_EQ(result.status, 3);
+  EXPECT_EQ(result.err, "gradus: the perplexity is not finite\n");
+}
+
 TEST_F(TextCommands, FinetuneOfTheHeadLeavesTheBody) {
   ASSERT_EQ(run_gradus(finetune("out", "--freeze 'transformer.h.*'")).status, 0);
   const nn::StateDict before = models::from_pretrained(model())->state_dict(),

@@ -128,9 +128,9 @@ void add_pointwise(Table& ops) {
   GRADUS_OP(gt);
   GRADUS_OP(ge);
 #undef GRADUS_OP
-#define GRADUS_OP(name)                                                   \
-  ops[#name] = [](const Tensors& t, const json& k, const Tensors&) {      \
-    return name(t[0], t.size() > 1 ? t[1] : tensor(scalar(k["number"]))); \
+#define GRADUS_OP(name)                                                         \
+  ops[#name] = [](const Tensors& t, const json& k, const Tensors&) {            \
+    return name(t[0], t.size() > 1 ? t[1] : number(scalar(k["number"]), t[0])); \
   }
   GRADUS_OP(floor_divide);
   GRADUS_OP(remainder);

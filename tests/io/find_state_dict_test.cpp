@@ -44,6 +44,15 @@ class FindStateDict : public ::testing::Test {
   }
 };
 
+TEST_F(FindStateDict, OneThatStandsInSeveralPlacesIsOne) {
+  nn::StateDict wanted;
+  wanted.set("w", zeros({3}));
+  for (const char* file : {"shared.pth", "shared_legacy1.pth"}) {
+    EXPECT_THAT(load_state_dict(fixture(file)).at("w").to_vector<int>(), ElementsAre(0, 1, 2)) << file;
+    EXPECT_THAT(load_state_dict(fixture(file), {.fit = wanted}).keys(), ElementsAre("w")) << file;
+  }
+}
+
 TEST_F(FindStateDict, DescendsWhereThereIsOne) {
   const Value dict = to_value(own_), scalar = tensor(70.0), epoch = 3;
   nn::Linear net(4, 3);

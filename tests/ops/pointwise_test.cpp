@@ -359,6 +359,17 @@ TEST(Selection, ClampKnowsIntegersAndRefusesNonsense) {
   EXPECT_THROW(clamp(x, std::nan(""), {}), ValueError);
 }
 
+TEST(Power, OfIntegersHasAGradientOfTheExponentsType) {
+  const Tensor exponent = tensor(-2.5, {.dtype = kFloat64, .requires_grad = true});
+  for (const Tensor& base : {tensor(3, {.dtype = kUInt8}), tensor({3, 3})}) {
+    const Tensor y = pow(base, exponent.expand(base.sizes()));
+    EXPECT_EQ(y.dtype(), kFloat64);
+    exponent.set_grad({});
+    y.sum().backward();
+    EXPECT_NEAR(exponent.grad().item(), static_cast<double>(base.numel()) * std::pow(3.0, -2.5) * std::log(3.0), 1e-15);
+  }
+}
+
 TEST(Comparison, OfNumbersDoesNotRoundThem) {
   const Tensor x = tensor({0, 1, 255}, {.dtype = kUInt8});
   EXPECT_EQ((x < 300).to(kInt64).to_vector<std::int64_t>(), (std::vector<std::int64_t>{1, 1, 1}));

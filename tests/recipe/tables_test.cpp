@@ -208,6 +208,10 @@ TEST_F(RecipeTables, ATrainedRecipePredictsRowsOfAnotherTable) {
   EXPECT_EQ(unknown.status, 2);
   EXPECT_THAT(unknown.err, HasSubstr("new.csv, line 2, column color: \"green\" is none of the 2 values"));
   EXPECT_EQ(run_gradus("predict " + folder / "run " + folder / "nothing.csv").status, 2);
+  put_file(folder / "new.csv", "color;a\nblue;nan\nred;1\n");
+  const CommandResult nan = run_gradus(predict);
+  EXPECT_EQ(nan.status, 3);
+  EXPECT_EQ(nan.err, "gradus: " + folder / "new.csv: the answers for 1 of 2 rows are NaN\n");
   put_file(folder / "run/data.json", "{}");
   EXPECT_THAT(run_gradus(predict).err, HasSubstr("does not describe a table"));
 }

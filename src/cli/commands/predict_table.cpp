@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "cli/run/output.h"
 #include "io/file/posix.h"
 #include "recipe/training.h"
 
@@ -169,6 +170,10 @@ int predict_table(const PredictOptions& options) {
       data::DataLoader loader(table, {.batch_size = kRowsAtOnce});
       for (const data::Batch& batch : loader) {
         const Tensor answers = predictor(batch.data);
+        if (const auto nan = sum(any(isnan(answers), {1})).item<std::int64_t>(); nan > 0) {
+          complain(fmt::format("gradus: {}: the answers for {} of {} rows are NaN", path, nan, batch.size()));
+          status = std::max(status, 3);
+        }
         for (std::int64_t i = 0; i < batch.size(); ++i) {
           const std::string name = table.name(batch.indices[static_cast<std::size_t>(i)]);
           ordered_json answer{{"row", name}};
@@ -180,7 +185,7 @@ int predict_table(const PredictOptions& options) {
         }
       }
     } catch (const Error& e) {
-      fmt::print(stderr, "gradus: {}\n", e.what());
+      complain(fmt::format("gradus: {}", e.what()));
       status = 2;
     }
   }

@@ -38,13 +38,16 @@ int eval_classifier(const EvalOptions& options) {
     throw IoError(fmt::format("--data: none of the {} pictures can be read: {}", loader.skipped().size(),
                               loader.skipped()[0].error));
   }
+  const int status = score.nan > 0 ? 3 : 0;
+  if (score.nan > 0) complain(fmt::format("gradus: {}", score.nan_message()));
   if (options.json) {
     ordered_json result{
         {"accuracy", score.accuracy()}, {"pictures", score.pictures()}, {"skipped", loader.skipped().size()}};
+    if (score.nan > 0) result["nan"] = score.nan;
     for (std::size_t i = 0; i < images.classes.size(); ++i)
       result["classes"][images.classes[i]] = {{"right", score.right[i]}, {"pictures", score.count[i]}};
     fmt::print("{}", io::to_text(result, 2));
-    return 0;
+    return status;
   }
   std::size_t width = 5;
   for (const std::string& name : images.classes) width = std::max(width, name.size());
@@ -55,7 +58,7 @@ int eval_classifier(const EvalOptions& options) {
   }
   say_skipped({&loader});
   fmt::print("accuracy {:.2f} % on {} pictures\n", 100 * score.accuracy(), score.pictures());
-  return 0;
+  return status;
 }
 
 int predict(const PredictOptions& options) {
@@ -75,6 +78,10 @@ int predict(const PredictOptions& options) {
           prepare(io::read_image(path, {.mode = io::ImageReadMode::RGB, .apply_exif_orientation = true}));
       const Tensor scores = (*classifier.net)(classifier.preprocess(image.unsqueeze(0).to(options.device)));
       const auto [values, classes] = topk(softmax(scores, 1)[0].cpu(), count);
+      if (isnan(values).any().item<bool>()) {
+        complain(fmt::format("gradus: {}: its scores are NaN", path));
+        status = std::max(status, 3);
+      }
       ordered_json likeliest = ordered_json::array();
       for (std::int64_t i = 0; i < count; ++i) {
         likeliest.push_back(

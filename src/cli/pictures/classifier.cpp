@@ -97,11 +97,17 @@ double Score::accuracy() const {
 
 std::int64_t Score::pictures() const { return std::accumulate(count.begin(), count.end(), std::int64_t{0}); }
 
+std::string Score::nan_message() const {
+  return fmt::format("the scores of {} of {} pictures are NaN", nan, pictures());
+}
+
 Score test_classifier(const Forward& forward, data::DataLoader& loader, std::size_t classes) {
   const NoGrad guard;
   Score score{std::vector<std::int64_t>(classes), std::vector<std::int64_t>(classes)};
   for (const data::Batch& batch : loader) {
-    const auto answers = argmax(forward(batch.data), 1).to_vector<std::int64_t>();
+    const Tensor scores = forward(batch.data);
+    const auto answers = argmax(scores, 1).to_vector<std::int64_t>();
+    const auto nan = any(isnan(scores), {1}).to_vector<bool>();
     const auto targets = batch.target.to_vector<std::int64_t>();
     for (std::size_t i = 0; i < targets.size(); ++i) {
       const auto target = static_cast<std::size_t>(targets[i]);
@@ -110,7 +116,8 @@ Score test_classifier(const Forward& forward, data::DataLoader& loader, std::siz
                                      loader.dataset().name(batch.indices[i]), classes, classes - 1, targets[i]));
       }
       ++score.count[target];
-      score.right[target] += answers[i] == targets[i] ? 1 : 0;
+      score.right[target] += answers[i] == targets[i] && !nan[i] ? 1 : 0;
+      score.nan += nan[i] ? 1 : 0;
     }
   }
   if (distributed::size() > 1) {
@@ -119,6 +126,9 @@ Score test_classifier(const Forward& forward, data::DataLoader& loader, std::siz
       distributed::all_reduce(sum);
       *counts = sum.to_vector<std::int64_t>();
     }
+    const Tensor sum = tensor({score.nan});
+    distributed::all_reduce(sum);
+    score.nan = sum.item<std::int64_t>();
   }
   return score;
 }
@@ -187,7 +197,9 @@ Score train_classifier(Run& run, const ClassifierTraining& t) {
   progress.finish();
   run.end();
   t.set_training(false);
-  return tested ? score : test();
+  if (!tested) score = test();
+  if (score.nan > 0) run.say_not_finite(score.nan_message());
+  return score;
 }
 
 std::size_t say_skipped(std::initializer_list<const data::DataLoader*> loaders) {

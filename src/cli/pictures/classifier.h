@@ -31,12 +31,15 @@ struct Classifier {
   static Classifier load(const std::string& folder, const Weights& weights = {});
 };
 
-// Right answers of each class, and how many there are. Without any the accuracy is NaN.
+// Right answers of each class, and how many there are. Without any the accuracy is NaN. Scores that are NaN are no
+// answer.
 struct Score {
   std::vector<std::int64_t> right, count;
+  std::int64_t nan = 0;  // pictures with such scores
 
   double accuracy() const;
   std::int64_t pictures() const;
+  std::string nan_message() const;  // "the scores of 3 of 10 pictures are NaN"
 };
 using Forward = std::function<Tensor(const Tensor& data)>;  // a batch as it comes from the loader -> scores
 // In several processes, of a loader whose batches they take in turn.

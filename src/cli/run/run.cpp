@@ -247,10 +247,13 @@ bool Run::accept(const std::string& loss, double value) {
 void Run::check_finite(const std::string& name, const nn::Module& net) {
   for (const auto& [path, x] : net.named_parameters()) {
     if (x.numel() == 0 || std::isfinite(x.detach().abs().max().item())) continue;
-    warn(fmt::format("step {}: {}.{} has numbers that are not finite", step_, name, path));
-    spoilt_ = true;
-    return;
+    return say_not_finite(fmt::format("{}.{} has numbers that are not finite", name, path));
   }
+}
+
+void Run::say_not_finite(const std::string& what) {
+  warn(fmt::format("step {}: {}", step_, what));
+  spoilt_ = true;
 }
 
 int Run::status() const {

@@ -103,6 +103,7 @@ class Run {
   bool accept(const std::string& loss, double value);
   // At the end: says which parameters are not finite.
   void check_finite(const std::string& name, const nn::Module& net);
+  void say_not_finite(const std::string& what);  // that a network is of no use; the status tells
   // A line of metrics.jsonl, for the step that is under way or for `step`. On a full disk lines wait in memory, and a
   // warning is printed.
   void log(const nlohmann::ordered_json& record, std::optional<std::int64_t> step = {});

@@ -200,6 +200,7 @@ int finetune_lm(const FinetuneLmOptions& o) {
   run.end();
   test_loss = test(net, tests, o.bf16);
   run.check_finite(o.model, net);
+  if (!std::isfinite(test_loss)) run.say_not_finite(fmt::format("the loss of the test is {}", test_loss));
   net.eval();
   if (!o.lora.empty()) {  // as PEFT has it; the model then has it in its weights
     if (run.writes()) training::save_adapter(net, run.path("adapter"), {.base_model = o.model});

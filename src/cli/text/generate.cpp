@@ -5,6 +5,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <iterator>
@@ -109,7 +110,9 @@ int tell_perplexity(const PerplexityCommand& o) {
   const double value =
       models::perplexity(*model.net, tensor(ids, {1, static_cast<std::int64_t>(ids.size())}).to(o.device), how);
   say("perplexity {:.4f} on {} tokens\n", value, ids.size());
-  return 0;
+  if (std::isfinite(value)) return 0;
+  complain("gradus: the perplexity is not finite");
+  return 3;
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "core/tensor_access.h"
 #include "io/checkpoint/renamer.h"
 #include "io/value/find_path.h"
+#include "io/value/value_boxes.h"
 
 namespace gradus::io {
 
@@ -142,6 +143,11 @@ class Search {
     leaves_.push_back({dictionary, path.substr(dictionaries_[dictionary].path.size()) + name, value});
   }
 
+  // One dictionary that stands in two places: {"model": d, "best": d}.
+  bool is_same(std::size_t a, std::size_t b) const {
+    return a == b || detail::Access::box(dictionaries_[a].value) == detail::Access::box(dictionaries_[b].value);
+  }
+
   // The whole name, with the rules for names.
   std::string name_of(const Leaf& leaf, Renamer& renamer) const {
     return dictionaries_[leaf.dictionary].path + renamer(leaf.name);
@@ -175,6 +181,14 @@ class Search {
     for (const auto& [prefix, fit] : fits)
       if (fit.first == most && (best.empty() || !prefix.starts_with(best.back().prefix)))
         best.push_back({prefix, fit.second});
+    const auto place = [](const Chosen& one) { return *one.dictionaries.begin(); };
+    const auto first = *std::min_element(best.begin(), best.end(),
+                                         [&](const Chosen& a, const Chosen& b) { return place(a) < place(b); });
+    if (std::all_of(best.begin(), best.end(), [&](const Chosen& one) {
+          return one.dictionaries.size() == 1 && is_same(place(one), place(first));
+        })) {
+      return first;
+    }
     if (best.size() == 1) return best[0];
     std::vector<std::string> prefixes;
     for (const Chosen& one : best) prefixes.push_back(fmt::format("'{}'", one.prefix));
@@ -192,7 +206,8 @@ class Search {
     const bool plain = root_.is(Value::Kind::Dict) && dictionaries_.size() == 1;
     if (found.empty() && plain && (root_.size() == 0 || holds_tensors(root_))) found.push_back(0);
     if (found.empty()) refuse_root();
-    if (found.size() == 1) return {dictionaries_[found[0]].path, {found[0]}};
+    if (std::all_of(found.begin(), found.end(), [&](std::size_t i) { return is_same(i, found[0]); }))
+      return {dictionaries_[found[0]].path, {found[0]}};
     constexpr std::size_t kShown = 8;
     std::vector<std::string> places;
     for (std::size_t i = 0; i < std::min(found.size(), kShown); ++i)

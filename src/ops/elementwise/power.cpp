@@ -35,7 +35,13 @@ Tensor pow(const Tensor& a, const Scalar& exponent) {
   return unary(PowNumber{e}, x);
 }
 
-Tensor pow(const Tensor& a, const Tensor& exponent) { return binary(Pow{}, a, exponent); }
+Tensor pow(const Tensor& a, const Tensor& exponent) {
+  // The logarithm of integers, which the exponent's gradient takes, would be float32.
+  if (is_integral(a.dtype()) && exponent.is_floating_point()) {
+    return binary(Pow{}, a.to(result_type(a, exponent)), exponent);
+  }
+  return binary(Pow{}, a, exponent);
+}
 Tensor pow(const Scalar& a, const Tensor& exponent) { return pow(number(a, exponent), exponent); }
 
 }  // namespace gradus
