@@ -39,8 +39,7 @@ struct Option {
 template <class Build, class... T>
 Entry entry(const char* name, const char* about, const Shape& input, Build build, const Option<T>&... options) {
   const auto make = [build]<std::size_t... I>(const Arguments& values, std::index_sequence<I...>) {
-    using Net = decltype(build(std::get<T>(values[I])...));
-    return std::static_pointer_cast<nn::Module>(std::make_shared<Net>(build(std::get<T>(values[I])...)));
+    return nn::share(build(std::get<T>(values[I])...));
   };
   return {{name, about, input, {OptionInfo{options.name, options.value, options.about}...}},
           [make](const Arguments& values) { return make(values, std::index_sequence_for<T...>()); }};

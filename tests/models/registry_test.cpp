@@ -1,6 +1,8 @@
 // Networks by name.
 #include <gradus/models/autoencoder.h>
 #include <gradus/models/registry.h>
+#include <gradus/nn/containers.h>
+#include <gradus/nn/linear.h>
 #include <gradus/nn/summary.h>
 
 #include <gmock/gmock.h>
@@ -116,6 +118,40 @@ TEST(Registry, CostsOfSmallNetworksAreThoseCountedByHand) {
   expect("autoencoder", {there.first + back.first, there.second + back.second});
   // The 62,006 parameters of PyTorch's tutorial.
   expect("lenet", {62'006, 28 * 28 * 6 * 75 + 10 * 10 * 16 * 150 + linear({400, 120, 84, 10}).second});
+}
+
+// Of a type that the caller does not see: alone, in a container, and again.
+TEST(Registry, NetworksCanBeCloned) {
+  for (const char* name : {"lenet", "autoencoder"}) {
+    const auto net = models::make(name);
+    const auto copy = nn::clone(*net), again = nn::clone(*copy);
+    EXPECT_EQ(copy->to_string(), net->to_string());
+    ASSERT_EQ(copy->parameters().size(), net->parameters().size());
+    const NoGrad guard;
+    net->parameters()[0].zero_();
+    EXPECT_FALSE(equal(copy->parameters()[0], net->parameters()[0])) << name;
+    EXPECT_TRUE(equal(copy->parameters()[0], again->parameters()[0])) << name;
+  }
+  const auto net = models::make("lenet");
+  nn::Sequential with_head(*net, nn::Linear(10, 3));
+  nn::Sequential copy = nn::clone(with_head);
+  EXPECT_FALSE(copy[0].is_same(with_head[0]));
+  EXPECT_TRUE(equal(copy.parameters()[0], with_head.parameters()[0]));
+  const Tensor x = rand({2, 3, 32, 32});
+  EXPECT_TRUE(equal(copy(x), with_head(x)));
+  const auto first = nn::clone(with_head[0].get());
+  EXPECT_TRUE(equal((*first)(x), (*net)(x)));
+}
+
+TEST(Registry, AModuleOfAnUnknownTypeSaysWhyItCannotBeCloned) {
+  const std::shared_ptr<nn::Module> made = std::make_shared<nn::Linear>(3, 4), shared = nn::share(nn::Linear(3, 4));
+  EXPECT_EQ(nn::clone(*shared)->parameters().size(), 2U);
+  try {
+    nn::clone(*made);
+    FAIL() << "cloned";
+  } catch (const ValueError& e) {
+    EXPECT_NE(std::string(e.what()).find("nn::share keeps the type"), std::string::npos) << e.what();
+  }
 }
 
 }  // namespace

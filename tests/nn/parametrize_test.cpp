@@ -389,6 +389,14 @@ TEST(Parametrize, RefusesWhatDoesNotFitAndChangesNothing) {
   EXPECT_FALSE(nn::is_parametrized(net.last));
 }
 
+TEST(Parametrize, IsReachedByPyTorchsNames) {
+  nn::Linear layer(4, 3);
+  nn::utils::parametrizations::weight_norm(layer);
+  EXPECT_TRUE(nn::utils::parametrize::is_parametrized(layer, "weight"));
+  nn::utils::parametrize::remove_parametrizations(layer, "weight");
+  EXPECT_FALSE(nn::utils::parametrize::is_parametrized(layer));
+}
+
 TEST(Parametrize, GradientsAreThoseOfFiniteDifferences) {
   manual_seed(4);
   auto all = modules();

@@ -268,6 +268,9 @@ class Module : public detail::ModuleMember, public std::enable_shared_from_this<
   friend struct detail::ComputedParameters;
   friend class ModuleRef;
   friend void detail::draw_in_order(const char* call, std::vector<Module*> modules, bool by_reference);
+  template <std::derived_from<Module> M>
+  requires(!std::same_as<M, Module>) friend std::shared_ptr<Module> share(M module);
+  friend std::shared_ptr<Module> clone(const Module& module);
 
   template <class M>
   static constexpr bool is_variable = std::is_lvalue_reference_v<M> && !std::is_const_v<std::remove_reference_t<M>>;
@@ -296,6 +299,8 @@ class Module : public detail::ModuleMember, public std::enable_shared_from_this<
   template <class M>
   static constexpr detail::ModuleType type_of{&copy_as<M>, &assign_as<M>};
 
+  // Null where nothing says it.
+  static const detail::ModuleType* known_type_of(const Module& module);
   static std::shared_ptr<Module> kept_again(Module& registered);
   void set_submodule_to(const std::string& path, std::shared_ptr<Module> module);
   void place_child(Module& member) { member.take_place(*this, state_->children.size() - 1); }
@@ -337,10 +342,17 @@ std::ostream& operator<<(std::ostream& out, const Module& module);  // as PyTorc
 
 // A copy with parameters and buffers of its own, at every level (copy.deepcopy). Tied tensors stay tied.
 template <std::derived_from<Module> M>
-requires(!std::same_as<M, Module>) M clone(const M& module) {
+requires(!std::same_as<M, Module> && !std::is_abstract_v<M>) M clone(const M& module) {
   detail::CloneScope scope;
   return M(module);
 }
+// The same for a Module& that is registered in another, or that share() or models::make returned. ValueError for
+// others.
+std::shared_ptr<Module> clone(const Module& module);
+
+// A module behind a pointer that does not name its type; clone() knows it all the same.
+template <std::derived_from<Module> M>
+requires(!std::same_as<M, Module>) std::shared_ptr<Module> share(M module) { return Module::keep(std::move(module)); }
 
 // Runs a module on several devices. With one device it calls the module, whose parameters are named "module.*".
 template <class M>

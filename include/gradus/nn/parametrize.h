@@ -132,3 +132,17 @@ class Symmetric : public Parametrization {
 Module& symmetric(Module& module, const std::string& name = "weight");
 
 }  // namespace gradus::nn
+
+// PyTorch's own places of these names.
+namespace gradus::nn::utils {
+namespace parametrizations {
+using nn::orthogonal;
+using nn::spectral_norm;
+using nn::weight_norm;
+}  // namespace parametrizations
+namespace parametrize {
+using nn::is_parametrized;
+using nn::register_parametrization;
+using nn::remove_parametrizations;
+}  // namespace parametrize
+}  // namespace gradus::nn::utils

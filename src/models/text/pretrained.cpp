@@ -158,7 +158,7 @@ Model bert_model(const std::string& folder, const PretrainedOptions& options, co
 
 template <class Model>
 std::shared_ptr<Model> shared(Model model) {
-  return std::make_shared<Model>(std::move(model));
+  return std::static_pointer_cast<Model>(nn::share(std::move(model)));
 }
 
 }  // namespace

@@ -116,6 +116,16 @@ Module& Module::child_at(std::size_t index) const {
   return kept.original_ != nullptr ? *kept.original_ : kept;
 }
 
+const detail::ModuleType* Module::known_type_of(const Module& module) {
+  if (module.type_ != nullptr) return module.type_;
+  if (Module* owner = module.owner()) {
+    if (const auto* type = owner->state_->children[module.index_].module->type_) return type;
+  }
+  for (const Module* handle = module.state_->handles; handle != nullptr; handle = handle->next_)
+    if (handle->original_ == &module) return handle->type_;
+  return nullptr;
+}
+
 std::shared_ptr<Module> Module::copied() const {
   if (type_ == nullptr) detail::throw_not_copyable(*this);
   return type_->copy(original_ != nullptr ? *original_ : *this);
@@ -123,10 +133,7 @@ std::shared_ptr<Module> Module::copied() const {
 
 std::shared_ptr<Module> Module::kept_again(Module& registered) {
   if (auto kept = registered.weak_from_this().lock()) return kept;
-  const detail::ModuleType* type = nullptr;
-  if (Module* owner = registered.owner()) type = owner->state_->children[registered.index_].module->type_;
-  for (Module* handle = registered.state_->handles; handle != nullptr; handle = handle->next_)
-    if (handle->original_ == &registered) type = handle->type_;
+  const detail::ModuleType* type = known_type_of(registered);
   if (type == nullptr) {
     throw ValueError(registered.type_name() + ": the C++ type must be known, got a Module& that is not registered");
   }
@@ -135,13 +142,22 @@ std::shared_ptr<Module> Module::kept_again(Module& registered) {
   return kept;
 }
 
+std::shared_ptr<Module> clone(const Module& module) {
+  const detail::ModuleType* type = Module::known_type_of(module);
+  if (type == nullptr) detail::throw_not_copyable(module);
+  const detail::CloneScope scope;
+  return type->copy(module.original_ != nullptr ? *module.original_ : module);
+}
+
 void detail::throw_other_type(const Module& module, const std::type_info& wanted) {
   throw ValueError("a registered " + type_name_of(wanted) + " cannot become a " + module.type_name() +
                    ": its C++ type stays");
 }
 
 void detail::throw_not_copyable(const Module& module) {
-  throw ValueError(module.type_name() + ": this module cannot be copied");
+  throw ValueError(module.type_name() +
+                   ": this module cannot be copied: it has no copy constructor, or its C++ type is not known, since "
+                   "std::make_shared made it for a pointer to Module (nn::share keeps the type)");
 }
 
 // What `member` stands for becomes `value`, in this object and in all other handles of this module.
