@@ -31,6 +31,7 @@
 #include <gradus/data.h>
 #include <gradus/detect_anomaly.h>
 #include <gradus/distributed.h>
+#include <gradus/enumerate.h>
 #include <gradus/flops.h>
 #include <gradus/io.h>
 #include <gradus/memory.h>

@@ -49,13 +49,19 @@ class Dims : public Shape {
   Dims(const Shape& dims) : Shape(dims) {}
 };
 
-// start:stop:step. An unset end reaches to the end; steps are positive.
+// start:stop:step. An unset end, or None, reaches to the end; steps are positive.
 struct Slice {
+  constexpr Slice() = default;
+  constexpr explicit Slice(std::optional<std::int64_t> from) : start(from) {}
+  constexpr Slice(std::optional<std::int64_t> from, std::optional<std::int64_t> to, std::int64_t by = 1)
+      : start(from), stop(to), step(by) {}
   std::optional<std::int64_t> start = {}, stop = {};
   std::int64_t step = 1;
 };
 struct EllipsisType {};
-struct NewAxisType {};
+struct NewAxisType {
+  constexpr operator std::optional<std::int64_t>() const { return {}; }  // Slice(0, None, 2)
+};
 inline constexpr EllipsisType Ellipsis{};  // as many whole dimensions as the index lacks: Python's ...
 inline constexpr NewAxisType None{};       // a new dimension of size 1
 
@@ -166,6 +172,9 @@ class Tensor {
 #endif
   Tensor index(const std::vector<Index>& indices) const;
   Tensor& index_put_(const std::vector<Index>& indices, const Tensor& values, bool accumulate = false) const;
+  Tensor& index_put_(const std::vector<Index>& indices, const Scalar& value, bool accumulate = false) const {
+    return index_put_(indices, scalar(value, dtype()), accumulate);
+  }
 
   // In place. Not on a leaf that requires a gradient, except in a NoGrad scope.
   Tensor& copy_(const Tensor& source) const;  // broadcast and converted
@@ -200,6 +209,28 @@ class Tensor {
   Tensor& abs_() const;
   Tensor& neg_() const;
   Tensor& pow_(const Scalar& exponent) const;
+  Tensor& ceil_() const;
+  Tensor& floor_() const;
+  Tensor& round_() const;
+  Tensor& sign_() const;
+  Tensor& square_() const;
+  Tensor& reciprocal_() const;
+  Tensor& rsqrt_() const;
+  Tensor& sin_() const;
+  Tensor& cos_() const;
+  Tensor& tan_() const;
+  Tensor& log2_() const;
+  Tensor& log10_() const;
+  Tensor& log1p_() const;
+  Tensor& expm1_() const;
+  Tensor& erf_() const;
+  Tensor& remainder_(const Tensor& other) const;
+  Tensor& remainder_(const Scalar& other) const;
+  Tensor& tril_(std::int64_t diagonal = 0) const;
+  Tensor& triu_(std::int64_t diagonal = 0) const;
+  Tensor& cumsum_(std::int64_t dim) const;
+  Tensor& cumprod_(std::int64_t dim) const;
+  Tensor& addmm_(const Tensor& a, const Tensor& b, double beta = 1, double alpha = 1) const;
   Tensor& lerp_(const Tensor& end, double weight) const;
   Tensor& masked_fill_(const Tensor& mask, const Scalar& value) const;
   Tensor& index_add_(std::int64_t dim, const Tensor& index, const Tensor& src) const;
@@ -314,6 +345,34 @@ class Tensor {
   Tensor le(const Scalar& other) const;
   Tensor gt(const Scalar& other) const;
   Tensor ge(const Scalar& other) const;
+  Tensor tan() const;
+  Tensor atan() const;
+  Tensor log2() const;
+  Tensor log10() const;
+  Tensor atan2(const Tensor& other) const;
+  Tensor remainder(const Tensor& other) const;
+  Tensor remainder(const Scalar& other) const;
+  Tensor floor_divide(const Tensor& other) const;
+  Tensor floor_divide(const Scalar& other) const;
+  Tensor lerp(const Tensor& end, double weight) const;
+  Tensor logical_and(const Tensor& other) const;
+  Tensor logical_or(const Tensor& other) const;
+  Tensor logical_xor(const Tensor& other) const;
+  Tensor logical_not() const;
+  Tensor median() const;
+  std::pair<Tensor, Tensor> median(std::int64_t dim, bool keepdim = false) const;
+  Tensor cumprod(std::int64_t dim) const;
+  Tensor repeat_interleave(std::int64_t repeats, std::optional<std::int64_t> dim = {}) const;
+  Tensor outer(const Tensor& other) const;
+  Tensor addmm(const Tensor& a, const Tensor& b, double beta = 1, double alpha = 1) const;
+  Tensor multinomial(std::int64_t num_samples, bool replacement = false) const;
+  // Of this type and on this device, unless the options say otherwise.
+  Tensor new_empty(const Shape& sizes, const TensorOptions& options = {}) const;
+  Tensor new_zeros(const Shape& sizes, const TensorOptions& options = {}) const;
+  Tensor new_ones(const Shape& sizes, const TensorOptions& options = {}) const;
+  Tensor new_full(const Shape& sizes, const Scalar& value, const TensorOptions& options = {}) const;
+  Tensor type_as(const Tensor& other) const;
+  Tensor reshape_as(const Tensor& other) const;
   Tensor isnan() const;
   Tensor isinf() const;
   Tensor isfinite() const;

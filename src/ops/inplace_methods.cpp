@@ -1,5 +1,6 @@
 // Operations in place that compute anew and copy: what they save for backward is not what they change.
 #include <gradus/ops.h>
+#include <gradus/ops/further.h>
 
 #include "autograd/inplace.h"
 
@@ -64,6 +65,72 @@ Tensor& Tensor::scatter_(std::int64_t dim, const Tensor& index, const Scalar& va
 Tensor& Tensor::scatter_add_(std::int64_t dim, const Tensor& index, const Tensor& src) const {
   return change("scatter_add_", self(), {&src},
                 [&](const Tensor& x) { return gradus::scatter_add(x, dim, index, src); });
+}
+Tensor& Tensor::ceil_() const {
+  return change("ceil_", self(), {}, [](const Tensor& x) { return gradus::ceil(x); });
+}
+Tensor& Tensor::floor_() const {
+  return change("floor_", self(), {}, [](const Tensor& x) { return gradus::floor(x); });
+}
+Tensor& Tensor::round_() const {
+  return change("round_", self(), {}, [](const Tensor& x) { return gradus::round(x); });
+}
+Tensor& Tensor::sign_() const {
+  return change("sign_", self(), {}, [](const Tensor& x) { return gradus::sign(x); });
+}
+Tensor& Tensor::square_() const {
+  return change("square_", self(), {}, [](const Tensor& x) { return gradus::square(x); });
+}
+Tensor& Tensor::reciprocal_() const {
+  return change("reciprocal_", self(), {}, [](const Tensor& x) { return gradus::reciprocal(x); });
+}
+Tensor& Tensor::rsqrt_() const {
+  return change("rsqrt_", self(), {}, [](const Tensor& x) { return gradus::rsqrt(x); });
+}
+Tensor& Tensor::sin_() const {
+  return change("sin_", self(), {}, [](const Tensor& x) { return gradus::sin(x); });
+}
+Tensor& Tensor::cos_() const {
+  return change("cos_", self(), {}, [](const Tensor& x) { return gradus::cos(x); });
+}
+Tensor& Tensor::tan_() const {
+  return change("tan_", self(), {}, [](const Tensor& x) { return gradus::tan(x); });
+}
+Tensor& Tensor::log2_() const {
+  return change("log2_", self(), {}, [](const Tensor& x) { return gradus::log2(x); });
+}
+Tensor& Tensor::log10_() const {
+  return change("log10_", self(), {}, [](const Tensor& x) { return gradus::log10(x); });
+}
+Tensor& Tensor::log1p_() const {
+  return change("log1p_", self(), {}, [](const Tensor& x) { return gradus::log1p(x); });
+}
+Tensor& Tensor::expm1_() const {
+  return change("expm1_", self(), {}, [](const Tensor& x) { return gradus::expm1(x); });
+}
+Tensor& Tensor::erf_() const {
+  return change("erf_", self(), {}, [](const Tensor& x) { return gradus::erf(x); });
+}
+Tensor& Tensor::remainder_(const Tensor& other) const {
+  return change("remainder_", self(), {&other}, [&](const Tensor& x) { return gradus::remainder(x, other); });
+}
+Tensor& Tensor::remainder_(const Scalar& other) const {
+  return change("remainder_", self(), {}, [&](const Tensor& x) { return gradus::remainder(x, other); });
+}
+Tensor& Tensor::tril_(std::int64_t diagonal) const {
+  return change("tril_", self(), {}, [&](const Tensor& x) { return gradus::tril(x, diagonal); });
+}
+Tensor& Tensor::triu_(std::int64_t diagonal) const {
+  return change("triu_", self(), {}, [&](const Tensor& x) { return gradus::triu(x, diagonal); });
+}
+Tensor& Tensor::cumsum_(std::int64_t dim) const {
+  return change("cumsum_", self(), {}, [&](const Tensor& x) { return gradus::cumsum(x, dim); });
+}
+Tensor& Tensor::cumprod_(std::int64_t dim) const {
+  return change("cumprod_", self(), {}, [&](const Tensor& x) { return gradus::cumprod(x, dim); });
+}
+Tensor& Tensor::addmm_(const Tensor& a, const Tensor& b, double beta, double alpha) const {
+  return change("addmm_", self(), {&a, &b}, [&](const Tensor& x) { return gradus::addmm(x, a, b, beta, alpha); });
 }
 
 }  // namespace gradus

@@ -1,7 +1,18 @@
 // Operations as methods of Tensor.
 #include <gradus/ops.h>
+#include <gradus/ops/further.h>
 
 namespace gradus {
+
+namespace {
+
+TensorOptions as_here(const Tensor& x, TensorOptions options) {
+  if (!options.dtype) options.dtype = x.dtype();
+  if (!options.device) options.device = x.device();
+  return options;
+}
+
+}  // namespace
 
 Tensor Tensor::view(const Shape& sizes) const { return gradus::view(*this, sizes); }
 Tensor Tensor::reshape(const Shape& sizes) const { return gradus::reshape(*this, sizes); }
@@ -150,5 +161,49 @@ bool Tensor::equal(const Tensor& other) const { return gradus::equal(*this, othe
 bool Tensor::allclose(const Tensor& other, double rtol, double atol, bool equal_nan) const {
   return gradus::allclose(*this, other, rtol, atol, equal_nan);
 }
+
+Tensor Tensor::tan() const { return gradus::tan(*this); }
+Tensor Tensor::atan() const { return gradus::atan(*this); }
+Tensor Tensor::log2() const { return gradus::log2(*this); }
+Tensor Tensor::log10() const { return gradus::log10(*this); }
+Tensor Tensor::atan2(const Tensor& other) const { return gradus::atan2(*this, other); }
+Tensor Tensor::remainder(const Tensor& other) const { return gradus::remainder(*this, other); }
+Tensor Tensor::remainder(const Scalar& other) const { return gradus::remainder(*this, other); }
+Tensor Tensor::floor_divide(const Tensor& other) const { return gradus::floor_divide(*this, other); }
+Tensor Tensor::floor_divide(const Scalar& other) const { return gradus::floor_divide(*this, other); }
+Tensor Tensor::lerp(const Tensor& end, double weight) const { return gradus::lerp(*this, end, weight); }
+Tensor Tensor::logical_and(const Tensor& other) const { return gradus::logical_and(*this, other); }
+Tensor Tensor::logical_or(const Tensor& other) const { return gradus::logical_or(*this, other); }
+Tensor Tensor::logical_xor(const Tensor& other) const { return gradus::logical_xor(*this, other); }
+Tensor Tensor::logical_not() const { return gradus::logical_not(*this); }
+Tensor Tensor::median() const { return gradus::median(*this); }
+std::pair<Tensor, Tensor> Tensor::median(std::int64_t dim, bool keepdim) const {
+  return gradus::median(*this, dim, keepdim);
+}
+Tensor Tensor::cumprod(std::int64_t dim) const { return gradus::cumprod(*this, dim); }
+Tensor Tensor::repeat_interleave(std::int64_t repeats, std::optional<std::int64_t> dim) const {
+  return gradus::repeat_interleave(*this, repeats, dim);
+}
+Tensor Tensor::outer(const Tensor& other) const { return gradus::outer(*this, other); }
+Tensor Tensor::addmm(const Tensor& a, const Tensor& b, double beta, double alpha) const {
+  return gradus::addmm(*this, a, b, beta, alpha);
+}
+Tensor Tensor::multinomial(std::int64_t num_samples, bool replacement) const {
+  return gradus::multinomial(*this, num_samples, replacement);
+}
+Tensor Tensor::new_empty(const Shape& sizes, const TensorOptions& options) const {
+  return gradus::empty(sizes, as_here(*this, options));
+}
+Tensor Tensor::new_zeros(const Shape& sizes, const TensorOptions& options) const {
+  return gradus::zeros(sizes, as_here(*this, options));
+}
+Tensor Tensor::new_ones(const Shape& sizes, const TensorOptions& options) const {
+  return gradus::ones(sizes, as_here(*this, options));
+}
+Tensor Tensor::new_full(const Shape& sizes, const Scalar& value, const TensorOptions& options) const {
+  return gradus::full(sizes, value, as_here(*this, options));
+}
+Tensor Tensor::type_as(const Tensor& other) const { return to(other.dtype()); }
+Tensor Tensor::reshape_as(const Tensor& other) const { return gradus::reshape(*this, other.sizes()); }
 
 }  // namespace gradus

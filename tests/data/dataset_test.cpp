@@ -102,6 +102,8 @@ TEST(Datasets, RandomSplitIsAPartition) {
   EXPECT_THAT(all, UnorderedElementsAre(0, 1, 2, 3, 4, 5, 6, 7, 8, 9));
   EXPECT_EQ(parts[1].size(), 0);
   EXPECT_THROW(random_split(counting(10), std::vector<std::int64_t>{7, 4}), ValueError);
+  EXPECT_EQ(random_split(counting(10), {7, 3})[0].size(), 7);
+  EXPECT_EQ(random_split(counting(10), {0.5, 0.5})[0].size(), 5);
   EXPECT_THROW(random_split(counting(10), std::vector<std::int64_t>{7}), ValueError);
   EXPECT_THROW(random_split(counting(10), std::vector<std::int64_t>{-1, 11}), ValueError);
 }

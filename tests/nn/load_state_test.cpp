@@ -19,6 +19,21 @@ struct Tied : Module {
   Tied() { decoder.weight = embed.weight; }
 };
 
+TEST(StateDict, IsUsedAsAPythonDict) {
+  const nn::Linear layer(3, 2);
+  nn::StateDict dict = layer.state_dict();
+  dict["weight"] = zeros({2, 3});
+  dict["extra"] = ones({1});
+  EXPECT_EQ(dict.keys(), (std::vector<std::string>{"weight", "bias", "extra"}));
+  const nn::StateDict& read = dict;
+  EXPECT_TRUE(equal(read["weight"], zeros({2, 3})));
+  EXPECT_THROW(read["weigth"], ValueError);
+  EXPECT_TRUE(equal(dict.pop("extra"), ones({1})));
+  EXPECT_THROW(dict.pop("extra"), ValueError);
+  EXPECT_EQ(dict.size(), 2U);
+  EXPECT_THROW(dict["weigth"].sizes(), Error);
+}
+
 TEST(LoadStateDict, OneOfTwoTiedNamesIsEnough) {
   for (const char* name : {"embed.weight", "decoder.weight"}) {
     Tied net;

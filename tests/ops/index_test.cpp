@@ -272,5 +272,15 @@ TEST(Index, WritesThroughAViewIntoItsBase) {
   EXPECT_EQ(values(v.grad()), (std::vector<double>{6, 4}));
 }
 
+TEST(Index, NoneIsAnOpenEndOfASlice) {
+  const Tensor x = arange(24).view({4, 6});
+  EXPECT_TRUE(equal(x[{Slice(0, None, 2)}], x.index_select(0, tensor({0, 2}))));
+  EXPECT_TRUE(equal(x[{Slice(), Slice(None, 3)}], x.narrow(1, 0, 3)));
+  EXPECT_TRUE(equal(x[{None, Slice(1, None)}], x.narrow(0, 1, 3).unsqueeze(0)));
+  const Tensor y = x.clone();
+  y.index_put_({Slice(), Slice(None, None, 2)}, 7);
+  EXPECT_TRUE(equal(y.index_select(1, tensor({0, 2, 4})), full({4, 3}, 7)));
+}
+
 }  // namespace
 }  // namespace gradus

@@ -110,6 +110,59 @@ const InPlace kInPlace[] = {
      [](const Tensor& x, const Tensor& y) { x.scatter_add_(0, some_index(), y); }},
 };
 
+TEST(Methods, OfLessUsualFunctionsDoTheSame) {
+  manual_seed(2);
+  const Tensor x = randn({3, 4}), y = randn({3, 4}), mask = x > 0, other = y > 0, n = arange(-6, 6).view({3, 4});
+  EXPECT_TRUE(same(x.tan(), tan(x)) && same(x.atan(), atan(x)) && same(x.atan2(y), atan2(x, y)));
+  EXPECT_TRUE(same(x.abs().log2(), log2(abs(x))) && same(x.abs().log10(), log10(abs(x))));
+  EXPECT_TRUE(same(x.remainder(y), remainder(x, y)) && same(x.lerp(y, 0.25), lerp(x, y, 0.25)));
+  EXPECT_TRUE(same(n.remainder(4), tensor({{2, 3, 0, 1}, {2, 3, 0, 1}, {2, 3, 0, 1}})));
+  EXPECT_TRUE(same(n % 4, n.remainder(tensor(4))) && same(x % 0.5, remainder(x, tensor(0.5))));
+  EXPECT_TRUE(same(n.floor_divide(4), tensor({{-2, -2, -1, -1}, {-1, -1, 0, 0}, {0, 0, 1, 1}})));
+  EXPECT_THROW(n.remainder(0), ValueError);
+  EXPECT_EQ((n % 0.5).dtype(), kFloat32);
+  EXPECT_TRUE(same(mask.logical_and(other), logical_and(mask, other)) && same(mask.logical_not(), logical_not(mask)));
+  EXPECT_TRUE(same(mask.logical_or(other), logical_or(mask, other)));
+  EXPECT_TRUE(same(mask.logical_xor(other), logical_xor(mask, other)));
+  EXPECT_TRUE(same(x.median(), median(x)) && same(x.median(1, true), median(x, 1, true)));
+  EXPECT_TRUE(same(x.cumprod(1), cumprod(x, 1)) && same(x.repeat_interleave(2, 0), repeat_interleave(x, 2, 0)));
+  EXPECT_TRUE(same(x[0].outer(y[0]), outer(x[0], y[0])));
+  EXPECT_TRUE(same(ones({3, 3}).addmm(x, y.t(), 2, 3), addmm(ones({3, 3}), x, y.t(), 2, 3)));
+  EXPECT_EQ(x.abs().multinomial(2).sizes(), Shape({3, 2}));
+  EXPECT_TRUE(same(n.new_zeros({2}), zeros({2}, {.dtype = kInt64})));
+  EXPECT_TRUE(same(n.new_ones({2}, {.dtype = kBool}), ones({2}, {.dtype = kBool})));
+  EXPECT_TRUE(same(n.new_full({2}, 7), tensor({7, 7})) && n.new_empty({3}).dtype() == kInt64);
+  EXPECT_TRUE(same(n.type_as(x), n.to(kFloat32)) && same(x.reshape_as(ones({2, 6})), x.reshape({2, 6})));
+}
+
+TEST(Methods, InPlaceDoTheSame) {
+  manual_seed(3);
+  const Tensor x = rand({3, 3}) + 0.5, y = rand({3, 3}) + 0.5;
+  const std::vector<std::pair<Tensor (*)(const Tensor&), Tensor& (Tensor::*)() const>> all = {
+      {ceil, &Tensor::ceil_},   {floor, &Tensor::floor_},   {round, &Tensor::round_},
+      {sign, &Tensor::sign_},   {square, &Tensor::square_}, {reciprocal, &Tensor::reciprocal_},
+      {rsqrt, &Tensor::rsqrt_}, {sin, &Tensor::sin_},       {cos, &Tensor::cos_},
+      {tan, &Tensor::tan_},     {log2, &Tensor::log2_},     {log10, &Tensor::log10_},
+      {log1p, &Tensor::log1p_}, {expm1, &Tensor::expm1_},   {erf, &Tensor::erf_}};
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    SCOPED_TRACE(i);
+    Tensor leaf = x.clone().requires_grad_(), same_leaf = x.clone().requires_grad_();
+    Tensor changed = leaf * 1;
+    const Tensor view = changed;
+    (changed.*all[i].second)();
+    const Tensor expected = all[i].first(same_leaf * 1);
+    EXPECT_TRUE(same(view, expected));
+    changed.sum().backward();
+    expected.sum().backward();
+    EXPECT_TRUE(same(leaf.grad(), same_leaf.grad()));
+  }
+  EXPECT_TRUE(same(x.clone().remainder_(y), remainder(x, y)) && same(x.clone().remainder_(0.5), x % 0.5));
+  EXPECT_TRUE(same(x.clone().tril_(-1), tril(x, -1)) && same(x.clone().triu_(1), triu(x, 1)));
+  EXPECT_TRUE(same(x.clone().cumsum_(1), cumsum(x, 1)) && same(x.clone().cumprod_(0), cumprod(x, 0)));
+  EXPECT_TRUE(same(x.clone().addmm_(x, y, 2, 3), addmm(x, x, y, 2, 3)));
+  EXPECT_THROW(arange(3).reciprocal_(), DtypeError);
+}
+
 TEST(Methods, ChangeInPlaceWithTheSameValuesAndGradients) {
   manual_seed(2);
   for (const InPlace& op : kInPlace) {

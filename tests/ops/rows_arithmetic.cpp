@@ -114,13 +114,15 @@ void add_arithmetic_rows(Rows& rows) {
   rows.push_back(binary_row(
       "div", static_cast<Tensor (*)(const Tensor&, const Tensor&)>(div), [](double a, double b) { return a / b; }, {},
       kApartFromZero));
-  rows.push_back(constant(binary_row("floor_divide", floor_divide, [](double a, double b) { return std::floor(a / b); },
-                                     {-2, 2}, {0.61, 0.64})));
-  rows.push_back(scaled(binary_row("remainder", remainder, [](double a, double b) { return a - b * std::floor(a / b); },
-                                   {0.1, 1.9}, {2.1, 2.9}),
-                        2));
   rows.push_back(
-      scaled(binary_row("remainder negative divisor", remainder,
+      constant(binary_row("floor_divide", static_cast<Tensor (*)(const Tensor&, const Tensor&)>(floor_divide),
+                          [](double a, double b) { return std::floor(a / b); }, {-2, 2}, {0.61, 0.64})));
+  rows.push_back(
+      scaled(binary_row("remainder", static_cast<Tensor (*)(const Tensor&, const Tensor&)>(remainder),
+                        [](double a, double b) { return a - b * std::floor(a / b); }, {0.1, 1.9}, {2.1, 2.9}),
+             2));
+  rows.push_back(
+      scaled(binary_row("remainder negative divisor", static_cast<Tensor (*)(const Tensor&, const Tensor&)>(remainder),
                         [](double a, double b) { return a - b * std::floor(a / b); }, {3.1, 3.9}, {-2.9, -2.1}),
              4));
   rows.push_back(binary_row("pow", static_cast<Tensor (*)(const Tensor&, const Tensor&)>(pow),

@@ -167,6 +167,13 @@ std::vector<Subset> random_split(const AnyDataset& dataset, const std::vector<st
                                  Generator* generator = nullptr);
 std::vector<Subset> random_split(const AnyDataset& dataset, const std::vector<double>& fractions,
                                  Generator* generator = nullptr);
+template <class T>
+requires std::is_arithmetic_v<T> std::vector<Subset> random_split(const AnyDataset& dataset,
+                                                                  std::initializer_list<T> parts,
+                                                                  Generator* generator = nullptr) {
+  using Part = std::conditional_t<std::is_integral_v<T>, std::int64_t, double>;
+  return random_split(dataset, std::vector<Part>(parts.begin(), parts.end()), generator);
+}
 
 // One dataset after the other. ValueError for an empty list.
 class ConcatDataset final : public Dataset {

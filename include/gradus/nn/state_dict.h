@@ -23,8 +23,13 @@ class StateDict {
   bool contains(std::string_view name) const { return find(name) != nullptr; }
   const Tensor* find(std::string_view name) const;  // null if absent
   const Tensor& at(std::string_view name) const;    // ValueError if absent
-  void set(std::string name, Tensor value);         // adds, or replaces in its place
+  const Tensor& operator[](std::string_view name) const { return at(name); }
+  // As a Python dict's: `dict["fc.weight"] = w` adds or replaces. Reading a name that is absent adds an undefined
+  // tensor, which any use refuses; at() throws at once.
+  Tensor& operator[](std::string_view name);
+  void set(std::string name, Tensor value);  // adds, or replaces in its place
   bool erase(std::string_view name);
+  Tensor pop(std::string_view name);    // removes and returns it; ValueError if absent
   void update(const StateDict& other);  // Python's dict.update; `frozen` stays
   std::vector<std::string> keys() const;
 

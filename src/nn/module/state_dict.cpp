@@ -19,17 +19,22 @@ const Tensor& StateDict::at(std::string_view name) const {
   return *found;
 }
 
-void StateDict::set(std::string name, Tensor value) {
-  for (auto& [key, tensor] : entries_) {
-    if (key != name) continue;
-    tensor = std::move(value);
-    return;
-  }
-  entries_.emplace_back(std::move(name), std::move(value));
+Tensor& StateDict::operator[](std::string_view name) {
+  for (auto& [key, tensor] : entries_)
+    if (key == name) return tensor;
+  return entries_.emplace_back(std::string(name), Tensor()).second;
 }
+
+void StateDict::set(std::string name, Tensor value) { (*this)[name] = std::move(value); }
 
 bool StateDict::erase(std::string_view name) {
   return std::erase_if(entries_, [&](const Entry& e) { return e.first == name; }) > 0;
+}
+
+Tensor StateDict::pop(std::string_view name) {
+  Tensor value = at(name);
+  erase(name);
+  return value;
 }
 
 void StateDict::update(const StateDict& other) {
