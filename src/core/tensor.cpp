@@ -3,6 +3,7 @@
 #include <gradus/tensor.h>
 
 #include <cstring>
+#include <limits>
 
 #include "core/layout.h"
 #include "core/memory/allocator.h"
@@ -44,48 +45,58 @@ bool strides_contiguous(const Shape& sizes, const Shape& strides) {
 }
 
 namespace {
+
+constexpr std::int64_t kMostElements = std::numeric_limits<std::int64_t>::max() / 8;  // of at most 8 bytes each
+
 [[gnu::noinline]] void* allocate_beside_cpu(Device device, std::size_t nbytes) {
   require_available("tensor", device);
   return core::backend(device.type)->allocate(device.index, nbytes);
 }
 
-Tensor with_storage(std::size_t nbytes, Device device) {
-  auto impl = make_ref<TensorImpl>();
-  impl->storage = make_ref<Storage>();
-  impl->storage->device = device;
-  impl->storage->data = device.type == DeviceType::CPU ? core::allocate(nbytes) : allocate_beside_cpu(device, nbytes);
-  impl->storage->nbytes = nbytes;
-  impl->data = static_cast<std::byte*>(impl->storage->data);
-  impl->inference = is_inference_mode();
-  return Tensor(std::move(impl));
+void allocate(TensorImpl& impl, std::size_t nbytes, Device device) {
+  impl.storage = make_ref<Storage>();
+  impl.storage->device = device;
+  impl.storage->data = device.type == DeviceType::CPU ? core::allocate(nbytes) : allocate_beside_cpu(device, nbytes);
+  impl.storage->nbytes = nbytes;
+  impl.data = static_cast<std::byte*>(impl.storage->data);
+  impl.inference = is_inference_mode();
 }
+
 }  // namespace
 
 Tensor make_empty(const Shape& sizes, Dtype dtype, Device device) {
-  check_sizes("tensor", sizes);  // also broadcasting multiplies sizes
-  const std::int64_t numel = sizes.numel();
-  Tensor y = with_storage(static_cast<std::size_t>(numel * element_size(dtype)), device);
-  TensorImpl& impl = *y.impl();
-  impl.sizes = sizes;
-  impl.strides = contiguous_strides(sizes);
-  impl.numel = numel;
-  impl.dtype = dtype;
-  return y;
+  auto impl = make_ref<TensorImpl>();
+  impl->sizes = sizes;
+  // Row-major strides, the number of elements and check_sizes() in one pass.
+  impl->strides = sizes;
+  std::int64_t step = 1;
+  bool valid = true, empty = false;
+  for (int i = sizes.rank() - 1; i >= 0; --i) {
+    const std::int64_t size = sizes[i];
+    impl->strides[i] = step;
+    empty = empty || size == 0;
+    valid = valid && size >= 0 && !__builtin_mul_overflow(step, std::max<std::int64_t>(size, 1), &step);
+  }
+  if (!valid || step > kMostElements) [[unlikely]]
+    check_sizes("tensor", sizes);  // also broadcasting multiplies sizes
+  impl->numel = empty ? 0 : step;
+  impl->dtype = dtype;
+  allocate(*impl, static_cast<std::size_t>(impl->numel * element_size(dtype)), device);
+  return Tensor(std::move(impl));
 }
 
 Tensor make_strided(const Shape& sizes, const Shape& strides, Dtype dtype, Device device) {
   check_sizes("tensor", sizes);
   std::int64_t last = 0;
   for (int i = 0; i < sizes.rank(); ++i) last += std::max<std::int64_t>(sizes[i] - 1, 0) * strides[i];
-  const std::int64_t numel = sizes.numel();
-  Tensor y = with_storage(numel ? static_cast<std::size_t>((last + 1) * element_size(dtype)) : 0, device);
-  TensorImpl& impl = *y.impl();
-  impl.sizes = sizes;
-  impl.strides = strides;
-  impl.numel = numel;
-  impl.dtype = dtype;
-  impl.contiguous = strides_contiguous(sizes, strides);
-  return y;
+  auto impl = make_ref<TensorImpl>();
+  impl->sizes = sizes;
+  impl->strides = strides;
+  impl->numel = sizes.numel();
+  impl->dtype = dtype;
+  impl->contiguous = strides_contiguous(sizes, strides);
+  allocate(*impl, impl->numel ? static_cast<std::size_t>((last + 1) * element_size(dtype)) : 0, device);
+  return Tensor(std::move(impl));
 }
 
 Tensor moved(const Tensor& x, Device device) {

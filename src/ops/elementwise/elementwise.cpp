@@ -38,9 +38,33 @@ bool disturbs(const Tensor& into_tensor, const Tensor& x_tensor) {
 
 namespace {
 
-bool is_plain(const Tensor& x, Dtype dtype, const Shape& sizes) {
-  const detail::TensorImpl& impl = *x.impl();
-  return impl.contiguous && impl.dtype == dtype && impl.sizes == sizes;
+// The usual case: operands of one size, contiguous and on one device, with nothing to convert. One loop is run at once.
+// Undefined, and nothing done, where it is not that.
+Tensor run_plain(const kernel::Loop& loop, const void* formula, std::span<const Tensor* const> ins, Dtype compute,
+                 Dtype result, const Tensor& into) {
+  if (!ins[0]->defined() || (result != compute && result != kBool)) return Tensor();
+  const detail::TensorImpl& first = *ins[0]->impl();
+  const Device device = first.storage->device;
+  const auto fits = [&](const Tensor& x, Dtype dtype) {
+    if (!x.defined()) return false;
+    const detail::TensorImpl& impl = *x.impl();
+    return impl.contiguous && impl.dtype == dtype && impl.storage->device == device && impl.sizes == first.sizes;
+  };
+  if (first.numel > kSmall || first.dtype != compute || !first.contiguous) return Tensor();
+  const void* data[kernel::kMaxOperands];
+  data[0] = first.data;
+  for (std::size_t i = 1; i < ins.size(); ++i) {
+    if (!fits(*ins[i], compute)) return Tensor();
+    data[i] = ins[i]->impl()->data;
+  }
+  if (into.defined()) {
+    if (!fits(into, result)) return Tensor();
+    for (const Tensor* x : ins)
+      if (disturbs(into, *x)) return Tensor();
+  }
+  Tensor y = into.defined() ? into : detail::make_empty(first.sizes, result, device);
+  if (first.numel > 0) kernels(device).contiguous({loop, formula}, first.numel, y.impl()->data, {data, ins.size()});
+  return y;
 }
 
 Device device_of(const char* name, std::span<const Tensor* const> ins, const Tensor& into) {
@@ -65,6 +89,7 @@ Tensor make_result(std::span<const Tensor* const> xs, const Shape& sizes, Dtype 
 
 Tensor run_elementwise(const char* name, const kernel::Loop& loop, const void* formula,
                        std::span<const Tensor* const> ins, Dtype compute, Dtype result, const Tensor& into) {
+  if (Tensor y = run_plain(loop, formula, ins, compute, result, into); y.defined()) return y;
   std::array<Tensor, kernel::kMaxOperands> copies;
   std::array<const Tensor*, kernel::kMaxOperands> xs{};
   const std::size_t count = ins.size();
@@ -80,20 +105,7 @@ Tensor run_elementwise(const char* name, const kernel::Loop& loop, const void* f
       xs[i] = &copies[i];
     }
   }
-  const Tensor& first = *xs[0];
-
-  // The common case: same sizes, contiguous, nothing to convert.
-  bool plain = first.numel() <= kSmall && (result == compute || result == kBool);
-  for (std::size_t i = 0; i < count; ++i) plain = plain && is_plain(*xs[i], compute, first.sizes());
-  if (plain && (!into.defined() || is_plain(into, result, first.sizes()))) {
-    Tensor y = into.defined() ? into : detail::make_empty(first.sizes(), result, device);
-    const void* data[kernel::kMaxOperands] = {};
-    for (std::size_t i = 0; i < count; ++i) data[i] = xs[i]->impl()->data;
-    if (first.numel() > 0) kernels(device).contiguous({loop, formula}, first.numel(), y.impl()->data, {data, count});
-    return y;
-  }
-
-  Shape sizes = first.sizes();
+  Shape sizes = xs[0]->sizes();
   for (std::size_t i = 1; i < count; ++i) sizes = broadcast_shapes(name, sizes, xs[i]->sizes());
   if (into.defined() && !(into.sizes() == sizes)) {
     throw ShapeError(std::string(name) + ": an in-place result must keep the tensor's sizes " +
