@@ -195,6 +195,7 @@ void Engine::finish_leaf(Leaf& leaf) {
     captured_[wanted_leaves_.at(&impl)] = leaf.grad;
     return;
   }
+  for (detail::GradientSink* sink : sinks_) sink->arriving(&impl, leaf.grad);
   store(impl, leaf);
   for (detail::GradientSink* sink : sinks_) sink->complete(&impl);
 }

@@ -1,9 +1,13 @@
-// Whoever takes part in passes backward beside the engine: the reduction of gradients over processes.
+// Whoever takes part in passes backward beside the engine: the reduction of gradients over processes, and audits.
 #pragma once
 
 #include <atomic>
 #include <functional>
 #include <vector>
+
+namespace gradus {
+class Tensor;
+}
 
 namespace gradus::detail {
 
@@ -20,11 +24,13 @@ enum class LeafUse {
 struct GradientSink {
   virtual ~GradientSink() = default;
   // Before anything runs.
-  virtual void begin(const std::function<LeafUse(const TensorImpl*)>& use) = 0;
-  virtual void complete(const TensorImpl* leaf) = 0;  // its .grad is final
-  virtual void progress() = 0;                        // after each node
-  virtual void end() = 0;                             // all is computed: .grad may still be changed
-  virtual void failed(const char* what) noexcept = 0;
+  virtual void begin(const std::function<LeafUse(const TensorImpl*)>& /*use*/) {}
+  // The leaf's gradient of this pass, after its hooks, which is about to be stored in .grad or added to it.
+  virtual void arriving(const TensorImpl* /*leaf*/, const Tensor& /*grad*/) {}
+  virtual void complete(const TensorImpl* /*leaf*/) {}  // its .grad is final
+  virtual void progress() {}                            // after each node
+  virtual void end() {}                                 // all is computed: .grad may still be changed
+  virtual void failed(const char* /*what*/) noexcept {}
 };
 
 // In the order in which they are told. While there is none, a pass pays for one comparison.

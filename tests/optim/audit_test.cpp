@@ -3,6 +3,8 @@
 #include <gradus/optim/audit.h>
 #include <gtest/gtest.h>
 
+#include "core/tensor_access.h"
+
 namespace gradus {
 namespace {
 
@@ -58,6 +60,17 @@ TEST_F(AuditTest, ACorrectProgramYieldsNothing) {
   EXPECT_NEAR(*row.gradient_norm, norm(net.encoder.weight.grad()).item(), 1e-5);
   EXPECT_NEAR(*row.update_norm, 0.01 * norm(opt.state_of(net.encoder.weight, "momentum_buffer")).item(), 1e-5);
   EXPECT_NE(report.to_string().find("nothing found"), std::string::npos);
+}
+
+// It is a gradient sink, so that what a program's own hooks make of a gradient is what it sees.
+TEST_F(AuditTest, RegistersNoHooksAndSeesWhatIsStored) {
+  optim::SGD opt(net.parameters(), {.lr = 0.01});
+  Audit audit(net, {opt});
+  EXPECT_TRUE(net.encoder.weight.impl()->extras->hooks.empty());
+  net.encoder.weight.register_hook([](const Tensor& g) { return g / 0.0; });
+  opt.zero_grad();
+  loss(net).backward();
+  EXPECT_TRUE(audit.report().has("not-finite")) << audit.report().to_string();
 }
 
 TEST_F(AuditTest, CorrectProgramsWithTwoOptimizersYieldNothing) {

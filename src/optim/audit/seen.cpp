@@ -36,7 +36,6 @@ void Audit::Watch::begin_pass(std::span<const Tensor> roots, bool captures) {
         found_not_finite("the loss");
     }
   }
-  capturing = captures;
   if (captures) {
     evaluations.clear();  // whatever they are, somebody wants gradients of them
     return;

@@ -104,7 +104,7 @@ Audit::Watch::~Watch() {
   look(false);
 }
 
-// Close looks need a hook on every parameter and an observer of this thread: neither is there in between.
+// Close looks need a gradient sink and an observer of this thread: neither is there in between.
 void Audit::Watch::look(bool closely) {
   if (on_thread() && closely != observing_) {
     observing_ = closely;
@@ -112,6 +112,7 @@ void Audit::Watch::look(bool closely) {
   }
   if (closely == looking) return;
   looking = closely;
+  closely ? gradus::detail::add_gradient_sink(*this) : gradus::detail::remove_gradient_sink(*this);
   if (closely) {
     for (auto& [impl, p] : parameters) {
       p.held.clear();
@@ -125,16 +126,12 @@ void Audit::Watch::look(bool closely) {
     candidates.clear();
     refresh();
   } else {
-    for (auto& [impl, p] : parameters) {
-      if (p.hook != 0) p.tensor.remove_hook(p.hook);
-      p.hook = 0;
-      p.used = Tensor();
-    }
+    for (auto& [impl, p] : parameters) p.used = Tensor();
     for (auto& [impl, stranger] : strangers) stranger.tensor = Tensor();
   }
 }
 
-// Takes in parameters that are new, and listens for the gradients of those that have come to require one.
+// Takes in parameters that are new.
 void Audit::Watch::refresh() {
   for (const auto& model : models) {
     visit_states(*model.state, model.name, [&, &name = model.name](const ModuleState& state, const std::string& path) {
@@ -148,14 +145,6 @@ void Audit::Watch::refresh() {
           p.model = name;
           p.start_version = tensor.version();
           order.push_back(tensor.impl());
-        }
-        if (looking && p.hook == 0 && tensor.requires_grad()) {
-          p.hook = p.tensor.register_hook([this, impl = tensor.impl()](const Tensor& grad) {
-            const std::lock_guard lock(mutex);
-            const Busy busy(busy_);
-            arrive(parameters.at(impl), grad);
-            return grad;
-          });
         }
       }
     });
@@ -249,8 +238,12 @@ void Audit::Watch::forget_gradient(Watched& p, bool count) {
 }
 
 // A gradient is about to be added to p's.
-void Audit::Watch::arrive(Watched& p, const Tensor& incoming) {
-  if (capturing && on_thread()) return;  // given back, not stored
+void Audit::Watch::arriving(const gradus::detail::TensorImpl* leaf, const Tensor& incoming) {
+  const std::lock_guard lock(mutex);
+  const auto found = parameters.find(leaf);
+  if (found == parameters.end()) return;
+  const Busy busy(busy_);
+  Watched& p = found->second;
   const Tensor grad = p.tensor.grad();
   const double norm = norm_of(incoming);
   if (!p.held.empty()) {

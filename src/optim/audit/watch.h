@@ -12,6 +12,7 @@
 #include <unordered_map>
 #include <unordered_set>
 
+#include "autograd/gradient_sink.h"
 #include "optim/audit/names.h"
 #include "optim/engine/watch.h"
 
@@ -24,7 +25,9 @@ struct Busy {
   ~Busy() { --count; }
 };
 
-struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::detail::Observer {
+struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher,
+                                                            gradus::detail::Observer,
+                                                            gradus::detail::GradientSink {
   using Id = std::size_t;  // of an optimizer: its place in `optimizers`
   static constexpr Id kNone = std::numeric_limits<Id>::max();
   using Pass = std::int64_t;  // backward passes, numbered
@@ -34,7 +37,6 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
   struct Watched {
     Tensor tensor;
     std::string name, model;
-    std::size_t hook = 0;
 
     std::vector<Pass> held;      // the passes that .grad holds now
     std::vector<Pass> consumed;  // those of them that a step has used, and by whom
@@ -170,7 +172,8 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
   void clipped(std::span<const Tensor> parameters) override;
   void gone(const Optimizer& optimizer) override;
 
-  // Of what the thread computes, while it looks closely.
+  // While it looks closely: of gradients, and of what the thread computes.
+  void arriving(const gradus::detail::TensorImpl* leaf, const Tensor& grad) override;
   void begin_pass(std::span<const Tensor> roots, bool captures) override;
   void begin_loss(const char* name, const Tensor& input, const Tensor& target) override;
   void begin_layer(const gradus::detail::Layer& layer) override;
@@ -212,7 +215,7 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
   Pass pass = 0;
   std::int64_t arrivals = 0, epochs_at_start = 0;
   Id stepping = kNone;
-  bool any_lost = false, capturing = false;
+  bool any_lost = false;
   std::map<std::string, Note> losses, broadcasts, validations, clips, dropouts;
   std::map<std::string, Note> batch_statistics, averages, kept_graphs, unused_recordings, leaf_losses;
   std::map<std::string, Note> own_differences;  // of parameters and what was kept of them without clone()
@@ -251,7 +254,6 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher, gradus::det
   void refresh();
   Id known(Optimizer& optimizer);
   void name_apart(Known& added);
-  void arrive(Watched& p, const Tensor& grad);
   void forget_gradient(Watched& p, bool count);
   void close_pass();
   void walk(const Ref<Node>& root, PassInfo& info);
