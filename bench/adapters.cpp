@@ -81,7 +81,7 @@ int main(int count, char** arguments) {
   std::vector<std::string> names;
   std::vector<std::unique_ptr<optim::AdamW>> optimizers;
   for (int i = 0; i < adapters; ++i) {
-    names.push_back("a" + std::to_string(i));
+    names.push_back(std::string("a").append(std::to_string(i)));
     if (kind == "full") {
       optimizers.push_back(std::make_unique<optim::AdamW>(net->parameters(), optim::AdamWOptions{.lr = 1e-4}));
       break;
