@@ -57,7 +57,11 @@
 #include <gradus/nn/sync_batch_norm.h>
 #include <gradus/op.h>
 #include <gradus/ops.h>
+#include <gradus/ops/choice.h>
 #include <gradus/ops/further.h>
+#include <gradus/ops/mathematics.h>
+#include <gradus/ops/products.h>
+#include <gradus/ops/statistics.h>
 #include <gradus/optim.h>
 #include <gradus/optim/zero_redundancy_optimizer.h>
 #include <gradus/parallel.h>

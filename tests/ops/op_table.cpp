@@ -2,6 +2,7 @@
 #include "support/device.h"
 
 #include "ops/rows_further.h"
+#include "ops/rows_mathematics.h"
 
 namespace gradus::test {
 
@@ -21,6 +22,9 @@ const Rows& op_table() {
     add_normalization_rows(rows);
     add_resampling_rows(rows);
     add_further_rows(rows);
+    add_mathematics_rows(rows);
+    add_further_product_rows(rows);
+    add_statistics_rows(rows);
     return rows;
   }();
   return table;

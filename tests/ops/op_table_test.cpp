@@ -394,7 +394,7 @@ TEST(OpTableItself, TriesEmptyAndOneElementInputs) {
     }
   }
   // One element has no variance; its deviation from the mean is 0, where the root has no slope.
-  one.insert({"var", "std", "group_norm"});
+  one.insert({"var", "std", "std_mean", "corrcoef", "group_norm"});
   EXPECT_EQ(all, empty);
   EXPECT_EQ(all, one);
 }

@@ -1,5 +1,9 @@
-// Roots, exponentials, logarithms, and functions of angles.
+// Roots, exponentials, logarithms, functions of angles, special functions, and parts of numbers.
+#include "kernels/formulas/angles.h"
 #include "kernels/formulas/exponential.h"
+#include "kernels/formulas/logs.h"
+#include "kernels/formulas/parts.h"
+#include "kernels/formulas/special.h"
 #include "kernels/formulas/trigonometric.h"
 #include "kernels/gpu/elementwise_of.h"
 
@@ -27,6 +31,32 @@ std::span<const ElementwiseEntry> function_formulas() {
     f.add_unary<Tanh>();
     f.add_unary<Erf>();
     f.add_binary<Atan2>();
+    f.add_unary<Asin>();
+    f.add_unary<Acos>();
+    f.add_unary<Sinh>();
+    f.add_unary<Cosh>();
+    f.add_unary<Asinh>();
+    f.add_unary<Acosh>();
+    f.add_unary<Atanh>();
+    f.add_unary<Erfc>();
+    f.add_unary<Erfinv>();
+    f.add_unary<Lgamma>();
+    f.add_unary<Digamma>();
+    f.add_unary<Polygamma>();
+    f.add_unary<Logit>();
+    f.add_unary<Trunc>();
+    f.add_binary<LogAddExp<false>>();
+    f.add_binary<LogAddExp<true>>();
+    f.add_binary<XLogY>();
+    f.add_binary<Hypot>();
+    f.add_binary<Fmod>();
+    f.add_binary<Copysign>();
+    f.add_binary<BitwiseAnd>();
+    f.add_binary<BitwiseOr>();
+    f.add_binary<BitwiseXor>();
+    f.add_binary<LeftShift>();
+    f.add_binary<RightShift>();
+    f.add_predicate<Signbit, 1>();
     return f;
   }();
   return all.entries();

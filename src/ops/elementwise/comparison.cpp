@@ -1,5 +1,6 @@
 // Comparisons, logic and questions about elements: bool results, no gradient.
 #include <gradus/ops.h>
+#include <gradus/ops/choice.h>
 
 #include <cmath>
 
@@ -35,12 +36,29 @@ bool equal(const Tensor& a, const Tensor& b) {
   return a.dtype() == b.dtype() && a.sizes() == b.sizes() && all(eq(a, b)).item<bool>();
 }
 
-bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
+namespace {
+
+// The same in the name of either call.
+Tensor close(const char* call, const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
   if (!(rtol >= 0 && atol >= 0)) {
-    throw ValueError("allclose: tolerances must not be negative, got rtol " + std::to_string(rtol) + " and atol " +
-                     std::to_string(atol));
+    throw ValueError(std::string(call) + ": tolerances must not be negative, got rtol " + std::to_string(rtol) +
+                     " and atol " + std::to_string(atol));
   }
-  return all(predicate(IsClose{rtol, atol, equal_nan}, a, b)).item<bool>();
+  return predicate(IsClose{rtol, atol, equal_nan}, a, b);
+}
+
+}  // namespace
+
+bool allclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
+  return all(close("allclose", a, b, rtol, atol, equal_nan)).item<bool>();
+}
+
+Tensor isclose(const Tensor& a, const Tensor& b, double rtol, double atol, bool equal_nan) {
+  if (a.dtype() != b.dtype()) {
+    throw DtypeError(std::string("isclose: both operands must have the same type, got ") + to_string(a.dtype()) +
+                     " and " + to_string(b.dtype()));
+  }
+  return close("isclose", a, b, rtol, atol, equal_nan);
 }
 
 }  // namespace gradus
