@@ -28,6 +28,7 @@
 
 #include <gradus/autocast.h>
 #include <gradus/autograd.h>
+#include <gradus/autograd_functional.h>
 #include <gradus/data.h>
 #include <gradus/detect_anomaly.h>
 #include <gradus/distributed.h>
@@ -57,10 +58,16 @@
 #include <gradus/nn/sync_batch_norm.h>
 #include <gradus/op.h>
 #include <gradus/ops.h>
+#include <gradus/ops/arranging.h>
 #include <gradus/ops/choice.h>
+#include <gradus/ops/creation.h>
+#include <gradus/ops/diagonals.h>
 #include <gradus/ops/further.h>
+#include <gradus/ops/grid_sampling.h>
 #include <gradus/ops/mathematics.h>
+#include <gradus/ops/placing.h>
 #include <gradus/ops/products.h>
+#include <gradus/ops/searching.h>
 #include <gradus/ops/statistics.h>
 #include <gradus/optim.h>
 #include <gradus/optim/zero_redundancy_optimizer.h>

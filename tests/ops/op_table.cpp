@@ -1,6 +1,7 @@
 #include "ops/op_table.h"
 #include "support/device.h"
 
+#include "ops/arranging/rows_arranging.h"
 #include "ops/rows_further.h"
 #include "ops/rows_mathematics.h"
 
@@ -25,6 +26,8 @@ const Rows& op_table() {
     add_mathematics_rows(rows);
     add_further_product_rows(rows);
     add_statistics_rows(rows);
+    add_arranging_rows(rows);
+    add_placing_rows(rows);
     return rows;
   }();
   return table;

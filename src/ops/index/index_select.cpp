@@ -1,6 +1,7 @@
-// index_select, index_add, embedding, one_hot: an index of positions along one dimension.
+// index_select, index_add, index_copy, embedding, one_hot: an index of positions along one dimension.
 #include <gradus/op.h>
 #include <gradus/ops.h>
+#include <gradus/ops/placing.h>
 
 #include <algorithm>
 
@@ -14,6 +15,29 @@ void check_index_rank(const char* call, const Tensor& index) {
   if (index.dim() <= 1) return;
   throw ShapeError(std::string(call) + ": the index must have at most 1 dimension, got sizes " +
                    to_string(index.sizes()));
+}
+
+// x with the slices of src along `dim` put or added at the positions.
+Tensor with_slices(const char* call, const Tensor& x, std::int64_t dim, const Tensor& index, const Tensor& src,
+                   bool accumulate) {
+  check_index_rank(call, index);
+  if (x.dtype() != src.dtype()) {
+    throw DtypeError(std::string(call) + ": both tensors must have the same type, got " + to_string(x.dtype()) +
+                     " and " + to_string(src.dtype()));
+  }
+  if (x.dim() == 0) {
+    return view(with_slices(call, unsqueeze(x, 0), dim, index, src.dim() == 0 ? unsqueeze(src, 0) : src, accumulate),
+                {});
+  }
+  const int d = wrap_dim(call, dim, x.sizes().rank());
+  const Tensor positions = ops::checked_index(call, index, x.sizes()[d], false);
+  Shape needed = x.sizes();
+  needed[d] = positions.numel();
+  if (!(src.sizes() == needed)) {
+    throw ShapeError(std::string(call) + ": the source must have the tensor's sizes, and in dimension " +
+                     std::to_string(d) + " the index's: " + to_string(needed) + ", got " + to_string(src.sizes()));
+  }
+  return ops::put(call, x, {.dims = {d}}, positions, src, accumulate);
 }
 
 }  // namespace
@@ -32,23 +56,11 @@ Tensor index_select(const Tensor& x, std::int64_t dim, const Tensor& index) {
 }
 
 Tensor index_add(const Tensor& x, std::int64_t dim, const Tensor& index, const Tensor& src) {
-  check_index_rank("index_add", index);
-  if (x.dtype() != src.dtype()) {
-    throw DtypeError(std::string("index_add: both tensors must have the same type, got ") + to_string(x.dtype()) +
-                     " and " + to_string(src.dtype()));
-  }
-  if (x.dim() == 0) {
-    return view(index_add(unsqueeze(x, 0), dim, index, src.dim() == 0 ? unsqueeze(src, 0) : src), {});
-  }
-  const int d = wrap_dim("index_add", dim, x.sizes().rank());
-  const Tensor positions = ops::checked_index("index_add", index, x.sizes()[d], false);
-  Shape needed = x.sizes();
-  needed[d] = positions.numel();
-  if (!(src.sizes() == needed)) {
-    throw ShapeError("index_add: the source must have the tensor's sizes, and in dimension " + std::to_string(d) +
-                     " the index's: " + to_string(needed) + ", got " + to_string(src.sizes()));
-  }
-  return ops::put("index_add", x, {.dims = {d}}, positions, src, true);
+  return with_slices("index_add", x, dim, index, src, true);
+}
+
+Tensor index_copy(const Tensor& x, std::int64_t dim, const Tensor& index, const Tensor& src) {
+  return with_slices("index_copy", x, dim, index, src, false);
 }
 
 Tensor embedding(const Tensor& index, const Tensor& weight, std::int64_t padding_idx) {

@@ -1,0 +1,37 @@
+// Further ways to make tensors: sequences, windows and random numbers. gradus/tensor.h has the common ones.
+#pragma once
+
+#include <optional>
+
+#include <gradus/tensor.h>
+
+namespace gradus {
+
+// base to the powers that linspace(start, end, steps) gives.
+Tensor logspace(double start, double end, std::int64_t steps, double base = 10, const TensorOptions& options = {});
+// The powers n - 1, ..., 1, 0 of each element of a vector, one row each; 0, 1, ... if increasing. Unset n: as many as
+// there are elements. Differentiable.
+Tensor vander(const Tensor& x, std::optional<std::int64_t> n = {}, bool increasing = false);
+
+// Windows of signal processing. A periodic one is the symmetric one of a point more, without its last point.
+Tensor bartlett_window(std::int64_t window_length, bool periodic = true, const TensorOptions& options = {});
+Tensor blackman_window(std::int64_t window_length, bool periodic = true, const TensorOptions& options = {});
+Tensor hamming_window(std::int64_t window_length, bool periodic = true, double alpha = 0.54, double beta = 0.46,
+                      const TensorOptions& options = {});
+Tensor hann_window(std::int64_t window_length, bool periodic = true, const TensorOptions& options = {});
+
+// Random numbers, from the default generator where none is given. No gradient passes.
+Tensor randint_like(const Tensor& x, std::int64_t high, const TensorOptions& options = {},
+                    Generator* generator = nullptr);
+Tensor randint_like(const Tensor& x, std::int64_t low, std::int64_t high, const TensorOptions& options = {},
+                    Generator* generator = nullptr);
+// 1 with the probability that the element states, else 0. ValueError for what is not in [0, 1].
+Tensor bernoulli(const Tensor& p, Generator* generator = nullptr);
+Tensor bernoulli(const Tensor& x, double p, Generator* generator = nullptr);           // of x's sizes and type
+Tensor normal(const Tensor& mean, const Tensor& std, Generator* generator = nullptr);  // these broadcast
+Tensor normal(const Tensor& mean, double std = 1, Generator* generator = nullptr);
+Tensor normal(double mean, const Tensor& std, Generator* generator = nullptr);
+Tensor normal(double mean, double std, const Shape& sizes, const TensorOptions& options = {},
+              Generator* generator = nullptr);
+
+}  // namespace gradus
