@@ -1,5 +1,6 @@
 // Activations, losses, and what is made of sums.
 #include "kernels/formulas/activation.h"
+#include "kernels/formulas/further_activation.h"
 #include "kernels/formulas/losses.h"
 #include "kernels/formulas/moments.h"
 #include "kernels/formulas/rectifiers.h"
@@ -23,6 +24,15 @@ std::span<const ElementwiseEntry> activation_formulas() {
     f.add_unary<Softplus>();
     f.add_unary<Gelu>();
     f.add_unary<GeluTanh>();
+    f.add_unary<Selu>();
+    f.add_unary<Celu>();
+    f.add_unary<Mish>();
+    f.add_unary<Hardswish>();
+    f.add_unary<Hardsigmoid>();
+    f.add_unary<Softshrink>();
+    f.add_unary<Hardshrink>();
+    f.add_unary<Threshold>();
+    f.add_binary<Gated>();
     f.add_binary<SquaredError>();
     f.add_binary<AbsoluteError>();
     f.add_binary<Huber>();
