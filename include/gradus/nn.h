@@ -10,16 +10,20 @@
 #include <gradus/nn/convolution.h>
 #include <gradus/nn/dropout.h>
 #include <gradus/nn/embedding.h>
+#include <gradus/nn/folding.h>
 #include <gradus/nn/freeze.h>
 #include <gradus/nn/functional.h>
+#include <gradus/nn/further_activations.h>
 #include <gradus/nn/further_layers.h>
 #include <gradus/nn/further_losses.h>
 #include <gradus/nn/init.h>
 #include <gradus/nn/linear.h>
 #include <gradus/nn/loss.h>
+#include <gradus/nn/margin_losses.h>
 #include <gradus/nn/module.h>
 #include <gradus/nn/normalization.h>
 #include <gradus/nn/padding.h>
+#include <gradus/nn/parameter_dict.h>
 #include <gradus/nn/parametrize.h>
 #include <gradus/nn/pooling.h>
 #include <gradus/nn/rnn.h>
@@ -28,4 +32,5 @@
 #include <gradus/nn/transformer_decoder.h>
 #include <gradus/nn/upsampling.h>
 #include <gradus/nn/utils/convert_parameters.h>
+#include <gradus/nn/utils/fusion.h>
 #include <gradus/nn/utils/rnn.h>

@@ -4,6 +4,7 @@
 #include <gradus/nn/convolution.h>
 #include <gradus/nn/dropout.h>
 #include <gradus/nn/embedding.h>
+#include <gradus/nn/further_activations.h>
 #include <gradus/nn/further_layers.h>
 #include <gradus/nn/init.h>
 #include <gradus/nn/linear.h>
@@ -299,12 +300,25 @@ const std::vector<Layer>& layers() {
       plain<nn::Tanh>("Tanh", ""),
       plain<nn::Sigmoid>("Sigmoid", ""),
       plain<nn::LogSigmoid>("LogSigmoid", ""),
+      layer("SELU(inplace: flag = false)", "for networks that keep their own mean and variance",
+            [](const Fields& f) { return keep(nn::SELU(f.flag("inplace"))); }),
+      layer("CELU(alpha: number = 1, inplace: flag = false)", "",
+            [](const Fields& f) { return keep(nn::CELU(f.number("alpha"), f.flag("inplace"))); }),
+      layer("Mish(inplace: flag = false)", "x tanh(softplus(x))",
+            [](const Fields& f) { return keep(nn::Mish(f.flag("inplace"))); }),
+      layer("Hardswish(inplace: flag = false)", "x hardsigmoid(x)",
+            [](const Fields& f) { return keep(nn::Hardswish(f.flag("inplace"))); }),
+      layer("Hardsigmoid(inplace: flag = false)", "min(max(x + 3, 0), 6) / 6",
+            [](const Fields& f) { return keep(nn::Hardsigmoid(f.flag("inplace"))); }),
+      layer("GLU(dim: int = -1)", "the first half times the sigmoid of the second",
+            [](const Fields& f) { return keep(nn::GLU(f.integer("dim"))); }),
       layer("Softmax(dim: int)", "", [](const Fields& f) { return keep(nn::Softmax(f.integer("dim"))); }),
       layer("LogSoftmax(dim: int)", "", [](const Fields& f) { return keep(nn::LogSoftmax(f.integer("dim"))); }),
       dropout<nn::Dropout>("Dropout", "drops elements"),
       dropout<nn::Dropout1d>("Dropout1d", "drops channels"),
       dropout<nn::Dropout2d>("Dropout2d", "drops channels"),
       dropout<nn::Dropout3d>("Dropout3d", "drops channels"),
+      dropout<nn::AlphaDropout>("AlphaDropout", "drops elements after SELU"),
       constant_pad<1>("ConstantPad1d"),
       constant_pad<2>("ConstantPad2d"),
       constant_pad<3>("ConstantPad3d"),

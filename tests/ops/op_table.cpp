@@ -28,6 +28,8 @@ const Rows& op_table() {
     add_statistics_rows(rows);
     add_arranging_rows(rows);
     add_placing_rows(rows);
+    add_activation_rows(rows);
+    add_folding_rows(rows);
     return rows;
   }();
   return table;
