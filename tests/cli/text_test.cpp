@@ -122,6 +122,7 @@ TEST_F(TextCommands, APerplexityThatIsNotANumberIsNoSuccess) {
   const auto net = models::from_pretrained(model());
   net->parameters()[0].detach().fill_(std::nan(""));
   models::save_pretrained(*net, folder / "nan");
+  fs::copy(model(), folder / "nan", fs::copy_options::recursive | fs::copy_options::skip_existing);  // its tokenizer
   const CommandResult result =
       run_gradus("perplexity --length 16 --data " + folder / "text.txt" + " --model " + folder / "nan");
   EXPECT_EQ(result.status, 3);
