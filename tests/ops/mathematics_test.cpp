@@ -1,5 +1,6 @@
 // Operations of gradus/ops/mathematics.h, choice.h, products.h and statistics.h against PyTorch's:
 // tests/traces/mathematics.json; and what that cannot hold.
+#include <gradus/autocast.h>
 #include <gradus/autograd.h>
 #include <gradus/ops/choice.h>
 #include <gradus/ops/mathematics.h>
@@ -229,6 +230,48 @@ TEST(Mathematics, SpecialFunctionsHoldOverTheirRange) {
     if (std::abs(y) == 1) continue;
     EXPECT_NEAR(std::erf(erfinv(tensor({y}, {.dtype = kFloat64})).item()), y, 2e-15) << x;
   }
+}
+
+// A divisor beside a tensor has the tensor's type, in which it may be zero: the process died of SIGFPE.
+TEST(Mathematics, ADivisorThatBecomesZeroIsRefused) {
+  const Tensor bytes = tensor({3, 4}).to(kUInt8), ints = tensor({3, 4}).to(kInt32);
+  EXPECT_THROW(fmod(bytes, tensor(256)), ValueError);
+  EXPECT_THROW(fmod(ints, tensor(std::int64_t{1} << 32)), ValueError);
+  EXPECT_THROW(div(bytes, tensor(256), "trunc"), ValueError);
+  EXPECT_THROW(remainder(bytes, tensor(256)), ValueError);
+  EXPECT_THROW(floor_divide(bytes, tensor(256)), ValueError);
+}
+
+TEST(Mathematics, NumbersBesideIntegersKeepTheirValue) {
+  const Tensor bytes = tensor({1, 2}).to(kUInt8);
+  EXPECT_TRUE(equal(copysign(bytes, -1), tensor({-1.0, -2.0})));
+  EXPECT_TRUE(equal(copysign(bytes.to(kInt8), -300), tensor({-1.0, -2.0})));
+  EXPECT_TRUE(allclose(xlogy(-1, bytes), tensor({0.0, -std::log(2.0)})));
+  EXPECT_TRUE(allclose(xlogy(bytes, 300), tensor({std::log(300.0), 2 * std::log(300.0)})));
+}
+
+TEST(Mathematics, AMaskedLogarithmOfZeroHasNoGradient) {
+  const Tensor x = tensor({1.0, 2.0}, {.requires_grad = true});
+  where(tensor({false, true}), xlogy(x, tensor({0.0, 2.0})), zeros({2})).sum().backward();
+  EXPECT_TRUE(allclose(x.grad(), tensor({0.0, std::log(2.0)})));
+}
+
+TEST(Mathematics, SumsOfHalvesAreRoundedOnce) {
+  const auto half = [](double x) { return tensor({x}).to(kFloat16); };
+  EXPECT_EQ(addcmul(half(1), half(300), half(300), 1e-4).item(), 10);
+  EXPECT_NEAR(addcdiv(half(1), half(60000), half(0.1), 1e-4).item(), 61, 0.1);
+  const Tensor row = tensor({{60000.0, 60000.0}}).to(kFloat16);
+  EXPECT_NEAR(renorm(row, 2, 0, 5).select(1, 0).item(), 3.537, 0.01);
+}
+
+TEST(Mathematics, ProductsWorkUnderAutocast) {
+  const Tensor a = rand({2, 3, 4}), b = rand({2, 4, 5}), c = rand({2, 3, 5}), m = rand({3, 4}), v = rand({4});
+  const Autocast scope(kBFloat16);
+  EXPECT_EQ(baddbmm(c, a, b).dtype(), kBFloat16);
+  EXPECT_EQ(addbmm(c[0], a, b).dtype(), kBFloat16);
+  EXPECT_EQ(addmv(rand({3}), m, v).dtype(), kFloat32);
+  EXPECT_EQ(mv(m, v).dtype(), kFloat32);
+  EXPECT_EQ(vdot(v, v).dtype(), kFloat32);
 }
 
 }  // namespace

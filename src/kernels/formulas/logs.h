@@ -43,7 +43,7 @@ struct XLogY {
   }
   template <class X>
   X da(const X& g, const X& x, const X& y) const {
-    return where(logical_and(x == 0, y <= 0), number(0.0, g), g * log(y));
+    return where(logical_and(x == 0, y <= 0), number(0.0, g), xlogy(g, y));
   }
   template <class X>
   X db(const X& g, const X& x, const X& y) const {

@@ -14,7 +14,9 @@ namespace {
 
 void refuse_zero(const char* name, const Tensor& a, const Tensor& b) {
   if (!is_integral(a.dtype()) || !is_integral(b.dtype())) return;
-  if (any(b == 0).item<bool>()) throw ValueError(std::string(name) + ": an integer divisor is zero");
+  // In the type that divides: a number beside a tensor may become zero there.
+  if (any(b.to(result_type(a, b)) == 0).item<bool>())
+    throw ValueError(std::string(name) + ": an integer divisor is zero");
 }
 
 // A number as a tensor beside x.

@@ -37,8 +37,15 @@ Tensor logit(const Tensor& x, std::optional<double> eps) {
 }
 
 Tensor xlogy(const Tensor& x, const Tensor& y) { return binary(XLogY{}, x, y); }
-Tensor xlogy(const Tensor& x, const Scalar& y) { return xlogy(x, number(y, x)); }
-Tensor xlogy(const Scalar& x, const Tensor& y) { return xlogy(number(x, y), y); }
+// A number beside integers is not cut to their range: the result is in floating point.
+Tensor xlogy(const Tensor& x, const Scalar& y) {
+  const Tensor in = x.to(to_floating(x.dtype()));
+  return xlogy(in, number(y, in));
+}
+Tensor xlogy(const Scalar& x, const Tensor& y) {
+  const Tensor in = y.to(to_floating(y.dtype()));
+  return xlogy(number(x, in), in);
+}
 
 Tensor hypot(const Tensor& a, const Tensor& b) {
   refuse_integers("hypot", a, b);

@@ -13,7 +13,9 @@ namespace {
 
 void refuse_zero(const char* call, const Tensor& a, const Tensor& b) {
   if (!is_integral(a.dtype()) || !is_integral(b.dtype())) return;
-  if (any(b == 0).item<bool>()) throw ValueError(std::string(call) + ": an integer divisor is zero");
+  // In the type that divides: a number beside a tensor may become zero there.
+  if (any(b.to(result_type(a, b)) == 0).item<bool>())
+    throw ValueError(std::string(call) + ": an integer divisor is zero");
 }
 
 void require_integers(const char* call, const Tensor& a, const Tensor& b, bool with_bool = true) {
@@ -29,6 +31,13 @@ Tensor bits(const Tensor& a, const Tensor& b, bool with_bool = true) {
   return detail::observed(
       F::name, [&] { return binary_forward(F{}, a, b); }, a, b);
 }
+
+// Sums with a product or a quotient are rounded to 16 bits once.
+bool are_halves(const Tensor& input, const Tensor& a, const Tensor& b) {
+  const auto half = [&](const Tensor& x) { return x.is_floating_point() && x.element_size() == 2; };
+  return half(input) && a.dtype() == input.dtype() && b.dtype() == input.dtype();
+}
+Tensor wide(const Tensor& x) { return x.to(kFloat32); }
 
 }  // namespace
 
@@ -48,7 +57,11 @@ Tensor fmod(const Tensor& a, const Tensor& b) {
 Tensor fmod(const Tensor& a, const Scalar& b) { return fmod(a, number(b, a)); }
 
 Tensor copysign(const Tensor& magnitude, const Tensor& sign) { return binary(Copysign{}, magnitude, sign); }
-Tensor copysign(const Tensor& magnitude, const Scalar& sign) { return copysign(magnitude, number(sign, magnitude)); }
+// A number beside integers is not cut to their range: the result is in floating point.
+Tensor copysign(const Tensor& magnitude, const Scalar& sign) {
+  const Tensor x = magnitude.to(to_floating(magnitude.dtype()));
+  return copysign(x, number(sign, x));
+}
 
 Tensor signbit(const Tensor& x) { return predicate(Signbit{}, x); }
 
@@ -65,6 +78,7 @@ Tensor div(const Tensor& a, const Tensor& b, std::string_view rounding_mode) {
 }
 
 Tensor addcmul(const Tensor& input, const Tensor& a, const Tensor& b, const Scalar& value) {
+  if (are_halves(input, a, b)) return addcmul(wide(input), wide(a), wide(b), value).to(input.dtype());
   return add(input, mul(a, b), value);
 }
 
@@ -73,6 +87,7 @@ Tensor addcdiv(const Tensor& input, const Tensor& a, const Tensor& b, const Scal
     throw DtypeError(std::string("addcdiv: does not divide integers, got ") + to_string(a.dtype()) + " and " +
                      to_string(b.dtype()));
   }
+  if (are_halves(input, a, b)) return addcdiv(wide(input), wide(a), wide(b), value).to(input.dtype());
   return add(input, div(a, b), value);
 }
 

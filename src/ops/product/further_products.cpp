@@ -1,4 +1,5 @@
 // More products, made of matmul, bmm and mul.
+#include <gradus/autocast.h>
 #include <gradus/ops/products.h>
 
 #include <algorithm>
@@ -79,12 +80,14 @@ Shape picked(const Shape& sizes, const Shape& dims) {
 }  // namespace
 
 Tensor mv(const Tensor& matrix, const Tensor& vector) {
+  const Autocast off(kBFloat16, false);  // as in PyTorch
   check(matrix.dim() == 2 && vector.dim() == 1 && matrix.size(1) == vector.size(0), "mv", "[m, k] and [k]", matrix,
         vector);
   return matmul(matrix, vector);
 }
 
 Tensor vdot(const Tensor& a, const Tensor& b) {
+  const Autocast off(kBFloat16, false);  // as in PyTorch
   check(a.dim() == 1 && a.sizes() == b.sizes(), "vdot", "two vectors of one size", a, b);
   return dot(a, b);
 }
@@ -96,6 +99,7 @@ Tensor inner(const Tensor& a, const Tensor& b) {
 }
 
 Tensor addmv(const Tensor& input, const Tensor& matrix, const Tensor& vector, double beta, double alpha) {
+  const Autocast off(kBFloat16, false);  // as in PyTorch
   check(matrix.dim() == 2 && vector.dim() == 1 && matrix.size(1) == vector.size(0), "addmv", "[m, k] and [k]", matrix,
         vector);
   return blend("addmv", input, matmul(matrix, vector), beta, alpha);
@@ -107,10 +111,12 @@ Tensor addr(const Tensor& input, const Tensor& a, const Tensor& b, double beta, 
 }
 
 Tensor baddbmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta, double alpha) {
+  if (autocasts(kFloat32, input, a, b)) return baddbmm(autocast(input), autocast(a), autocast(b), beta, alpha);
   return blend("baddbmm", input, bmm(a, b), beta, alpha);
 }
 
 Tensor addbmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta, double alpha) {
+  if (autocasts(kFloat32, input, a, b)) return addbmm(autocast(input), autocast(a), autocast(b), beta, alpha);
   return blend("addbmm", input, sum(bmm(a, b), 0).to(a.dtype()), beta, alpha);
 }
 

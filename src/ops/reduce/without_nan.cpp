@@ -84,7 +84,7 @@ Tensor bincount(const Tensor& x, const Tensor& weights, std::int64_t minlength) 
   // Weights are summed in float64, but those of float32 in their type, as in PyTorch.
   const Dtype dtype = !weights.defined() ? kInt64 : weights.dtype() == kFloat32 ? kFloat32 : kFloat64;
   const Tensor none = zeros({length}, {.dtype = dtype, .device = x.device()});
-  if (x.numel() == 0) return weights.defined() ? none : none.to(kInt64);
+  if (x.numel() == 0) return none.to(kInt64);
   const Tensor places = x.to(kInt64);
   return scatter_add(none, 0, places, weights.defined() ? weights.to(dtype) : ones_like(places));
 }
@@ -97,9 +97,11 @@ Tensor renorm(const Tensor& x, double p, std::int64_t dim, double maxnorm) {
   Dims dims;
   for (int d = 0; d < x.sizes().rank(); ++d)
     if (d != kept) dims.push_back(d);
-  const Tensor length = norm(x, p, dims, true);
+  const Tensor in = x.element_size() == 2 && x.is_floating_point() ? x.to(kFloat32) : x;
+  const Tensor length = norm(in, p, dims, true);
   // Slightly less, so that rounding does not lead beyond it.
-  return x * where(length > maxnorm, maxnorm / (length + 1e-7), 1.0);
+  const Tensor y = in * where(length > maxnorm, maxnorm / (length + 1e-7), 1.0);
+  return in.dtype() == x.dtype() ? y : y.to(x.dtype());
 }
 
 }  // namespace gradus
