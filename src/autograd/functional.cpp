@@ -171,7 +171,10 @@ Pairs jvp(const FunctionOfSeveral& func, const List& inputs, const List& v, bool
   const List ys = call.outputs_of(func, xs);
   // u J is linear in u: its gradient with respect to u, weighed with v, is J v.
   List us;
-  for (const Tensor& y : ys) us.push_back(zeros_like(y).requires_grad_(y.is_floating_point()));
+  for (const Tensor& y : ys) {
+    const Dtype dtype = y.is_floating_point() ? y.dtype() : kFloat32;
+    us.push_back(zeros(y.sizes(), {.dtype = dtype, .device = y.device()}).requires_grad_());
+  }
   const List products = gradients(ys, xs, us, true);
   List result = gradients(products, us, vs, create_graph);
   for (std::size_t i = 0; i < ys.size(); ++i) {

@@ -149,5 +149,12 @@ TEST(Functional, OddCalls) {
   EXPECT_THAT(message([&] { vhp(mixed, {x, x}, {x}); }), HasSubstr("a tensor for each input, got 1 for 2"));
 }
 
+TEST(Functional, WhatIsNoNumberHasNoSlope) {
+  const auto [y, slope] =
+      autograd::functional::jvp([](const Tensor& x) { return x > 1; }, tensor({0.5, 2.0}), tensor({1.0, 1.0}));
+  EXPECT_EQ(y.dtype(), kBool);
+  EXPECT_TRUE(equal(slope.to(kFloat32), zeros({2})));
+}
+
 }  // namespace
 }  // namespace gradus::autograd::functional

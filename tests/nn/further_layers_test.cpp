@@ -229,5 +229,23 @@ TEST(FurtherLayersOfPyTorch, FunctionsAndTheirGradients) {
   }
 }
 
+TEST(FurtherLayers, IntegersDoNotTakeFractionsInPlace) {
+  const Tensor x = tensor({1, 2});
+  EXPECT_THROW(nn::Mish(true)(x), DtypeError);
+  EXPECT_THROW(nn::LeakyReLU(0.1, true)(x), DtypeError);
+  EXPECT_TRUE(equal(x, tensor({1, 2})));
+}
+
+TEST(FurtherLayers, AFrozenConvolutionStaysFrozenWhenItIsFused) {
+  nn::Conv2d conv(2, 3, 1, {.bias = false});
+  nn::BatchNorm2d norm(3);
+  conv.eval();
+  norm.eval();
+  conv.requires_grad_(false);
+  const nn::Conv2d fused = nn::utils::fuse_conv_bn_eval(conv, norm);
+  EXPECT_FALSE(fused.weight.requires_grad());
+  EXPECT_FALSE(fused.bias.requires_grad());
+}
+
 }  // namespace
 }  // namespace gradus

@@ -27,6 +27,8 @@ Conv<N> fused(const Conv<N>& conv, const BatchNorm& bn) {
   for (int d = 1; d < sizes.rank(); ++d) sizes[d] = 1;
   result.weight.copy_(conv.weight * reshape(factor, sizes));
   result.bias.copy_(bias);
+  result.weight.requires_grad_(conv.weight.requires_grad());
+  result.bias.requires_grad_(conv.bias.defined() && conv.bias.requires_grad());
   result.eval();
   return result;
 }

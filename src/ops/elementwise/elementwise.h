@@ -138,6 +138,7 @@ Tensor unary(const F& f, const Tensor& x) {
 
 template <class F>
 Tensor& unary_(const F& f, Tensor& x) {
+  if constexpr (types_of<F>() == Types::floating) check_inplace_type(F::name, x, to_floating(x.dtype()));
   if (detail::records_inplace(x, {})) {
     // What the derivative reads must not be what is about to change.
     constexpr bool keeps_input = requires { f.df(1.0f); }

@@ -136,7 +136,8 @@ Tensor grid_sample(const Tensor& x, const Tensor& grid, std::string_view mode, s
       const std::size_t i = static_cast<std::size_t>(d);
       const Tensor low = floor(at[i].detach());
       const bool upper = (corner >> (n - 1 - d) & 1) != 0;
-      const Tensor share = upper ? at[i] - low : low + 1 - at[i];
+      const Tensor upper_share = at[i] - low;  // exact also where low + 1 is not, in 16 bits
+      const Tensor share = upper ? upper_share : 1 - upper_share;
       here.push_back(upper ? low + 1 : low);
       weight = d == 0 ? share : weight * share;
     }

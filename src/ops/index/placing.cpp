@@ -100,7 +100,7 @@ Tensor take_along_dim(const Tensor& x, const Tensor& indices, std::optional<std:
   Shape from = broadcast_shapes("take_along_dim", own, wanted), to = from;
   from[d] = x.sizes()[d];
   to[d] = indices.sizes()[d];
-  return gather(expand(x, from), d, expand(indices, to));
+  return gather(expand(x, from), d, expand(ops::checked_index("take_along_dim", indices, x.sizes()[d], true), to));
 }
 
 Tensor slice_scatter(const Tensor& x, const Tensor& src, std::int64_t dim, std::optional<std::int64_t> start,

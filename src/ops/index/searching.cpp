@@ -140,6 +140,10 @@ Unique unique_consecutive(const Tensor& x, std::optional<std::int64_t> dim) {
   const std::int64_t n = flat.size(d);
   const Shape places = dim ? Shape{n} : x.sizes();
   if (n == 0) return {flat.clone(), zeros(places, like), zeros({0}, like)};
+  if (flat.numel() == 0) {
+    throw ShapeError("unique_consecutive: dimensions other than dim must not be empty, got " +
+                     gradus::to_string(x.sizes()));
+  }
   const Tensor slices = reshape(transpose(flat, 0, d), {n, flat.numel() / n});
   const Tensor changes = any(ne(narrow(slices, 0, 1, n - 1), narrow(slices, 0, 0, n - 1)), 1);
   const Tensor starts = cat({ones({1}, {.dtype = kBool, .device = x.device()}), changes});

@@ -213,5 +213,21 @@ TEST(GridSampling, ErrorsAndPositionsThatAreNoNumbers) {
   EXPECT_THAT(message([&] { affine_grid(zeros({1, 2, 3}), {2, 1, 2, 2}); }), HasSubstr("affine_grid: needs theta"));
 }
 
+TEST(Placing, PositionsFromTheEndAreTakenAlongADimension) {
+  const Tensor x = arange(6).view({2, 3});
+  EXPECT_TRUE(equal(take_along_dim(x, tensor({{-1}}), 1), tensor({{2}, {5}})));
+  EXPECT_THROW(take_along_dim(x, tensor({{3}}), 1), Error);
+}
+
+TEST(Searching, SlicesWithoutElementsHaveNoNeighbours) {
+  EXPECT_THROW(unique_consecutive(zeros({3, 0}), 0), ShapeError);
+}
+
+TEST(GridSampling, SharesAreExactInSixteenBits) {
+  const Tensor image = arange(600).to(kFloat32).view({1, 1, 1, 600}).to(kBFloat16);
+  const Tensor grid = tensor({0.7, 0.0}).view({1, 1, 1, 2}).to(kBFloat16);
+  EXPECT_EQ(grid_sample(image, grid).item(), 510);
+}
+
 }  // namespace
 }  // namespace gradus
