@@ -42,8 +42,9 @@ Tensor view_of(const Tensor& x, const Place& p) {
   }
   sizes.push_back(length);
   strides.push_back(x.strides()[p.a] + x.strides()[p.b]);
-  const std::int64_t start = p.offset >= 0 ? p.offset * x.strides()[p.b] : -p.offset * x.strides()[p.a];
-  return detail::make_view(x, sizes, strides, length == 0 ? 0 : start);
+  std::int64_t start = 0;
+  if (length > 0) start = p.offset >= 0 ? p.offset * x.strides()[p.b] : -p.offset * x.strides()[p.a];
+  return detail::make_view(x, sizes, strides, start);
 }
 
 // Zeros of the given sizes with x as their diagonals: diag_embed, and the gradient of diagonal.
