@@ -242,6 +242,12 @@ TEST(Mathematics, ADivisorThatBecomesZeroIsRefused) {
   EXPECT_THROW(floor_divide(bytes, tensor(256)), ValueError);
 }
 
+TEST(Mathematics, QuotientsByNumbersAreRounded) {
+  EXPECT_TRUE(equal(div(tensor({-7, 7}), 2, "floor"), tensor({-4, 3})));
+  EXPECT_TRUE(equal(divide(tensor({-7, 7}), 2, "trunc"), tensor({-3, 3})));
+  EXPECT_TRUE(equal(div(tensor({-7.0, 7.0}), 2, "trunc"), tensor({-3.0, 3.0})));
+}
+
 TEST(Mathematics, NumbersBesideIntegersKeepTheirValue) {
   const Tensor bytes = tensor({1, 2}).to(kUInt8);
   EXPECT_TRUE(equal(copysign(bytes, -1), tensor({-1.0, -2.0})));

@@ -1,6 +1,7 @@
 // Further ways to make tensors: sequences, windows and random numbers. gradus/tensor.h has the common ones.
 #pragma once
 
+#include <concepts>
 #include <optional>
 
 #include <gradus/tensor.h>
@@ -27,7 +28,11 @@ Tensor randint_like(const Tensor& x, std::int64_t low, std::int64_t high, const 
                     Generator* generator = nullptr);
 // 1 with the probability that the element states, else 0. ValueError for what is not in [0, 1].
 Tensor bernoulli(const Tensor& p, Generator* generator = nullptr);
-Tensor bernoulli(const Tensor& x, double p, Generator* generator = nullptr);           // of x's sizes and type
+Tensor bernoulli(const Tensor& x, double p, Generator* generator = nullptr);  // of x's sizes and type
+template <std::integral T>
+Tensor bernoulli(const Tensor& x, T p, Generator* generator = nullptr) {  // a literal 0 is no generator
+  return bernoulli(x, static_cast<double>(p), generator);
+}
 Tensor normal(const Tensor& mean, const Tensor& std, Generator* generator = nullptr);  // these broadcast
 Tensor normal(const Tensor& mean, double std = 1, Generator* generator = nullptr);
 Tensor normal(double mean, const Tensor& std, Generator* generator = nullptr);

@@ -19,7 +19,7 @@ Tensor fold(const Tensor& x, const Spatial<2>& output_size, const Spatial<2>& ke
 
 // (sum of x^norm_type over each window)^(1 / norm_type); infinity is the maximum of |x|. An unset stride is the
 // kernel's size. As in PyTorch, powers of negative elements are NaN unless norm_type is an even number or gives sums
-// that are not negative, and the gradient of a window of zeros is NaN.
+// that are not negative.
 Tensor lp_pool1d(const Tensor& x, double norm_type, const Spatial<1>& kernel_size,
                  const std::optional<Spatial<1>>& stride = {}, bool ceil_mode = false);
 Tensor lp_pool2d(const Tensor& x, double norm_type, const Spatial<2>& kernel_size,

@@ -64,6 +64,7 @@ inline Tensor fix(const Tensor& x) { return trunc(x); }
 // --- arithmetic
 // Division, rounded: to zero with "trunc", down with "floor". Integers stay integers.
 Tensor div(const Tensor& a, const Tensor& b, std::string_view rounding_mode);
+Tensor div(const Tensor& a, const Scalar& b, std::string_view rounding_mode);
 Tensor addcmul(const Tensor& input, const Tensor& a, const Tensor& b,
                const Scalar& value = 1);  // input + value * a * b
 Tensor addcdiv(const Tensor& input, const Tensor& a, const Tensor& b,
@@ -76,6 +77,9 @@ inline Tensor multiply(const Tensor& a, const Scalar& b) { return mul(a, b); }
 inline Tensor divide(const Tensor& a, const Tensor& b) { return div(a, b); }
 inline Tensor divide(const Tensor& a, const Scalar& b) { return div(a, b); }
 inline Tensor divide(const Tensor& a, const Tensor& b, std::string_view rounding_mode) {
+  return div(a, b, rounding_mode);
+}
+inline Tensor divide(const Tensor& a, const Scalar& b, std::string_view rounding_mode) {
   return div(a, b, rounding_mode);
 }
 inline Tensor true_divide(const Tensor& a, const Tensor& b) { return div(a, b); }

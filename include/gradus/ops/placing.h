@@ -20,7 +20,7 @@ Tensor index_reduce(const Tensor& x, std::int64_t dim, const Tensor& index, cons
 
 // --- at the places that scatter writes to
 // reduce: "sum", "prod", "mean", "amax" or "amin" of what comes to a place, and of what was there if include_self.
-// Equal extremes share the gradient.
+// Equal extremes share the gradient; what include_self leaves out has no share, where PyTorch counts it.
 Tensor scatter_reduce(const Tensor& x, std::int64_t dim, const Tensor& index, const Tensor& src,
                       std::string_view reduce, bool include_self = true);
 // gather, after broadcasting all dimensions but `dim`; unset dim: from the flattened elements.

@@ -77,6 +77,10 @@ Tensor div(const Tensor& a, const Tensor& b, std::string_view rounding_mode) {
   return trunc(div(a.detach(), b.detach()));  // outside of every graph, as floor_divide is
 }
 
+Tensor div(const Tensor& a, const Scalar& b, std::string_view rounding_mode) {
+  return div(a, number(b, a), rounding_mode);
+}
+
 Tensor addcmul(const Tensor& input, const Tensor& a, const Tensor& b, const Scalar& value) {
   if (are_halves(input, a, b)) return addcmul(wide(input), wide(a), wide(b), value).to(input.dtype());
   return add(input, mul(a, b), value);

@@ -213,6 +213,11 @@ TEST(GridSampling, ErrorsAndPositionsThatAreNoNumbers) {
   EXPECT_THAT(message([&] { affine_grid(zeros({1, 2, 3}), {2, 1, 2, 2}); }), HasSubstr("affine_grid: needs theta"));
 }
 
+TEST(Creation, ProbabilitiesMayBeIntegers) {
+  EXPECT_TRUE(equal(bernoulli(ones({3}), 0), zeros({3})));
+  EXPECT_TRUE(equal(bernoulli(zeros({3}), 1), ones({3})));
+}
+
 TEST(Placing, PositionsFromTheEndAreTakenAlongADimension) {
   const Tensor x = arange(6).view({2, 3});
   EXPECT_TRUE(equal(take_along_dim(x, tensor({{-1}}), 1), tensor({{2}, {5}})));
