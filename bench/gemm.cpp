@@ -1,6 +1,6 @@
 // What src/kernels/dispatch/gemm.cpp is decided by: the same products by each of its ways, on one thread, and as it
 // chooses.
-#include <gradus/parallel.h>
+#include <gradus/core/parallel.h>
 
 #include <benchmark/benchmark.h>
 #include <cblas.h>

@@ -2,11 +2,11 @@
 // beside Pillow and torchvision on the same files:
 //   python bench/loader.py build/release/bench/gradus_bench
 #include <benchmark/benchmark.h>
+#include <gradus/core/parallel.h>
 #include <gradus/data.h>
 #include <gradus/io/image.h>
 #include <gradus/ops.h>
 #include <gradus/ops/resampling.h>
-#include <gradus/parallel.h>
 #include <gradus/random.h>
 
 #include <cstdlib>

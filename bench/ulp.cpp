@@ -4,8 +4,8 @@
 //   GRADUS_ISA=v3 gradus_ulp
 // Exits 1 where an error is above the bound that docs/design.md publishes. The exact result is that of the C library in
 // double, rounded nowhere.
+#include <gradus/core/parallel.h>
 #include <gradus/ops.h>
-#include <gradus/parallel.h>
 
 #include <algorithm>
 #include <bit>

@@ -31,7 +31,8 @@ list(GET GRADUS_CUDA_ARCHITECTURES 0 architecture)
 list(APPEND cuda_flags -gencode=arch=compute_${architecture},code=compute_${architecture})
 
 file(GLOB cuda_sources CONFIGURE_DEPENDS
-  "${PROJECT_SOURCE_DIR}/src/kernels/gpu/*.cpp" "${PROJECT_SOURCE_DIR}/src/kernels/cuda/*.cpp")
+  "${PROJECT_SOURCE_DIR}/src/kernels/gpu/*.cpp" "${PROJECT_SOURCE_DIR}/src/kernels/gpu/elementwise/*.cpp"
+  "${PROJECT_SOURCE_DIR}/src/kernels/cuda/*.cpp")
 set(cuda_objects "")
 foreach(source ${cuda_sources})
   file(RELATIVE_PATH name "${PROJECT_SOURCE_DIR}/src/kernels" "${source}")

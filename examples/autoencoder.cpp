@@ -1,11 +1,11 @@
 // An autoencoder for 16 messages over 7 uses of a noisy channel (O'Shea and Hoydis, 2017). Encoder and decoder train
 // together; then the decoder is trained alone, by an optimizer that owns nothing else.
 // Usage: autoencoder [STEPS OF EACH PHASE]
-#include <gradus/nn/activation.h>
 #include <gradus/nn/containers.h>
 #include <gradus/nn/functional.h>
 #include <gradus/nn/init.h>
-#include <gradus/nn/linear.h>
+#include <gradus/nn/layers/activation.h>
+#include <gradus/nn/layers/linear.h>
 #include <gradus/optim/adam.h>
 #include <gradus/random.h>
 

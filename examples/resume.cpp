@@ -1,11 +1,11 @@
 // Training that stops and goes on. Run it twice: the second run goes on where the first one stopped, and ends with the
 // same bits as a run that never stopped.
 // Usage: resume FOLDER [STEPS]
-#include <gradus/nn/activation.h>
 #include <gradus/nn/containers.h>
-#include <gradus/nn/dropout.h>
 #include <gradus/nn/functional.h>
-#include <gradus/nn/linear.h>
+#include <gradus/nn/layers/activation.h>
+#include <gradus/nn/layers/dropout.h>
+#include <gradus/nn/layers/linear.h>
 #include <gradus/optim/adam.h>
 #include <gradus/optim/lr_scheduler.h>
 #include <gradus/optim/swa_utils.h>

@@ -1,17 +1,17 @@
 // What one can see of a training run: its plan, the network's costs, where time goes, curves for TensorBoard, and where
 // the first value that is not finite came from.
 // Usage: seeing FOLDER
-#include <gradus/detect_anomaly.h>
+#include <gradus/autograd/detect_anomaly.h>
 #include <gradus/io/tensorboard.h>
-#include <gradus/nn/activation.h>
 #include <gradus/nn/containers.h>
 #include <gradus/nn/freeze.h>
 #include <gradus/nn/functional.h>
-#include <gradus/nn/linear.h>
+#include <gradus/nn/layers/activation.h>
+#include <gradus/nn/layers/linear.h>
 #include <gradus/nn/summary.h>
 #include <gradus/optim/adam.h>
+#include <gradus/optim/control/plan.h>
 #include <gradus/optim/lr_scheduler.h>
-#include <gradus/optim/plan.h>
 #include <gradus/profiler.h>
 #include <gradus/random.h>
 

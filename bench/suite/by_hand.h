@@ -2,8 +2,8 @@
 // one tensor. And the sizes of ResNet-50's parameters.
 #pragma once
 
-#include <gradus/parallel.h>
-#include <gradus/shape.h>
+#include <gradus/core/parallel.h>
+#include <gradus/core/shape.h>
 
 #include <cmath>
 #include <vector>

@@ -16,7 +16,7 @@
 #include <string>
 #include <vector>
 
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 #include <gradus/tensor.h>
 
 namespace gradus::distributed {

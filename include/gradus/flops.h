@@ -12,7 +12,7 @@
 #include <map>
 #include <string>
 
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 
 namespace gradus {
 

@@ -28,14 +28,19 @@
 
 #include <gradus/autocast.h>
 #include <gradus/autograd.h>
-#include <gradus/autograd_functional.h>
+#include <gradus/autograd/detect_anomaly.h>
+#include <gradus/autograd/functional.h>
+#include <gradus/autograd/op.h>
+#include <gradus/core/memory.h>
+#include <gradus/core/parallel.h>
+#include <gradus/core/pattern.h>
+#include <gradus/core/portable.h>
+#include <gradus/core/version.h>
 #include <gradus/data.h>
-#include <gradus/detect_anomaly.h>
+#include <gradus/data/enumerate.h>
 #include <gradus/distributed.h>
-#include <gradus/enumerate.h>
 #include <gradus/flops.h>
 #include <gradus/io.h>
-#include <gradus/memory.h>
 #include <gradus/metrics.h>
 #include <gradus/models/alexnet.h>
 #include <gradus/models/autoencoder.h>
@@ -54,9 +59,8 @@
 #include <gradus/models/vgg.h>
 #include <gradus/models/vit.h>
 #include <gradus/nn.h>
+#include <gradus/nn/layers/sync_batch_norm.h>
 #include <gradus/nn/parallel.h>
-#include <gradus/nn/sync_batch_norm.h>
-#include <gradus/op.h>
 #include <gradus/ops.h>
 #include <gradus/ops/arranging.h>
 #include <gradus/ops/choice.h>
@@ -71,15 +75,11 @@
 #include <gradus/ops/statistics.h>
 #include <gradus/optim.h>
 #include <gradus/optim/zero_redundancy_optimizer.h>
-#include <gradus/parallel.h>
-#include <gradus/pattern.h>
-#include <gradus/portable.h>
 #include <gradus/profiler.h>
 #include <gradus/random.h>
 #include <gradus/tensor.h>
 #include <gradus/text/tokenizer.h>
 #include <gradus/training.h>
-#include <gradus/version.h>
 
 #pragma pop_macro("min")
 #pragma pop_macro("max")

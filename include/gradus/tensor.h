@@ -12,9 +12,9 @@
 #include <variant>
 #include <vector>
 
+#include <gradus/core/error.h>
+#include <gradus/core/scalar.h>
 #include <gradus/detail/tensor_impl.h>
-#include <gradus/error.h>
-#include <gradus/scalar.h>
 
 #ifndef __cpp_multidimensional_subscript
 // Before C++23 the comma in x[0, 1] drops the 0. The compilers' warning for that is an error from here on.

@@ -1,6 +1,6 @@
 // The public faces of the engine, and what a tensor knows about its gradient.
 #include <gradus/autograd.h>
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include "autograd/engine.h"

@@ -1,5 +1,5 @@
-#include <gradus/detect_anomaly.h>
-#include <gradus/op.h>
+#include <gradus/autograd/detect_anomaly.h>
+#include <gradus/autograd/op.h>
 
 #include <bit>
 #include <cmath>

@@ -5,7 +5,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 
 #include "autograd/gradient_sink.h"
 

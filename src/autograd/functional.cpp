@@ -1,5 +1,5 @@
 // jacobian, hessian, vjp, jvp, vhp and hvp.
-#include <gradus/autograd_functional.h>
+#include <gradus/autograd/functional.h>
 #include <gradus/ops.h>
 
 namespace gradus::autograd::functional {

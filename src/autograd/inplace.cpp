@@ -1,6 +1,6 @@
 #include "autograd/inplace.h"
 
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include "autograd/restride.h"

@@ -1,4 +1,4 @@
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 
 #include <algorithm>
 

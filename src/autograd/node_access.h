@@ -1,7 +1,7 @@
 // The parts of a node that others in the library reach into.
 #pragma once
 
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 
 namespace gradus {
 

@@ -1,6 +1,6 @@
+#include <gradus/autograd/op.h>
+#include <gradus/core/memory.h>
 #include <gradus/detail/observer.h>
-#include <gradus/memory.h>
-#include <gradus/op.h>
 
 #include <exception>
 #include <mutex>

@@ -1,7 +1,7 @@
 // What the engine tells observers besides the nodes that it runs.
 #pragma once
 
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 
 namespace gradus::detail {
 

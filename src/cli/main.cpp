@@ -1,8 +1,8 @@
 // The gradus command. Mistakes of the user and of the outside world are one line on standard error and exit status 2.
 #include <fmt/format.h>
+#include <gradus/core/portable.h>
+#include <gradus/core/version.h>
 #include <gradus/distributed.h>
-#include <gradus/portable.h>
-#include <gradus/version.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
@@ -10,17 +10,17 @@
 #include <exception>
 #include <filesystem>
 
-#include "cli/commands/ckpt.h"
+#include "cli/commands/ckpt/ckpt.h"
+#include "cli/commands/ckpt/verify.h"
 #include "cli/commands/devices.h"
 #include "cli/commands/finetune.h"
 #include "cli/commands/flops.h"
 #include "cli/commands/plot_runs.h"
-#include "cli/commands/train_autoencoder.h"
-#include "cli/commands/train_gan.h"
-#include "cli/commands/train_lenet.h"
-#include "cli/commands/train_recipe.h"
+#include "cli/commands/train/train_autoencoder.h"
+#include "cli/commands/train/train_gan.h"
+#include "cli/commands/train/train_lenet.h"
+#include "cli/commands/train/train_recipe.h"
 #include "cli/commands/use_classifier.h"
-#include "cli/commands/verify.h"
 #include "cli/commands/watch.h"
 #include "cli/run/device_option.h"
 #include "cli/run/output.h"
@@ -29,7 +29,7 @@
 #include "cli/shell/manual.h"
 #include "cli/text/finetune_lm.h"
 #include "cli/text/generate.h"
-#include "recipe/language.h"
+#include "recipe/language/language.h"
 
 namespace gradus::cli {
 namespace {

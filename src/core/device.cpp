@@ -1,5 +1,5 @@
-#include <gradus/device.h>
-#include <gradus/error.h>
+#include <gradus/core/device.h>
+#include <gradus/core/error.h>
 
 #include <array>
 #include <charconv>

@@ -1,5 +1,5 @@
-#include <gradus/dtype.h>
-#include <gradus/scalar.h>
+#include <gradus/core/dtype.h>
+#include <gradus/core/scalar.h>
 
 #include <charconv>
 #include <cmath>

@@ -1,4 +1,4 @@
-#include <gradus/pattern.h>
+#include <gradus/core/pattern.h>
 
 #include <fnmatch.h>
 

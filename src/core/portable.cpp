@@ -1,6 +1,6 @@
 #include "core/portable.h"
 
-#include <gradus/portable.h>
+#include <gradus/core/portable.h>
 
 #include <cstdlib>
 #include <string_view>

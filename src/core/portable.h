@@ -1,4 +1,4 @@
-// Whether all processors shall compute the same bits: <gradus/portable.h>.
+// Whether all processors shall compute the same bits: <gradus/core/portable.h>.
 #pragma once
 
 #include <atomic>

@@ -1,5 +1,5 @@
 // Tensors as text, as PyTorch prints them with its default options.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/tensor.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-#include <gradus/error.h>
-#include <gradus/shape.h>
+#include <gradus/core/error.h>
+#include <gradus/core/shape.h>
 
 #include <algorithm>
 #include <ostream>

@@ -1,5 +1,5 @@
 #include <gradus/autograd.h>
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/tensor.h>
 
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "gradus/version.h"
+#include "gradus/core/version.h"
 
 namespace gradus {
 

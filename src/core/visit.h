@@ -1,8 +1,8 @@
 // From a type that is known at run time to one that is known at compile time.
 #pragma once
 
-#include <gradus/dtype.h>
-#include <gradus/error.h>
+#include <gradus/core/dtype.h>
+#include <gradus/core/error.h>
 
 namespace gradus {
 

@@ -1,10 +1,10 @@
 // The calls of gradus/distributed.h.
 #include <fmt/format.h>
 #include <gradus/autograd.h>
+#include <gradus/core/parallel.h>
+#include <gradus/core/version.h>
 #include <gradus/distributed.h>
 #include <gradus/ops.h>
-#include <gradus/parallel.h>
-#include <gradus/version.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -14,9 +14,9 @@
 
 #include "core/tensor_access.h"
 #include "core/threads/cpu_count.h"
-#include "distributed/load.h"
-#include "distributed/reduction.h"
-#include "distributed/round.h"
+#include "distributed/connection/load.h"
+#include "distributed/connection/round.h"
+#include "distributed/sums/reduction.h"
 
 namespace gradus::distributed {
 

@@ -8,8 +8,8 @@
 #include <span>
 #include <vector>
 
-#include "distributed/environment.h"
-#include "distributed/transport.h"
+#include "distributed/connection/environment.h"
+#include "distributed/connection/transport.h"
 
 namespace gradus::distributed {
 

@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "autograd/gradient_sink.h"
-#include "distributed/buckets.h"
-#include "distributed/chunks.h"
-#include "distributed/round.h"
+#include "distributed/connection/round.h"
+#include "distributed/sums/buckets.h"
+#include "distributed/sums/chunks.h"
 
 namespace gradus::distributed {
 

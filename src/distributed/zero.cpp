@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "core/tensor_access.h"
-#include "distributed/round.h"
+#include "distributed/connection/round.h"
 
 namespace gradus::optim {
 

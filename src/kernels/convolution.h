@@ -8,7 +8,7 @@
 // each are the other two.
 #pragma once
 
-#include <gradus/dtype.h>
+#include <gradus/core/dtype.h>
 
 #include <array>
 #include <cstdint>

@@ -1,6 +1,6 @@
 #include "kernels/index.h"
 
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 
 #include <algorithm>
 #include <string>

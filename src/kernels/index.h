@@ -1,8 +1,8 @@
 // Elements picked by an index: what the kernels of every device are given.
 #pragma once
 
-#include <gradus/dtype.h>
-#include <gradus/shape.h>
+#include <gradus/core/dtype.h>
+#include <gradus/core/shape.h>
 
 #include <optional>
 #include <vector>

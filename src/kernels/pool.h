@@ -1,7 +1,7 @@
 // Pooling and resampling: what the kernels of every device are given. The tables lie in the host's memory.
 #pragma once
 
-#include <gradus/dtype.h>
+#include <gradus/core/dtype.h>
 
 #include <array>
 #include <cstdint>

@@ -1,7 +1,7 @@
 // Matrix products: what the kernels of every device are given.
 #pragma once
 
-#include <gradus/dtype.h>
+#include <gradus/core/dtype.h>
 
 #include <cstddef>
 #include <cstdint>

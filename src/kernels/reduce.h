@@ -1,7 +1,7 @@
 // Along one dimension of data seen as [outer, reduced, inner]: what the kernels of every device are given.
 #pragma once
 
-#include <gradus/dtype.h>
+#include <gradus/core/dtype.h>
 
 #include <cstdint>
 

@@ -1,8 +1,8 @@
 // Loops over the tensors of an optimizer: what the kernels of every device are given.
 #pragma once
 
-#include <gradus/device.h>
-#include <gradus/dtype.h>
+#include <gradus/core/device.h>
+#include <gradus/core/dtype.h>
 
 #include <array>
 #include <cstddef>

@@ -1,8 +1,8 @@
 #include <gradus/models/alexnet.h>
-#include <gradus/nn/activation.h>
-#include <gradus/nn/convolution.h>
-#include <gradus/nn/dropout.h>
-#include <gradus/nn/linear.h>
+#include <gradus/nn/layers/activation.h>
+#include <gradus/nn/layers/convolution.h>
+#include <gradus/nn/layers/dropout.h>
+#include <gradus/nn/layers/linear.h>
 
 namespace gradus::models {
 

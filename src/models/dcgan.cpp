@@ -1,8 +1,8 @@
 #include <gradus/models/dcgan.h>
-#include <gradus/nn/activation.h>
-#include <gradus/nn/convolution.h>
 #include <gradus/nn/init.h>
-#include <gradus/nn/normalization.h>
+#include <gradus/nn/layers/activation.h>
+#include <gradus/nn/layers/convolution.h>
+#include <gradus/nn/layers/normalization.h>
 
 namespace gradus::models {
 

@@ -1,8 +1,8 @@
 #include "models/initial.h"
 
-#include <gradus/nn/convolution.h>
 #include <gradus/nn/init.h>
-#include <gradus/nn/linear.h>
+#include <gradus/nn/layers/convolution.h>
+#include <gradus/nn/layers/linear.h>
 
 namespace gradus::models {
 

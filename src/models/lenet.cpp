@@ -1,8 +1,8 @@
 #include <gradus/models/lenet.h>
-#include <gradus/nn/activation.h>
-#include <gradus/nn/convolution.h>
-#include <gradus/nn/linear.h>
-#include <gradus/nn/pooling.h>
+#include <gradus/nn/layers/activation.h>
+#include <gradus/nn/layers/convolution.h>
+#include <gradus/nn/layers/linear.h>
+#include <gradus/nn/layers/pooling.h>
 
 namespace gradus::models {
 

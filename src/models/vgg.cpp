@@ -1,9 +1,9 @@
 #include <gradus/models/vgg.h>
-#include <gradus/nn/activation.h>
-#include <gradus/nn/convolution.h>
-#include <gradus/nn/dropout.h>
-#include <gradus/nn/linear.h>
-#include <gradus/nn/normalization.h>
+#include <gradus/nn/layers/activation.h>
+#include <gradus/nn/layers/convolution.h>
+#include <gradus/nn/layers/dropout.h>
+#include <gradus/nn/layers/linear.h>
+#include <gradus/nn/layers/normalization.h>
 
 #include <array>
 

@@ -1,8 +1,8 @@
 #include <gradus/models/vit.h>
-#include <gradus/nn/activation.h>
 #include <gradus/nn/chain.h>
 #include <gradus/nn/init.h>
-#include <gradus/nn/linear.h>
+#include <gradus/nn/layers/activation.h>
+#include <gradus/nn/layers/linear.h>
 
 #include <cmath>
 

@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 #include <gradus/autograd.h>
+#include <gradus/core/pattern.h>
 #include <gradus/data/standardize.h>
 #include <gradus/data/transforms.h>
 #include <gradus/nn/adapters.h>
 #include <gradus/nn/freeze.h>
-#include <gradus/pattern.h>
 
 #include <algorithm>
 #include <filesystem>

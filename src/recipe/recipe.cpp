@@ -1,7 +1,7 @@
 #include "recipe/recipe.h"
 
 #include <fmt/format.h>
-#include <gradus/optim/audit.h>
+#include <gradus/optim/control/audit.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -10,7 +10,7 @@
 #include <fstream>
 #include <sstream>
 
-#include "recipe/language.h"
+#include "recipe/language/language.h"
 #include "text/table.h"
 
 namespace gradus::recipe {

@@ -1,8 +1,8 @@
 // A recipe: what a file says, checked as far as that goes without making anything.
 #pragma once
 
-#include "recipe/callables.h"
-#include "recipe/expression.h"
+#include "recipe/calls/callables.h"
+#include "recipe/language/expression.h"
 
 namespace gradus::recipe {
 

@@ -11,7 +11,7 @@
 #include <cmath>
 
 #include "data/loader/fingerprint.h"
-#include "distributed/rows.h"
+#include "distributed/sums/rows.h"
 #include "optim/engine/minimize.h"
 #include "recipe/builder.h"
 

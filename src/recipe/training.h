@@ -12,15 +12,15 @@
 #include <gradus/data/data_loader.h>
 #include <gradus/data/datasets.h>
 #include <gradus/data/transforms.h>
-#include <gradus/optim/plan.h>
+#include <gradus/optim/control/plan.h>
 #include <gradus/optim/swa_utils.h>
 #include <gradus/training/checkpoint.h>
 
 #include <functional>
 
-#include "recipe/formula.h"
+#include "recipe/language/formula.h"
+#include "recipe/language/stand_in.h"
 #include "recipe/recipe.h"
-#include "recipe/stand_in.h"
 #include "training/updater.h"
 
 namespace gradus::recipe {

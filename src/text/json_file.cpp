@@ -1,7 +1,7 @@
 #include "text/json_file.h"
 
 #include <fmt/format.h>
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 
 #include <cmath>
 #include <filesystem>

@@ -1,6 +1,6 @@
 #include "training/adapter_config.h"
 
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 
 #include <cmath>
 

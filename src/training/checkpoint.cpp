@@ -1,12 +1,12 @@
 #include <gradus/autograd.h>
+#include <gradus/core/version.h>
 #include <gradus/distributed.h>
 #include <gradus/io/load.h>
 #include <gradus/io/pytorch.h>
 #include <gradus/nn/freeze.h>
-#include <gradus/optim/state_value.h>
+#include <gradus/optim/state/state_value.h>
 #include <gradus/optim/zero_redundancy_optimizer.h>
 #include <gradus/training/checkpoint.h>
-#include <gradus/version.h>
 
 #include <unistd.h>
 

@@ -1,8 +1,8 @@
 #include <fmt/format.h>
+#include <gradus/core/error.h>
+#include <gradus/core/memory.h>
 #include <gradus/distributed.h>
-#include <gradus/error.h>
 #include <gradus/io/pytorch.h>
-#include <gradus/memory.h>
 #include <gradus/training/checkpoint_manager.h>
 
 #include <unistd.h>

@@ -1,6 +1,6 @@
 #include "training/document.h"
 
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 #include <gradus/training/checkpoint.h>
 
 namespace gradus::training {

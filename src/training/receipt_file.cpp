@@ -1,8 +1,8 @@
 // Receipts as text, as files, and against a checkpoint.
 #include <fmt/format.h>
-#include <gradus/error.h>
+#include <gradus/core/error.h>
+#include <gradus/core/version.h>
 #include <gradus/training/receipt.h>
-#include <gradus/version.h>
 
 #include <algorithm>
 #include <cmath>

@@ -11,7 +11,7 @@
 #include <memory>
 #include <optional>
 
-#include "distributed/chunks.h"
+#include "distributed/sums/chunks.h"
 
 namespace gradus::distributed {
 class Reducer;

@@ -1,6 +1,6 @@
 // The engine: gradients accumulated, asked for, hooked; graphs kept, freed, deep and shared between threads.
 #include <gradus/autograd.h>
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include <gmock/gmock.h>

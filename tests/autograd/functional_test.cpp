@@ -1,5 +1,5 @@
 // torch.autograd.functional: against closed forms, and values of PyTorch in tests/traces/arranging.json.
-#include <gradus/autograd_functional.h>
+#include <gradus/autograd/functional.h>
 #include <gradus/ops.h>
 
 #include <gmock/gmock.h>

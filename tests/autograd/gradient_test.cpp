@@ -1,5 +1,5 @@
 // Gradients that others return: operations of a user, hooks, set_grad, retain_grad.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include <gmock/gmock.h>

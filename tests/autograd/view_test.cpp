@@ -1,7 +1,7 @@
 // Views that were made, or are changed, while nothing is recorded: what PyTorch 2.13 does with each of them.
 #include <gradus/autograd.h>
-#include <gradus/nn/linear.h>
-#include <gradus/nn/normalization.h>
+#include <gradus/nn/layers/linear.h>
+#include <gradus/nn/layers/normalization.h>
 #include <gradus/ops.h>
 
 #include <gmock/gmock.h>

@@ -1,8 +1,8 @@
 // What sees operations while they run: the counter of FLOPs, the profiler, the search for anomalies, errors of memory.
 #include <gradus/autograd.h>
-#include <gradus/detect_anomaly.h>
+#include <gradus/autograd/detect_anomaly.h>
+#include <gradus/core/memory.h>
 #include <gradus/flops.h>
-#include <gradus/memory.h>
 #include <gradus/nn.h>
 #include <gradus/optim/adam.h>
 #include <gradus/profiler.h>

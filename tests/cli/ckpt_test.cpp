@@ -5,7 +5,7 @@
 
 #include <algorithm>
 
-#include "cli/commands/ckpt_leaves.h"
+#include "cli/commands/ckpt/ckpt_leaves.h"
 #include "support/command.h"
 #include "text/units.h"
 

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 #include "support/temp_folder.h"
 
 namespace gradus::cli {

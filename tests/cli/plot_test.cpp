@@ -7,7 +7,7 @@
 #include <cmath>
 #include <limits>
 
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 #include "io/image/png.h"
 #include "support/picture.h"
 #include "support/temp_folder.h"

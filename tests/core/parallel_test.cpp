@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 
 namespace gradus {
 namespace {

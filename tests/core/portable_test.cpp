@@ -1,11 +1,11 @@
 // In portable mode, trainings end in the bits that are written down here: on any number of threads, with every
 // instruction set, on x86-64 and on arm64.
+#include <gradus/core/parallel.h>
+#include <gradus/core/portable.h>
 #include <gradus/nn.h>
 #include <gradus/ops.h>
 #include <gradus/optim.h>
 #include <gradus/optim/lr_scheduler.h>
-#include <gradus/parallel.h>
-#include <gradus/portable.h>
 #include <gradus/random.h>
 #include <gtest/gtest.h>
 

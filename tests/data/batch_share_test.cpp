@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "gradus/core/error.h"
 #include "gradus/data.h"
-#include "gradus/error.h"
 #include "gradus/ops.h"
 #include "support/temp_folder.h"
 

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 
+#include "gradus/core/error.h"
 #include "gradus/data/random.h"
 #include "gradus/data/sampler.h"
-#include "gradus/error.h"
 #include "gradus/ops.h"
 #include "support/temp_folder.h"
 

@@ -1,5 +1,5 @@
 #include <gradus/data.h>
-#include <gradus/enumerate.h>
+#include <gradus/data/enumerate.h>
 #include <gradus/nn.h>
 #include <gradus/ops.h>
 

@@ -6,8 +6,8 @@
 #include <filesystem>
 
 #include "gradus/autograd.h"
+#include "gradus/core/error.h"
 #include "gradus/data.h"
-#include "gradus/error.h"
 #include "gradus/nn.h"
 #include "gradus/optim/sgd.h"
 #include "support/temp_folder.h"

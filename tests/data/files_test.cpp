@@ -7,8 +7,8 @@
 #include <filesystem>
 #include <map>
 
+#include "gradus/core/error.h"
 #include "gradus/data.h"
-#include "gradus/error.h"
 #include "gradus/io/numpy.h"
 #include "gradus/ops.h"
 #include "support/temp_folder.h"

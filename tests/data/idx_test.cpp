@@ -10,7 +10,7 @@
 #include <filesystem>
 #include <numeric>
 
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 #include "support/temp_folder.h"
 
 namespace gradus::data {

@@ -12,9 +12,9 @@
 
 #include "core/threads/parallel.h"
 #include "data/loader/fingerprint.h"
+#include "gradus/core/error.h"
+#include "gradus/core/memory.h"
 #include "gradus/data.h"
-#include "gradus/error.h"
-#include "gradus/memory.h"
 #include "gradus/ops.h"
 #include "support/temp_folder.h"
 

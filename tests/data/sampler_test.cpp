@@ -10,7 +10,7 @@
 #include <numeric>
 #include <set>
 
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 
 namespace gradus::data {
 namespace {

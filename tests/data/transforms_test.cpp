@@ -9,10 +9,10 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "gradus/core/error.h"
+#include "gradus/core/memory.h"
 #include "gradus/data/data_loader.h"
 #include "gradus/data/random.h"
-#include "gradus/error.h"
-#include "gradus/memory.h"
 #include "gradus/ops.h"
 #include "support/paths.h"
 #include "support/temp_folder.h"

@@ -1,5 +1,5 @@
 // The operations and losses of gradus/ops/further.h and the like.
-#include <gradus/nn/further_losses.h>
+#include <gradus/nn/loss/further_losses.h>
 #include <gradus/ops.h>
 #include <gradus/ops/embedding_bag.h>
 #include <gradus/ops/further.h>

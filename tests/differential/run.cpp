@@ -3,7 +3,7 @@
 
 #include "differential/differential.h"
 #include "optim/all_optimizers.h"
-#include "optim/schedules.h"
+#include "optim/schedule/schedules.h"
 
 namespace gradus::differential {
 

@@ -1,5 +1,5 @@
 """Random runs of optimizers and schedules for differential.py. Optimizers are read by tests/optim/all_optimizers.h,
-schedules by tests/optim/schedules.h."""
+schedules by tests/optim/schedule/schedules.h."""
 import random
 
 import torch

@@ -1,4 +1,4 @@
-#include "distributed/environment.h"
+#include "distributed/connection/environment.h"
 
 #include <gmock/gmock.h>
 #include <gradus/distributed.h>

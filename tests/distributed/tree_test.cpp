@@ -1,12 +1,12 @@
-#include "distributed/tree.h"
+#include "distributed/sums/tree.h"
 
 #include <gtest/gtest.h>
 
 #include <functional>
 #include <string>
 
-#include "distributed/buckets.h"
-#include "distributed/reduction.h"
+#include "distributed/sums/buckets.h"
+#include "distributed/sums/reduction.h"
 #include "gradus/ops.h"
 
 namespace gradus::distributed {

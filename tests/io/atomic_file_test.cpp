@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 #include "support/file_limit.h"
 #include "support/temp_folder.h"
 

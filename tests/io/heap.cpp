@@ -1,6 +1,6 @@
 #include "io/heap.h"
 
-#include <gradus/memory.h>
+#include <gradus/core/memory.h>
 #include <malloc.h>
 
 #include <atomic>

@@ -7,7 +7,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 #include "gradus/ops.h"
 #include "support/paths.h"
 #include "support/temp_folder.h"

@@ -7,7 +7,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 #include "support/file_limit.h"
 #include "support/temp_folder.h"
 

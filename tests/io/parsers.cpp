@@ -1,6 +1,6 @@
 #include "io/parsers.h"
 
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 #include <gradus/io/rename.h>
 #include <gradus/text/tokenizer.h>
 

@@ -1,5 +1,5 @@
 #include <gmock/gmock.h>
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 #include <gtest/gtest.h>
 
 #include "io/checkpoint/renamer.h"

@@ -1,7 +1,7 @@
 // The loops for few channels, and convolutions that are products of matrices, against plain sums.
 #include "kernels/dispatch/convolution.h"
 
-#include <gradus/parallel.h>
+#include <gradus/core/parallel.h>
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

@@ -1,7 +1,7 @@
 // Matrix products against the plain triple loop.
 #include "kernels/dispatch/gemm.h"
 
-#include <gradus/parallel.h>
+#include <gradus/core/parallel.h>
 
 #include <gtest/gtest.h>
 

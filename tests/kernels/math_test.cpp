@@ -1,6 +1,6 @@
 #include "kernels/math.h"
 
-#include <gradus/portable.h>
+#include <gradus/core/portable.h>
 #include <gtest/gtest.h>
 
 #include <bit>

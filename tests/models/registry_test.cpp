@@ -2,7 +2,7 @@
 #include <gradus/models/autoencoder.h>
 #include <gradus/models/registry.h>
 #include <gradus/nn/containers.h>
-#include <gradus/nn/linear.h>
+#include <gradus/nn/layers/linear.h>
 #include <gradus/nn/summary.h>
 
 #include <gmock/gmock.h>

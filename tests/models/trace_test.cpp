@@ -7,7 +7,7 @@
 #include <gradus/nn/freeze.h>
 #include <gradus/nn/functional.h>
 #include <gradus/optim/adam.h>
-#include <gradus/optim/groups.h>
+#include <gradus/optim/control/groups.h>
 #include <gradus/optim/sgd.h>
 
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 // Chains against the same modules one by one.
 #include <gradus/autocast.h>
 #include <gradus/autograd.h>
-#include <gradus/memory.h>
+#include <gradus/core/memory.h>
 #include <gradus/models/resnet.h>
 #include <gradus/nn/chain.h>
 #include <gradus/nn/freeze.h>

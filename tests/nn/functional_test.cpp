@@ -1,7 +1,7 @@
 // Losses, activations and layers' functions against PyTorch's numbers, and what those cannot say: errors, second
 // derivatives, types.
 #include <gradus/autograd.h>
-#include <gradus/memory.h>
+#include <gradus/core/memory.h>
 #include <gradus/nn/functional.h>
 #include <gradus/random.h>
 

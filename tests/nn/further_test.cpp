@@ -1,8 +1,8 @@
 // Further losses, operations and the transformer's decoder against PyTorch's: tests/traces/further.json.
 #include <gradus/autograd.h>
 #include <gradus/gradus.h>
-#include <gradus/nn/further_losses.h>
-#include <gradus/nn/transformer_decoder.h>
+#include <gradus/nn/layers/transformer_decoder.h>
+#include <gradus/nn/loss/further_losses.h>
 #include <gradus/ops/further.h>
 
 #include <gmock/gmock.h>

@@ -1,7 +1,7 @@
 // Matrix products: PyTorch's results and gradients for every rank, strided operands, types, errors, and what is saved.
 #include <gradus/autograd.h>
+#include <gradus/autograd/op.h>
 #include <gradus/flops.h>
-#include <gradus/op.h>
 #include <gradus/ops.h>
 
 #include <gtest/gtest.h>

@@ -2,8 +2,8 @@
 #include "support/device.h"
 
 #include "ops/arranging/rows_arranging.h"
-#include "ops/rows_further.h"
-#include "ops/rows_mathematics.h"
+#include "ops/rows/rows_further.h"
+#include "ops/rows/rows_mathematics.h"
 
 namespace gradus::test {
 

@@ -1,7 +1,7 @@
 // Reductions: what a table of gradients cannot say. Accuracy, layouts, types, special values, errors.
 #include <gradus/autograd.h>
+#include <gradus/core/parallel.h>
 #include <gradus/ops.h>
-#include <gradus/parallel.h>
 #include <gradus/random.h>
 
 #include <gtest/gtest.h>

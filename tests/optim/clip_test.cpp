@@ -1,8 +1,8 @@
 // Limits on gradients, against plain sums.
+#include <gradus/core/parallel.h>
 #include <gradus/nn/freeze.h>
-#include <gradus/nn/linear.h>
+#include <gradus/nn/layers/linear.h>
 #include <gradus/optim.h>
-#include <gradus/parallel.h>
 #include <gradus/random.h>
 #include <gtest/gtest.h>
 

@@ -1,6 +1,6 @@
 // Parameters that are converted after their optimizer was made: the state follows, or the step is refused.
 #include <gradus/nn/containers.h>
-#include <gradus/nn/linear.h>
+#include <gradus/nn/layers/linear.h>
 #include <gradus/optim/lookahead.h>
 #include <gradus/optim/swa_utils.h>
 #include <gradus/random.h>

@@ -1,6 +1,6 @@
 // Groups by rule: decay, layers, matrices.
 #include <gradus/gradus.h>
-#include <gradus/optim/group_factories.h>
+#include <gradus/optim/control/group_factories.h>
 
 #include <gmock/gmock.h>
 

@@ -1,9 +1,9 @@
 // Lookahead, against its algorithm on single numbers.
 #include <gradus/nn/containers.h>
 #include <gradus/nn/freeze.h>
-#include <gradus/nn/linear.h>
+#include <gradus/nn/layers/linear.h>
 #include <gradus/optim.h>
-#include <gradus/optim/audit.h>
+#include <gradus/optim/control/audit.h>
 #include <gradus/random.h>
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
+#include <gradus/core/parallel.h>
 #include <gradus/nn/containers.h>
-#include <gradus/nn/linear.h>
+#include <gradus/nn/layers/linear.h>
 #include <gradus/optim.h>
-#include <gradus/parallel.h>
 #include <gradus/random.h>
 #include <gtest/gtest.h>
 

@@ -1,7 +1,7 @@
 // The table of a training run before it starts.
 #include <gradus/nn.h>
 #include <gradus/optim.h>
-#include <gradus/optim/plan.h>
+#include <gradus/optim/control/plan.h>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 // Which point is seen when: the average in evaluation, checkpoints and copies, the other one in training.
 #include <gradus/nn/containers.h>
 #include <gradus/nn/freeze.h>
-#include <gradus/nn/linear.h>
+#include <gradus/nn/layers/linear.h>
 #include <gradus/optim/schedule_free.h>
 #include <gradus/random.h>
 #include <gtest/gtest.h>

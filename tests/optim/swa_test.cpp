@@ -1,12 +1,12 @@
 // Averages of weights, against the recurrences written out.
+#include <gradus/core/parallel.h>
 #include <gradus/data.h>
-#include <gradus/nn/activation.h>
 #include <gradus/nn/containers.h>
 #include <gradus/nn/freeze.h>
-#include <gradus/nn/linear.h>
-#include <gradus/nn/normalization.h>
+#include <gradus/nn/layers/activation.h>
+#include <gradus/nn/layers/linear.h>
+#include <gradus/nn/layers/normalization.h>
 #include <gradus/optim.h>
-#include <gradus/parallel.h>
 #include <gradus/random.h>
 #include <gtest/gtest.h>
 

@@ -1,8 +1,8 @@
 // A 3-layer network's losses against PyTorch's, for every combination of options.
-#include <gradus/nn/activation.h>
 #include <gradus/nn/containers.h>
 #include <gradus/nn/functional.h>
-#include <gradus/nn/linear.h>
+#include <gradus/nn/layers/activation.h>
+#include <gradus/nn/layers/linear.h>
 #include <gradus/optim/adam.h>
 #include <gradus/optim/sgd.h>
 #include <gtest/gtest.h>

@@ -5,7 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "recipe/language.h"
+#include "recipe/language/language.h"
 #include "recipe/support.h"
 #include "support/command.h"
 

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "recipe/language.h"
+#include "recipe/language/language.h"
 #include "recipe/support.h"
 
 namespace gradus::recipe {

@@ -1,7 +1,7 @@
 /// Where the rows of the table of operations put tensors of their own: indices, masks, weights.
 #pragma once
 
-#include <gradus/device.h>
+#include <gradus/core/device.h>
 
 namespace gradus::test {
 

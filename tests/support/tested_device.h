@@ -2,7 +2,7 @@
 /// (scripts/gpu-check).
 #pragma once
 
-#include <gradus/device.h>
+#include <gradus/core/device.h>
 
 #include <cstdlib>
 

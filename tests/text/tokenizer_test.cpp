@@ -1,5 +1,5 @@
 // Tokenizers against `tokenizers` and `sentencepiece` (tests/fixtures/make_tokenizers.py), and files that are refused.
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 #include <gradus/text/tokenizer.h>
 
 #include <gtest/gtest.h>

@@ -5,10 +5,10 @@
 #include <functional>
 #include <memory>
 
-#include <gradus/device.h>
-#include <gradus/dtype.h>
-#include <gradus/ref.h>
-#include <gradus/shape.h>
+#include <gradus/core/device.h>
+#include <gradus/core/dtype.h>
+#include <gradus/core/ref.h>
+#include <gradus/core/shape.h>
 
 namespace gradus {
 

@@ -18,7 +18,7 @@
 #include <variant>
 #include <vector>
 
-#include <gradus/ref.h>
+#include <gradus/core/ref.h>
 #include <gradus/tensor.h>
 
 namespace gradus::nn {

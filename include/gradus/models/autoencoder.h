@@ -2,9 +2,9 @@
 // Physical Layer" (2017, arXiv 1702.00832).
 #pragma once
 
-#include <gradus/nn/activation.h>
 #include <gradus/nn/containers.h>
-#include <gradus/nn/linear.h>
+#include <gradus/nn/layers/activation.h>
+#include <gradus/nn/layers/linear.h>
 
 namespace gradus::models {
 

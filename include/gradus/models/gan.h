@@ -1,9 +1,9 @@
 // The article's generative adversarial network for 28 x 28 images: Goodfellow et al. (2014), fully connected.
 #pragma once
 
-#include <gradus/nn/activation.h>
 #include <gradus/nn/containers.h>
-#include <gradus/nn/linear.h>
+#include <gradus/nn/layers/activation.h>
+#include <gradus/nn/layers/linear.h>
 
 namespace gradus::models {
 

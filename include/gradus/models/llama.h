@@ -5,9 +5,9 @@
 #include <gradus/models/decoder.h>
 #include <gradus/nn/adapters.h>
 #include <gradus/nn/containers.h>
-#include <gradus/nn/embedding.h>
-#include <gradus/nn/linear.h>
-#include <gradus/nn/normalization.h>
+#include <gradus/nn/layers/embedding.h>
+#include <gradus/nn/layers/linear.h>
+#include <gradus/nn/layers/normalization.h>
 
 namespace gradus::models {
 

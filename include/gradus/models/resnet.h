@@ -5,12 +5,12 @@
 
 #include <array>
 
-#include <gradus/nn/activation.h>
 #include <gradus/nn/containers.h>
-#include <gradus/nn/convolution.h>
-#include <gradus/nn/linear.h>
-#include <gradus/nn/normalization.h>
-#include <gradus/nn/pooling.h>
+#include <gradus/nn/layers/activation.h>
+#include <gradus/nn/layers/convolution.h>
+#include <gradus/nn/layers/linear.h>
+#include <gradus/nn/layers/normalization.h>
+#include <gradus/nn/layers/pooling.h>
 
 namespace gradus::models {
 

@@ -3,7 +3,7 @@
 #pragma once
 
 #include <gradus/nn/containers.h>
-#include <gradus/nn/pooling.h>
+#include <gradus/nn/layers/pooling.h>
 
 namespace gradus::models {
 

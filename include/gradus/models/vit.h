@@ -2,11 +2,11 @@
 // torchvision's.
 #pragma once
 
-#include <gradus/nn/attention.h>
 #include <gradus/nn/containers.h>
-#include <gradus/nn/convolution.h>
-#include <gradus/nn/dropout.h>
-#include <gradus/nn/normalization.h>
+#include <gradus/nn/layers/attention.h>
+#include <gradus/nn/layers/convolution.h>
+#include <gradus/nn/layers/dropout.h>
+#include <gradus/nn/layers/normalization.h>
 
 namespace gradus::models {
 

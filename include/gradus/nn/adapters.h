@@ -9,8 +9,8 @@
 // A network may have several adapters, by name, of which none, one or more are active. An adapter's parameters are
 // those of the layer's child `adapters.NAME`, so `*.adapters.NAME.*` is the pattern of all of them. Adding an adapter
 // freezes everything that is not one: parameters, and modules whose statistics would change. Patterns are those of
-// gradus/pattern.h; matching layers of kinds that an adapter does not support are left alone. The functions return the
-// names of the layers, and throw ValueError where no layer matches or an option is out of range.
+// gradus/core/pattern.h; matching layers of kinds that an adapter does not support are left alone. The functions return
+// the names of the layers, and throw ValueError where no layer matches or an option is out of range.
 //
 // Adapters of layers in float16, bfloat16 and int8 are float32, and compute in float32.
 #pragma once

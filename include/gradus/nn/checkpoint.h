@@ -21,7 +21,7 @@ Tensor checkpoint(Module& module, const Tensor& x);
 Tensor checkpoint(Module& module, std::function<Tensor(const std::vector<Tensor>&)> fn,
                   const std::vector<Tensor>& inputs);
 
-// From now on the modules of one input whose names match (see gradus/pattern.h) are recomputed in each call that
+// From now on the modules of one input whose names match (see gradus/core/pattern.h) are recomputed in each call that
 // records gradients; modules inside of one that is recomputed already are left alone. Returns their names. ValueError
 // if nothing matches.
 std::vector<std::string> recompute(Module& net, const std::string& pattern);

@@ -30,9 +30,9 @@ void freeze(Module& module);
 void unfreeze(Module& module);
 bool is_frozen(const Module& module);
 
-// The parameters and modules of `module` whose names match (see gradus/pattern.h). A module is frozen too when all of
-// its parameters are, and no longer when one of them is not. Returns the names of the parameters; ValueError if nothing
-// matches.
+// The parameters and modules of `module` whose names match (see gradus/core/pattern.h). A module is frozen too when all
+// of its parameters are, and no longer when one of them is not. Returns the names of the parameters; ValueError if
+// nothing matches.
 std::vector<std::string> freeze(Module& module, const std::string& pattern);
 std::vector<std::string> unfreeze(Module& module, const std::string& pattern);
 

@@ -8,7 +8,7 @@
 // broadcasts), and class indices may be of any integer type.
 #pragma once
 
-#include <gradus/nn/reduction.h>
+#include <gradus/nn/loss/reduction.h>
 #include <gradus/ops.h>
 #include <gradus/ops/activation.h>
 #include <gradus/ops/attention.h>

@@ -84,9 +84,9 @@ bool is_parametrized(const Module& module, const std::string& name = "");
 // where `leave_parametrized` is false, the original, of which there must be only one (ValueError).
 Module& remove_parametrizations(Module& module, const std::string& name, bool leave_parametrized = true);
 
-// For each parameter of `module` and its descendants whose name matches (see gradus/pattern.h), in order, registers a
-// copy of the parametrization, or calls the function, which may register one. Returns the names of the parameters.
-// ValueError if nothing matches.
+// For each parameter of `module` and its descendants whose name matches (see gradus/core/pattern.h), in order,
+// registers a copy of the parametrization, or calls the function, which may register one. Returns the names of the
+// parameters. ValueError if nothing matches.
 //
 //   nn::parametrize(net, "*.weight", [](nn::Module& m, const std::string& name) { nn::weight_norm(m, name); });
 using Parametrize = std::function<void(Module& module, const std::string& name)>;

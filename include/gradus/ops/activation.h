@@ -2,8 +2,8 @@
 // Differentiable to any order. Those whose names end in _ work in place.
 #pragma once
 
+#include <gradus/core/scalar.h>
 #include <gradus/random.h>
-#include <gradus/scalar.h>
 #include <gradus/tensor.h>
 
 namespace gradus {

@@ -19,8 +19,8 @@
 #include <type_traits>
 #include <variant>
 
-#include <gradus/optim/clip.h>
-#include <gradus/optim/params.h>
+#include <gradus/optim/control/clip.h>
+#include <gradus/optim/state/params.h>
 
 namespace gradus::io {
 class Value;

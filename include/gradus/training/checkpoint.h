@@ -22,10 +22,10 @@
 
 #include <gradus/io/value.h>
 #include <gradus/nn/module.h>
+#include <gradus/optim/control/set.h>
 #include <gradus/optim/lr_scheduler/plateau.h>
 #include <gradus/optim/lr_scheduler/scheduler.h>
 #include <gradus/optim/optimizer.h>
-#include <gradus/optim/set.h>
 #include <gradus/random.h>
 
 namespace gradus::optim {

@@ -20,7 +20,7 @@
 #include <vector>
 
 #include <gradus/nn/state_dict.h>
-#include <gradus/optim/audit.h>
+#include <gradus/optim/control/audit.h>
 
 namespace gradus::training {
 

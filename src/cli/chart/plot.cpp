@@ -8,7 +8,7 @@
 #include <new>
 
 #include "cli/chart/plot_paint.h"
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 #include "io/file/atomic_file.h"
 
 namespace gradus::cli {

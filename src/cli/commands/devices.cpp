@@ -1,7 +1,7 @@
 #include "cli/commands/devices.h"
 
 #include <fmt/format.h>
-#include <gradus/device.h>
+#include <gradus/core/device.h>
 
 #include <CLI/CLI.hpp>
 #include <memory>

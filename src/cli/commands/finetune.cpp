@@ -5,8 +5,8 @@
 #include <gradus/data/feature_cache.h>
 #include <gradus/models/registry.h>
 #include <gradus/nn/freeze.h>
-#include <gradus/nn/linear.h>
-#include <gradus/optim/groups.h>
+#include <gradus/nn/layers/linear.h>
+#include <gradus/optim/control/groups.h>
 #include <gradus/optim/lr_scheduler/cosine.h>
 #include <gradus/optim/sgd.h>
 #include <gradus/random.h>

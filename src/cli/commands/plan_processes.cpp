@@ -1,7 +1,7 @@
 #include "cli/commands/plan_processes.h"
 
 #include <fmt/format.h>
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 
 #include <charconv>
 #include <cmath>

@@ -1,7 +1,7 @@
 // What a phase of a recipe costs each of several processes.
 #pragma once
 
-#include <gradus/optim/plan.h>
+#include <gradus/optim/control/plan.h>
 
 #include <cstdint>
 #include <string>

@@ -1,8 +1,8 @@
 #include "cli/commands/plot_runs.h"
 
 #include <fmt/format.h>
-#include <gradus/error.h>
-#include <gradus/pattern.h>
+#include <gradus/core/error.h>
+#include <gradus/core/pattern.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

@@ -1,8 +1,8 @@
 #include "cli/commands/watch.h"
 
 #include <fmt/format.h>
-#include <gradus/error.h>
-#include <gradus/pattern.h>
+#include <gradus/core/error.h>
+#include <gradus/core/pattern.h>
 #include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>

@@ -6,7 +6,7 @@
 #include <gradus/io/load.h>
 #include <gradus/models/registry.h>
 #include <gradus/nn/functional.h>
-#include <gradus/nn/normalization.h>
+#include <gradus/nn/layers/normalization.h>
 #include <gradus/ops.h>
 
 #include <algorithm>

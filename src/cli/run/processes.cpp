@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <gradus/core/parallel.h>
 #include <gradus/distributed.h>
-#include <gradus/parallel.h>
 
 #include <algorithm>
 #include <chrono>
@@ -12,7 +12,7 @@
 #include <thread>
 
 #include "cli/run/output.h"
-#include "distributed/round.h"
+#include "distributed/connection/round.h"
 
 namespace gradus::cli {
 

@@ -2,10 +2,10 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <gradus/core/error.h>
+#include <gradus/core/parallel.h>
 #include <gradus/distributed.h>
-#include <gradus/error.h>
 #include <gradus/io/pytorch.h>
-#include <gradus/parallel.h>
 #include <gradus/random.h>
 #include <sys/file.h>
 #include <unistd.h>

@@ -1,7 +1,7 @@
 // What people see of a training run besides its metrics and its progress: events for TensorBoard, a profile, anomalies.
 #pragma once
 
-#include <gradus/detect_anomaly.h>
+#include <gradus/autograd/detect_anomaly.h>
 #include <gradus/io/tensorboard.h>
 #include <gradus/nn/module.h>
 #include <gradus/profiler.h>

@@ -1,7 +1,7 @@
 // Who looks on while a run trains: the audit of --audit, and the receipt of --receipt.
 #pragma once
 
-#include <gradus/optim/audit.h>
+#include <gradus/optim/control/audit.h>
 #include <gradus/training/receipt.h>
 
 #include <functional>

@@ -1,7 +1,7 @@
 #include "cli/run/weights.h"
 
 #include <fmt/ranges.h>
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 
 #include <algorithm>
 #include <set>

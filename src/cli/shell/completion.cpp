@@ -1,7 +1,7 @@
 #include "cli/shell/completion.h"
 
 #include <fmt/format.h>
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 #include <gradus/models/registry.h>
 
 #include <memory>

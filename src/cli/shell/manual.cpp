@@ -1,8 +1,8 @@
 #include "cli/shell/manual.h"
 
 #include <fmt/format.h>
-#include <gradus/error.h>
-#include <gradus/version.h>
+#include <gradus/core/error.h>
+#include <gradus/core/version.h>
 
 #include <algorithm>
 #include <filesystem>

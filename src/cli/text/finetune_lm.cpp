@@ -21,7 +21,7 @@
 #include "cli/run/progress.h"
 #include "cli/run/run_watch.h"
 #include "cli/text/language_model.h"
-#include "distributed/rows.h"
+#include "distributed/sums/rows.h"
 
 namespace gradus::cli {
 

@@ -1,7 +1,7 @@
 #include "cli/text/generate.h"
 
 #include <fmt/format.h>
-#include <gradus/parallel.h>
+#include <gradus/core/parallel.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>

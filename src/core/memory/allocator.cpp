@@ -10,7 +10,7 @@
 #include <string>
 
 #include "core/memory/block_store.h"
-#include "gradus/memory.h"
+#include "gradus/core/memory.h"
 
 namespace gradus::core {
 

@@ -2,8 +2,8 @@
 // kernels/dispatch/kernels.h.
 #pragma once
 
-#include <gradus/device.h>
-#include <gradus/memory.h>
+#include <gradus/core/device.h>
+#include <gradus/core/memory.h>
 
 #include <cstddef>
 #include <string>

@@ -1,4 +1,4 @@
-#include <gradus/memory.h>
+#include <gradus/core/memory.h>
 
 #include "text/units.h"
 

@@ -10,7 +10,7 @@
 #include "core/portable.h"
 #include "core/threads/cpu_count.h"
 #include "core/threads/pool.h"
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 
 #if defined(__x86_64__)
 #include <xmmintrin.h>

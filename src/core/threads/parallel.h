@@ -7,7 +7,7 @@
 #include <type_traits>
 
 #include "core/threads/openmp.h"
-#include "gradus/parallel.h"
+#include "gradus/core/parallel.h"
 
 namespace gradus::core {
 

@@ -4,8 +4,8 @@
 
 #include <cstring>
 
+#include "gradus/core/error.h"
 #include "gradus/data/datasets.h"
-#include "gradus/error.h"
 #include "gradus/ops.h"
 #include "io/file/posix.h"
 

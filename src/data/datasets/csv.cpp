@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 
 namespace gradus::data {
 

@@ -10,7 +10,7 @@
 
 #include "data/datasets/csv.h"
 #include "data/datasets/gzip_file.h"
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 
 namespace gradus::data {
 

@@ -4,7 +4,7 @@
 
 #include "data/datasets/rows.h"
 #include "data/loader/hash.h"
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 #include "gradus/ops.h"
 
 namespace gradus::data {

@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <system_error>
 
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 
 namespace gradus::data {
 

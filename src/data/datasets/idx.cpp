@@ -9,7 +9,7 @@
 #include <string_view>
 
 #include "data/datasets/gzip_file.h"
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 
 namespace gradus::data {
 namespace {

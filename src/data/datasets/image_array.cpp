@@ -3,8 +3,8 @@
 #include "data/datasets/idx.h"
 #include "data/datasets/rows.h"
 #include "data/loader/hash.h"
+#include "gradus/core/error.h"
 #include "gradus/data/datasets.h"
-#include "gradus/error.h"
 #include "gradus/ops.h"
 
 namespace gradus::data {

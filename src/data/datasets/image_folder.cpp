@@ -8,8 +8,8 @@
 #include <system_error>
 
 #include "data/loader/hash.h"
+#include "gradus/core/error.h"
 #include "gradus/data/datasets.h"
-#include "gradus/error.h"
 
 namespace gradus::data {
 

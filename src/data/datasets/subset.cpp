@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "data/loader/hash.h"
+#include "gradus/core/error.h"
 #include "gradus/data/dataset.h"
-#include "gradus/error.h"
 #include "gradus/random.h"
 
 namespace gradus::data {

@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
+#include "gradus/core/error.h"
 #include "gradus/data/data_loader.h"
-#include "gradus/error.h"
 #include "gradus/ops.h"
 
 namespace gradus::data {

@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "data/loader/loader_run.h"
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 #include "io/value/utf8.h"
 
 namespace gradus::data {

@@ -1,8 +1,8 @@
 #include "data/loader/fingerprint.h"
 
 #include <fmt/format.h>
+#include <gradus/core/error.h>
 #include <gradus/data/random.h>
-#include <gradus/error.h>
 #include <gradus/ops.h>
 
 #include <algorithm>

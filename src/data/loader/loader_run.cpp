@@ -8,8 +8,8 @@
 #include "core/threads/parallel.h"
 #include "data/loader/rethrow.h"
 #include "gradus/autograd.h"
-#include "gradus/error.h"
-#include "gradus/memory.h"
+#include "gradus/core/error.h"
+#include "gradus/core/memory.h"
 
 namespace gradus::data {
 

@@ -1,7 +1,7 @@
 #include "data/loader/rethrow.h"
 
-#include "gradus/error.h"
-#include "gradus/memory.h"
+#include "gradus/core/error.h"
+#include "gradus/core/memory.h"
 
 namespace gradus::data {
 

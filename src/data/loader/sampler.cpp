@@ -6,8 +6,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "gradus/core/error.h"
 #include "gradus/data/random.h"
-#include "gradus/error.h"
 #include "kernels/math.h"
 
 namespace gradus::data {

@@ -5,8 +5,8 @@
 #include <cmath>
 
 #include "data/transforms/image.h"
+#include "gradus/core/error.h"
 #include "gradus/data/functional.h"
-#include "gradus/error.h"
 #include "gradus/ops.h"
 #include "kernels/cpu/pool/image.h"
 

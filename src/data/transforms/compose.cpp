@@ -1,6 +1,6 @@
 #include "data/loader/repr.h"
+#include "gradus/core/error.h"
 #include "gradus/data/random.h"
-#include "gradus/error.h"
 
 namespace gradus::data::transforms {
 

@@ -6,8 +6,8 @@
 
 #include "data/transforms/image.h"
 #include "data/transforms/resize.h"
+#include "gradus/core/error.h"
 #include "gradus/data/functional.h"
-#include "gradus/error.h"
 #include "gradus/ops.h"
 #include "kernels/cpu/pool/image.h"
 

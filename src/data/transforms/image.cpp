@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/tensor_access.h"
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 #include "gradus/ops.h"
 
 namespace gradus::data {

@@ -5,9 +5,9 @@
 #include <cmath>
 #include <numbers>
 
+#include "gradus/core/error.h"
 #include "gradus/data/random.h"
 #include "gradus/data/transforms.h"
-#include "gradus/error.h"
 #include "gradus/ops.h"
 #include "kernels/math.h"
 

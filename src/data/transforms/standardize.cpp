@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 
 namespace gradus::data {
 

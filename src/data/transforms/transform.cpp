@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "gradus/core/error.h"
 #include "gradus/data/datasets.h"
-#include "gradus/error.h"
 
 namespace gradus::data {
 

@@ -3,8 +3,8 @@
 #include <cmath>
 
 #include "data/loader/repr.h"
+#include "gradus/core/error.h"
 #include "gradus/data/random.h"
-#include "gradus/error.h"
 
 namespace gradus::data::transforms {
 

@@ -5,8 +5,8 @@
 #include "data/loader/repr.h"
 #include "data/transforms/image.h"
 #include "data/transforms/resize.h"
+#include "gradus/core/error.h"
 #include "gradus/data/random.h"
-#include "gradus/error.h"
 #include "kernels/math.h"
 
 namespace gradus::data::transforms {

@@ -18,8 +18,8 @@
 #include <unordered_map>
 #include <vector>
 
+#include "distributed/connection/transport.h"
 #include "distributed/plugins/tcp_store.h"
-#include "distributed/transport.h"
 
 namespace gradus::distributed {
 namespace {

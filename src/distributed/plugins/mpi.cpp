@@ -8,7 +8,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "distributed/transport.h"
+#include "distributed/connection/transport.h"
 
 namespace gradus::distributed {
 namespace {

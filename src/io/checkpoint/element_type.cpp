@@ -6,7 +6,7 @@
 #include <limits>
 #include <string>
 
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 
 namespace gradus::io {
 

@@ -1,7 +1,7 @@
 // The element types that files have, and what they are read as.
 #pragma once
 
-#include <gradus/dtype.h>
+#include <gradus/core/dtype.h>
 
 #include <cstddef>
 #include <optional>

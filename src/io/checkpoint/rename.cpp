@@ -1,5 +1,5 @@
 #include <fmt/ranges.h>
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 
 #include <algorithm>
 #include <optional>

@@ -12,7 +12,7 @@
 #include <cstdlib>
 #include <ctime>
 
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 
 namespace gradus::io {
 namespace {

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 
 namespace gradus::io {
 

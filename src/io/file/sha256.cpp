@@ -1,7 +1,7 @@
 #include "io/file/sha256.h"
 
 #include <fmt/format.h>
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 
 #ifdef GRADUS_HAS_OPENSSL
 #include <openssl/evp.h>

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <future>
 
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 #include "io/file/zip.h"
 #include "io/file/zip_format.h"
 

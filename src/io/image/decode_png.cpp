@@ -8,7 +8,7 @@
 #include <cstring>
 #include <vector>
 
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 #include "io/image/codecs.h"
 
 namespace gradus::io {

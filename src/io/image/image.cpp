@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 #include "gradus/ops.h"
 #include "io/file/atomic_file.h"
 #include "io/image/codecs.h"

@@ -12,7 +12,7 @@
 #include <csetjmp>
 #include <cstdlib>
 
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 #include "io/image/codecs.h"
 
 namespace gradus::io {

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <png.h>
 
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 #include "io/file/atomic_file.h"
 
 namespace gradus::io {

@@ -1,5 +1,5 @@
 // What stands in for the codecs in a build without GRADUS_IMAGES.
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 #include "io/image/codecs.h"
 #include "io/image/png.h"
 

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
-#include "gradus/error.h"
+#include "gradus/core/error.h"
 #include "io/file/atomic_file.h"
 
 namespace gradus::io {

@@ -1,7 +1,7 @@
 #include "io/value/find_path.h"
 
 #include <fmt/ranges.h>
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 
 #include "text/table.h"
 

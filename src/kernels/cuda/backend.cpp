@@ -1,6 +1,6 @@
 // CUDA as a backend, and what the kernels ask of it.
 #include <cuda_runtime_api.h>
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 
 #include <string>
 

@@ -1,7 +1,7 @@
 // Products of matrices by cuBLAS, opened when the first one is asked for: nothing of it is needed to build or start.
 // Its own numbers stand here, as its headers may not be there.
 #include <dlfcn.h>
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 #include <library_types.h>
 
 #include <array>

@@ -1,7 +1,7 @@
 #include "kernels/cuda/device.h"
 
 #include <cxxabi.h>
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 
 #include <algorithm>
 #include <array>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <cuda_runtime_api.h>
-#include <gradus/memory.h>
+#include <gradus/core/memory.h>
 
 #include <cstddef>
 #include <map>

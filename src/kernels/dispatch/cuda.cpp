@@ -1,7 +1,7 @@
 #include "kernels/dispatch/cuda.h"
 
 #include <dlfcn.h>
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 
 #include <cstdlib>
 #include <filesystem>

@@ -1,5 +1,5 @@
 // The devices beside the CPU.
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 
 #include <string>
 

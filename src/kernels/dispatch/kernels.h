@@ -3,7 +3,7 @@
 // still be at work then; those that give something back have waited for it.
 #pragma once
 
-#include <gradus/device.h>
+#include <gradus/core/device.h>
 
 #include <cstdint>
 #include <memory>

@@ -1,5 +1,5 @@
 // What stands in for devices.cpp, and for all that it includes, in a build without GRADUS_DEVICES.
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 
 #include "kernels/dispatch/kernels.h"
 

@@ -1,6 +1,6 @@
 #include "kernels/emulated/memory.h"
 
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 #include <sys/mman.h>
 
 #include <algorithm>

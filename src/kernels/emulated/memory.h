@@ -2,7 +2,7 @@
 // at, and the one that kernels work with.
 #pragma once
 
-#include <gradus/memory.h>
+#include <gradus/core/memory.h>
 
 #include <cstddef>
 #include <map>

@@ -1,6 +1,6 @@
 #include "kernels/emulated/queue.h"
 
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 
 #include <chrono>
 #include <utility>

@@ -4,8 +4,8 @@
 // What a formula says about its derivatives in words of tensors is a template: it is compiled in src/ops alone.
 #pragma once
 
-#include <gradus/dtype.h>
-#include <gradus/scalar.h>
+#include <gradus/core/dtype.h>
+#include <gradus/core/scalar.h>
 
 #include <cmath>
 #include <cstdint>

@@ -1,7 +1,7 @@
-// 16 bits on a GPU: the conversions of gradus/dtype.h, for code of both kinds.
+// 16 bits on a GPU: the conversions of gradus/core/dtype.h, for code of both kinds.
 #pragma once
 
-#include <gradus/dtype.h>
+#include <gradus/core/dtype.h>
 
 #include "kernels/gpu/launch.h"
 

@@ -1,8 +1,8 @@
 // Where the elements of strided operands lie, element for element.
 #pragma once
 
-#include <gradus/dtype.h>
-#include <gradus/shape.h>
+#include <gradus/core/dtype.h>
+#include <gradus/core/shape.h>
 
 #include <array>
 #include <span>

@@ -1,5 +1,5 @@
 // Products of matrices: the device's library where it has one, else tiles in shared memory.
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 
 #include <string>
 #include <string_view>
@@ -8,7 +8,7 @@
 #include "core/visit.h"
 #include "kernels/formulas/name.h"
 #include "kernels/formulas/rectifiers.h"
-#include "kernels/gpu/formulas.h"
+#include "kernels/gpu/elementwise/formulas.h"
 #include "kernels/gpu/kernels.h"
 #include "kernels/gpu/launch.h"
 

@@ -1,6 +1,6 @@
 // Random numbers with the CPU's bits: both compute the same words from seed and place, and the same formulas of them
 // (kernels/formulas/random_math.h). nvcc compiles this file without fused operations.
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
 // Optimizers: one kernel updates all pieces.
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 
 #include <cmath>
 #include <string>
@@ -9,7 +9,7 @@
 #include "kernels/formulas/moment_rules.h"
 #include "kernels/formulas/name.h"
 #include "kernels/formulas/rules.h"
-#include "kernels/gpu/formulas.h"
+#include "kernels/gpu/elementwise/formulas.h"
 #include "kernels/gpu/kernels.h"
 #include "kernels/gpu/reducers.h"
 

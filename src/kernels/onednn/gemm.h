@@ -1,6 +1,6 @@
 #pragma once
 
-#include <gradus/dtype.h>
+#include <gradus/core/dtype.h>
 
 #include <cstdint>
 

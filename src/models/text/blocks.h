@@ -2,8 +2,8 @@
 #pragma once
 
 #include <gradus/nn/checkpoint.h>
-#include <gradus/nn/embedding.h>
-#include <gradus/nn/linear.h>
+#include <gradus/nn/layers/embedding.h>
+#include <gradus/nn/layers/linear.h>
 
 #include <initializer_list>
 #include <string>

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <gradus/nn/adapters.h>
-#include <gradus/nn/attention.h>
+#include <gradus/nn/layers/attention.h>
 
 namespace gradus::nn::detail {
 

@@ -1,8 +1,8 @@
 // What adapters have in common: how they lie in a layer, and which of them run.
 #include "nn/adapters/adapter.h"
 
-#include <gradus/nn/convolution.h>
-#include <gradus/nn/embedding.h>
+#include <gradus/nn/layers/convolution.h>
+#include <gradus/nn/layers/embedding.h>
 
 #include <algorithm>
 

@@ -1,6 +1,6 @@
 // Putting adapters on layers, choosing among them, taking them off.
+#include <gradus/core/pattern.h>
 #include <gradus/nn/freeze.h>
-#include <gradus/pattern.h>
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // Layers that are trained whole, as copies.
-#include <gradus/nn/embedding.h>
+#include <gradus/nn/layers/embedding.h>
 #include <gradus/nn/parametrize.h>
 
 #include "nn/adapters/adapter.h"

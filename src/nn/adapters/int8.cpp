@@ -1,10 +1,10 @@
 #include "nn/adapters/int8.h"
 
 #include <gradus/autograd.h>
+#include <gradus/autograd/op.h>
+#include <gradus/core/pattern.h>
 #include <gradus/nn/adapters.h>
-#include <gradus/nn/linear.h>
-#include <gradus/op.h>
-#include <gradus/pattern.h>
+#include <gradus/nn/layers/linear.h>
 
 #include "nn/parametrize/computed.h"
 

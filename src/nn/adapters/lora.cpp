@@ -1,8 +1,8 @@
 // LoRA and DoRA.
 #include <gradus/autograd.h>
-#include <gradus/nn/convolution.h>
-#include <gradus/nn/embedding.h>
 #include <gradus/nn/init.h>
+#include <gradus/nn/layers/convolution.h>
+#include <gradus/nn/layers/embedding.h>
 #include <gradus/ops/convolution.h>
 
 #include <cmath>

@@ -1,8 +1,8 @@
 // IA3 and bottlenecks.
+#include <gradus/core/pattern.h>
 #include <gradus/nn/init.h>
-#include <gradus/nn/normalization.h>
+#include <gradus/nn/layers/normalization.h>
 #include <gradus/nn/parametrize.h>
-#include <gradus/pattern.h>
 
 #include <cmath>
 

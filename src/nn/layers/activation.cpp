@@ -1,4 +1,4 @@
-#include <gradus/nn/activation.h>
+#include <gradus/nn/layers/activation.h>
 
 #include "nn/module/repr.h"
 

@@ -1,7 +1,7 @@
 #include <gradus/autocast.h>
 #include <gradus/autograd.h>
-#include <gradus/nn/attention.h>
 #include <gradus/nn/init.h>
+#include <gradus/nn/layers/attention.h>
 #include <gradus/ops/attention.h>
 #include <gradus/ops/resampling.h>
 

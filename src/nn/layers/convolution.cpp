@@ -1,4 +1,4 @@
-#include <gradus/nn/convolution.h>
+#include <gradus/nn/layers/convolution.h>
 #include <gradus/ops/convolution.h>
 #include <gradus/ops/resampling.h>
 

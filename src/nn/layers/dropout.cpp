@@ -1,4 +1,4 @@
-#include <gradus/nn/dropout.h>
+#include <gradus/nn/layers/dropout.h>
 
 #include "nn/module/repr.h"
 

@@ -1,5 +1,5 @@
 #include <gradus/autograd.h>
-#include <gradus/nn/embedding.h>
+#include <gradus/nn/layers/embedding.h>
 
 #include "nn/module/initial.h"
 

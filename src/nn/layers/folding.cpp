@@ -1,4 +1,4 @@
-#include <gradus/nn/folding.h>
+#include <gradus/nn/layers/folding.h>
 
 #include "nn/module/repr.h"
 

@@ -1,6 +1,6 @@
 #include <gradus/autograd.h>
 #include <gradus/nn/functional.h>
-#include <gradus/nn/further_layers.h>
+#include <gradus/nn/layers/further_layers.h>
 #include <gradus/ops/further.h>
 
 #include "nn/module/initial.h"

@@ -1,4 +1,4 @@
-#include <gradus/nn/further_activations.h>
+#include <gradus/nn/layers/further_activations.h>
 
 #include "nn/module/repr.h"
 

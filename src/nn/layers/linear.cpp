@@ -1,5 +1,5 @@
 #include <gradus/nn/init.h>
-#include <gradus/nn/linear.h>
+#include <gradus/nn/layers/linear.h>
 
 #include <cmath>
 

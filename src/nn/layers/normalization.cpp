@@ -1,5 +1,5 @@
-#include <gradus/nn/normalization.h>
-#include <gradus/nn/sync_batch_norm.h>
+#include <gradus/nn/layers/normalization.h>
+#include <gradus/nn/layers/sync_batch_norm.h>
 #include <gradus/ops/normalization.h>
 
 #include "nn/layers/sync_batch_norm.h"

@@ -1,4 +1,4 @@
-#include <gradus/nn/padding.h>
+#include <gradus/nn/layers/padding.h>
 #include <gradus/ops/resampling.h>
 
 #include "nn/module/repr.h"

@@ -1,4 +1,4 @@
-#include <gradus/nn/pooling.h>
+#include <gradus/nn/layers/pooling.h>
 
 #include "nn/module/repr.h"
 #include "ops/image/pooling.h"

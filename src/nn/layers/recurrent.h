@@ -1,7 +1,7 @@
 // What recurrent layers and cells share.
 #pragma once
 
-#include <gradus/nn/rnn.h>
+#include <gradus/nn/layers/rnn.h>
 
 #include <span>
 

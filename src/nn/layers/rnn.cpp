@@ -1,5 +1,5 @@
 #include <gradus/autocast.h>
-#include <gradus/nn/rnn.h>
+#include <gradus/nn/layers/rnn.h>
 #include <gradus/ops.h>
 
 #include <numeric>

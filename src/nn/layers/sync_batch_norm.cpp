@@ -1,9 +1,9 @@
 #include "nn/layers/sync_batch_norm.h"
 
 #include <gradus/autograd.h>
+#include <gradus/autograd/op.h>
 #include <gradus/distributed.h>
-#include <gradus/nn/sync_batch_norm.h>
-#include <gradus/op.h>
+#include <gradus/nn/layers/sync_batch_norm.h>
 #include <gradus/ops.h>
 #include <gradus/ops/normalization.h>
 

@@ -1,7 +1,7 @@
 // Batch normalisation over what all processes have.
 #pragma once
 
-#include <gradus/nn/normalization.h>
+#include <gradus/nn/layers/normalization.h>
 
 #include <atomic>
 

@@ -1,4 +1,4 @@
-#include <gradus/nn/transformer.h>
+#include <gradus/nn/layers/transformer.h>
 
 namespace gradus::nn {
 

@@ -1,5 +1,5 @@
 #include <gradus/nn/init.h>
-#include <gradus/nn/transformer_decoder.h>
+#include <gradus/nn/layers/transformer_decoder.h>
 
 #include <limits>
 

@@ -1,4 +1,4 @@
-#include <gradus/nn/upsampling.h>
+#include <gradus/nn/layers/upsampling.h>
 
 #include "nn/module/repr.h"
 

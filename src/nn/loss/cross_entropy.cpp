@@ -1,6 +1,6 @@
 // Cross entropy over classes: one fused operation for plain class indices, and the rest from operations.
 #include <gradus/autocast.h>
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 
 #include <cmath>
 

@@ -1,6 +1,6 @@
 // Triplets, Gaussians, and connectionist temporal classification.
 #include <gradus/autograd.h>
-#include <gradus/nn/further_losses.h>
+#include <gradus/nn/loss/further_losses.h>
 #include <gradus/ops/further.h>
 
 #include <algorithm>

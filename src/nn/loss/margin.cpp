@@ -1,6 +1,6 @@
-// gradus/nn/margin_losses.h, composed of operations.
+// gradus/nn/loss/margin_losses.h, composed of operations.
 #include <gradus/autocast.h>
-#include <gradus/nn/margin_losses.h>
+#include <gradus/nn/loss/margin_losses.h>
 #include <gradus/ops/further.h>
 
 #include <numbers>

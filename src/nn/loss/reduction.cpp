@@ -1,5 +1,5 @@
-#include <gradus/error.h>
-#include <gradus/nn/reduction.h>
+#include <gradus/core/error.h>
+#include <gradus/nn/loss/reduction.h>
 
 #include <string>
 

@@ -1,10 +1,10 @@
 #include <gradus/autograd.h>
-#include <gradus/nn/activation.h>
 #include <gradus/nn/chain.h>
-#include <gradus/nn/convolution.h>
-#include <gradus/nn/linear.h>
-#include <gradus/nn/normalization.h>
-#include <gradus/nn/pooling.h>
+#include <gradus/nn/layers/activation.h>
+#include <gradus/nn/layers/convolution.h>
+#include <gradus/nn/layers/linear.h>
+#include <gradus/nn/layers/normalization.h>
+#include <gradus/nn/layers/pooling.h>
 
 #include <typeinfo>
 

@@ -1,9 +1,9 @@
 #include <gradus/autocast.h>
 #include <gradus/autograd.h>
+#include <gradus/autograd/op.h>
+#include <gradus/core/pattern.h>
 #include <gradus/nn/checkpoint.h>
 #include <gradus/nn/containers.h>
-#include <gradus/op.h>
-#include <gradus/pattern.h>
 #include <gradus/random.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
+#include <gradus/core/pattern.h>
 #include <gradus/nn/freeze.h>
-#include <gradus/pattern.h>
 
 #include <algorithm>
 #include <unordered_set>

@@ -1,8 +1,8 @@
 // Values in a module's printed form, as Python writes them.
 #pragma once
 
+#include <gradus/core/scalar.h>
 #include <gradus/ops/spatial.h>
-#include <gradus/scalar.h>
 
 #include <string>
 #include <vector>

@@ -1,7 +1,7 @@
 // Orthogonal parametrizations: the maps of torch.nn.utils.parametrizations.orthogonal. See Lezcano-Casado (2019).
 #include <gradus/autograd.h>
+#include <gradus/autograd/op.h>
 #include <gradus/nn/parametrize.h>
-#include <gradus/op.h>
 
 #include <cmath>
 #include <limits>

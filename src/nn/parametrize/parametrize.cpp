@@ -1,7 +1,7 @@
 #include <gradus/autograd.h>
+#include <gradus/core/pattern.h>
 #include <gradus/nn/freeze.h>
 #include <gradus/nn/parametrize.h>
-#include <gradus/pattern.h>
 
 #include "nn/module/paths.h"
 #include "nn/parametrize/computed.h"

@@ -1,6 +1,6 @@
 // Weight and spectral normalisation.
 #include <gradus/autograd.h>
-#include <gradus/nn/convolution.h>
+#include <gradus/nn/layers/convolution.h>
 #include <gradus/nn/parametrize.h>
 
 #include <cmath>

@@ -1,5 +1,5 @@
+#include <gradus/autograd/op.h>
 #include <gradus/detail/observer.h>
-#include <gradus/op.h>
 #include <gradus/ops.h>
 #include <gradus/ops/resampling.h>
 

@@ -12,7 +12,7 @@
 // A df that is true or false passes the gradient on or stops it, also where it is infinite. Without df it is zero.
 #pragma once
 
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include "autograd/inplace.h"

@@ -1,5 +1,5 @@
 // interpolate. All modes are weighed sums along one dimension after the other, and so linear in x.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 #include <gradus/ops/resampling.h>
 

@@ -1,5 +1,5 @@
 // pad. Constants are written around a copy of x; the other modes pick from x along one dimension after the other.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 #include <gradus/ops/resampling.h>
 

@@ -1,6 +1,6 @@
 // Pooling. A mean is linear in its input. A maximum is too, once it is known where each one stands: its gradient puts
 // to those places, and the gradient of that picks from them.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 #include <gradus/ops/pooling.h>
 #include <gradus/ops/resampling.h>

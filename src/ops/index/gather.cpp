@@ -1,5 +1,5 @@
 // gather, scatter, scatter_add.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include <algorithm>

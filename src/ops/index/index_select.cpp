@@ -1,5 +1,5 @@
 // index_select, index_add, index_copy, embedding, one_hot: an index of positions along one dimension.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 #include <gradus/ops/placing.h>
 

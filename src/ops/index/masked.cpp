@@ -1,5 +1,5 @@
 // nonzero, masked_select, masked_fill: elements chosen by truth values.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include "kernels/dispatch/kernels.h"

@@ -1,6 +1,6 @@
 #include "ops/index/positions.h"
 
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include <algorithm>

@@ -1,6 +1,6 @@
 // scatter_reduce and index_reduce.
 #include <gradus/autograd.h>
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 #include <gradus/ops/placing.h>
 

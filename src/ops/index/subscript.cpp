@@ -1,5 +1,5 @@
 // x[...] for reading and for assignment: integers, slices, Ellipsis, None, masks and index tensors, as in PyTorch.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // Batch, instance, layer and group normalisation: one operation, with moments of different parts.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 #include <gradus/ops/normalization.h>
 

@@ -1,5 +1,5 @@
 // Root-mean-square normalisation: no mean is taken off, and there is no bias.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 #include <gradus/ops/normalization.h>
 

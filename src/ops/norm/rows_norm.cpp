@@ -1,5 +1,5 @@
 // Batch normalisation of channels-last tensors, with the residual and the relu that follow.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include "kernels/dispatch/kernels.h"

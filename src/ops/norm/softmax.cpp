@@ -1,5 +1,5 @@
 // softmax and log_softmax.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include "core/tensor_access.h"

@@ -1,7 +1,7 @@
 // One operation that never stores the scores, where the device has it and all of it is exact; else, and for gradients
 // of gradients, composed from other operations.
 #include <gradus/autocast.h>
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 #include <gradus/ops/attention.h>
 #include <gradus/ops/resampling.h>

@@ -1,6 +1,6 @@
 // einsum: the equation is read here; the work is done by permute, reshape, sum, mul and bmm, pair by pair from the
 // left.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include <algorithm>

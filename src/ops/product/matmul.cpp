@@ -1,6 +1,6 @@
 // mm, bmm, matmul in all its ranks, addmm, outer, dot.
 #include <gradus/autocast.h>
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include "autograd/inplace.h"

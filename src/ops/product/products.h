@@ -1,7 +1,7 @@
 // What mm, bmm, linear and addmm share: operands as the kernels want them.
 #pragma once
 
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include "kernels/dispatch/kernels.h"

@@ -1,6 +1,6 @@
 #include "ops/recurrent/recurrent.h"
 
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include "core/tensor_access.h"

@@ -1,5 +1,5 @@
 // amax, amin, max, min, argmax, argmin. A NaN is larger and smaller than every number.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include "core/tensor_access.h"

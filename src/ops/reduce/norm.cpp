@@ -1,5 +1,5 @@
 // norm and logsumexp.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // prod and cumsum.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include "core/tensor_access.h"

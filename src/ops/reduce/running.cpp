@@ -1,6 +1,6 @@
 // Running values by doubling: after k rounds each element holds the result of the 2^k elements up to it. That takes
 // log2(n) passes over whole tensors, on every device.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops/choice.h>
 #include <gradus/ops/mathematics.h>
 #include <gradus/ops/statistics.h>

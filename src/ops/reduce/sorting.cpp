@@ -1,5 +1,5 @@
 // sort, argsort, topk: positions by a kernel, values by gather, which has the gradient.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include <limits>

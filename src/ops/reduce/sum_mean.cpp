@@ -1,5 +1,5 @@
 // sum and mean.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include "kernels/formulas/moments.h"

@@ -1,5 +1,5 @@
 // var and std.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include <algorithm>

@@ -1,5 +1,5 @@
 // Copies and conversions: to, clone, contiguous, copy_, fill_.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include "autograd/inplace.h"

@@ -1,5 +1,5 @@
 // diagonal, diag_embed, diag, diagflat, block_diag, diagonal_scatter, tril_indices, triu_indices.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 #include <gradus/ops/diagonals.h>
 

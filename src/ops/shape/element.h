@@ -1,7 +1,7 @@
 // A number as the bytes that a tensor holds it by.
 #pragma once
 
-#include <gradus/scalar.h>
+#include <gradus/core/scalar.h>
 
 #include <cstring>
 

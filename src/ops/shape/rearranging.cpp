@@ -1,5 +1,5 @@
 // flip, roll, repeat, tril, triu.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include <array>

@@ -1,5 +1,5 @@
 // view, permute, expand, slice, ...: another look at the same memory.
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include <algorithm>

@@ -2,7 +2,7 @@
 // recipes.
 #pragma once
 
-#include <gradus/optim/audit.h>
+#include <gradus/optim/control/audit.h>
 
 #include <string>
 #include <utility>

@@ -1,7 +1,7 @@
 // The report: its rows, its findings in order, and how it reads.
 #include <fmt/format.h>
+#include <gradus/core/pattern.h>
 #include <gradus/nn/freeze.h>
-#include <gradus/pattern.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>

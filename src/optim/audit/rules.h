@@ -1,7 +1,7 @@
 // The rules: what each finding says about itself.
 #pragma once
 
-#include <gradus/optim/audit.h>
+#include <gradus/optim/control/audit.h>
 
 namespace gradus::optim {
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include <gradus/autograd.h>
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include <algorithm>

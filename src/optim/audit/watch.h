@@ -2,7 +2,7 @@
 #pragma once
 
 #include <gradus/detail/observer.h>
-#include <gradus/optim/audit.h>
+#include <gradus/optim/control/audit.h>
 
 #include <limits>
 #include <map>

@@ -1,7 +1,7 @@
 // For rules that keep an average of each parameter: which point the parameter shows.
 #pragma once
 
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-#include <gradus/nn/normalization.h>
+#include <gradus/nn/layers/normalization.h>
 #include <gradus/ops.h>
 #include <gradus/optim/swa_utils.h>
 

@@ -1,5 +1,5 @@
 #include <gradus/ops.h>
-#include <gradus/optim/clip.h>
+#include <gradus/optim/control/clip.h>
 #include <gradus/optim/optimizer.h>
 
 #include <cmath>

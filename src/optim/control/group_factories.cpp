@@ -1,6 +1,6 @@
-#include <gradus/nn/embedding.h>
-#include <gradus/optim/group_factories.h>
-#include <gradus/pattern.h>
+#include <gradus/core/pattern.h>
+#include <gradus/nn/layers/embedding.h>
+#include <gradus/optim/control/group_factories.h>
 
 #include <algorithm>
 #include <cmath>

@@ -1,5 +1,5 @@
 #include <gradus/nn/freeze.h>
-#include <gradus/optim/plan.h>
+#include <gradus/optim/control/plan.h>
 
 #include <fmt/format.h>
 

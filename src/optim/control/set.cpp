@@ -1,4 +1,4 @@
-#include <gradus/optim/set.h>
+#include <gradus/optim/control/set.h>
 
 #include <algorithm>
 #include <unordered_map>

@@ -1,7 +1,7 @@
 // What all optimizers share: groups, defaults, checks, state, and the step. Included by each rule's file.
 #pragma once
 
-#include <gradus/op.h>
+#include <gradus/autograd/op.h>
 
 #include <algorithm>
 #include <unordered_map>

@@ -1,7 +1,7 @@
 // Gradients as the loops over many tensors take them.
 #pragma once
 
-#include <gradus/optim/params.h>
+#include <gradus/optim/state/params.h>
 
 #include "core/tensor_access.h"
 #include "kernels/dispatch/kernels.h"

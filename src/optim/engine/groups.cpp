@@ -1,5 +1,5 @@
-#include <gradus/optim/groups.h>
-#include <gradus/pattern.h>
+#include <gradus/core/pattern.h>
+#include <gradus/optim/control/groups.h>
 
 namespace gradus::optim::detail {
 

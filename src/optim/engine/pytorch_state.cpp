@@ -1,4 +1,4 @@
-#include <gradus/optim/pytorch_state.h>
+#include <gradus/optim/state/pytorch_state.h>
 
 #include <algorithm>
 #include <cmath>

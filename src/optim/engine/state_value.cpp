@@ -1,4 +1,4 @@
-#include <gradus/optim/state_value.h>
+#include <gradus/optim/state/state_value.h>
 
 #include "optim/engine/option_value.h"
 

@@ -1,5 +1,5 @@
 #include <fmt/format.h>
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 
 #include "text/tokenizer/tokenizer_model.h"
 #include "text/tokenizer/unicode.h"

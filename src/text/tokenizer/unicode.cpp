@@ -1,7 +1,7 @@
 #include "text/tokenizer/unicode.h"
 
 #include <fmt/format.h>
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 
 #include <algorithm>
 #include <cstdint>

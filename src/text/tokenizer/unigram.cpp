@@ -1,6 +1,6 @@
 // Unigram: of all ways to cut a piece into tokens, the one whose scores add up to most: Kudo (2018).
 #include <fmt/format.h>
-#include <gradus/error.h>
+#include <gradus/core/error.h>
 
 #include <algorithm>
 #include <limits>

@@ -1,8 +1,8 @@
 // torch.nn.utils.fusion: a convolution and the batch normalisation after it as one convolution.
 #pragma once
 
-#include <gradus/nn/convolution.h>
-#include <gradus/nn/normalization.h>
+#include <gradus/nn/layers/convolution.h>
+#include <gradus/nn/layers/normalization.h>
 
 namespace gradus::nn::utils {
 

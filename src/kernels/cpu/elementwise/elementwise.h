@@ -4,7 +4,7 @@
 // conversion of types) is done by staging blocks of an operand through a small buffer that stays in the first cache.
 #pragma once
 
-#include <gradus/dtype.h>
+#include <gradus/core/dtype.h>
 
 #include "kernels/cpu/simd/simd.h"
 #include "kernels/elementwise.h"

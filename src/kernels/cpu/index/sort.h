@@ -1,7 +1,7 @@
 // Sorting rows of numbers.
 #pragma once
 
-#include <gradus/dtype.h>
+#include <gradus/core/dtype.h>
 
 namespace gradus::cpu {
 

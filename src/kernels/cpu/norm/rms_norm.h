@@ -1,7 +1,7 @@
 // Root-mean-square normalisation of contiguous rows. float32 and float64.
 #pragma once
 
-#include <gradus/dtype.h>
+#include <gradus/core/dtype.h>
 
 #include <cstdint>
 

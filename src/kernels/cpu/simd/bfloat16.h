@@ -1,7 +1,7 @@
 // Reading and writing elements that are computed with in float32, in loops that become SIMD.
 #pragma once
 
-#include <gradus/dtype.h>
+#include <gradus/core/dtype.h>
 
 #include "kernels/cpu/simd/simd.h"
 

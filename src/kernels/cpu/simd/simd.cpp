@@ -1,8 +1,8 @@
 #include "kernels/cpu/simd/simd.h"
 
-#include <gradus/error.h>
-#include <gradus/parallel.h>
-#include <gradus/portable.h>
+#include <gradus/core/error.h>
+#include <gradus/core/parallel.h>
+#include <gradus/core/portable.h>
 
 #include <algorithm>
 #include <cstdlib>
