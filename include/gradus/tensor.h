@@ -1,20 +1,26 @@
 // Tensor: a strided array with a type, a device and a gradient. A cheap handle: copies share memory, as in Python.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <initializer_list>
 #include <iosfwd>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include <gradus/core/error.h>
 #include <gradus/core/scalar.h>
+#include <gradus/core/tensor_options.h>
 #include <gradus/detail/tensor_impl.h>
+#include <gradus/tensor_methods.h>
 
 #ifndef __cpp_multidimensional_subscript
 // Before C++23 the comma in x[0, 1] drops the 0. The compilers' warning for that is an error from here on.
@@ -31,23 +37,6 @@ class Generator;
 class Tensor;
 class Indexed;
 struct BackwardOptions;
-
-// Options of the functions that create tensors: `zeros({2, 3}, {.dtype = kFloat64, .requires_grad = true})`.
-struct TensorOptions {
-  std::optional<Dtype> dtype = {};    // unset: float32, or the type of the data
-  std::optional<Device> device = {};  // unset: the CPU, or for zeros_like and such the device of their tensor
-  bool requires_grad = false;
-};
-
-// One or several dimensions: `x.sum(1)`, `x.sum({0, -1})`. An empty list means all of them, as in PyTorch.
-class Dims : public Shape {
- public:
-  Dims() = default;
-  template <std::integral T>
-  Dims(T dim) : Shape{static_cast<std::int64_t>(dim)} {}
-  Dims(std::initializer_list<std::int64_t> dims) : Shape(dims) {}
-  Dims(const Shape& dims) : Shape(dims) {}
-};
 
 // start:stop:step. An unset end, or None, reaches to the end; steps are positive.
 struct Slice {
@@ -70,7 +59,8 @@ inline constexpr NewAxisType None{};       // a new dimension of size 1
 using Index = std::variant<std::int64_t, Slice, EllipsisType, NewAxisType, Tensor>;
 struct IndexArg;
 
-class Tensor {
+// Its operations (`x.mean(0)`, `x.exp_()`) are in gradus/tensor_methods.h.
+class Tensor : public TensorMethods {
  public:
   Tensor() = default;  // undefined: no data; allowed only where a function says so
   explicit Tensor(Ref<detail::TensorImpl> impl) : impl_(std::move(impl)) {}
@@ -92,6 +82,7 @@ class Tensor {
   std::int64_t size(std::int64_t dim) const;
   std::int64_t stride(std::int64_t dim) const;
   std::int64_t dim() const { return checked()->sizes.rank(); }
+  std::int64_t ndim() const { return dim(); }
   std::int64_t numel() const { return checked()->numel; }
   std::int64_t storage_offset() const;
   Dtype dtype() const { return checked()->dtype; }
@@ -159,6 +150,8 @@ class Tensor {
   Tensor to_float() const { return to(kFloat32); }
   Tensor to_double() const { return to(kFloat64); }
   Tensor to_long() const { return to(kInt64); }
+  Tensor half() const { return to(kFloat16); }
+  Tensor bfloat16() const { return to(kBFloat16); }
   Tensor clone() const;
   Tensor contiguous() const;
 
@@ -188,6 +181,8 @@ class Tensor {
   Tensor& mul_(const Scalar& other) const;
   Tensor& div_(const Tensor& other) const;
   Tensor& div_(const Scalar& other) const;
+  Tensor& div_(const Tensor& other, std::string_view rounding_mode) const;
+  Tensor& div_(const Scalar& other, std::string_view rounding_mode) const;
   Tensor& operator+=(const Tensor& o) { return add_(o); }
   Tensor& operator-=(const Tensor& o) { return sub_(o); }
   Tensor& operator*=(const Tensor& o) { return mul_(o); }
@@ -199,192 +194,12 @@ class Tensor {
   Tensor& uniform_(double from = 0, double to = 1, Generator* generator = nullptr) const;
   Tensor& normal_(double mean = 0, double std = 1, Generator* generator = nullptr) const;
   Tensor& bernoulli_(double p = 0.5, Generator* generator = nullptr) const;
-  Tensor& clamp_(std::optional<double> min, std::optional<double> max) const;
-  Tensor& relu_() const;
-  Tensor& tanh_() const;
-  Tensor& sigmoid_() const;
-  Tensor& exp_() const;
-  Tensor& log_() const;
-  Tensor& sqrt_() const;
-  Tensor& abs_() const;
-  Tensor& neg_() const;
-  Tensor& pow_(const Scalar& exponent) const;
-  Tensor& ceil_() const;
-  Tensor& floor_() const;
-  Tensor& round_() const;
-  Tensor& sign_() const;
-  Tensor& square_() const;
-  Tensor& reciprocal_() const;
-  Tensor& rsqrt_() const;
-  Tensor& sin_() const;
-  Tensor& cos_() const;
-  Tensor& tan_() const;
-  Tensor& log2_() const;
-  Tensor& log10_() const;
-  Tensor& log1p_() const;
-  Tensor& expm1_() const;
-  Tensor& erf_() const;
-  Tensor& remainder_(const Tensor& other) const;
-  Tensor& remainder_(const Scalar& other) const;
-  Tensor& tril_(std::int64_t diagonal = 0) const;
-  Tensor& triu_(std::int64_t diagonal = 0) const;
-  Tensor& cumsum_(std::int64_t dim) const;
-  Tensor& cumprod_(std::int64_t dim) const;
-  Tensor& addmm_(const Tensor& a, const Tensor& b, double beta = 1, double alpha = 1) const;
-  Tensor& lerp_(const Tensor& end, double weight) const;
-  Tensor& masked_fill_(const Tensor& mask, const Scalar& value) const;
-  Tensor& index_add_(std::int64_t dim, const Tensor& index, const Tensor& src) const;
-  Tensor& scatter_(std::int64_t dim, const Tensor& index, const Tensor& src) const;
-  Tensor& scatter_(std::int64_t dim, const Tensor& index, const Scalar& value) const;
-  Tensor& scatter_add_(std::int64_t dim, const Tensor& index, const Tensor& src) const;
-
-  // The usual operations as methods; gradus/ops.h has all of them, and their documentation.
-  Tensor view(const Shape& sizes) const;
-  Tensor reshape(const Shape& sizes) const;
-  Tensor permute(const Shape& dims) const;
-  Tensor transpose(std::int64_t dim0, std::int64_t dim1) const;
-  Tensor t() const;
-  Tensor expand(const Shape& sizes) const;
-  Tensor expand_as(const Tensor& other) const { return expand(other.sizes()); }
-  Tensor view_as(const Tensor& other) const { return view(other.sizes()); }
-  Tensor squeeze() const;
-  Tensor squeeze(std::int64_t dim) const;
-  Tensor unsqueeze(std::int64_t dim) const;
-  Tensor flatten(std::int64_t start_dim = 0, std::int64_t end_dim = -1) const;
-  Tensor unflatten(std::int64_t dim, const Shape& sizes) const;
-  Tensor narrow(std::int64_t dim, std::int64_t start, std::int64_t length) const;
-  Tensor select(std::int64_t dim, std::int64_t index) const;
-  std::vector<Tensor> split(std::int64_t split_size, std::int64_t dim = 0) const;
-  std::vector<Tensor> split(const std::vector<std::int64_t>& sizes, std::int64_t dim = 0) const;
-  std::vector<Tensor> chunk(std::int64_t chunks, std::int64_t dim = 0) const;
-  std::vector<Tensor> unbind(std::int64_t dim = 0) const;
-  Tensor repeat(const Shape& repeats) const;
-  Tensor flip(const Dims& dims) const;
-  Tensor roll(const Dims& shifts, const Dims& dims = {}) const;
-  Tensor tril(std::int64_t diagonal = 0) const;
-  Tensor triu(std::int64_t diagonal = 0) const;
-  Tensor gather(std::int64_t dim, const Tensor& index) const;
-  Tensor index_select(std::int64_t dim, const Tensor& index) const;
-  Tensor index_add(std::int64_t dim, const Tensor& index, const Tensor& src) const;
-  Tensor scatter(std::int64_t dim, const Tensor& index, const Tensor& src) const;
-  Tensor scatter_add(std::int64_t dim, const Tensor& index, const Tensor& src) const;
-  Tensor masked_fill(const Tensor& mask, const Scalar& value) const;
-  Tensor masked_select(const Tensor& mask) const;
-  Tensor where(const Tensor& condition, const Tensor& other) const;
-  Tensor nonzero() const;
-  std::pair<Tensor, Tensor> sort(std::int64_t dim = -1, bool descending = false) const;  // values, int64 indices
-  Tensor argsort(std::int64_t dim = -1, bool descending = false) const;
-  std::pair<Tensor, Tensor> topk(std::int64_t k, std::int64_t dim = -1, bool largest = true, bool sorted = true) const;
-  Tensor sum(const Dims& dims = {}, bool keepdim = false) const;
-  Tensor mean(const Dims& dims = {}, bool keepdim = false) const;
-  Tensor var(const Dims& dims = {}, double correction = 1, bool keepdim = false) const;
-  Tensor std(const Dims& dims = {}, double correction = 1, bool keepdim = false) const;
-  Tensor norm(double p = 2, const Dims& dims = {}, bool keepdim = false) const;
-  Tensor logsumexp(const Dims& dims, bool keepdim = false) const;
-  Tensor prod() const;
-  Tensor prod(std::int64_t dim, bool keepdim = false) const;
-  Tensor cumsum(std::int64_t dim) const;
-  Tensor amax(const Dims& dims = {}, bool keepdim = false) const;
-  Tensor amin(const Dims& dims = {}, bool keepdim = false) const;
-  Tensor max() const;
-  Tensor min() const;
-  std::pair<Tensor, Tensor> max(std::int64_t dim, bool keepdim = false) const;  // values, int64 indices
-  std::pair<Tensor, Tensor> min(std::int64_t dim, bool keepdim = false) const;
-  Tensor argmax(std::optional<std::int64_t> dim = {}, bool keepdim = false) const;
-  Tensor argmin(std::optional<std::int64_t> dim = {}, bool keepdim = false) const;
-  Tensor all(const Dims& dims = {}, bool keepdim = false) const;
-  Tensor any(const Dims& dims = {}, bool keepdim = false) const;
-  Tensor matmul(const Tensor& other) const;
-  Tensor mm(const Tensor& other) const;
-  Tensor bmm(const Tensor& other) const;
-  Tensor dot(const Tensor& other) const;
-  Tensor add(const Tensor& other, const Scalar& alpha = 1) const;
-  Tensor sub(const Tensor& other, const Scalar& alpha = 1) const;
-  Tensor mul(const Tensor& other) const;
-  Tensor div(const Tensor& other) const;
-  Tensor add(const Scalar& other) const;
-  Tensor sub(const Scalar& other) const;
-  Tensor mul(const Scalar& other) const;
-  Tensor div(const Scalar& other) const;
-  Tensor maximum(const Tensor& other) const;
-  Tensor minimum(const Tensor& other) const;
-  Tensor pow(const Scalar& exponent) const;
-  Tensor pow(const Tensor& exponent) const;
-  Tensor square() const;
-  Tensor reciprocal() const;
-  Tensor rsqrt() const;
-  Tensor floor() const;
-  Tensor ceil() const;
-  Tensor round() const;
-  Tensor sign() const;
-  Tensor log1p() const;
-  Tensor expm1() const;
-  Tensor erf() const;
-  Tensor exp() const;
-  Tensor log() const;
-  Tensor sqrt() const;
-  Tensor abs() const;
-  Tensor neg() const;
-  Tensor sin() const;
-  Tensor cos() const;
-  Tensor tanh() const;
-  Tensor sigmoid() const;
-  Tensor relu() const;
-  Tensor softmax(std::int64_t dim) const;
-  Tensor log_softmax(std::int64_t dim) const;
-  Tensor clamp(std::optional<double> min, std::optional<double> max = {}) const;
-  Tensor eq(const Tensor& other) const;
-  Tensor ne(const Tensor& other) const;
-  Tensor lt(const Tensor& other) const;
-  Tensor le(const Tensor& other) const;
-  Tensor gt(const Tensor& other) const;
-  Tensor ge(const Tensor& other) const;
-  Tensor eq(const Scalar& other) const;
-  Tensor ne(const Scalar& other) const;
-  Tensor lt(const Scalar& other) const;
-  Tensor le(const Scalar& other) const;
-  Tensor gt(const Scalar& other) const;
-  Tensor ge(const Scalar& other) const;
-  Tensor tan() const;
-  Tensor atan() const;
-  Tensor log2() const;
-  Tensor log10() const;
-  Tensor atan2(const Tensor& other) const;
-  Tensor remainder(const Tensor& other) const;
-  Tensor remainder(const Scalar& other) const;
-  Tensor floor_divide(const Tensor& other) const;
-  Tensor floor_divide(const Scalar& other) const;
-  Tensor lerp(const Tensor& end, double weight) const;
-  Tensor logical_and(const Tensor& other) const;
-  Tensor logical_or(const Tensor& other) const;
-  Tensor logical_xor(const Tensor& other) const;
-  Tensor logical_not() const;
-  Tensor median() const;
-  std::pair<Tensor, Tensor> median(std::int64_t dim, bool keepdim = false) const;
-  Tensor cumprod(std::int64_t dim) const;
-  Tensor repeat_interleave(std::int64_t repeats, std::optional<std::int64_t> dim = {}) const;
-  Tensor outer(const Tensor& other) const;
-  Tensor addmm(const Tensor& a, const Tensor& b, double beta = 1, double alpha = 1) const;
-  Tensor multinomial(std::int64_t num_samples, bool replacement = false) const;
-  // Of this type and on this device, unless the options say otherwise.
-  Tensor new_empty(const Shape& sizes, const TensorOptions& options = {}) const;
-  Tensor new_zeros(const Shape& sizes, const TensorOptions& options = {}) const;
-  Tensor new_ones(const Shape& sizes, const TensorOptions& options = {}) const;
-  Tensor new_full(const Shape& sizes, const Scalar& value, const TensorOptions& options = {}) const;
-  Tensor type_as(const Tensor& other) const;
-  Tensor reshape_as(const Tensor& other) const;
-  Tensor isnan() const;
-  Tensor isinf() const;
-  Tensor isfinite() const;
-  bool equal(const Tensor& other) const;
-  bool allclose(const Tensor& other, double rtol = 1e-5, double atol = 1e-8, bool equal_nan = false) const;
 
  private:
   detail::TensorImpl* checked() const {
     if (!impl_) undefined();
     return impl_.get();
   }
-  Tensor& self() const { return const_cast<Tensor&>(*this); }
   [[noreturn]] static void undefined();
   void* data_as(Dtype dtype) const;
   void* exposed(void* data) const {
@@ -394,6 +209,8 @@ class Tensor {
 
   Ref<detail::TensorImpl> impl_;
 };
+
+inline Tensor& TensorMethods::self() const { return static_cast<Tensor&>(const_cast<TensorMethods&>(*this)); }
 
 struct BackwardOptions {
   std::optional<bool> retain_graph = {};  // unset: as create_graph
@@ -473,6 +290,16 @@ requires(sizeof...(I) > 1) Indexed Tensor::operator[](const I&... indices) const
 }
 #endif
 
+namespace detail {
+[[noreturn]] void throw_beyond_int64(std::uint64_t value);
+template <std::integral T>
+std::int64_t to_int64(T value) {
+  if (!std::in_range<std::int64_t>(value)) throw_beyond_int64(static_cast<std::uint64_t>(value));
+  return static_cast<std::int64_t>(value);
+}
+Tensor tensor_of_bools(const std::vector<bool>& values, const Shape& sizes, const TensorOptions& options);
+}  // namespace detail
+
 // Creation.
 Tensor empty(const Shape& sizes, const TensorOptions& options = {});
 Tensor zeros(const Shape& sizes, const TensorOptions& options = {});
@@ -495,29 +322,51 @@ Tensor full_like(const Tensor& x, const Scalar& value, const TensorOptions& opti
 Tensor rand_like(const Tensor& x, const TensorOptions& options = {}, Generator* generator = nullptr);
 Tensor randn_like(const Tensor& x, const TensorOptions& options = {}, Generator* generator = nullptr);
 
-// From data, copied: `tensor({1.0, 2.0})`, `tensor(3)`, `tensor(values, {2, 3})`. Unset dtype: float32 for floating
-// values, int64 for integers, bool for bools. ValueError for a number that an integer type cannot hold.
+// From data, copied: `tensor({1.0, 2.0})`, `tensor(3)`, `tensor({{1, 2.5}, {3, 4}})`, `tensor(values, {2, 3})`. Unset
+// dtype: float32 for floating values, int64 for integers, bool for bools. ValueError for a number that an integer type
+// cannot hold, ShapeError for nested lists of unequal lengths.
 Tensor tensor(const Scalar& value, const TensorOptions& options = {});
 template <class T>
 Tensor tensor(std::span<const T> values, const Shape& sizes, const TensorOptions& options = {});
-template <class T>
-Tensor tensor(const std::vector<T>& values, const TensorOptions& options = {}) {
-  return tensor(std::span<const T>(values), {static_cast<std::int64_t>(values.size())}, options);
+template <std::integral T>
+requires(!requires { DtypeOf<T>::value; }) Tensor
+    tensor(std::span<const T> values, const Shape& sizes, const TensorOptions& options = {}) {
+  std::vector<std::int64_t> converted;
+  converted.reserve(values.size());
+  for (const T value : values) converted.push_back(detail::to_int64(value));
+  return tensor(std::span<const std::int64_t>(converted), sizes, options);
 }
 template <class T>
 Tensor tensor(const std::vector<T>& values, const Shape& sizes, const TensorOptions& options = {}) {
-  return tensor(std::span<const T>(values), sizes, options);
+  if constexpr (std::same_as<T, bool>) {
+    return detail::tensor_of_bools(values, sizes, options);
+  } else {
+    return tensor(std::span<const T>(values), sizes, options);
+  }
 }
-Tensor tensor(const std::vector<bool>& values, const Shape& sizes, const TensorOptions& options = {});
-inline Tensor tensor(const std::vector<bool>& values, const TensorOptions& options = {}) {
+template <class T>
+Tensor tensor(const std::vector<T>& values, const TensorOptions& options = {}) {
   return tensor(values, {static_cast<std::int64_t>(values.size())}, options);
 }
 template <class T>
 Tensor tensor(std::initializer_list<T> values, const TensorOptions& options = {}) {
   return tensor(std::span<const T>(values.begin(), values.size()), {static_cast<std::int64_t>(values.size())}, options);
 }
-template <class T>
-Tensor tensor(std::initializer_list<std::initializer_list<T>> rows, const TensorOptions& options = {});
+
+// Braces around numbers of several kinds, or around braces, to any depth.
+class NestedList {
+ public:
+  template <class T>
+  requires std::is_arithmetic_v<T> NestedList(T value) : values_{Scalar(value)} {}
+  NestedList(std::initializer_list<NestedList> items);
+  const Shape& sizes() const { return sizes_; }
+  const std::vector<Scalar>& values() const { return values_; }  // in row-major order
+
+ private:
+  Shape sizes_;
+  std::vector<Scalar> values_;
+};
+Tensor tensor(std::initializer_list<NestedList> values, const TensorOptions& options = {});
 
 // Borrowed: the memory must outlive the tensor, unless `deleter` is given: the last user calls it with `data`.
 Tensor from_blob(void* data, const Shape& sizes, Dtype dtype, std::function<void(void*)> deleter = {});
@@ -525,22 +374,6 @@ template <class T>
 requires(!std::is_void_v<T> && !std::is_const_v<T>) Tensor
     from_blob(T* data, const Shape& sizes, std::function<void(void*)> deleter = {}) {
   return from_blob(static_cast<void*>(data), sizes, DtypeOf<T>::value, std::move(deleter));
-}
-
-// For tensor() of rows, below.
-[[noreturn]] void throw_ragged_rows(std::size_t row, std::size_t expected, std::size_t got);
-
-template <class T>
-Tensor tensor(std::initializer_list<std::initializer_list<T>> rows, const TensorOptions& options) {
-  std::vector<T> values;
-  const std::size_t width = rows.size() ? rows.begin()->size() : 0;
-  std::size_t i = 0;
-  for (const auto& row : rows) {
-    if (row.size() != width) throw_ragged_rows(i, width, row.size());
-    values.insert(values.end(), row.begin(), row.end());
-    ++i;
-  }
-  return tensor(values, {static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(width)}, options);
 }
 
 }  // namespace gradus

@@ -90,4 +90,7 @@ inline Tensor clip(const Tensor& x, std::optional<double> min, std::optional<dou
   return clamp(x, min, max);
 }
 
+inline Tensor clamp_min(const Tensor& x, double min) { return clamp(x, min); }
+inline Tensor clamp_max(const Tensor& x, double max) { return clamp(x, {}, max); }
+
 }  // namespace gradus

@@ -38,7 +38,7 @@ Hardtanh make_hardtanh(Dtype dtype, double min, double max) {
 }  // namespace
 
 Tensor relu(const Tensor& x) { return unary(Relu{}, x); }
-Tensor& Tensor::relu_() const { return unary_(Relu{}, self()); }
+Tensor& TensorMethods::relu_() const { return unary_(Relu{}, self()); }
 Tensor leaky_relu(const Tensor& x, double negative_slope) { return unary(LeakyRelu{negative_slope}, x); }
 Tensor& leaky_relu_(Tensor& x, double negative_slope) {
   // Where the result says enough for backward, the input need not be copied.

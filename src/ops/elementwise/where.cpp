@@ -72,9 +72,9 @@ Tensor clamp(const Tensor& x, std::optional<double> min, std::optional<double> m
   return unary(bounds, x.to(clamped_type(x.dtype(), bounds)));
 }
 
-Tensor& Tensor::clamp_(std::optional<double> min, std::optional<double> max) const {
+Tensor& TensorMethods::clamp_(std::optional<double> min, std::optional<double> max) const {
   const Clamp bounds = make_clamp(min, max);
-  check_inplace_type("clamp_", self(), clamped_type(dtype(), bounds));
+  check_inplace_type("clamp_", self(), clamped_type(self().dtype(), bounds));
   return unary_(bounds, self());
 }
 

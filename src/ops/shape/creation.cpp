@@ -198,10 +198,53 @@ template __attribute__((visibility("default"))) Tensor tensor(std::span<const Fl
 template __attribute__((visibility("default"))) Tensor tensor(std::span<const BFloat16>, const Shape&,
                                                               const TensorOptions&);
 
-Tensor tensor(const std::vector<bool>& values, const Shape& sizes, const TensorOptions& options) {
+Tensor detail::tensor_of_bools(const std::vector<bool>& values, const Shape& sizes, const TensorOptions& options) {
   const auto plain = std::make_unique<bool[]>(values.size());
   std::copy(values.begin(), values.end(), plain.get());
   return tensor(std::span<const bool>(plain.get(), values.size()), sizes, options);
+}
+
+void detail::throw_beyond_int64(std::uint64_t value) {
+  throw ValueError("tensor: " + std::to_string(value) + " does not fit int64");
+}
+
+NestedList::NestedList(std::initializer_list<NestedList> items) {
+  sizes_.push_back(static_cast<std::int64_t>(items.size()));
+  if (items.size() == 0) return;
+  const Shape& first = items.begin()->sizes_;
+  for (const std::int64_t size : first) sizes_.push_back(size);
+  std::size_t i = 0;
+  for (const NestedList& item : items) {
+    if (item.sizes_ != first) {
+      throw ShapeError("tensor: element 0 of a list has sizes " + to_string(first) + ", element " + std::to_string(i) +
+                       " has " + to_string(item.sizes_));
+    }
+    values_.insert(values_.end(), item.values_.begin(), item.values_.end());
+    ++i;
+  }
+}
+
+namespace {
+
+template <class T>
+Tensor tensor_of(const NestedList& list, const TensorOptions& options) {
+  const auto values = std::make_unique<T[]>(list.values().size());
+  std::transform(list.values().begin(), list.values().end(), values.get(), [](const Scalar& s) { return s.to<T>(); });
+  return tensor(std::span<const T>(values.get(), list.values().size()), list.sizes(), options);
+}
+
+}  // namespace
+
+Tensor tensor(std::initializer_list<NestedList> values, const TensorOptions& options) {
+  const NestedList list(values);
+  bool floating = list.values().empty(), integral = false;
+  for (const Scalar& value : list.values()) {
+    floating = floating || value.kind() == kFloat64;
+    integral = integral || value.kind() == kInt64;
+  }
+  return floating   ? tensor_of<double>(list, options)
+         : integral ? tensor_of<std::int64_t>(list, options)
+                    : tensor_of<bool>(list, options);
 }
 
 Tensor from_blob(void* data, const Shape& sizes, Dtype dtype, std::function<void(void*)> deleter) {
@@ -219,11 +262,6 @@ Tensor from_blob(void* data, const Shape& sizes, Dtype dtype, std::function<void
   impl->numel = sizes.numel();
   impl->dtype = dtype;
   return Tensor(std::move(impl));
-}
-
-void throw_ragged_rows(std::size_t row, std::size_t expected, std::size_t got) {
-  throw ShapeError("tensor: rows must have one length, got " + std::to_string(expected) + " in row 0 and " +
-                   std::to_string(got) + " in row " + std::to_string(row));
 }
 
 template <class T>
