@@ -44,9 +44,9 @@ if(GRADUS_RECEIPTS)
 endif()
 
 if(GRADUS_DISTRIBUTED)
-  string(APPEND gradus_left_out "|/distributed/without_plugins\\.cpp$")
+  string(APPEND gradus_left_out "|/distributed/connection/without_plugins\\.cpp$")
 else()
-  string(APPEND gradus_left_out "|/distributed/load\\.cpp$")
+  string(APPEND gradus_left_out "|/distributed/connection/load\\.cpp$")
 endif()
 
 if(GRADUS_DEVICES)
