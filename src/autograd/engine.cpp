@@ -195,9 +195,9 @@ void Engine::finish_leaf(Leaf& leaf) {
     captured_[wanted_leaves_.at(&impl)] = leaf.grad;
     return;
   }
-  for (detail::GradientSink* sink : sinks_) sink->arriving(&impl, leaf.grad);
+  tell_sinks([&](detail::GradientSink& sink) { sink.arriving(&impl, leaf.grad); });
   store(impl, leaf);
-  for (detail::GradientSink* sink : sinks_) sink->complete(&impl);
+  tell_sinks([&](detail::GradientSink& sink) { sink.complete(&impl); });
 }
 
 void Engine::store(detail::TensorImpl& impl, Leaf& leaf) const {
@@ -225,7 +225,7 @@ void Engine::begin_sinks() {
     if (leaves_.count(leaf) != 0) return asked ? detail::LeafUse::used : detail::LeafUse::present;
     return asked ? detail::LeafUse::asked : detail::LeafUse::none;
   };
-  for (detail::GradientSink* sink : sinks_) sink->begin(use);
+  tell_sinks([&](detail::GradientSink& sink) { sink.begin(use); });
 }
 
 void Engine::execute(Node* node) {
@@ -295,7 +295,7 @@ void Engine::run_nodes() {
     Node* node = ready_.back();
     ready_.pop_back();
     execute(node);
-    for (detail::GradientSink* sink : sinks_) sink->progress();
+    tell_sinks([&](detail::GradientSink& sink) { sink.progress(); });
   }
 }
 
@@ -332,12 +332,12 @@ std::vector<Tensor> Engine::run(const Request& request) {
     if (detail::gradient_sinks.load(std::memory_order_relaxed) != 0) [[unlikely]]
       engine.begin_sinks();
     engine.run_nodes();
-    for (detail::GradientSink* sink : engine.sinks_) sink->end();
+    engine.tell_sinks([&](detail::GradientSink& sink) { sink.end(); });
   } catch (const std::exception& error) {
-    for (detail::GradientSink* sink : engine.sinks_) sink->failed(error.what());
+    engine.tell_sinks([&](detail::GradientSink& sink) { sink.failed(error.what()); });
     throw;
   } catch (...) {
-    for (detail::GradientSink* sink : engine.sinks_) sink->failed("an exception of no known type");
+    engine.tell_sinks([&](detail::GradientSink& sink) { sink.failed("an exception of no known type"); });
     throw;
   }
   return std::move(engine.captured_);

@@ -44,6 +44,10 @@ class __attribute__((visibility("hidden"))) Engine {
   bool targets(const detail::TensorImpl* leaf) const { return all_leaves_ || wanted_leaves_.count(leaf) != 0; }
   void accumulate(Tensor& into, Tensor grad) const;
   void begin_sinks();
+  template <class Fn>
+  void tell_sinks(const Fn& fn) const {
+    for (const auto& entry : sinks_) entry->tell(fn);
+  }
   Leaf& leaf_of(const Ref<detail::TensorImpl>& impl);
 
   const Request& request_;
@@ -55,7 +59,7 @@ class __attribute__((visibility("hidden"))) Engine {
   std::unordered_map<const detail::TensorImpl*, std::size_t> wanted_leaves_;  // to its place in captured_
   std::unordered_multimap<const Node*, std::size_t> wanted_nodes_;
   std::vector<Tensor> captured_;
-  std::vector<detail::GradientSink*> sinks_;
+  std::vector<std::shared_ptr<detail::SinkEntry>> sinks_;
 };
 
 }  // namespace gradus

@@ -45,7 +45,7 @@ Reducer::Reducer(std::function<nn::Module&()> module, const nn::DistributedDataP
   gradus::detail::add_gradient_sink(*this);
 }
 
-Reducer::~Reducer() { gradus::detail::remove_gradient_sink(*this); }
+Reducer::~Reducer() { gradus::detail::end_gradient_sink(*this); }
 
 void Reducer::take_tensors() {
   tensors_.clear();

@@ -1,4 +1,4 @@
-// What a gradient sink is told, and when.
+// Sinks that go while passes run in other threads, or within their own calls.
 #include "autograd/gradient_sink.h"
 
 #include <gradus/autograd.h>
@@ -6,44 +6,86 @@
 
 #include <gtest/gtest.h>
 
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 namespace gradus {
 namespace {
 
-struct Told final : detail::GradientSink {
-  std::vector<std::string> calls;
+using detail::GradientSink;
 
-  Told() { detail::add_gradient_sink(*this); }
-  ~Told() override { detail::remove_gradient_sink(*this); }
-  void arriving(const detail::TensorImpl* leaf, const Tensor& grad) override {
-    const Tensor before{leaf->grad};
-    calls.push_back("arriving " + std::to_string(static_cast<int>(grad.sum().item())) + ", before " +
-                    (before.defined() ? std::to_string(static_cast<int>(before.sum().item())) : "nothing"));
+Tensor leaf() { return ones({2}).requires_grad_(); }
+
+// Stays in its call until it is let go.
+struct Slow final : GradientSink {
+  std::atomic<bool> inside{false}, release{false};
+  std::atomic<int> calls{0};
+  void arriving(const detail::TensorImpl*, const Tensor&) override {
+    ++calls;
+    inside = true;
+    while (!release) std::this_thread::yield();
+    inside = false;
   }
-  void complete(const detail::TensorImpl* leaf) override {
-    calls.push_back("complete " + std::to_string(static_cast<int>(Tensor{leaf->grad}.sum().item())));
-  }
-  void end() override { calls.push_back("end"); }
 };
 
-TEST(GradientSink, IsToldWhatArrivesBeforeItIsAdded) {
-  const Tensor x = ones({2}, {.requires_grad = true});
-  x.register_hook([](const Tensor& g) { return g * 10; });
-  {
-    Told told;
-    (x * 3).sum().backward();
-    (x * 4).sum().backward();
-    EXPECT_EQ(told.calls, (std::vector<std::string>{"arriving 60, before nothing", "complete 60", "end",
-                                                    "arriving 80, before 60", "complete 140", "end"}));
-  }
-  (x * 4).sum().backward();  // nobody is told any more
-  EXPECT_EQ(x.grad().sum().item(), 220);
+TEST(GradientSinks, EndingOneWaitsForTheCallsOfOtherThreads) {
+  Slow slow;
+  detail::add_gradient_sink(slow);
+  const Tensor x = leaf();
+  std::thread other([&] { (x * 2).sum().backward(); });
+  while (!slow.inside) std::this_thread::yield();
+  std::atomic<bool> ended{false};
+  std::thread ending([&] {
+    detail::end_gradient_sink(slow);
+    ended = true;
+  });
+  std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  EXPECT_FALSE(ended) << "the call is not over";
+  slow.release = true;
+  ending.join();
+  EXPECT_FALSE(slow.inside);
+  other.join();
 }
 
-TEST(GradientSink, IsNotToldOfGradientsThatAreGivenBack) {
-  const Tensor x = ones({2}, {.requires_grad = true});
-  Told told;
-  EXPECT_EQ(autograd::grad({(x * 3).sum()}, {x})[0].sum().item(), 6);
-  EXPECT_TRUE(told.calls.empty());
+TEST(GradientSinks, OneThatIsGoneIsNotToldByAPassThatBeganBefore) {
+  struct Counting final : GradientSink {
+    int begun = 0, after = 0;
+    void begin(const std::function<detail::LeafUse(const detail::TensorImpl*)>&) override { ++begun; }
+    void arriving(const detail::TensorImpl*, const Tensor&) override { ++after; }
+    void end() override { ++after; }
+  } counting;
+  Slow slow;  // the pass waits here, after both have been told of its begin
+  detail::add_gradient_sink(slow);
+  detail::add_gradient_sink(counting);
+  const Tensor x = leaf();
+  std::thread other([&] { (x * 2).sum().backward(); });
+  while (!slow.inside) std::this_thread::yield();
+  detail::end_gradient_sink(counting);
+  slow.release = true;
+  other.join();
+  detail::end_gradient_sink(slow);
+  EXPECT_EQ(counting.begun, 1);
+  EXPECT_EQ(counting.after, 0);
+}
+
+TEST(GradientSinks, OneMayEndItselfAndComeBack) {
+  struct Once final : GradientSink {
+    int calls = 0;
+    void arriving(const detail::TensorImpl*, const Tensor&) override {
+      ++calls;
+      detail::end_gradient_sink(*this);  // its own call is not waited for
+    }
+  } once;
+  const Tensor x = leaf();
+  for (int i = 1; i <= 3; ++i) {
+    detail::add_gradient_sink(once);
+    detail::add_gradient_sink(once);  // twice is once
+    (x * 2).sum().backward();
+    (x * 2).sum().backward();
+    EXPECT_EQ(once.calls, i);
+  }
+  EXPECT_EQ(detail::gradient_sinks, 0);
 }
 
 }  // namespace

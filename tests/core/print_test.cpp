@@ -1,6 +1,7 @@
 // Tensors as text, against what PyTorch prints.
 #include <gradus/autograd.h>
 #include <gradus/ops.h>
+#include <gradus/ops/creation.h>
 
 #include <gtest/gtest.h>
 

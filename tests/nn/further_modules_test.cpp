@@ -244,7 +244,9 @@ TEST(FurtherModules, ConvolutionsTakeTheirNormalisation) {
   for (int i = 0; i < 3; ++i) bn(conv(x) * 3 + 1);
   conv.eval();
   bn.eval();
+  const std::uint64_t drawn = default_generator().offset();
   nn::Conv2d fused = nn::utils::fuse_conv_bn_eval(conv, bn);
+  EXPECT_EQ(default_generator().offset(), drawn) << "a fused layer draws no random numbers";
   EXPECT_TRUE(allclose(fused(x), bn(conv(x)), 1e-4, 1e-5));
   EXPECT_TRUE(fused.bias.defined());
   EXPECT_FALSE(conv.bias.defined());

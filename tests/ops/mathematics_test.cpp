@@ -242,6 +242,11 @@ TEST(Mathematics, ADivisorThatBecomesZeroIsRefused) {
   EXPECT_THROW(floor_divide(bytes, tensor(256)), ValueError);
 }
 
+TEST(Mathematics, NanToNumTakesNumbersBeyondTheType) {
+  EXPECT_EQ(nan_to_num(tensor({std::nan("")}), 1e300).item(), std::numeric_limits<double>::infinity());
+  EXPECT_EQ(nan_to_num(tensor({std::nan("")}).half(), -1e5).item(), -std::numeric_limits<double>::infinity());
+}
+
 TEST(Mathematics, QuotientsByNumbersAreRounded) {
   EXPECT_TRUE(equal(div(tensor({-7, 7}), 2, "floor"), tensor({-4, 3})));
   EXPECT_TRUE(equal(divide(tensor({-7, 7}), 2, "trunc"), tensor({-3, 3})));

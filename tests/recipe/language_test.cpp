@@ -69,6 +69,11 @@ TEST(Expressions, ALossOfNaNIsNaN) {
   EXPECT_THAT(error_of("binary_cross_entropy(a, 1)"), HasSubstr("inputs must be in [0, 1]"));
 }
 
+TEST(Expressions, ScoresOfNaNAreNoRightAnswer) {
+  EXPECT_NEAR(number("binary_accuracy(log(a - 3), a * 0)"), 1.0 / 3, 1e-7);  // NaN, NaN, -inf
+  EXPECT_EQ(number("accuracy(reshape(log(a - 2), 1, 3), reshape(argmax(a * 0), 1))"), 0);
+}
+
 TEST(Expressions, SizesMayStandWithoutBrackets) {
   EXPECT_EQ(number("sum(reshape(a, 1, 3) * reshape(a, [1, -1]))"), 14);
   EXPECT_EQ(number("sum(a.reshape(3, 1, 1).permute(2, 1, 0))"), 6);

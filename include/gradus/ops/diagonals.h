@@ -12,6 +12,7 @@ Tensor diagonal(const Tensor& x, std::int64_t offset = 0, std::int64_t dim1 = 0,
 Tensor diag_embed(const Tensor& x, std::int64_t offset = 0, std::int64_t dim1 = -2, std::int64_t dim2 = -1);
 Tensor diag(const Tensor& x, std::int64_t diagonal = 0);    // of a vector the matrix, of a matrix the vector; a copy
 Tensor diagflat(const Tensor& x, std::int64_t offset = 0);  // the matrix with all elements of x as its diagonal
+Tensor trace(const Tensor& x);                              // the sum of the diagonal of a matrix
 Tensor block_diag(const std::vector<Tensor>& xs);           // one matrix with the others along its diagonal
 // A copy of x with src as its diagonal.
 Tensor diagonal_scatter(const Tensor& x, const Tensor& src, std::int64_t offset = 0, std::int64_t dim1 = 0,

@@ -35,5 +35,7 @@ Tensor bucketize(const Scalar& x, const Tensor& boundaries, bool out_int32 = fal
 // Without what equals the one before it; with dim, whole slices along it. As unique, inverse has a position for each
 // element (or slice) of x, and counts says how many became one.
 Unique unique_consecutive(const Tensor& x, std::optional<std::int64_t> dim = {});
+// The different slices along dim, in ascending order of their elements; inverse and counts are of slices.
+Unique unique(const Tensor& x, std::int64_t dim);
 
 }  // namespace gradus

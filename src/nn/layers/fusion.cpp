@@ -1,5 +1,6 @@
 #include <gradus/autograd.h>
 #include <gradus/nn/utils/fusion.h>
+#include <gradus/random.h>
 
 namespace gradus::nn::utils {
 
@@ -21,7 +22,9 @@ Conv<N> fused(const Conv<N>& conv, const BatchNorm& bn) {
   ConvOptions<N> options = conv.options();
   options.bias = true;
   options.dtype = conv.weight.dtype();
+  const Generator unused = default_generator();  // the weights that a new layer draws are overwritten
   Conv<N> result(conv.in_channels, conv.out_channels, conv.kernel_size, options);
+  default_generator() = unused;
   result.to(conv.weight.device());
   Shape sizes = conv.weight.sizes();
   for (int d = 1; d < sizes.rank(); ++d) sizes[d] = 1;

@@ -2,6 +2,7 @@
 #include <gradus/autograd.h>
 #include <gradus/ops/choice.h>
 
+#include <cmath>
 #include <limits>
 
 namespace gradus {
@@ -50,9 +51,11 @@ Tensor nan_to_num(const Tensor& x, std::optional<double> nan, std::optional<doub
                   std::optional<double> neginf) {
   if (!x.is_floating_point()) return x.clone();
   const double most = largest(x.dtype());
-  Tensor y = masked_fill(x, isnan(x), nan.value_or(0));
-  y = masked_fill(y, x == kInfinity, posinf.value_or(most));
-  return masked_fill(y, x == -kInfinity, neginf.value_or(-most));
+  // As in PyTorch, a number beyond the type is an infinity.
+  const auto in_type = [most](double v) { return std::abs(v) > most ? std::copysign(kInfinity, v) : v; };
+  Tensor y = masked_fill(x, isnan(x), in_type(nan.value_or(0)));
+  y = masked_fill(y, x == kInfinity, in_type(posinf.value_or(most)));
+  return masked_fill(y, x == -kInfinity, in_type(neginf.value_or(-most)));
 }
 
 Tensor isposinf(const Tensor& x) { return x.is_floating_point() ? x == kInfinity : zeros_like(x, {.dtype = kBool}); }

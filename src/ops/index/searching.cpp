@@ -152,4 +152,19 @@ Unique unique_consecutive(const Tensor& x, std::optional<std::int64_t> dim) {
   return {index_select(flat, d, first), reshape(inverse, places), counts};
 }
 
+Unique unique(const Tensor& x, std::int64_t dim) {
+  const NoGrad guard;
+  const int d = wrap_dim("unique", dim, x.sizes().rank());
+  const std::int64_t n = x.size(d);
+  if (n == 0 || x.numel() == 0) return unique_consecutive(x, d);
+  const Tensor slices = reshape(transpose(x.detach(), 0, d), {n, x.numel() / n});
+  // Sorted by the last element, then by the one before, ..., without changing the order of equals.
+  Tensor order = arange(n, {.device = x.device()});
+  for (std::int64_t column = slices.size(1); column-- > 0;) {
+    order = index_select(order, 0, argsort(index_select(select(slices, 1, column), 0, order), 0));
+  }
+  const Unique runs = unique_consecutive(index_select(x.detach(), d, order), d);
+  return {runs.values, scatter(zeros_like(order), 0, order, runs.inverse), runs.counts};
+}
+
 }  // namespace gradus

@@ -86,7 +86,7 @@ Tensor& TensorMethods::bitwise_right_shift_(const Scalar& places) const {
                      [&](const Tensor& x) { return gradus::bitwise_right_shift(x, places); });
 }
 Tensor& TensorMethods::atan2_(const Tensor& x) const {
-  return ops::change("atan2_", self(), {&x}, [&](const Tensor& x) { return gradus::atan2(x, x); });
+  return ops::change("atan2_", self(), {&x}, [&](const Tensor& y) { return gradus::atan2(y, x); });
 }
 Tensor& TensorMethods::asin_() const {
   return ops::change("asin_", self(), {}, [](const Tensor& x) { return gradus::asin(x); });
@@ -140,7 +140,7 @@ Tensor& TensorMethods::arctanh_() const {
   return ops::change("arctanh_", self(), {}, [](const Tensor& x) { return gradus::arctanh(x); });
 }
 Tensor& TensorMethods::arctan2_(const Tensor& x) const {
-  return ops::change("arctan2_", self(), {&x}, [&](const Tensor& x) { return gradus::arctan2(x, x); });
+  return ops::change("arctan2_", self(), {&x}, [&](const Tensor& y) { return gradus::arctan2(y, x); });
 }
 Tensor& TensorMethods::exp2_() const {
   return ops::change("exp2_", self(), {}, [](const Tensor& x) { return gradus::exp2(x); });

@@ -1,5 +1,6 @@
 // Tensors from nothing: zeros, arange, tensor, from_blob, ...
 #include <gradus/ops.h>
+#include <gradus/ops/creation.h>
 #include <gradus/tensor.h>
 
 #include <algorithm>
@@ -206,6 +207,10 @@ Tensor detail::tensor_of_bools(const std::vector<bool>& values, const Shape& siz
 
 void detail::throw_beyond_int64(std::uint64_t value) {
   throw ValueError("tensor: " + std::to_string(value) + " does not fit int64");
+}
+
+void detail::throw_ragged_rows(std::size_t first, std::size_t other) {
+  throw ShapeError("tensor: rows must have one length, got " + std::to_string(first) + " and " + std::to_string(other));
 }
 
 NestedList::NestedList(std::initializer_list<NestedList> items) {

@@ -125,6 +125,11 @@ Tensor diag(const Tensor& x, std::int64_t offset) {
 
 Tensor diagflat(const Tensor& x, std::int64_t offset) { return diag_embed(reshape(x, {x.numel()}), offset); }
 
+Tensor trace(const Tensor& x) {
+  if (x.dim() != 2) throw ShapeError("trace: needs a matrix, got sizes " + to_string(x.sizes()));
+  return sum(diagonal(x));
+}
+
 Tensor block_diag(const std::vector<Tensor>& xs) {
   if (xs.empty()) return zeros({1, 0});
   std::int64_t columns = 0;

@@ -17,7 +17,7 @@ namespace gradus {
 
 namespace {
 
-kernel::RandomRange take(Generator* generator, std::uint64_t blocks) {
+kernel::RandomRange drawn_range(Generator* generator, std::uint64_t blocks) {
   Generator& from = generator ? *generator : default_generator();
   return {from.seed(), from.advance(blocks)};
 }
@@ -117,8 +117,8 @@ Tensor& Tensor::uniform_(double from, double to, Generator* generator) const {
     }
   }
   return filled("uniform_", self(), [&](const Kernels& of, Dtype dtype, void* out, std::int64_t n) {
-    of.fill_uniform(take(generator, kernel::uniform_blocks(n, gradus::element_size(dtype))), dtype, out, n, from, to,
-                    last);
+    of.fill_uniform(drawn_range(generator, kernel::uniform_blocks(n, gradus::element_size(dtype))), dtype, out, n, from,
+                    to, last);
   });
 }
 
@@ -128,7 +128,8 @@ Tensor& Tensor::normal_(double mean, double std, Generator* generator) const {
                      " and " + gradus::to_string(std));
   }
   return filled("normal_", self(), [&](const Kernels& of, Dtype dtype, void* out, std::int64_t n) {
-    of.fill_normal(take(generator, kernel::normal_blocks(n, gradus::element_size(dtype))), dtype, out, n, mean, std);
+    of.fill_normal(drawn_range(generator, kernel::normal_blocks(n, gradus::element_size(dtype))), dtype, out, n, mean,
+                   std);
   });
 }
 
@@ -136,7 +137,7 @@ Tensor& Tensor::bernoulli_(double p, Generator* generator) const {
   if (!(p >= 0 && p <= 1)) throw ValueError("bernoulli_: p must be in [0, 1], got " + gradus::to_string(p));
   detail::check_inplace("bernoulli_", self());
   Tensor drawn = detail::make_empty(sizes(), kBool, device());
-  kernels(device()).fill_bernoulli(take(generator, kernel::uniform_blocks(drawn.numel(), 4)),
+  kernels(device()).fill_bernoulli(drawn_range(generator, kernel::uniform_blocks(drawn.numel(), 4)),
                                    static_cast<std::uint8_t*>(drawn.data_ptr()), drawn.numel(), p);
   if (detail::records_inplace(self(), {})) fill_(0);
   NoGrad guard;
@@ -172,8 +173,8 @@ Tensor randint(std::int64_t low, std::int64_t high, const Shape& sizes, const Te
   }
   const Tensor x = empty(sizes, {.dtype = kInt64, .device = options.device});
   kernels(x.device())
-      .fill_integers(take(generator, kernel::integer_blocks(x.numel())), x.data_ptr<std::int64_t>(), x.numel(), low,
-                     high);
+      .fill_integers(drawn_range(generator, kernel::integer_blocks(x.numel())), x.data_ptr<std::int64_t>(), x.numel(),
+                     low, high);
   Tensor y = x.to(dtype);
   return options.requires_grad ? y.requires_grad_() : y;
 }
@@ -182,7 +183,8 @@ Tensor randperm(std::int64_t n, const TensorOptions& options, Generator* generat
   if (n < 0) throw ValueError("randperm: n must not be negative, got " + std::to_string(n));
   check_holds("randperm", options.dtype.value_or(kInt64), 0, std::max<std::int64_t>(n - 1, 0));
   const Tensor x = empty({n}, {.dtype = kInt64, .device = options.device});
-  kernels(x.device()).fill_permutation(take(generator, kernel::integer_blocks(n)), x.data_ptr<std::int64_t>(), n);
+  kernels(x.device())
+      .fill_permutation(drawn_range(generator, kernel::integer_blocks(n)), x.data_ptr<std::int64_t>(), n);
   return x.to(options.dtype.value_or(kInt64));
 }
 

@@ -102,6 +102,7 @@ Audit::Watch::Watch(const AuditedModels& audited, const AuditedOptimizers& given
 Audit::Watch::~Watch() {
   if (watching) remove_watcher(*this);
   look(false);
+  gradus::detail::end_gradient_sink(*this);
 }
 
 // Close looks need a gradient sink and an observer of this thread: neither is there in between.

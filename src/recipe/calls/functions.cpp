@@ -36,7 +36,8 @@ Dims dims(const Arguments& a, std::size_t i) {
   return result;
 }
 
-// The share of samples whose target is among the k highest scores.
+// The share of samples whose target is among the k highest scores. A sample with a NaN among its scores counts as
+// wrong.
 Tensor accuracy(const Tensor& scores, const Tensor& target, std::int64_t k) {
   const NoGrad guard;
   if (scores.dim() < 2 || scores.size(1) < 2) {
@@ -50,15 +51,16 @@ Tensor accuracy(const Tensor& scores, const Tensor& target, std::int64_t k) {
                        std::to_string(static_cast<std::int64_t>(least < 0 ? least : most)));
     }
   }
-  if (k == 1) return (argmax(scores, 1) == target).to(kFloat64).mean();
+  const Tensor known = !isnan(scores).any(1);
+  if (k == 1) return ((argmax(scores, 1) == target) & known).to(kFloat64).mean();
   const Tensor best = topk(scores, k, 1).second;
-  return (best == target.unsqueeze(1)).to(kFloat64).sum() / static_cast<double>(target.numel());
+  return ((best == target.unsqueeze(1)) & known.unsqueeze(1)).to(kFloat64).sum() / static_cast<double>(target.numel());
 }
 
 // The share of samples on the right side of the threshold.
 Tensor binary_accuracy(const Tensor& scores, const Tensor& target, double threshold) {
   const NoGrad guard;
-  return ((scores > threshold) == (target > 0.5)).to(kFloat64).mean();
+  return (((scores > threshold) == (target > 0.5)) & !isnan(scores)).to(kFloat64).mean();
 }
 
 // Of points between real and made ones: (|gradient of D| - 1)^2. Gulrajani et al. (2017).

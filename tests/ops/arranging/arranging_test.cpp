@@ -177,6 +177,20 @@ TEST(Searching, ErrorsAndOddInputs) {
   EXPECT_EQ(unique_consecutive(tensor(4)).values.numel(), 1);
 }
 
+TEST(Arranging, UniqueSlicesAreInAscendingOrder) {
+  const Tensor x = tensor({{2, 1}, {1, 9}, {2, 1}, {1, 3}, {1, 9}, {1, 9}});
+  const Unique rows = unique(x, 0);
+  EXPECT_TRUE(equal(rows.values, tensor({{1, 3}, {1, 9}, {2, 1}})));
+  EXPECT_TRUE(equal(rows.inverse, tensor({2, 1, 2, 0, 1, 1})));
+  EXPECT_TRUE(equal(rows.counts, tensor({1, 3, 2})));
+  EXPECT_TRUE(equal(index_select(rows.values, 0, rows.inverse), x));
+  EXPECT_TRUE(equal(unique(x.t(), -1).values, rows.values.t()));
+  EXPECT_EQ(unique(zeros({0, 2}), 0).values.sizes(), (Shape{0, 2}));
+  EXPECT_EQ(unique(tensor({3, 3, 1}), 0).values.numel(), 2);
+  EXPECT_THROW(unique(x, 2), IndexError);
+  EXPECT_THROW(trace(zeros({3})), ShapeError);
+}
+
 TEST(Drawing, BernoulliAndNormalFollowTheirParameters) {
   manual_seed(3);
   const Tensor p = tensor({0.0, 0.25, 1.0}).expand({20000, 3});

@@ -118,6 +118,7 @@ void add_diagonals(Rows& rows) {
       "diagflat", [](const Tensor& x) { return diagflat(x, -1); }, kMatrices));
   rows.push_back(row_of_one(
       "diag_embed", [](const Tensor& x) { return diag_embed(x, 1, 0, -1); }, kMatrices));
+  rows.push_back(row_of_one("trace", trace, {{{3, 4}}, {{4, 3}}, {{0, 4}}, {{1, 1}}}));
   rows.push_back(row("diagonal_scatter", [](const Inputs& x) { return diagonal_scatter(x[0], x[1]); },
                      {{{3, 4}, {3}}, {{0, 4}, {0}}, {{1, 1}, {1}}}));
 }

@@ -58,24 +58,27 @@ TEST(AuditThreads, OneThreadAfterTheOther) {
   EXPECT_FALSE(report.has(Severity::wasteful)) << report.to_string();
 }
 
+// Often, since the end of one comes while the other is in the middle of a pass.
 TEST(AuditThreads, TwoAtOnceSeeEachItsOwn) {
-  AuditReport reports[2];
-  const auto run = [&](int i) {
-    Net net;
-    optim::SGD opt(net, {.lr = 0.01});
-    Audit audit(net, {opt});
-    train(net, opt, true, i == 1);
-    reports[i] = audit.report();
-  };
-  std::thread first(run, 0), second(run, 1);
-  first.join();
-  second.join();
-  for (const AuditReport& report : reports) {
-    EXPECT_EQ(report.steps, 40);
-    EXPECT_FALSE(report.has("other-threads"));
+  for (int round = 0; round < 50; ++round) {
+    AuditReport reports[2];
+    const auto run = [&](int i) {
+      Net net;
+      optim::SGD opt(net, {.lr = 0.01});
+      Audit audit(net, {opt});
+      train(net, opt, true, i == 1);
+      reports[i] = audit.report();
+    };
+    std::thread first(run, 0), second(run, 1);
+    first.join();
+    second.join();
+    for (const AuditReport& report : reports) {
+      EXPECT_EQ(report.steps, 40);
+      EXPECT_FALSE(report.has("other-threads"));
+    }
+    EXPECT_FALSE(reports[0].has(Severity::wasteful)) << reports[0].to_string();
+    EXPECT_TRUE(reports[1].has("normalised-twice")) << reports[1].to_string();
   }
-  EXPECT_FALSE(reports[0].has(Severity::wasteful)) << reports[0].to_string();
-  EXPECT_TRUE(reports[1].has("normalised-twice")) << reports[1].to_string();
 }
 
 TEST(AuditThreads, TwoOfOneNetworkEndInAnyOrder) {
