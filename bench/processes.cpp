@@ -1,9 +1,9 @@
 // What bench/network starts as the ranks of a job: networks of four sizes, trained by several processes.
 //
 //   gradus_processes hash NETWORK STEPS CHUNKS         the parameters' hash after STEPS of backward_chunks
-//   gradus_processes time NETWORK BATCH STEPS CHUNKS   seconds of a step, with the exchange and without; CHUNKS 0:
-//   plain
-//                                                      averaging
+//   gradus_processes time NETWORK BATCH STEPS CHUNKS   seconds of a step, with the exchange and without;
+//                                                      CHUNKS 0: plain averaging
+//   gradus_processes sum BYTES STEPS                   seconds of an all_reduce of so many bytes, and of a barrier
 //
 // NETWORK is autoencoder, gan, lenet or resnet18. BATCH is that of one process. Rank 0 prints one JSON object.
 #include <gradus/gradus.h>
@@ -172,6 +172,26 @@ void time(const std::string& network, std::int64_t batch_of_one, int steps, std:
         static_cast<long long>(sent));
 }
 
+void sum(std::int64_t bytes, int steps) {
+  const Tensor x = ones({bytes / 4});
+  std::vector<double> sums, barriers;
+  for (int i = -2; i < steps; ++i) {
+    distributed::barrier();
+    const double one = seconds([&] { distributed::all_reduce(x, distributed::ReduceOp::Avg); });
+    distributed::barrier();
+    const double wait = seconds([&] {
+      for (int k = 0; k < 20; ++k) distributed::barrier();
+    });
+    if (i < 0) continue;  // warm
+    sums.push_back(one);
+    barriers.push_back(wait / 20);
+  }
+  if (distributed::rank() == 0)
+    std::printf("{\"ranks\": %d, \"backend\": \"%s\", \"bytes\": %lld, \"sum\": %.6f, \"barrier\": %.7f}\n",
+                distributed::size(), distributed::backend().c_str(), static_cast<long long>(bytes), median(sums),
+                median(barriers));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -182,8 +202,11 @@ int main(int argc, char** argv) {
       hash(words[1], std::stoi(words[2]), std::stoll(words[3]));
     } else if (words.size() == 5 && words[0] == "time") {
       time(words[1], std::stoll(words[2]), std::stoi(words[3]), std::stoll(words[4]));
+    } else if (words.size() == 3 && words[0] == "sum") {
+      sum(std::stoll(words[1]), std::stoi(words[2]));
     } else {
-      throw ValueError("gradus_processes: hash NETWORK STEPS CHUNKS, or time NETWORK BATCH STEPS CHUNKS");
+      throw ValueError(
+          "gradus_processes: hash NETWORK STEPS CHUNKS, time NETWORK BATCH STEPS CHUNKS, or sum BYTES STEPS");
     }
     distributed::finalize();
     return 0;

@@ -361,6 +361,10 @@ void add_plan(CLI::App& app, PlanOptions& o, int& status) {
       ->capture_default_str();
   plan.add_option("--bandwidth", o.processes.bandwidth, "Between machines, per second: 10Gbit, 1.25GB")
       ->capture_default_str();
+  plan.add_option("--latency", o.processes.latency, "From one machine to another: 50us")->capture_default_str();
+  plan.add_option("--overhead", o.processes.overhead,
+                  "How long a message keeps the processor of its sender, and of its receiver, busy: 5us")
+      ->capture_default_str();
   plan.callback([&] { status = plan_recipe(o); });
 }
 

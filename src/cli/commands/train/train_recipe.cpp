@@ -284,6 +284,8 @@ int train_recipe(const RecipeOptions& given) {
 int plan_recipe(const PlanOptions& options) {
   recipe::StandIn stand_in{.allowed = true, .classes = options.classes};
   bandwidth_of(options.processes.bandwidth);  // wrong ones are said at once
+  duration_of("--latency", options.processes.latency);
+  duration_of("--overhead", options.processes.overhead);
   if (!options.input.empty()) stand_in.input = parse_sizes("--input", options.input);
   const auto training = training_of(find_recipe(options.recipe), options.changes, "", stand_in);
   const std::int64_t samples = training->recipe().data.fields.integer("batch_size");
