@@ -57,6 +57,25 @@ void lookahead(nn::Sequential& net) {
   for (int i = 0; i < 100; ++i) opt.minimize(loss(net));
 }
 
+void mixed_precision(nn::Sequential& net) {
+  optim::AdamW opt(net, {.lr = 1e-3});
+  amp::GradScaler scaler;
+  for (int i = 0; i < 100; ++i) {
+    opt.zero_grad();
+    Tensor out;
+    {
+      const Autocast scope(kFloat16);
+      out = loss(net);
+    }
+    scaler.scale(out).backward();
+    scaler.unscale_(opt);  // only because the next line looks at the gradients
+    nn::utils::clip_grad_norm_(net.parameters(), 1.0);
+    scaler.step(opt);
+    scaler.update();
+  }
+  std::printf("the scale is %g\n", scaler.get_scale());
+}
+
 int main() {
   manual_seed(0);
   nn::Sequential net(nn::Linear(4, 8), nn::Linear(8, 4));
@@ -65,4 +84,5 @@ int main() {
   accumulation(net);
   averages(net);
   lookahead(net);
+  mixed_precision(net);
 }

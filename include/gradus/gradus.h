@@ -26,6 +26,7 @@
 #include <cmath>
 #include <iostream>
 
+#include <gradus/amp.h>
 #include <gradus/autocast.h>
 #include <gradus/autograd.h>
 #include <gradus/autograd/detect_anomaly.h>

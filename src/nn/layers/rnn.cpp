@@ -61,7 +61,7 @@ void check_operands(const char* layer, kernel::RecurrentKind kind, std::span<con
 
 LSTMState recurrent_way(const char* layer, kernel::RecurrentKind kind, std::span<const std::int64_t> batch_sizes,
                         bool reverse, const Tensor& x, const ops::RecurrentWeights& w, const LSTMState& initial) {
-  if (autocasts(kFloat32, x, w.ih)) {
+  if (autocasts(x, w.ih)) {
     return recurrent_way(layer, kind, batch_sizes, reverse, autocast(x),
                          {autocast(w.ih), autocast(w.hh), autocast(w.bias_ih), autocast(w.bias_hh), autocast(w.hr)},
                          {autocast(initial.h), autocast(initial.c)});

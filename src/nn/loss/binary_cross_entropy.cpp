@@ -14,8 +14,7 @@ using namespace ops;
 namespace functional {
 
 Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const BceOptions& options) {
-  if (autocasts(kBFloat16, input, target))
-    return binary_cross_entropy(autocast_loss(input), autocast_loss(target), options);
+  if (autocasts_loss(input, target)) return binary_cross_entropy(autocast_loss(input), autocast_loss(target), options);
   const char* call = "binary_cross_entropy";
   require_same_sizes(call, input, target);
   gradus::detail::begin_loss(call, input, target);
@@ -32,7 +31,7 @@ Tensor binary_cross_entropy(const Tensor& input, const Tensor& target, const Bce
 
 Tensor binary_cross_entropy_with_logits(const Tensor& input, const Tensor& target,
                                         const BceWithLogitsOptions& options) {
-  if (autocasts(kBFloat16, input, target))
+  if (autocasts_loss(input, target))
     return binary_cross_entropy_with_logits(autocast_loss(input), autocast_loss(target), options);
   const char* call = "binary_cross_entropy_with_logits";
   require_same_sizes(call, input, target);

@@ -32,7 +32,7 @@ Tensor cosine_similarity(const Tensor& x1, const Tensor& x2, std::int64_t dim, d
 
 Tensor cosine_embedding_loss(const Tensor& input1, const Tensor& input2, const Tensor& target,
                              const CosineEmbeddingOptions& options) {
-  if (autocasts(kBFloat16, input1, input2)) {
+  if (autocasts_loss(input1, input2)) {
     return cosine_embedding_loss(autocast_loss(input1), autocast_loss(input2), target, options);
   }
   require_floating("cosine_embedding_loss", input1);

@@ -193,7 +193,7 @@ void check_reduction(const char* call, Reduction reduction) {
 namespace functional {
 
 Tensor cross_entropy(const Tensor& input, const Tensor& target, const CrossEntropyOptions& options) {
-  if (autocasts(kBFloat16, input)) return cross_entropy(autocast_loss(input), target, options);
+  if (autocasts_loss(input)) return cross_entropy(autocast_loss(input), target, options);
   const char* call = "cross_entropy";
   const double smoothing = options.label_smoothing;
   if (!(smoothing >= 0 && smoothing <= 1)) {
@@ -220,7 +220,7 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const CrossEntro
 }
 
 Tensor nll_loss(const Tensor& input, const Tensor& target, const NllOptions& options) {
-  if (autocasts(kBFloat16, input)) return nll_loss(autocast_loss(input), target, options);
+  if (autocasts_loss(input)) return nll_loss(autocast_loss(input), target, options);
   const char* call = "nll_loss";
   check_reduction(call, options.reduction);
   check_indices(call, target);

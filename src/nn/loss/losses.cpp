@@ -22,21 +22,21 @@ void require_at_least(const char* rule, double value, bool valid) {
 namespace functional {
 
 Tensor mse_loss(const Tensor& input, const Tensor& target, const LossOptions& options) {
-  if (autocasts(kBFloat16, input, target)) return mse_loss(autocast_loss(input), autocast_loss(target), options);
+  if (autocasts_loss(input, target)) return mse_loss(autocast_loss(input), autocast_loss(target), options);
   require_same_sizes("mse_loss", input, target);
   gradus::detail::begin_loss("mse_loss", input, target);
   return reduced("mse_loss", binary(SquaredError{}, input, target), options.reduction);
 }
 
 Tensor l1_loss(const Tensor& input, const Tensor& target, const LossOptions& options) {
-  if (autocasts(kBFloat16, input, target)) return l1_loss(autocast_loss(input), autocast_loss(target), options);
+  if (autocasts_loss(input, target)) return l1_loss(autocast_loss(input), autocast_loss(target), options);
   require_same_sizes("l1_loss", input, target);
   gradus::detail::begin_loss("l1_loss", input, target);
   return reduced("l1_loss", binary(AbsoluteError{}, input, target), options.reduction);
 }
 
 Tensor huber_loss(const Tensor& input, const Tensor& target, const HuberOptions& options) {
-  if (autocasts(kBFloat16, input, target)) return huber_loss(autocast_loss(input), autocast_loss(target), options);
+  if (autocasts_loss(input, target)) return huber_loss(autocast_loss(input), autocast_loss(target), options);
   require_same_sizes("huber_loss", input, target);
   gradus::detail::begin_loss("huber_loss", input, target);
   require_at_least("huber_loss: delta must be finite and above 0", options.delta, options.delta > 0);
@@ -44,7 +44,7 @@ Tensor huber_loss(const Tensor& input, const Tensor& target, const HuberOptions&
 }
 
 Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, const SmoothL1Options& options) {
-  if (autocasts(kBFloat16, input, target)) return smooth_l1_loss(autocast_loss(input), autocast_loss(target), options);
+  if (autocasts_loss(input, target)) return smooth_l1_loss(autocast_loss(input), autocast_loss(target), options);
   require_same_sizes("smooth_l1_loss", input, target);
   gradus::detail::begin_loss("smooth_l1_loss", input, target);
   require_at_least("smooth_l1_loss: beta must be finite and not below 0", options.beta, options.beta >= 0);
@@ -53,7 +53,7 @@ Tensor smooth_l1_loss(const Tensor& input, const Tensor& target, const SmoothL1O
 }
 
 Tensor kl_div(const Tensor& input, const Tensor& target, const KlDivOptions& options) {
-  if (autocasts(kBFloat16, input, target)) return kl_div(autocast_loss(input), autocast_loss(target), options);
+  if (autocasts_loss(input, target)) return kl_div(autocast_loss(input), autocast_loss(target), options);
   require_same_sizes("kl_div", input, target);
   gradus::detail::begin_loss("kl_div", input, target);
   const Tensor losses = options.log_target ? exp(target) * (target - input) : binary(Divergence{}, input, target);

@@ -96,6 +96,7 @@ struct Recomputation final : Op {
   std::size_t inputs;
   Generator drawn_from = default_generator();
   bool autocast = is_autocast_enabled();
+  Dtype autocast_type = get_autocast_dtype();
   Values buffers;
 
   Recomputation(Function f, std::size_t n, Values b) : fn(std::move(f)), inputs(n), buffers(std::move(b)) {}
@@ -133,7 +134,7 @@ struct Recomputation final : Op {
     {
       const DrawnAgain random(drawn_from);
       const HeldBefore held(buffers);
-      const Autocast types(kBFloat16, autocast);
+      const Autocast types(autocast_type, autocast);
       const EnableGrad recording;
       y = fn(own);
     }

@@ -302,20 +302,26 @@ Geometry geometry_of(const char* call, const Tensor& x, const Tensor& weight, co
   return geometry;
 }
 
+// As autocast; weights in float32 are wanted as they are beside bfloat16 images.
+Tensor autocast_weight(const Tensor& x, const Tensor& weight) {
+  const bool stays = x.dtype() == kBFloat16 && weight.defined() && weight.dtype() == kFloat32;
+  return stays ? weight : autocast(weight);
+}
+
 template <int N>
-Tensor conv(const char* call, const Tensor& x_given, const Tensor& weight, const Tensor& bias, const Spatial<N>& stride,
-            const ConvPadding<N>& padding, const Spatial<N>& dilation, std::int64_t groups) {
-  const Tensor x = autocast(x_given);
+Tensor conv(const char* call, const Tensor& x_given, const Tensor& weight_given, const Tensor& bias_given,
+            const Spatial<N>& stride, const ConvPadding<N>& padding, const Spatial<N>& dilation, std::int64_t groups) {
+  const Tensor x = autocast(x_given), weight = autocast_weight(x, weight_given), bias = autocast_weight(x, bias_given);
   const Geometry geometry = geometry_of<N>(call, x, weight, bias, stride, padding, dilation, groups);
   if (x.dim() == N + 2) return apply(Conv(geometry), x, weight, bias);
   return squeeze(apply(Conv(geometry), unsqueeze(x, 0), weight, bias), 0);
 }
 
 template <int N>
-Tensor transposed(const char* call, const Tensor& x_given, const Tensor& weight, const Tensor& bias,
+Tensor transposed(const char* call, const Tensor& x_given, const Tensor& weight_given, const Tensor& bias_given,
                   const Spatial<N>& stride, const Spatial<N>& padding, const Spatial<N>& output_padding,
                   std::int64_t groups, const Spatial<N>& dilation) {
-  const Tensor x = autocast(x_given);
+  const Tensor x = autocast(x_given), weight = autocast_weight(x, weight_given), bias = autocast_weight(x, bias_given);
   check_ranks<N>(call, x, weight, groups);
   check<N>(call, x, weight, bias, groups, 0, weight.sizes()[1] * groups);
   check_at_least(call, "stride", stride, 1);
@@ -365,6 +371,7 @@ Tensor ops::folded_conv2d(const Tensor& x_given, const Tensor& weight, const Ten
                           const FoldedNorm& norm, const After& after) {
   const NoGrad guard;
   const Tensor x = autocast(x_given);
+  if (!has_rows(x.dtype())) return {};
   const Geometry geometry = geometry_of<2>("conv2d", x, weight, bias, stride, padding, dilation, groups);
   const Tensor& r = after.residual;
   if (!geometry.c.channels_last || (r.defined() && (r.sizes() != geometry.y || r.dtype() != geometry.dtype))) return {};

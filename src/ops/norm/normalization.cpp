@@ -169,7 +169,7 @@ void check_weights(const char* call, const char* what, const Tensor& weight, con
     throw ShapeError(std::string(call) + ": need " + what + " " + to_string(sizes) + " for x " + to_string(x.sizes()) +
                      ", got " + to_string(weight.sizes()));
   }
-  if (weight.dtype() != x.dtype() && !(x.dtype() == kBFloat16 && weight.dtype() == kFloat32)) {
+  if (weight.dtype() != x.dtype() && weight.dtype() != compute_type(x.dtype())) {
     throw DtypeError(std::string(call) + ": " + what + " must be of x's type, " + to_string(x.dtype()) + ", got " +
                      to_string(weight.dtype()));
   }

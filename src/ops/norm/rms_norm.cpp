@@ -113,7 +113,7 @@ Tensor rms_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& we
   if (weight.defined() && weight.sizes() != normalized_shape) {
     throw ShapeError("rms_norm: need weight " + to_string(normalized_shape) + ", got " + to_string(weight.sizes()));
   }
-  if (weight.defined() && weight.dtype() != x.dtype() && !(x.dtype() == kBFloat16 && weight.dtype() == kFloat32)) {
+  if (weight.defined() && weight.dtype() != x.dtype() && weight.dtype() != compute) {
     throw DtypeError(std::string("rms_norm: weight must be of x's type, ") + to_string(x.dtype()) + ", got " +
                      to_string(weight.dtype()));
   }

@@ -339,8 +339,7 @@ Tensor fused(const Tensor& query, const Tensor& key, const Tensor& value, const 
 Tensor scaled_dot_product_attention(const Tensor& query_given, const Tensor& key_given, const Tensor& value_given,
                                     const Tensor& attn_mask, double dropout_p, bool is_causal,
                                     std::optional<double> scale, bool enable_gqa) {
-  if (autocasts(kFloat32, query_given, key_given, value_given) ||
-      (attn_mask.defined() && autocasts(kFloat32, attn_mask))) {
+  if (autocasts(query_given, key_given, value_given) || (attn_mask.defined() && autocasts(attn_mask))) {
     const Tensor mask = attn_mask.defined() ? autocast(attn_mask) : attn_mask;
     return scaled_dot_product_attention(autocast(query_given), autocast(key_given), autocast(value_given), mask,
                                         dropout_p, is_causal, scale, enable_gqa);

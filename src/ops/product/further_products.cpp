@@ -111,12 +111,12 @@ Tensor addr(const Tensor& input, const Tensor& a, const Tensor& b, double beta, 
 }
 
 Tensor baddbmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta, double alpha) {
-  if (autocasts(kFloat32, input, a, b)) return baddbmm(autocast(input), autocast(a), autocast(b), beta, alpha);
+  if (autocasts(input, a, b)) return baddbmm(autocast(input), autocast(a), autocast(b), beta, alpha);
   return blend("baddbmm", input, bmm(a, b), beta, alpha);
 }
 
 Tensor addbmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta, double alpha) {
-  if (autocasts(kFloat32, input, a, b)) return addbmm(autocast(input), autocast(a), autocast(b), beta, alpha);
+  if (autocasts(input, a, b)) return addbmm(autocast(input), autocast(a), autocast(b), beta, alpha);
   return blend("addbmm", input, sum(bmm(a, b), 0).to(a.dtype()), beta, alpha);
 }
 

@@ -88,7 +88,7 @@ void check_linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
 // Results of the two must be rounded between them where they are stored as bfloat16.
 bool takes_formula(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   const Dtype dtype = weight.dtype();
-  return (dtype == kFloat32 || dtype == kFloat64) && weight.dim() == 2 && !autocasts(kFloat32, x, weight, bias);
+  return (dtype == kFloat32 || dtype == kFloat64) && weight.dim() == 2 && !autocasts(x, weight, bias);
 }
 
 template <class F>
@@ -100,7 +100,7 @@ Tensor linear_then(const F& then, const Tensor& x, const Tensor& weight, const T
 }  // namespace
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  if (autocasts(kFloat32, x, weight, bias)) return linear(autocast(x), autocast(weight), autocast(bias));
+  if (autocasts(x, weight, bias)) return linear(autocast(x), autocast(weight), autocast(bias));
   check_linear(x, weight, bias);
   if (weight.dim() == 2) return apply(Linear<>{}, x, weight, bias);
   const Tensor y = matmul(x, weight);

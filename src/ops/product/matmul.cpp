@@ -130,14 +130,14 @@ Tensor ops::mm_unchecked(const Tensor& a, const Tensor& b, bool trans_a, bool tr
 }
 
 Tensor mm(const Tensor& a, const Tensor& b) {
-  if (autocasts(kFloat32, a, b)) return mm(autocast(a), autocast(b));
+  if (autocasts(a, b)) return mm(autocast(a), autocast(b));
   if (a.dim() != 2 || b.dim() != 2 || a.sizes()[1] != b.sizes()[0]) refuse_sizes("mm", "[m, k] and [k, n]", a, b);
   check_product_types("mm", a, b);
   return mm_unchecked(a, b, false, false);
 }
 
 Tensor bmm(const Tensor& a, const Tensor& b) {
-  if (autocasts(kFloat32, a, b)) return bmm(autocast(a), autocast(b));
+  if (autocasts(a, b)) return bmm(autocast(a), autocast(b));
   if (a.dim() != 3 || b.dim() != 3 || a.sizes()[0] != b.sizes()[0] || a.sizes()[2] != b.sizes()[1]) {
     refuse_sizes("bmm", "[b, m, k] and [b, k, n]", a, b);
   }
@@ -146,7 +146,7 @@ Tensor bmm(const Tensor& a, const Tensor& b) {
 }
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
-  if (autocasts(kFloat32, a, b)) return matmul(autocast(a), autocast(b));
+  if (autocasts(a, b)) return matmul(autocast(a), autocast(b));
   const int rank_a = a.sizes().rank(), rank_b = b.sizes().rank();
   if (rank_a == 0 || rank_b == 0) refuse_sizes("matmul", "at least one dimension each", a, b);
   const std::int64_t inner = b.sizes()[std::max(0, rank_b - 2)];
@@ -177,7 +177,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 }
 
 Tensor addmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta, double alpha) {
-  if (autocasts(kFloat32, input, a, b)) return addmm(autocast(input), autocast(a), autocast(b), beta, alpha);
+  if (autocasts(input, a, b)) return addmm(autocast(input), autocast(a), autocast(b), beta, alpha);
   if (a.dim() != 2 || b.dim() != 2 || a.sizes()[1] != b.sizes()[0]) refuse_sizes("addmm", "[m, k] and [k, n]", a, b);
   check_product_types("addmm", a, b);
   check_product_types("addmm", input, a);
@@ -198,7 +198,7 @@ Tensor outer(const Tensor& a, const Tensor& b) {
 }
 
 Tensor dot(const Tensor& a, const Tensor& b) {
-  if (autocasts(kFloat32, a, b)) return dot(autocast(a), autocast(b));
+  if (autocasts(a, b)) return dot(autocast(a), autocast(b));
   if (a.dim() != 1 || b.dim() != 1 || a.sizes() != b.sizes()) refuse_sizes("dot", "[k] and [k]", a, b);
   check_product_types("dot", a, b);
   return reshape(mm_unchecked(unsqueeze(a, 0), unsqueeze(b, 0), false, true), {});
