@@ -37,6 +37,7 @@
 #include <gradus/core/pattern.h>
 #include <gradus/core/portable.h>
 #include <gradus/core/version.h>
+#include <gradus/cuda.h>
 #include <gradus/data.h>
 #include <gradus/data/enumerate.h>
 #include <gradus/distributed.h>
@@ -70,6 +71,7 @@
 #include <gradus/ops/further.h>
 #include <gradus/ops/grid_sampling.h>
 #include <gradus/ops/mathematics.h>
+#include <gradus/ops/pinning.h>
 #include <gradus/ops/placing.h>
 #include <gradus/ops/products.h>
 #include <gradus/ops/searching.h>

@@ -52,6 +52,10 @@ struct DataLoaderOptions {
   // and calls on_skip each time, in order and in the thread that iterates.
   bool skip_damaged = false;
   std::function<void(const SkippedSample&)> on_skip = {};
+  // Put batches into pinned memory, from which to(x, device, {.non_blocking = true}) need not be waited for. Where
+  // there is no such device this does nothing, as in PyTorch. Workers do it ahead.
+  bool pin_memory = false;
+  Device pin_memory_device = kCUDA;
   // Of several processes each makes its share of every batch; batch_size counts the samples of all of them, and so do
   // size() and position(): any number of processes can go on from a state. A share may have no samples, where a batch
   // has fewer than there are chunks: its data is undefined then.

@@ -4,8 +4,10 @@
 
 #include <gradus/core/device.h>
 #include <gradus/core/memory.h>
+#include <gradus/cuda.h>
 
 #include <cstddef>
+#include <memory>
 #include <string>
 
 namespace gradus::core {
@@ -22,11 +24,23 @@ class Backend {
   virtual void* allocate(int index, std::size_t bytes) = 0;
   virtual void deallocate(int index, void* p, std::size_t bytes) noexcept = 0;
   virtual MemoryStats memory_stats(int index) = 0;
+  virtual void reset_peak_memory(int index) = 0;
+  virtual void empty_cache(int index) = 0;
+  virtual std::int64_t free_memory(int index) = 0;  // of the device, for all processes
+  virtual cuda::DeviceProperties properties(int index) = 0;
 
   // Copies come in the order of the calls of kernels. `from` has been read, or `to` written, when they return.
   virtual void copy_to_device(int index, void* to, const void* from, std::size_t bytes) = 0;
   virtual void copy_to_host(int index, void* to, const void* from, std::size_t bytes) = 0;
   virtual void copy_within(int index, void* to, const void* from, std::size_t bytes) = 0;
+
+  // Memory of the host that copy_from_pinned takes. It may be given back from any thread, which may be one of the
+  // device.
+  virtual void* allocate_pinned(std::size_t bytes) = 0;
+  virtual void deallocate_pinned(void* p, std::size_t bytes) noexcept = 0;
+  // As copy_to_device, but `from` is read later; `keep` is let go then.
+  virtual void copy_from_pinned(int index, void* to, const void* from, std::size_t bytes,
+                                std::shared_ptr<const void> keep) = 0;
 
   // Waits for all that was asked for before, and throws what went wrong meanwhile.
   virtual void synchronize(int index) = 0;

@@ -10,6 +10,7 @@
 #include "gradus/autograd.h"
 #include "gradus/core/error.h"
 #include "gradus/core/memory.h"
+#include "gradus/ops/pinning.h"
 
 namespace gradus::data {
 
@@ -152,6 +153,10 @@ DataLoader::Run::Made DataLoader::Run::make(std::int64_t number) const {
                                    static_cast<std::size_t>(bounds.back() - bounds.front())),
          bounds.front(), made);
     if (cut) made.batch.chunks = chunks_of(made, bounds);
+    if (core_->options.pin_memory && is_available(core_->options.pin_memory_device)) {
+      for (Tensor* x : {&made.batch.data, &made.batch.target})
+        if (x->defined()) *x = pin_memory(*x, core_->options.pin_memory_device);
+    }
   } catch (...) {
     made.error = std::current_exception();
   }

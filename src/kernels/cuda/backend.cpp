@@ -83,9 +83,34 @@ class Backend final : public core::Backend {
     select(index);
     return current().memory.stats();
   }
+  void reset_peak_memory(int index) override {
+    select(index);
+    current().memory.reset_peak();
+  }
+  void empty_cache(int index) override {
+    select(index);
+    current().memory.empty_cache();
+  }
+  std::int64_t free_memory(int index) override {
+    select(index);
+    std::size_t left = 0, all = 0;
+    check(cudaMemGetInfo(&left, &all), "cudaMemGetInfo");
+    return static_cast<std::int64_t>(left);
+  }
+  cuda::DeviceProperties properties(int index) override {
+    cudaDeviceProp own;
+    check(cudaGetDeviceProperties(&own, index), "cudaGetDeviceProperties");
+    return {.name = own.name,
+            .total_memory = static_cast<std::int64_t>(own.totalGlobalMem),
+            .major = own.major,
+            .minor = own.minor,
+            .multi_processor_count = own.multiProcessorCount};
+  }
   void copy_to_device(int index, void* to, const void* from, std::size_t bytes) override {
     select(index);
     gpu::copy_from_host(to, from, bytes);
+    // The runtime reads pinned memory later.
+    if (pinned_memory().contains(from)) check(cudaStreamSynchronize(gpu::stream()), "waiting for the device");
   }
   void copy_to_host(int index, void* to, const void* from, std::size_t bytes) override {
     select(index);
@@ -94,6 +119,17 @@ class Backend final : public core::Backend {
   void copy_within(int index, void* to, const void* from, std::size_t bytes) override {
     select(index);
     check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, gpu::stream()), "a copy on the device");
+  }
+  void* allocate_pinned(std::size_t bytes) override { return pinned_memory().allocate(bytes); }
+  void deallocate_pinned(void* p, std::size_t) noexcept override { pinned_memory().deallocate(p); }
+  void copy_from_pinned(int index, void* to, const void* from, std::size_t bytes,
+                        std::shared_ptr<const void> keep) override {
+    select(index);
+    gpu::copy_from_host(to, from, bytes);
+    auto held = std::make_unique<std::shared_ptr<const void>>(std::move(keep));
+    const auto let_go = [](void* p) { delete static_cast<std::shared_ptr<const void>*>(p); };
+    check(cudaLaunchHostFunc(gpu::stream(), let_go, held.get()), "cudaLaunchHostFunc");
+    held.release();
   }
   void synchronize(int index) override {
     select(index);

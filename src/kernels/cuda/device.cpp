@@ -135,9 +135,63 @@ void Memory::deallocate(void* p, std::size_t bytes) noexcept {
   if (const auto found = sizes_.find(p); found != sizes_.end()) kept_.emplace(found->second, p);
 }
 
+void Memory::reset_peak() {
+  const std::lock_guard lock(mutex_);
+  stats_.peak_bytes = stats_.current_bytes;
+}
+
+void Memory::empty_cache() {
+  const std::lock_guard lock(mutex_);
+  free_kept();
+}
+
 MemoryStats Memory::stats() {
   const std::lock_guard lock(mutex_);
   return stats_;
+}
+
+void* PinnedMemory::allocate(std::size_t bytes) {
+  if (bytes == 0) return nullptr;
+  constexpr std::size_t kPage = 4096;
+  const std::size_t size = (bytes + kPage - 1) / kPage * kPage;
+  const std::lock_guard lock(mutex_);
+  if (const auto found = kept_.lower_bound(size); found != kept_.end() && found->first <= 2 * size) {
+    void* const p = found->second;
+    kept_.erase(found);
+    return p;
+  }
+  void* p = nullptr;
+  const cudaError_t error = cudaHostAlloc(&p, size, cudaHostAllocPortable);
+  if (error == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    OutOfMemory failure(bytes, 0, 0);
+    failure.add_held("for pinned memory of the host");
+    throw failure;
+  }
+  check(error, "cudaHostAlloc");
+  sizes_.emplace(static_cast<const std::byte*>(p), size);
+  return p;
+}
+
+void PinnedMemory::deallocate(void* p) noexcept {
+  if (p == nullptr) return;
+  const std::lock_guard lock(mutex_);
+  if (const auto found = sizes_.find(static_cast<const std::byte*>(p)); found != sizes_.end())
+    kept_.emplace(found->second, p);
+}
+
+bool PinnedMemory::contains(const void* p) {
+  const auto* at = static_cast<const std::byte*>(p);
+  const std::lock_guard lock(mutex_);
+  auto after = sizes_.upper_bound(at);
+  if (after == sizes_.begin()) return false;
+  --after;
+  return at < after->first + after->second;
+}
+
+PinnedMemory& pinned_memory() {
+  static auto* const instance = new PinnedMemory;
+  return *instance;
 }
 
 Gpu& current() {

@@ -27,6 +27,8 @@ class Memory {
   void* allocate(int index, std::size_t bytes);
   void deallocate(void* p, std::size_t bytes) noexcept;
   MemoryStats stats();
+  void reset_peak();
+  void empty_cache();
 
  private:
   void* find(std::size_t size);
@@ -38,6 +40,21 @@ class Memory {
   std::unordered_map<void*, std::size_t> sizes_;  // of all blocks
   MemoryStats stats_;
 };
+
+// Memory of the host that all GPUs read by themselves. Blocks that are given back are kept: no call of CUDA is needed
+// for that, so that what a stream calls at the end of a copy may do it.
+class PinnedMemory {
+ public:
+  void* allocate(std::size_t bytes);
+  void deallocate(void* p) noexcept;
+  bool contains(const void* p);
+
+ private:
+  std::mutex mutex_;
+  std::multimap<std::size_t, void*> kept_;
+  std::map<const std::byte*, std::size_t> sizes_;  // of all blocks
+};
+PinnedMemory& pinned_memory();
 
 struct Gpu {
   int index = 0;

@@ -61,6 +61,10 @@ class Backend final : public core::Backend {
   void* allocate(int index, std::size_t bytes) override { return own().allocate(index, bytes); }
   void deallocate(int index, void* p, std::size_t bytes) noexcept override { own().deallocate(index, p, bytes); }
   MemoryStats memory_stats(int index) override { return own().memory_stats(index); }
+  void reset_peak_memory(int index) override { own().reset_peak_memory(index); }
+  void empty_cache(int index) override { own().empty_cache(index); }
+  std::int64_t free_memory(int index) override { return own().free_memory(index); }
+  cuda::DeviceProperties properties(int index) override { return own().properties(index); }
   void copy_to_device(int index, void* to, const void* from, std::size_t bytes) override {
     own().copy_to_device(index, to, from, bytes);
   }
@@ -69,6 +73,12 @@ class Backend final : public core::Backend {
   }
   void copy_within(int index, void* to, const void* from, std::size_t bytes) override {
     own().copy_within(index, to, from, bytes);
+  }
+  void* allocate_pinned(std::size_t bytes) override { return own().allocate_pinned(bytes); }
+  void deallocate_pinned(void* p, std::size_t bytes) noexcept override { own().deallocate_pinned(p, bytes); }
+  void copy_from_pinned(int index, void* to, const void* from, std::size_t bytes,
+                        std::shared_ptr<const void> keep) override {
+    own().copy_from_pinned(index, to, from, bytes, std::move(keep));
   }
   void synchronize(int index) override { own().synchronize(index); }
 

@@ -1,9 +1,11 @@
 #include "kernels/emulated/device.h"
 
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <utility>
 
+#include "core/memory/allocator.h"
 #include "kernels/emulated/memory.h"
 #include "kernels/emulated/queue.h"
 #include "kernels/gpu/kernels.h"
@@ -45,6 +47,8 @@ void enqueue(Run run, bool is_kernel) {
 
 void* reach(const void* p) { return memory().reach("emulated", p); }
 
+std::atomic<std::int64_t> pinned_copies{0};
+
 class Backend final : public core::Backend {
  public:
   int device_count() override { return 1; }
@@ -55,6 +59,12 @@ class Backend final : public core::Backend {
   // The queue does what was asked for before this sooner than what will be asked for the block's next owner.
   void deallocate(int, void* p, std::size_t bytes) noexcept override { gpu::release(p, bytes); }
   MemoryStats memory_stats(int) override { return memory().stats(); }
+  void reset_peak_memory(int) override { memory().reset_peak(); }
+  void empty_cache(int) override { queue().wait(); }
+  std::int64_t free_memory(int) override { return memory().room(); }
+  cuda::DeviceProperties properties(int) override {
+    return {.name = "emulated", .total_memory = memory().limit(), .multi_processor_count = 1};
+  }
 
   void copy_to_device(int, void* to, const void* from, std::size_t bytes) override {
     gpu::copy_from_host(to, from, bytes);
@@ -62,6 +72,12 @@ class Backend final : public core::Backend {
   void copy_to_host(int, void* to, const void* from, std::size_t bytes) override { gpu::copy_to_host(to, from, bytes); }
   void copy_within(int, void* to, const void* from, std::size_t bytes) override {
     enqueue([to = reach(to), from = reach(from), bytes] { std::memmove(to, from, bytes); }, false);
+  }
+  void* allocate_pinned(std::size_t bytes) override { return core::allocate(bytes); }
+  void deallocate_pinned(void* p, std::size_t bytes) noexcept override { core::deallocate(p, bytes); }
+  void copy_from_pinned(int, void* to, const void* from, std::size_t bytes, std::shared_ptr<const void> keep) override {
+    ++pinned_copies;
+    enqueue([to = reach(to), from, bytes, keep = std::move(keep)] { std::memcpy(to, from, bytes); }, false);
   }
   void synchronize(int) override {
     queue().wait();
@@ -77,7 +93,11 @@ core::Backend& backend() {
 }
 const Kernels& kernels() { return gpu::table; }
 
-Counters counters() { return queue().counters(); }
+Counters counters() {
+  Counters all = queue().counters();
+  all.pinned_copies = pinned_copies;
+  return all;
+}
 void set_delays(int microseconds) { queue().set_delays(microseconds); }
 void set_limit(std::size_t bytes) { memory().set_limit(bytes); }
 void set_lost(bool lost) { queue().set_lost(lost); }

@@ -18,6 +18,7 @@ core::Backend& backend();
 struct Counters {
   std::int64_t launches = 0;          // of kernels
   std::int64_t synchronizations = 0;  // times that the host waited
+  std::int64_t pinned_copies = 0;     // copies from pinned memory that were not waited for
 };
 Counters counters();
 

@@ -72,6 +72,21 @@ MemoryStats Memory::stats() {
   return stats_;
 }
 
+void Memory::reset_peak() {
+  const std::lock_guard lock(mutex_);
+  stats_.peak_bytes = stats_.current_bytes;
+}
+
+std::int64_t Memory::limit() {
+  const std::lock_guard lock(mutex_);
+  return static_cast<std::int64_t>(limit_);
+}
+
+std::int64_t Memory::room() {
+  const std::lock_guard lock(mutex_);
+  return std::max<std::int64_t>(0, static_cast<std::int64_t>(limit_) - stats_.current_bytes);
+}
+
 void* Memory::reach(const char* kernel, const void* p) const {
   if (p == nullptr) return nullptr;
   const auto* at = static_cast<const std::byte*>(p);

@@ -19,6 +19,9 @@ class Memory {
   void deallocate(void* p, std::size_t bytes) noexcept;
   void set_limit(std::size_t bytes);
   MemoryStats stats();
+  void reset_peak();
+  std::int64_t limit();
+  std::int64_t room();  // up to the limit
 
   // Where kernels find what tensors know as p, which may be null. An Error, in the name of `kernel`, for other memory.
   void* reach(const char* kernel, const void* p) const;
