@@ -364,6 +364,9 @@ TEST(OpTableItself, HasARowForEveryDeclaredOperation) {
       "argsort",      // positions: the index half of sort
       "multinomial",  // random positions: further_test.cpp
       "tensor",       // from numbers: further_methods_test.cpp
+      "to",           // to a device: pinning_test.cpp
+      "pin_memory",   // the same values elsewhere: pinning_test.cpp
+      "is_pinned",    // its result is a bool
   };
   // Indices, constants and random numbers: arranging/*_test.cpp.
   exempt.insert({"tril_indices", "triu_indices", "nonzero_numpy", "isin", "searchsorted", "bucketize", "logspace",
