@@ -4,6 +4,9 @@
 //   gradus_processes time NETWORK BATCH STEPS CHUNKS   seconds of a step, with the exchange and without;
 //                                                      CHUNKS 0: plain averaging
 //   gradus_processes sum BYTES STEPS                   seconds of an all_reduce of so many bytes, and of a barrier
+//   gradus_processes memory NETWORK WAY                each rank's bytes of gradients and state after two steps of
+//                                                      AdamW, and at most since the network stands; WAY is plain,
+//                                                      zero1 or zero2
 //
 // NETWORK is autoencoder, gan, lenet or resnet18. BATCH is that of one process. Rank 0 prints one JSON object.
 #include <gradus/gradus.h>
@@ -11,6 +14,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <fstream>
 #include <functional>
 #include <memory>
 #include <string>
@@ -192,6 +196,73 @@ void sum(std::int64_t bytes, int steps) {
                 median(barriers));
 }
 
+// The largest resident size so far, and from here on.
+double peak_bytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);)
+    if (line.rfind("VmHWM:", 0) == 0) return 1024 * std::stod(line.substr(6));
+  return 0;
+}
+void forget_peak() { std::ofstream("/proc/self/clear_refs") << 5; }
+
+void memory(const std::string& network, const std::string& way) {
+  if (way != "plain" && way != "zero1" && way != "zero2") throw ValueError("no way '" + way + "'");
+  manual_seed(1);
+  const std::int64_t one = 2, batch = one * distributed::size();
+  std::shared_ptr<nn::Module> net;
+  Tensor x, y;
+  if (network == "resnet18") {
+    net = models::make("resnet18", {{"num_classes", 10}});
+    x = randn({one, 3, 32, 32});
+    y = randint(0, 10, {one});
+  } else if (network == "perceptron") {  // 16 layers of 4 MiB, whose activations are small
+    auto layers = std::make_shared<nn::Sequential>();
+    for (int i = 0; i < 16; ++i) layers->append(nn::Linear(1024, 1024));
+    net = layers;
+    x = randn({one, 1024});
+    y = randint(0, 10, {one});
+  } else {
+    throw ValueError("no network '" + network + "' here");
+  }
+  nn::DistributedDataParallel ddp(net, {.bucket_cap_mb = 4});
+  std::shared_ptr<optim::Optimizer> optimizer;
+  if (way == "plain") {
+    optimizer = std::make_shared<optim::AdamW>(ddp.parameters(), optim::AdamWOptions{.lr = 1e-3});
+  } else {
+    auto sharded = std::make_shared<optim::ZeroRedundancyOptimizer<optim::AdamW>>(ddp.parameters(),
+                                                                                  optim::AdamWOptions{.lr = 1e-3});
+    sharded->shard_gradients(way == "zero2");
+    optimizer = sharded;
+  }
+  forget_peak();
+  const double before = peak_bytes();
+  double gradients = 0, state = 0;
+  for (int step = 0; step < 2; ++step) {
+    optimizer->zero_grad();
+    F::cross_entropy(ddp(x), y).backward();
+    optimizer->step();
+  }
+  for (const Tensor& p : ddp.parameters()) {
+    if (const Tensor g = p.grad(); g.defined()) gradients += static_cast<double>(g.numel() * g.element_size());
+    for (const auto& [name, s] : optimizer->state_tensors(p))
+      state += static_cast<double>(s.numel() * s.element_size());
+  }
+  char numbers[100];
+  std::snprintf(numbers, sizeof numbers, "%.0f %.0f %.0f", gradients, state, peak_bytes() - before);
+  std::string lists[3];
+  for (const std::string& theirs : distributed::all_gather_object(numbers)) {
+    double of[3];
+    std::sscanf(theirs.c_str(), "%lf %lf %lf", &of[0], &of[1], &of[2]);
+    for (int i = 0; i < 3; ++i) lists[i] += (lists[i].empty() ? "" : ", ") + std::to_string(of[i]);
+  }
+  if (distributed::rank() == 0)
+    std::printf(
+        "{\"network\": \"%s\", \"way\": \"%s\", \"batch\": %lld, \"gradients\": [%s], \"state\": [%s], "
+        "\"peak\": [%s]}\n",
+        network.c_str(), way.c_str(), static_cast<long long>(batch), lists[0].c_str(), lists[1].c_str(),
+        lists[2].c_str());
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -204,9 +275,12 @@ int main(int argc, char** argv) {
       time(words[1], std::stoll(words[2]), std::stoi(words[3]), std::stoll(words[4]));
     } else if (words.size() == 3 && words[0] == "sum") {
       sum(std::stoll(words[1]), std::stoi(words[2]));
+    } else if (words.size() == 3 && words[0] == "memory") {
+      memory(words[1], words[2]);
     } else {
       throw ValueError(
-          "gradus_processes: hash NETWORK STEPS CHUNKS, time NETWORK BATCH STEPS CHUNKS, or sum BYTES STEPS");
+          "gradus_processes: hash NETWORK STEPS CHUNKS, time NETWORK BATCH STEPS CHUNKS, sum BYTES STEPS, or memory "
+          "NETWORK WAY");
     }
     distributed::finalize();
     return 0;

@@ -50,6 +50,20 @@ double train_in_chunks(int steps, const Tensor& x, const Tensor& y) {
   return loss;
 }
 
+// The same, with the state of the optimizer and the gradients shared out.
+void train_sharded(int steps, const Tensor& x, const Tensor& y) {
+  manual_seed(1);
+  Net net;
+  nn::DistributedDataParallel ddp(net, {.bucket_cap_mb = 4});
+  optim::ZeroRedundancyOptimizer<optim::AdamW> optimizer(ddp.parameters(), {.lr = 1e-2});
+  optimizer.shard_gradients();
+  optimizer.set_clipping({.max_norm = 1.0});
+  const auto [begin, size] = ddp.local_samples(x.size(0));
+  const Tensor own_x = x.narrow(0, begin, size), own_y = y.narrow(0, begin, size);
+  for (int step = 0; step < steps; ++step) optimizer.minimize(F::cross_entropy(ddp(own_x), own_y));
+  ddp.check_same();
+}
+
 // A loader makes each rank's samples; the state of the optimizer is shared out, and the moments of a batch are those of
 // all ranks. Evaluation meets every sample once.
 double train_from_a_loader(int epochs, const Tensor& x, const Tensor& y) {
@@ -82,6 +96,7 @@ int main(int argc, char** argv) try {
   Generator data(7);
   const Tensor x = randn({64, 20}, {}, &data), y = randint(0, 3, {64}, {}, &data);
   train_averaging(steps, x, y);
+  train_sharded(steps, x, y);
   const double loss = train_in_chunks(steps, x, y);
   const double accuracy = train_from_a_loader(steps / 5, x, y);
   if (distributed::rank() == 0) std::printf("accuracy %.3f\n", accuracy);

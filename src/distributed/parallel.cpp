@@ -51,6 +51,10 @@ std::pair<std::int64_t, std::int64_t> DistributedModule::local_samples(std::int6
   return {begin, batch_size * part.end / reducer_->chunks() - begin};
 }
 
+void detail::throw_no_module(const char* wrapper) {
+  throw ValueError(fmt::format("{}: needs a module, got a null pointer", wrapper));
+}
+
 void DistributedModule::check_same() const { reducer_->check_same(); }
 
 }  // namespace gradus::nn

@@ -65,6 +65,8 @@ void Reducer::take_tensors() {
   for (std::size_t i = 0; i < tensors_.size(); ++i) index_.emplace(tensors_[i].impl(), i);
   unsent_.assign(tensors_.size(), 0);
   versions_.assign(tensors_.size(), 0);
+  sums_.assign(tensors_.size(), Tensor());
+  aside_.assign(tensors_.size(), Tensor());
 }
 
 void Reducer::agree() {
@@ -147,12 +149,14 @@ void Reducer::begin(const std::function<LeafUse(const TensorImpl*)>& use) {
   std::string bits(tensors_.size(), 0);
   ready_.assign(tensors_.size(), 0);
   bool any = false, present = false;
+  take_owners();
   for (std::size_t i = 0; i < parameters_; ++i) {
     const LeafUse how = use(tensors_[i].impl());
     const bool used = how == LeafUse::used;
     any = any || used;
     present = present || how == LeafUse::present;
     if (paused_ > 0) {
+      if (used && owned(i) && !unsent_[i]) check_no_sum(i);
       unsent_[i] = unsent_[i] || used;
       continue;
     }
@@ -170,8 +174,9 @@ void Reducer::begin(const std::function<LeafUse(const TensorImpl*)>& use) {
   if (!any) return;
   active_ = true;
   planned_ = false;
+  set_aside();
   tag_ = g->take_tags(most_buckets(tensors_, bucket_bytes_));
-  round_ = std::make_unique<Round>(*g, pass_name(), bits);
+  round_ = std::make_unique<Round>(*g, pass_name() + owners_text(), bits);
 }
 
 std::vector<std::size_t> Reducer::used_by_any(const std::function<std::string_view(int)>& bits_of) {
@@ -215,11 +220,11 @@ std::vector<std::size_t> Reducer::used_by_any(const std::function<std::string_vi
 void Reducer::plan() {
   if (planned_ || !round_->poll()) return;
   used_ = used_by_any([this](int rank) { return round_->of(rank); });
-  buckets_ = buckets_of(tensors_, used_, bucket_bytes_);
+  buckets_ = buckets_of(tensors_, used_, bucket_bytes_, owners_, group()->size());
   std::uint32_t tag = tag_;
   for (Bucket& bucket : buckets_) {
     bucket.reduction = std::make_unique<Reduction>(group(), ranks_, bucket.dtype, bucket.size, ReduceOp::Sum,
-                                                   1.0 / group()->size(), tag);
+                                                   1.0 / group()->size(), tag, bucket.shares);
     tag += Transport::kStages;
     std::erase_if(bucket.pieces, [](const Bucket::Piece& piece) { return piece.count == 0; });
     bucket.waiting = 0;
@@ -237,6 +242,10 @@ void Reducer::start(Bucket& bucket) {
   }
   bucket.reduction->start();
   bucket.started = true;
+  // What has been copied is not needed any more. A tensor's last piece is in the last of its buckets.
+  for (const Bucket::Piece& piece : bucket.pieces)
+    if (owned(piece.tensor) && piece.from + piece.count == tensors_[piece.tensor].numel())
+      tensors_[piece.tensor].set_grad(Tensor());
 }
 
 char Reducer::frozen_bit(std::size_t parameter) const {
@@ -268,19 +277,25 @@ void Reducer::progress() {
   if (!active_) return;
   plan();
   if (!planned_) return;
-  for (Bucket& bucket : buckets_) {
-    if (!bucket.started && bucket.waiting == 0) start(bucket);
-    if (bucket.started) bucket.reduction->poll();
+  const bool in_order = !buckets_.empty() && !buckets_.front().shares.empty();
+  for (std::size_t i = 0; i < buckets_.size(); ++i) {
+    Bucket& bucket = buckets_[i];
+    if (!bucket.started && in_order && i > 0 && !buckets_[i - 1].started) break;
+    if (!bucket.started && bucket.waiting == 0) start_next(i);
+    if (bucket.started) poll(bucket);
   }
 }
 
 void Reducer::wait_for(Bucket& bucket) {
+  if (!bucket.reduction) return;
   group()->wait(
       [&] {
-        for (Bucket& each : buckets_) each.reduction->poll();
+        for (Bucket& each : buckets_)
+          if (each.reduction) each.reduction->poll();
         return bucket.reduction->poll();
       },
       [&] { return bucket.reduction->missing(); }, pass_name());
+  finish(bucket);
 }
 
 void Reducer::copy(const Bucket& bucket, const Bucket::Piece& piece, const Tensor& to) {
@@ -291,10 +306,11 @@ void Reducer::copy(const Bucket& bucket, const Bucket::Piece& piece, const Tenso
 
 std::vector<Tensor> Reducer::collect(const std::vector<std::size_t>& order) {
   std::vector<Tensor> sums(tensors_.size());
-  for (const std::size_t i : order) sums[i] = empty(tensors_[i].sizes(), {.dtype = sum_type(tensors_[i].dtype())});
+  for (const std::size_t i : order)
+    sums[i] = owned(i) ? sums_[i] : empty(tensors_[i].sizes(), {.dtype = sum_type(tensors_[i].dtype())});
   for (const Bucket& bucket : buckets_) {
     for (const Bucket::Piece& piece : bucket.pieces)
-      if (sums[piece.tensor].defined()) copy(bucket, piece, sums[piece.tensor]);
+      if (bucket.shares.empty() && sums[piece.tensor].defined()) copy(bucket, piece, sums[piece.tensor]);
   }
   return sums;
 }
@@ -329,19 +345,24 @@ void Reducer::end() {
         return planned_;
       },
       [&] { return round_->missing(); }, pass_name());
-  for (Bucket& bucket : buckets_) {
-    if (!bucket.started) start(bucket);
+  for (std::size_t i = 0; i < buckets_.size(); ++i) {
+    if (!buckets_[i].started) start_next(i);
   }
   for (Bucket& bucket : buckets_) wait_for(bucket);
   std::vector<std::size_t> others;
   for (const std::size_t i : used_) {
-    if (!takes_sums(i)) others.push_back(i);
+    if (owned(i)) {
+      store_owned(i);
+    } else if (!takes_sums(i)) {
+      others.push_back(i);
+    }
   }
+  take_back();
   const std::vector<Tensor> sums = collect(others);
   for (const std::size_t i : others) store(i, sums[i]);
   for (const Bucket& bucket : buckets_) {
     for (const Bucket::Piece& piece : bucket.pieces)
-      if (!sums[piece.tensor].defined()) copy(bucket, piece, tensors_[piece.tensor].grad());
+      if (bucket.shares.empty() && !sums[piece.tensor].defined()) copy(bucket, piece, tensors_[piece.tensor].grad());
   }
   std::fill(unsent_.begin(), unsent_.end(), 0);
   active_ = false;
@@ -352,6 +373,7 @@ void Reducer::end() {
 
 void Reducer::failed(const char* what) noexcept {
   if (!std::exchange(active_, false)) return;
+  take_back();
   buckets_.clear();
   round_.reset();
   if (group() == nullptr || group()->failed()) return;

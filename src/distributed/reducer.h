@@ -58,9 +58,23 @@ class __attribute__((visibility("hidden"))) Reducer final : public gradus::detai
   // A gradient or a buffer in the host's memory, as it is reduced; undefined where there is none.
   Tensor value(std::size_t tensor, Dtype dtype) const;
   void store(std::size_t tensor, const Tensor& value);
+  // Gradients that only one rank keeps (ZeRO-2), in owned.cpp.
+  void take_owners();
+  std::string owners_text() const;  // in words, for all ranks to compare
+  bool owned(std::size_t tensor) const { return owners_[tensor] >= 0; }
+  bool owns(std::size_t tensor) const { return owners_[tensor] == rank(); }
+  void set_aside();  // the sums of earlier passes, which must not be sent again
+  void take_back();
+  void check_no_sum(std::size_t parameter) const;
+  void store_owned(std::size_t parameter);
+  // Bucket number i, once those before it are started. Of buckets for single ranks only a few are under way at once.
+  void start_next(std::size_t i);
+  void wait_before(std::size_t i);
+  void poll(Bucket& bucket);
   void wait_for(Bucket& bucket);
+  void finish(Bucket& bucket);  // of single ranks: takes this rank's sums, and frees the rest
   static void copy(const Bucket& bucket, const Bucket::Piece& piece, const Tensor& to);
-  std::vector<Tensor> collect(const std::vector<std::size_t>& order);
+  std::vector<Tensor> collect(const std::vector<std::size_t>& order);  // undefined for what other ranks keep
   bool takes_sums(std::size_t tensor) const;  // whether its gradient is what sums can be copied to
 
   std::function<nn::Module&()> module_;
@@ -83,6 +97,8 @@ class __attribute__((visibility("hidden"))) Reducer final : public gradus::detai
   std::vector<char> ready_, unsent_;  // unsent_: added up without being sent
   std::vector<std::size_t> used_;
   std::vector<Bucket> buckets_;
+  std::vector<int> owners_;           // by tensor; -1: all ranks get its sum
+  std::vector<Tensor> sums_, aside_;  // of this rank's own
 };
 
 }  // namespace gradus::distributed

@@ -8,61 +8,17 @@
 #include <cstring>
 #include <string_view>
 
+#include "autograd/gradient_owner.h"
 #include "core/tensor_access.h"
 #include "distributed/connection/round.h"
+#include "distributed/sending.h"
 
 namespace gradus::optim {
 
-using distributed::Bytes;
+using distributed::bytes_of;
 using distributed::Group;
-using distributed::make_bytes;
-using distributed::Messages;
 
 namespace {
-
-constexpr std::int64_t kPieceBytes = 16 << 20;  // of one message
-constexpr std::uint32_t kData = 1;              // stage of its tag
-
-std::size_t bytes_of(const Tensor& x) { return static_cast<std::size_t>(x.numel() * x.element_size()); }
-
-// Tensors of the host's memory, one after the other, from one rank to another or to all. All ranks call it with the
-// same sizes; those that neither send nor receive do nothing.
-void send(Group& group, const std::string& what, int from, std::optional<int> to, const std::vector<Tensor>& tensors,
-          std::size_t bytes) {
-  const bool sends = group.rank() == from, receives = !sends && (!to || *to == group.rank());
-  std::size_t tensor = 0, at = 0;  // where copying is
-  const auto copy = [&](std::byte* buffer, std::size_t count) {
-    while (count > 0) {
-      const Tensor& x = tensors[tensor];
-      const std::size_t here = std::min(count, bytes_of(x) - at);
-      std::byte* const place = x.impl()->data + at;
-      std::memcpy(sends ? buffer : place, sends ? place : buffer, here);
-      buffer += here;
-      count -= here;
-      at += here;
-      if (at == bytes_of(x)) {
-        ++tensor;
-        at = 0;
-      }
-    }
-  };
-  for (std::size_t begin = 0; begin < bytes; begin += kPieceBytes) {
-    const std::size_t n = std::min<std::size_t>(kPieceBytes, bytes - begin);
-    const std::uint32_t tag = group.take_tags() + kData;
-    if (!sends && !receives) continue;
-    const Bytes memory = make_bytes(n);
-    Messages messages(group);
-    if (sends) {
-      copy(memory.get(), n);
-      for (int peer = 0; peer < group.size(); ++peer)
-        if (peer != from && (!to || *to == peer)) messages.send(peer, tag, memory, memory.get(), n);
-    } else {
-      messages.receive(from, tag, memory, memory.get(), n);
-    }
-    group.wait([&] { return messages.poll(); }, [&] { return messages.missing(); }, what);
-    if (receives) copy(memory.get(), n);
-  }
-}
 
 // What a rank says of its state, without the tensors' elements.
 class Writer {
@@ -150,8 +106,7 @@ std::map<std::string, OptimizerState::Param> described_by(const std::string& byt
 std::vector<Tensor> tensors_of(const std::map<std::string, OptimizerState::Param>& params) {
   std::vector<Tensor> tensors;
   for (const auto& [name, param] : params)
-    for (const auto& [key, x] : param.tensors)
-      if (x.numel() > 0) tensors.push_back(x);
+    for (const auto& [key, x] : param.tensors) tensors.push_back(x);
   return tensors;
 }
 
@@ -169,6 +124,18 @@ class Hidden {
  private:
   std::vector<std::pair<Tensor, Tensor>> hidden_;
 };
+
+// For norms: see autograd/gradient_owner.h.
+void numbers_of_owners(std::vector<double>& numbers, const std::vector<int>& owners) {
+  Group* const g = distributed::group();
+  if (g == nullptr) return;
+  distributed::Round round(*g, fmt::format("the norm of {} gradients", numbers.size()),
+                           {reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(double)});
+  round.wait();
+  for (std::size_t i = 0; i < numbers.size(); ++i) {
+    if (owners[i] >= 0) std::memcpy(&numbers[i], round.of(owners[i]).data() + i * sizeof(double), sizeof(double));
+  }
+}
 
 }  // namespace
 
@@ -193,6 +160,47 @@ void ShardedOptimizer::share_out() {
     *least += parameter.numel();
     owners_.emplace(parameter.impl(), Owned{parameter, static_cast<int>(least - elements_.begin())});
   }
+  if (shards_gradients_) tell_owners();
+}
+
+void ShardedOptimizer::tell_owners() const {
+  for (const auto& [impl, owned] : owners_)
+    gradus::detail::set_gradient_owner(owned.parameter.impl(), owned.rank, this);
+}
+
+void ShardedOptimizer::forget_owners() const {
+  for (const auto& [impl, owned] : owners_) gradus::detail::forget_gradient_owner(owned.parameter.impl(), this);
+}
+
+ShardedOptimizer::~ShardedOptimizer() { forget_owners(); }
+
+void ShardedOptimizer::shard_gradients(bool on) {
+  if (distributed::group() == nullptr || on == shards_gradients_) return;
+  shards_gradients_ = on;
+  if (!on) return forget_owners();
+  gradus::detail::numbers_of_owners = &numbers_of_owners;
+  tell_owners();
+}
+
+// Whose gradients are there, of all parameters; those of other ranks are known to them alone.
+std::vector<bool> ShardedOptimizer::have_gradients(const std::vector<Tensor>& all) const {
+  std::vector<bool> have;
+  for (const Tensor& x : all) have.push_back(x.grad().defined() && !gradus::detail::is_frozen(*x.impl()));
+  if (!shards_gradients_) return have;
+  for (const Tensor& x : all) {
+    if (gradus::detail::gradient_owner(x.impl()) != owner(x))
+      throw ValueError(
+          fmt::format("ZeroRedundancyOptimizer: shard_gradients() of another optimizer, made later, has taken the "
+                      "gradient of a parameter of {} {}",
+                      gradus::to_string(x.dtype()), gradus::to_string(x.sizes())));
+  }
+  std::string bits(have.size(), '0');
+  for (std::size_t i = 0; i < have.size(); ++i) bits[i] = have[i] ? '1' : '0';
+  distributed::Round round(*distributed::group(),
+                           fmt::format("a step of {} on its share of {} gradients", name(), all.size()), bits);
+  round.wait();
+  for (std::size_t i = 0; i < have.size(); ++i) have[i] = round.of(owner(all[i]))[i] == '1';
+  return have;
 }
 
 int ShardedOptimizer::owner(const Tensor& parameter) const {
@@ -218,11 +226,13 @@ void ShardedOptimizer::update() {
   std::vector<std::vector<Tensor>> updated(static_cast<std::size_t>(g->size()));
   {
     Hidden hidden;
-    for (const Tensor& parameter : parameters()) {
-      if (!parameter.grad().defined() || gradus::detail::is_frozen(*parameter.impl())) continue;
-      const int rank = owner(parameter);
-      if (parameter.numel() > 0) updated[static_cast<std::size_t>(rank)].push_back(parameter);
-      if (rank != g->rank()) hidden.hide(parameter);
+    const std::vector<Tensor> all = parameters();
+    const std::vector<bool> have = have_gradients(all);
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      if (!have[i]) continue;
+      const int rank = owner(all[i]);
+      if (all[i].numel() > 0) updated[static_cast<std::size_t>(rank)].push_back(all[i]);
+      if (rank != g->rank()) hidden.hide(all[i]);
     }
     try {
       step_within(inner());
@@ -231,27 +241,25 @@ void ShardedOptimizer::update() {
       throw;
     }
   }
-  std::vector<std::size_t> bytes;
-  std::size_t count = 0, all = 0;
-  for (const auto& tensors : updated) {
-    bytes.push_back(0);
-    for (const Tensor& x : tensors) bytes.back() += bytes_of(x);
-    count += tensors.size();
-    all += bytes.back();
-  }
-  const std::string what = fmt::format("a step of {} on {} parameters of {} bytes", name(), count, all);
-  distributed::Round(*g, what).wait();
-  for (int rank = 0; rank < g->size(); ++rank) {
-    const auto& tensors = updated[static_cast<std::size_t>(rank)];
-    std::vector<Tensor> here;
-    for (const Tensor& x : tensors) {
-      if (rank != g->rank()) gradus::detail::bump_version(x);
-      here.push_back(x.device() == kCPU ? x : x.detach().to(kCPU));
+  std::size_t count = 0, bytes = 0;
+  std::vector<std::vector<Tensor>> here;  // in the host's memory
+  for (std::size_t rank = 0; rank < updated.size(); ++rank) {
+    here.emplace_back();
+    count += updated[rank].size();
+    for (const Tensor& x : updated[rank]) {
+      bytes += bytes_of(x);
+      if (static_cast<int>(rank) != g->rank()) gradus::detail::bump_version(x);
+      here.back().push_back(x.device() == kCPU ? x : x.detach().to(kCPU));
     }
-    send(*g, what, rank, {}, here, bytes[static_cast<std::size_t>(rank)]);
-    if (rank == g->rank()) continue;
-    for (std::size_t i = 0; i < tensors.size(); ++i)
-      if (!here[i].is_same(tensors[i])) Tensor(tensors[i].detach()).copy_(here[i].to(tensors[i].device()));
+  }
+  const std::string what = fmt::format("a step of {} on {} parameters of {} bytes", name(), count, bytes);
+  distributed::Round(*g, what).wait();
+  distributed::exchange_tensors(*g, what, here);
+  for (std::size_t rank = 0; rank < updated.size(); ++rank) {
+    if (static_cast<int>(rank) == g->rank()) continue;
+    for (std::size_t i = 0; i < updated[rank].size(); ++i)
+      if (const Tensor& x = updated[rank][i]; !here[rank][i].is_same(x))
+        Tensor(x.detach()).copy_(here[rank][i].to(x.device()));
   }
 }
 
@@ -270,7 +278,7 @@ void ShardedOptimizer::consolidate_state_dict(int to) {
     if (rank == to) continue;
     std::size_t bytes = 0;
     auto theirs = described_by(all[static_cast<std::size_t>(rank)], g->rank() == to, bytes);
-    send(*g, what, rank, to, tensors_of(rank == g->rank() ? state.params : theirs), bytes);
+    distributed::send_tensors(*g, what, rank, to, tensors_of(rank == g->rank() ? state.params : theirs), bytes);
     if (g->rank() == to) state.params.merge(theirs);
   }
   consolidated_.reset();

@@ -56,6 +56,38 @@ TEST(Alone, OptionsAreChecked) {
   EXPECT_THROW(nn::DistributedDataParallel(net, {.chunks = -1}), ValueError);
 }
 
+// As models::make returns one.
+TEST(Alone, ANetworkBehindAPointer) {
+  const std::shared_ptr<nn::Module> net = models::make("lenet");
+  nn::DistributedDataParallel ddp(net, {.chunks = 2});
+  nn::DataParallel parallel(net);
+  const Tensor x = randn({4, 3, 32, 32});
+  EXPECT_TRUE(ddp.module == net && parallel.module == net);
+  EXPECT_TRUE(equal(ddp(x), (*net)(x)));
+  EXPECT_TRUE(equal(parallel(x), (*net)(x)));
+  EXPECT_EQ(ddp.named_parameters()[0].first, "module." + net->named_parameters()[0].first);
+  EXPECT_EQ(parallel.named_parameters()[0].first, ddp.named_parameters()[0].first);
+  ddp.backward_chunks(4, [&](const nn::Chunk& c) { return ddp(x.narrow(0, c.begin, c.size)).mean(); });
+  EXPECT_TRUE(net->parameters()[0].grad().defined());
+  // A handle is the same network; a clone has its own.
+  nn::DataParallel same = parallel, other = nn::clone(parallel);
+  {
+    const NoGrad guard;
+    net->parameters()[0].fill_(0);
+  }
+  EXPECT_TRUE(equal(same(x), parallel(x)));
+  EXPECT_FALSE(equal(other(x), parallel(x)));
+  EXPECT_FALSE(equal(other.module->parameters()[0], net->parameters()[0]));
+  EXPECT_TRUE(other.parameters()[0].is_same(other.module->parameters()[0]));
+  // Of a type that the caller knows.
+  nn::DistributedDataParallel known(std::make_shared<Net>());
+  EXPECT_TRUE(known.module->a.weight.is_same(known.parameters()[0]));
+  EXPECT_EQ(test::message_of<ValueError>([] { nn::DistributedDataParallel none(std::shared_ptr<nn::Module>{}); }),
+            "DistributedDataParallel: needs a module, got a null pointer");
+  EXPECT_EQ(test::message_of<ValueError>([] { nn::DataParallel none(std::shared_ptr<nn::Module>{}); }),
+            "DataParallel: needs a module, got a null pointer");
+}
+
 Tensor batch() {
   Generator generator(3);
   return randn({8, 3}, {}, &generator);
@@ -244,6 +276,8 @@ TEST(ZeroRedundancyOptimizer, AloneIsThePlainOne) {
   EXPECT_EQ(sharded.owner(net.a.weight), 0);
   EXPECT_EQ(sharded.state_bytes(net.a.weight), plain.state_bytes(other.a.weight));
   EXPECT_THROW(sharded.owner(x), ValueError);
+  sharded.shard_gradients();  // nothing to share out
+  EXPECT_FALSE(sharded.shards_gradients());
   sharded.consolidate_state_dict();
   EXPECT_THROW(sharded.consolidate_state_dict(1), ValueError);
   EXPECT_EQ(sharded.state_dict().params.size(), plain.state_dict().params.size());

@@ -18,6 +18,11 @@ int count(const std::string& text, const std::string& part) {
   return n;
 }
 
+std::string last_line(const std::string& text) {
+  const auto end = text.rfind('\n', text.size() - 2);
+  return end == std::string::npos ? text : text.substr(end + 1);
+}
+
 TEST(Processes, CollectivesHaveTheValuesOfTheFixedTree) {
   for (const std::string& backend : backends()) {
     for (const int ranks : {2, 3, 5}) {
@@ -36,6 +41,16 @@ TEST(Processes, DataParallelTrainingFollowsOneProcess) {
       EXPECT_EQ(result.status, 0) << backend << ranks << result.err;
       EXPECT_EQ(count(result.out, "parallel of " + std::to_string(ranks) + " with " + backend + ": ok"), ranks)
           << result.out;
+    }
+  }
+}
+
+TEST(Processes, GradientsThatOneRankKeepsHaveTheBitsOfWholeOnes) {
+  for (const std::string& backend : backends()) {
+    for (const int ranks : {1, 2, 3}) {
+      const CommandResult result = launch(backend, ranks, "gradients");
+      EXPECT_EQ(result.status, 0) << backend << ranks << result.err;
+      EXPECT_EQ(count(result.out, "gradients of " + std::to_string(ranks) + " with "), ranks) << result.out;
     }
   }
 }
@@ -79,10 +94,36 @@ TEST(Processes, CheckpointsGoOnWithAnotherNumberOfProcesses) {
       const CommandResult result = launch(backend, ranks, "resume '" + folder.path() + "' " + std::to_string(steps));
       ASSERT_EQ(result.status, 0) << backend << ranks << result.err;
       if (steps == 6) {
-        EXPECT_EQ(result.out, alone.out) << backend;
+        EXPECT_EQ(last_line(result.out), last_line(alone.out)) << backend;
       }
     }
     EXPECT_EQ(folder.entries(), 3U);
+  }
+}
+
+// Killed with four processes and again with three, in whatever phase: eight end where one that was left alone ends.
+TEST(Processes, AKilledRunGoesOnWithAnotherNumberOfProcesses) {
+  const TempFolder whole;
+  const CommandResult alone = run_shell("'" + worker_path() + "' resume '" + whole.path() + "' 8");
+  ASSERT_EQ(alone.status, 0) << alone.err;
+  for (const std::string& backend : backends()) {
+    for (const std::string phase : {"pass", "between", "saving"}) {
+      if (backend != "gloo" && phase != "saving") continue;
+      const std::string where = backend + " " + phase;
+      const TempFolder folder;
+      const std::string resume = "resume '" + folder.path() + "' 8 ";
+      const CommandResult four = launch(backend, 4, resume + phase + " 4");
+      const CommandResult three = launch(backend, 3, resume + phase + " 6");
+      const CommandResult eight = launch(backend, 8, resume);
+      EXPECT_NE(four.status, 0) << where;
+      EXPECT_NE(three.status, 0) << where;
+      EXPECT_EQ(eight.status, 0) << where << eight.err;
+      EXPECT_THAT(three.out, testing::StartsWith("from step 2\n")) << where << three.err;  // MPI's launchers say more
+      EXPECT_EQ(eight.out, "from step 4\n" + last_line(alone.out)) << where;
+      if (backend == "gloo") {
+        EXPECT_EQ(count(four.err, " is gone ("), 3) << where << four.err;
+      }
+    }
   }
 }
 
@@ -141,6 +182,9 @@ TEST(Processes, WhatDiffersBetweenRanksIsAMessageOnEachOfThem) {
       {"throw", R"(.*ranks 0 and 2: backward pass 3 of Net; rank 1: the end of the program)", "^the disk is full$"},
       {"abort", R"(distributed: rank 1 gave up: the disk is full)", "^the disk is full$"},
       {"backward", R"(distributed: rank 1 gave up: broken: no derivative today)", "^broken: no derivative today$"},
+      {"shard",
+       R"(.*ranks 0 and 2: backward pass 1 of Net; rank 1: backward pass 1 of Net, single ranks keep 4 of 4 gradients)"},
+      {"aside", R"(backward pass 3 of Net: no_sync after a pass whose gradients are kept by single ranks)"},
       {"stop", R"(backward pass 3 of Net: rank 1 did not come within 4 s)"},
   };
   for (const std::string& backend : backends()) {

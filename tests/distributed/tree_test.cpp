@@ -47,8 +47,9 @@ TEST(Tree, NodesOfAllRanksAreTheTree) {
 TEST(Buckets, HoldEveryElementOnce) {
   const std::vector<Tensor> tensors{empty({7}), empty({0}), empty({30}, {.dtype = kFloat64}), empty({5, 5}),
                                     empty({3}, {.dtype = kBFloat16})};
-  for (const std::int64_t bytes : {1, 8, 40, 1000}) {
-    const auto buckets = buckets_of(tensors, {4, 3, 2, 1, 0}, bytes);
+  for (const auto& [bytes, owners] : std::vector<std::pair<std::int64_t, std::vector<int>>>{
+           {1, {-1, -1, -1, -1, -1}}, {8, {-1, -1, -1, -1, -1}}, {40, {2, 0, 1, 0, -1}}, {1000, {2, 0, 1, 0, 1}}}) {
+    const auto buckets = buckets_of(tensors, {4, 3, 2, 1, 0}, bytes, owners, 3);
     EXPECT_LE(buckets.size(), most_buckets(tensors, bytes));
     std::vector<std::vector<int>> seen;
     for (const Tensor& x : tensors) seen.emplace_back(static_cast<std::size_t>(x.numel()));
@@ -59,6 +60,13 @@ TEST(Buckets, HoldEveryElementOnce) {
       for (const Bucket::Piece& piece : bucket.pieces) {
         EXPECT_EQ(sum_type(tensors[piece.tensor].dtype()), bucket.dtype);
         EXPECT_EQ(piece.at, at);
+        // What a rank alone gets lies within its share.
+        const int owner = owners[piece.tensor];
+        EXPECT_EQ(bucket.shares.size(), owner < 0 ? 0U : 4U);
+        if (owner >= 0) {
+          EXPECT_GE(at, bucket.shares[static_cast<std::size_t>(owner)]);
+          EXPECT_LE(at + piece.count, bucket.shares[static_cast<std::size_t>(owner) + 1]);
+        }
         at += piece.count;
         for (std::int64_t i = 0; i < piece.count; ++i) ++seen[piece.tensor][static_cast<std::size_t>(piece.from + i)];
       }

@@ -32,7 +32,8 @@ void fault(const Arguments& arguments) {
   Net net;
   if (what == "network" && odd) net.b = nn::Linear(64, 63);
   nn::DistributedDataParallel ddp(net, {.bucket_cap_mb = 0.01, .chunks = what == "chunks" && odd ? 8 : 4});
-  optim::SGD optimizer(ddp.parameters(), {.lr = 0.1});
+  optim::ZeroRedundancyOptimizer<optim::SGD> optimizer(ddp.parameters(), {.lr = 0.1});
+  if (what == "aside" || (what == "shard" && odd)) optimizer.shard_gradients();
   for (int step = 0; step < 4; ++step) {
     const bool now = odd && step == 2;
     if (now && what == "kill") ::raise(SIGKILL);
@@ -58,6 +59,10 @@ void fault(const Arguments& arguments) {
     if (what == "seed") {
       ddp.backward_chunks(8, [&](const nn::Chunk& c) { return ddp(ones({c.size, 64})).sum(); });
       continue;
+    }
+    if (what == "aside" && step == 2) {
+      const auto guard = ddp.no_sync();  // after the step before, whose gradients are still there
+      ddp(randn({2, 64})).mean().backward();
     }
     Tensor y = ddp(randn({2, 64}));
     if (now && what == "backward") y = apply(Broken{}, y);

@@ -21,7 +21,9 @@ std::string hash_of(const nn::Module& net) {
 }
 
 void say(const std::string& line, bool all) {
-  if (all || distributed::rank() == 0) std::printf("%s\n", line.c_str());
+  if (!all && distributed::rank() != 0) return;
+  std::printf("%s\n", line.c_str());
+  std::fflush(stdout);  // also where this process is killed
 }
 
 void require(bool holds, const std::string& what) {
@@ -44,6 +46,7 @@ int main(int argc, char** argv) {
     if (which == "resume") test::resume(arguments);
     if (which == "fault") test::fault(arguments);
     if (which == "parallel") test::parallel(arguments);
+    if (which == "gradients") test::gradients();
     distributed::finalize();
     return 0;
   } catch (const std::exception& error) {

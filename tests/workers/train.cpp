@@ -6,20 +6,6 @@ namespace gradus::test {
 
 namespace {
 
-// As LeNet, with what chunks must take care of: batch statistics and random numbers.
-struct Pictures : nn::Module {
-  nn::Conv2d conv1 = add("conv1", nn::Conv2d(1, 4, 5));
-  nn::BatchNorm2d norm = add("norm", nn::BatchNorm2d(4));
-  nn::Conv2d conv2 = add("conv2", nn::Conv2d(4, 8, 5));
-  nn::BatchNorm2d norm2 = add("norm2", nn::BatchNorm2d(8, {.momentum = {}}));
-  nn::Dropout dropout = add("dropout", nn::Dropout(0.3));
-  nn::Linear fc = add("fc", nn::Linear(8 * 4 * 4, 10));
-  Tensor forward(const Tensor& x) override {
-    const Tensor y = max_pool2d(relu(norm(conv1(x))), 2);
-    return fc(dropout(max_pool2d(relu(norm2(conv2(y))), 2).flatten(1)));
-  }
-};
-
 struct Messages : nn::Module {
   models::AutoEncoder codes = add("codes", models::AutoEncoder(16, 7));
   Tensor forward(const Tensor& x) override { return codes(x, 0.5); }
@@ -59,35 +45,6 @@ void run(const std::string& mode, int steps, std::int64_t chunks, std::int64_t b
 }
 
 }  // namespace
-
-// resume FOLDER STEPS: goes on where the folder's latest checkpoint is, and saves one.
-void resume(const Arguments& arguments) {
-  manual_seed(static_cast<std::uint64_t>(distributed::rank()) + 1);  // replaced by what the checkpoint has
-  Pictures net;
-  nn::DistributedDataParallel ddp(net, {.chunks = 8});
-  optim::ZeroRedundancyOptimizer<optim::AdamW> optimizer(ddp.parameters(), {.lr = 1e-3});
-  manual_seed(1);
-  Generator data(5);
-  training::Checkpoint state;
-  state.add("net", ddp);
-  state.add("optimizer", optimizer);
-  state.add("data", data);
-  training::CheckpointManager manager(arguments.at(0), state);
-  std::int64_t step = 0;
-  if (const auto from = manager.load_latest()) step = from->step;
-  for (const std::int64_t end = std::stoll(arguments.at(1)); step < end; ++step) {
-    const Tensor x = randn({20, 1, 28, 28}, {}, &data), y = randint(0, 10, {20}, {}, &data);
-    optimizer.zero_grad();
-    ddp.backward_chunks(20, [&](const nn::Chunk& c) {
-      return nn::functional::cross_entropy(ddp(x.narrow(0, c.begin, c.size)), y.narrow(0, c.begin, c.size));
-    });
-    optimizer.step();
-  }
-  manager.save(step);
-  manager.wait();
-  ddp.check_same();
-  say(hash_of(net));
-}
 
 // train chunks|plain pictures|messages STEPS CHUNKS BATCH
 void train(const Arguments& arguments) {

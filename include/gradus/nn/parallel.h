@@ -103,4 +103,42 @@ class DistributedDataParallel : public DistributedModule {
   }
 };
 
+namespace detail {
+// The only child of a wrapper, which a copy of the wrapper has copied.
+template <class M>
+std::shared_ptr<M> wrapped(const Module& wrapper) {
+  return std::dynamic_pointer_cast<M>(wrapper.state()->children.front().module);
+}
+[[noreturn]] void throw_no_module(const char* wrapper);
+}  // namespace detail
+
+// Of a network behind a pointer, as models::make returns it: `.module` is that pointer. ValueError for a null one.
+template <class M>
+class DistributedDataParallel<std::shared_ptr<M>> : public DistributedModule {
+ public:
+  std::shared_ptr<M> module;
+  explicit DistributedDataParallel(std::shared_ptr<M> m, const DistributedDataParallelOptions& options = {})
+      : module(std::move(m)) {
+    if (!module) detail::throw_no_module("DistributedDataParallel");
+    add_child("module", module);
+    connect([handle = module]() -> Module& { return *handle; }, options);
+  }
+  DistributedDataParallel(const DistributedDataParallel& other)
+      : DistributedModule(other), module(detail::wrapped<M>(*this)) {}
+  Tensor forward(const Tensor& x) override {
+    before_forward();
+    return (*module)(x);
+  }
+};
+template <class M>
+struct DataParallel<std::shared_ptr<M>> : Module {
+  std::shared_ptr<M> module;
+  explicit DataParallel(std::shared_ptr<M> m) : Module("DataParallel"), module(std::move(m)) {
+    if (!module) detail::throw_no_module("DataParallel");
+    add_child("module", module);
+  }
+  DataParallel(const DataParallel& other) : Module(other), module(detail::wrapped<M>(*this)) {}
+  Tensor forward(const Tensor& x) override { return (*module)(x); }
+};
+
 }  // namespace gradus::nn

@@ -1,5 +1,5 @@
-// optim::ZeroRedundancyOptimizer: any optimizer, whose state the processes share out among them (ZeRO-1, Rajbhandari et
-// al., 2020). As torch.distributed.optim.ZeroRedundancyOptimizer.
+// optim::ZeroRedundancyOptimizer: any optimizer, whose state the processes share out among them, and the gradients too
+// if they shall (ZeRO-1 and ZeRO-2, Rajbhandari et al., 2020). As torch.distributed.optim.ZeroRedundancyOptimizer.
 //
 //   nn::DistributedDataParallel ddp(net);
 //   optim::ZeroRedundancyOptimizer<optim::AdamW> optimizer(ddp.parameters(), {.lr = 1e-3});
@@ -19,8 +19,16 @@ namespace gradus::optim {
 // whole is the inner one's: either can load what the other saved, with any number of ranks.
 class ShardedOptimizer : public Optimizer {
  public:
+  ~ShardedOptimizer() override;
   const char* name() const override { return inner().name(); }
   int owner(const Tensor& parameter) const;  // the rank that updates it; ValueError for one that is not here
+
+  // ZeRO-2. From the next backward pass of a DistributedDataParallel on, the sum of a parameter's gradients goes only
+  // to the rank that updates it; `.grad` is undefined on the others. All ranks call it. Clipping has the norm of all
+  // gradients: set_clipping() and clip_grad_norm_ then exchange the norms of the parameters, and all ranks must call
+  // them. get_total_norm, which takes tensors, only sees what a rank has. Does nothing in a process that is alone.
+  void shard_gradients(bool on = true);
+  bool shards_gradients() const { return shards_gradients_; }
 
   // Gathers the state of all ranks on rank `to`: all ranks call it. From then until the next step state_dict() is the
   // whole state there. A CheckpointManager does that by itself.
@@ -61,6 +69,11 @@ class ShardedOptimizer : public Optimizer {
     Tensor parameter;
     int rank;
   };
+  void tell_owners() const;
+  void forget_owners() const;
+  std::vector<bool> have_gradients(const std::vector<Tensor>& all) const;
+
+  bool shards_gradients_ = false;
   std::unordered_map<const void*, Owned> owners_;  // by the parameter's TensorImpl
   std::vector<std::int64_t> elements_;             // of each rank
   std::optional<OptimizerState> consolidated_;

@@ -2,6 +2,7 @@
 #include <mpi.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <thread>
@@ -54,6 +55,12 @@ class Mpi final : public Transport {
     MPI_Initialized(&running);
     ours_ = running == 0;
     if (ours_) {
+#ifdef OPEN_MPI
+      // Over TCP it would "put" large messages, which takes 1.3 to 1.8 times as long at 1 Gbit/s where two ranks send
+      // to each other. 57 is its default (314) without that, and without what only that needs. A user's own choice
+      // stays.
+      ::setenv("OMPI_MCA_btl_tcp_flags", "57", 0);
+#endif
       int provided = 0;
       MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided);
       if (provided < MPI_THREAD_SERIALIZED)

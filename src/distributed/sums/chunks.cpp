@@ -149,6 +149,7 @@ class ChunkRun {
       reducer.tensors_[i].set_grad(Tensor());
     }
     sums_.resize(reducer.parameters_);
+    reducer.take_owners();
     reducer_.in_chunks_ = true;
   }
   ~ChunkRun() {
@@ -256,17 +257,21 @@ std::string ChunkRun::bits(const BackwardOptions& options) const {
 
 void ChunkRun::reduce(const std::vector<std::size_t>& used) {
   Group* const g = group();
-  reducer_.buckets_ = buckets_of(reducer_.tensors_, used, reducer_.bucket_bytes_);
+  reducer_.buckets_ = buckets_of(reducer_.tensors_, used, reducer_.bucket_bytes_, reducer_.owners_, size());
   const std::size_t nodes = reducer_.parts_->nodes[static_cast<std::size_t>(rank())].size();
-  for (Bucket& bucket : reducer_.buckets_) {
+  for (std::size_t i = 0; i < reducer_.buckets_.size(); ++i) {
+    Bucket& bucket = reducer_.buckets_[i];
+    reducer_.wait_before(i);
     bucket.reduction = std::make_unique<Reduction>(g, reducer_.parts_, bucket.dtype, bucket.size, ReduceOp::Sum, 1,
-                                                   g ? g->take_tags() : 0);
+                                                   g ? g->take_tags() : 0, bucket.shares);
     for (const Bucket::Piece& piece : bucket.pieces) {
       for (std::size_t node = 0; node < nodes; ++node) {
         const Tensor& sum = sums_[piece.tensor][node].sum;
         const std::byte* from = sum.defined() ? sum.impl()->data + piece.from * element_size(bucket.dtype) : nullptr;
         bucket.reduction->put(node, piece.at, from, piece.count);
       }
+      // A tensor's last piece is in the last of its buckets.
+      if (piece.from + piece.count == reducer_.tensors_[piece.tensor].numel()) sums_[piece.tensor].clear();
     }
     bucket.reduction->start();
   }
@@ -303,7 +308,7 @@ void ChunkRun::add_gradients(const std::vector<Tensor>& sums) {
   for (std::size_t i = 0; i < before_.size(); ++i) {
     Tensor& x = reducer_.tensors_[i];
     if (!sums[i].defined()) {
-      x.set_grad(before_[i]);
+      x.set_grad(reducer_.owned(i) && !reducer_.owns(i) ? Tensor() : before_[i]);
       continue;
     }
     const Tensor sum = sums[i].to(x.dtype()).to(x.device());
@@ -336,11 +341,11 @@ double ChunkRun::run(const std::function<Tensor(const nn::Chunk&)>& loss, const 
     }
   } else {
     // What the bits of a sum depend on, beside the numbers.
-    Round round(
-        *g,
-        fmt::format("{} in {} chunks, batch of {}, random numbers from {}:{}, instruction set {}", reducer_.pass_name(),
-                    reducer_.chunks(), total_, start_.seed(), start_.offset(), kernels(kCPU).variant()),
-        own_bits);
+    Round round(*g,
+                fmt::format("{} in {} chunks, batch of {}, random numbers from {}:{}, instruction set {}{}",
+                            reducer_.pass_name(), reducer_.chunks(), total_, start_.seed(), start_.offset(),
+                            kernels(kCPU).variant(), reducer_.owners_text()),
+                own_bits);
     round.wait();
     used = reducer_.used_by_any([&](int rank) { return round.of(rank); });
     all = gather_texts(*g, reducer_.pass_name() + ", losses", own);
@@ -353,6 +358,7 @@ double ChunkRun::run(const std::function<Tensor(const nn::Chunk&)>& loss, const 
     add_gradients(reducer_.collect(used));
   }
   reducer_.buckets_.clear();
+  reducer_.sums_.assign(reducer_.tensors_.size(), Tensor());
   default_generator() = start_;
   default_generator().advance(1);
   for (std::size_t i = reducer_.parameters_; i < reducer_.tensors_.size(); ++i)

@@ -14,11 +14,12 @@ TreeParts::TreeParts(std::int64_t leaf_count, int size) : leaves(leaf_count) {
 }
 
 Reduction::Reduction(Group* group, std::shared_ptr<const TreeParts> parts, Dtype dtype, std::int64_t n, ReduceOp op,
-                     double factor, std::uint32_t tag)
+                     double factor, std::uint32_t tag, std::vector<std::int64_t> shares)
     : group_(group),
       parts_(std::move(parts)),
       dtype_(dtype),
       n_(n),
+      shares_(std::move(shares)),
       op_(op),
       factor_(factor),
       tag_(tag),
@@ -88,9 +89,8 @@ std::byte* Reduction::own_sum(const Span& node) const {
 void Reduction::add_up() {
   std::byte* const sum = own_sum({0, parts_->leaves});
   scale(dtype_, sum, share_size(rank_), factor_);
-  result_ = make_bytes(static_cast<std::size_t>(n_ * element_));
-  std::memcpy(result_.get() + share_begin(rank_) * element_, sum,
-              static_cast<std::size_t>(share_size(rank_) * element_));
+  result_ = make_bytes(static_cast<std::size_t>((gathers() ? n_ : share_size(rank_)) * element_));
+  std::memcpy(at(share_begin(rank_)), sum, static_cast<std::size_t>(share_size(rank_) * element_));
 }
 
 bool Reduction::poll() {
@@ -98,7 +98,7 @@ bool Reduction::poll() {
     add_up();
     received_.clear();
     stage_ = Stage::gathering;
-    if (size_ > 1) {
+    if (size_ > 1 && gathers()) {
       const auto bytes = [&](int rank) { return static_cast<std::size_t>(share_size(rank) * element_); };
       const auto place = [&](int rank) { return result_.get() + share_begin(rank) * element_; };
       for (int step = 1; step < size_; ++step) {
@@ -108,7 +108,7 @@ bool Reduction::poll() {
       }
     }
   }
-  if (stage_ == Stage::gathering && (size_ == 1 || messages_->poll())) {
+  if (stage_ == Stage::gathering && (size_ == 1 || !gathers() || messages_->poll())) {
     sent_.reset();
     stage_ = Stage::done;
   }

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "autograd/gradient_owner.h"
 #include "core/epochs.h"
 #include "core/own_loads.h"
 
@@ -333,7 +334,8 @@ void Audit::Watch::before_step(Optimizer& optimizer) {
       const bool fresh =
           !p.held.empty() && p.arrived_nonzero && (p.consumed.empty() || p.consumed.back() != p.held.back());
       if (norm == 0 && fresh) {
-        ++(grad.defined() && p.clipped_at == interval ? p.clipped_to_zero : p.unused_by_step);
+        const bool elsewhere = !grad.defined() && gradus::detail::gradient_owner(tensor.impl());
+        if (!elsewhere) ++(grad.defined() && p.clipped_at == interval ? p.clipped_to_zero : p.unused_by_step);
         forget_gradient(p, false);
       }
       if (!grad.defined()) continue;

@@ -46,8 +46,8 @@ double total_norm(const std::string& call, const Gradients& all, double norm_typ
 }
 
 Tensor as_tensor(double norm, const Gradients& all) {
-  for (const Tensor& x : all.tensors)
-    if (x.dtype() == kFloat64) return Tensor::scalar(norm, kFloat64);
+  for (const kernel::Elements& x : all.elements)
+    if (x.dtype == kFloat64) return Tensor::scalar(norm, kFloat64);
   return Tensor::scalar(norm, kFloat32);
 }
 

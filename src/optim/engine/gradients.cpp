@@ -1,4 +1,5 @@
 #include "optim/engine/gradients.h"
+#include "autograd/gradient_owner.h"
 #include "kernels/math.h"
 
 #include <gradus/autograd.h>
@@ -8,6 +9,13 @@
 #include <cmath>
 
 namespace gradus::optim {
+
+namespace {
+void bump_versions(const std::vector<Tensor>& tensors) {
+  for (const Tensor& x : tensors)
+    if (x.defined()) gradus::detail::bump_version(x);
+}
+}  // namespace
 
 kernel::Elements elements_of(const std::string& call, const Tensor& x) {
   if (!x.is_contiguous() || (x.dtype() != kFloat32 && x.dtype() != kFloat64)) {
@@ -27,18 +35,31 @@ void Gradients::add(const std::string& call, const NamedTensor& tensor, const Te
   tensors.push_back(x.contiguous());
   elements.push_back(elements_of(call, tensors.back()));
   owners.push_back(owner);
+  ranks.push_back(-1);
 }
 
 void Gradients::add_gradient_of(const std::string& call, const NamedTensor& parameter) {
   Tensor x = parameter.second;
   Tensor grad = x.grad();
-  if (!grad.defined()) return;
+  const std::string& name = parameter.first.empty() ? x.name() : parameter.first;
+  const std::optional<int> rank = gradus::detail::gradient_owner(x.impl());
+  if (!grad.defined()) {
+    if (!rank) return;
+    // It has a place all the same, so that places are the same in all processes.
+    names.push_back(name);
+    tensors.emplace_back();
+    elements.push_back({nullptr, 0, x.dtype(), x.device()});
+    owners.push_back(x);
+    ranks.push_back(*rank);
+    return;
+  }
   if (!grad.is_contiguous()) {
     NoGrad guard;
     grad = grad.contiguous();
     x.set_grad(grad);
   }
-  add(call, {parameter.first.empty() ? x.name() : parameter.first, grad}, x);
+  add(call, {name, grad}, x);
+  ranks.back() = rank.value_or(-1);
 }
 
 std::vector<double> Gradients::powers(double p) const {
@@ -47,6 +68,8 @@ std::vector<double> Gradients::powers(double p) const {
     const std::vector<double> powers = of.norm_powers(part, p);
     std::copy(powers.begin(), powers.end(), all.begin() + static_cast<std::ptrdiff_t>(first));
   });
+  if (std::any_of(ranks.begin(), ranks.end(), [](int rank) { return rank >= 0; }))
+    gradus::detail::numbers_of_owners.load()(all, ranks);
   return all;
 }
 
@@ -55,14 +78,14 @@ void Gradients::scale(double factor) const {
   on_each_device(elements, [&](const Kernels& of, std::span<const kernel::Elements> part, std::size_t) {
     of.multi_scale(part, factor);
   });
-  for (const Tensor& x : tensors) gradus::detail::bump_version(x);
+  bump_versions(tensors);
 }
 
 void Gradients::clamp(double limit) const {
   on_each_device(elements, [&](const Kernels& of, std::span<const kernel::Elements> part, std::size_t) {
     of.multi_clamp(part, limit);
   });
-  for (const Tensor& x : tensors) gradus::detail::bump_version(x);
+  bump_versions(tensors);
 }
 
 void check_norm_type(const std::string& call, double p) {

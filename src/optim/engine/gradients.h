@@ -14,15 +14,17 @@ kernel::Elements elements_of(const std::string& call, const Tensor& x);
 // Tensors with names for messages, and the parameters that they belong to, if any.
 struct Gradients {
   std::vector<std::string> names;
-  std::vector<Tensor> tensors, owners;
+  std::vector<Tensor> tensors, owners;     // a tensor that another process keeps is undefined here
+  std::vector<int> ranks;                  // of the processes that keep them; -1: every one does
   std::vector<kernel::Elements> elements;  // of the tensors, on their devices
 
   // `call` is for the message of a DtypeError.
   void add(const std::string& call, const NamedTensor& tensor, const Tensor& owner = {});
-  // Nothing where there is none. One that is not contiguous is first replaced by one that is.
+  // Nothing where there is none, in no process. One that is not contiguous is first replaced by one that is.
   void add_gradient_of(const std::string& call, const NamedTensor& parameter);
 
-  std::vector<double> powers(double p) const;  // of each tensor, as Kernels::norm_powers
+  // Of each tensor, as Kernels::norm_powers. Where some are kept by single processes, all processes call it.
+  std::vector<double> powers(double p) const;
   void scale(double factor) const;
   void clamp(double limit) const;
 };
