@@ -8,10 +8,12 @@
 #include <thread>
 
 #include "support/gradcheck.h"
+#include "support/message.h"
 
 namespace gradus {
 namespace {
 
+using test::message_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -20,17 +22,6 @@ const TensorOptions kLeaf{.dtype = kFloat64, .requires_grad = true};
 Tensor leaf(std::vector<double> values) { return tensor(values, kLeaf); }
 Tensor data(std::vector<double> values) { return tensor(values, {.dtype = kFloat64}); }
 std::vector<double> values(const Tensor& x) { return x.to_vector<double>(); }
-
-// The message of the Error that f throws.
-template <class Error>
-std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing thrown";
-}
 
 TEST(Grad, TakesOneTensorOrSeveralAndOptionsInThirdPlace) {
   const Tensor x = leaf({2}), y = (x * x * x).sum();
@@ -118,7 +109,7 @@ TEST(Backward, SeveralRootsAtOnce) {
 
 TEST(Backward, NeedsAGradientForMoreThanOneElement) {
   Tensor x = leaf({1, 2});
-  EXPECT_THAT(message<AutogradError>([&] { (x * 2).backward(); }), HasSubstr("[2]"));
+  EXPECT_THAT(message_of<AutogradError>([&] { (x * 2).backward(); }), HasSubstr("[2]"));
   EXPECT_THROW((x * 2).backward(ones({3}, {.dtype = kFloat64})), ShapeError);
   EXPECT_THROW(data({1.0}).backward(), AutogradError);
 }
@@ -127,7 +118,7 @@ TEST(Backward, ASecondOneOverAFreedGraphNamesTheOperation) {
   Tensor x = leaf({1, 2});
   const Tensor y = sum(exp(x));
   y.backward();
-  const std::string text = message<AutogradError>([&] { y.backward(); });
+  const std::string text = message_of<AutogradError>([&] { y.backward(); });
   EXPECT_THAT(text, HasSubstr("freed"));
   EXPECT_THAT(text, HasSubstr("retain_graph"));
 }
@@ -177,7 +168,7 @@ TEST(Grad, AnUnusedInputIsAnErrorUnlessAllowed) {
   Tensor x = leaf({2}), unused = leaf({5});
   unused.set_name("spare");
   const Tensor y = sum(x * x);
-  EXPECT_THAT(message<AutogradError>([&] {
+  EXPECT_THAT(message_of<AutogradError>([&] {
                 autograd::grad({y}, {x, unused}, {}, {.retain_graph = true});
               }),
               HasSubstr("spare"));
@@ -304,7 +295,7 @@ TEST(Operations, MustReturnATensor) {
     Tensor forward(const Tensor&) { return {}; }
     void backward(const Tensor&, Grads) override {}
   };
-  EXPECT_THAT(message<ValueError>([] { apply(Forgetful{}, leaf({1})); }),
+  EXPECT_THAT(message_of<ValueError>([] { apply(Forgetful{}, leaf({1})); }),
               testing::StrEq("forgetful: forward must return a tensor, got none"));
 }
 
@@ -331,7 +322,7 @@ TEST(Scopes, InferenceTensorsCannotBeSavedForBackward) {
     made = data({2.0}) * 3;
   }
   EXPECT_FALSE(is_inference_mode());
-  EXPECT_THAT(message<AutogradError>([&] { x* made; }), HasSubstr("mul"));
+  EXPECT_THAT(message_of<AutogradError>([&] { x* made; }), HasSubstr("mul"));
   sum(x * made.clone()).backward();
   EXPECT_THAT(values(x.grad()), ElementsAre(6));
 }
@@ -339,7 +330,7 @@ TEST(Scopes, InferenceTensorsCannotBeSavedForBackward) {
 TEST(Leaves, MustNotBeChangedInPlaceWhileRecording) {
   Tensor x = leaf({1, 2});
   x.set_name("layer.weight");
-  EXPECT_THAT(message<AutogradError>([&] { x.add_(1); }), HasSubstr("layer.weight"));
+  EXPECT_THAT(message_of<AutogradError>([&] { x.add_(1); }), HasSubstr("layer.weight"));
   EXPECT_THROW(x.mul_(x), AutogradError);
   EXPECT_THROW(x.fill_(0), AutogradError);
   EXPECT_THROW(x.narrow(0, 0, 1).fill_(0), AutogradError);
@@ -367,7 +358,7 @@ TEST(Versions, AChangeOfSomethingSavedNamesOperationAndParameter) {
     const NoGrad guard;
     w.mul_(2);
   }
-  const std::string text = message<AutogradError>([&] { y.backward(); });
+  const std::string text = message_of<AutogradError>([&] { y.backward(); });
   EXPECT_THAT(text, HasSubstr("mul"));
   EXPECT_THAT(text, HasSubstr("encoder.0.weight"));
   EXPECT_THAT(text, HasSubstr("changed in place"));
@@ -378,7 +369,7 @@ TEST(Versions, AChangeOfASavedResultIsSeenToo) {
   Tensor x = leaf({1, 2});
   Tensor y = exp(x);
   y.add_(1);
-  EXPECT_THAT(message<AutogradError>([&] { sum(y).backward(); }), HasSubstr("exp"));
+  EXPECT_THAT(message_of<AutogradError>([&] { sum(y).backward(); }), HasSubstr("exp"));
 }
 
 TEST(Versions, AChangeThroughAViewOrTheBaseIsSeen) {

@@ -8,23 +8,16 @@
 #include <nlohmann/json.hpp>
 
 #include "support/formula.h"
+#include "support/message.h"
 #include "support/paths.h"
 
 namespace gradus::autograd::functional {
 namespace {
 
 using nlohmann::json;
+using test::message_of;
 using testing::HasSubstr;
 using List = std::vector<Tensor>;
-
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
-}
 
 Tensor one(const Tensor& x) { return narrow(outer(exp(x), x), 0, 0, 2) * sum(x); }
 List two(const List& x) { return {sin(x[0] * sum(x[1])), sum(x[0] * x[0])}; }
@@ -121,12 +114,13 @@ TEST(Functional, WhatDependsOnNothingIsZeroOrRefused) {
   EXPECT_EQ(blocks[0][1].sizes(), (Shape{3, 2}));
   EXPECT_TRUE(equal(blocks[0][0], eye(3, {}, {.dtype = kFloat64}) * 2));
   EXPECT_TRUE(equal(blocks[1][1], zeros({2, 2}, {.dtype = kFloat64})));
-  EXPECT_THAT(message([&] { jacobian(constant, x, false, true); }),
+  EXPECT_THAT(message_of([&] { jacobian(constant, x, false, true); }),
               HasSubstr("jacobian: output 0 depends on no input"));
-  EXPECT_THAT(message([&] { jacobian(first, {x, y}, false, true); }), HasSubstr("independent of input 1"));
-  EXPECT_THAT(message([&] { hessian(linear, x, false, true); }), HasSubstr("hessian: the derivative is independent"));
-  EXPECT_THAT(message([&] { jvp(constant, x, v, false, true); }), HasSubstr("jvp: output 0"));
-  EXPECT_THAT(message([&] { vhp(linear, x, v, false, true); }), HasSubstr("vhp: the derivative is independent"));
+  EXPECT_THAT(message_of([&] { jacobian(first, {x, y}, false, true); }), HasSubstr("independent of input 1"));
+  EXPECT_THAT(message_of([&] { hessian(linear, x, false, true); }),
+              HasSubstr("hessian: the derivative is independent"));
+  EXPECT_THAT(message_of([&] { jvp(constant, x, v, false, true); }), HasSubstr("jvp: output 0"));
+  EXPECT_THAT(message_of([&] { vhp(linear, x, v, false, true); }), HasSubstr("vhp: the derivative is independent"));
 }
 
 TEST(Functional, OddCalls) {
@@ -140,13 +134,13 @@ TEST(Functional, OddCalls) {
   EXPECT_EQ(vjp(total, x).second.sizes(), x.sizes());
   EXPECT_EQ(jvp(twice, tensor(1.0)).second.item(), 2);
   EXPECT_EQ(jacobian(twice, numbers(0, {2, 2})).sizes(), (Shape{2, 2, 2, 2}));
-  EXPECT_THAT(message([&] { vjp(twice, x); }), HasSubstr("vjp: v may be left out only for a single output"));
-  EXPECT_THAT(message([&] { jvp(twice, x); }), HasSubstr("jvp: v may be left out only for a single input"));
-  EXPECT_THAT(message([&] { jvp(twice, x, numbers(1, {2})); }), HasSubstr("sizes of its input, [3], got [2]"));
-  EXPECT_THAT(message([&] { hessian(twice, x); }), HasSubstr("hessian: the function must return a tensor of one"));
-  EXPECT_THAT(message([&] { jacobian(total, arange(3)); }), HasSubstr("inputs must be floating-point, got int64"));
-  EXPECT_THAT(message([&] { jacobian(two, List{}); }), HasSubstr("at least one input"));
-  EXPECT_THAT(message([&] { vhp(mixed, {x, x}, {x}); }), HasSubstr("a tensor for each input, got 1 for 2"));
+  EXPECT_THAT(message_of([&] { vjp(twice, x); }), HasSubstr("vjp: v may be left out only for a single output"));
+  EXPECT_THAT(message_of([&] { jvp(twice, x); }), HasSubstr("jvp: v may be left out only for a single input"));
+  EXPECT_THAT(message_of([&] { jvp(twice, x, numbers(1, {2})); }), HasSubstr("sizes of its input, [3], got [2]"));
+  EXPECT_THAT(message_of([&] { hessian(twice, x); }), HasSubstr("hessian: the function must return a tensor of one"));
+  EXPECT_THAT(message_of([&] { jacobian(total, arange(3)); }), HasSubstr("inputs must be floating-point, got int64"));
+  EXPECT_THAT(message_of([&] { jacobian(two, List{}); }), HasSubstr("at least one input"));
+  EXPECT_THAT(message_of([&] { vhp(mixed, {x, x}, {x}); }), HasSubstr("a tensor for each input, got 1 for 2"));
 }
 
 TEST(Functional, WhatIsNoNumberHasNoSlope) {

@@ -4,7 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "gradus/core/error.h"
-#include "support/temp_folder.h"
+#include "support/message.h"
 
 namespace gradus::cli {
 namespace {

@@ -9,6 +9,7 @@
 
 #include "gradus/core/error.h"
 #include "io/image/png.h"
+#include "support/message.h"
 #include "support/picture.h"
 #include "support/temp_folder.h"
 

@@ -2,19 +2,12 @@
 #include <gradus/core/error.h>
 #include <gtest/gtest.h>
 
-#include <functional>
+#include "support/message.h"
 
 namespace gradus {
 namespace {
 
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
-}
+using test::message_of;
 
 TEST(Devices, AreReadAndWritten) {
   EXPECT_EQ(Device("cpu"), kCPU);
@@ -25,7 +18,7 @@ TEST(Devices, AreReadAndWritten) {
   EXPECT_EQ(to_string(Device("cuda:1")), "cuda:1");
   EXPECT_EQ(to_string(Device("emulated")), "emulated");
   for (const char* text : {"", "gpu", "cuda:", "cuda:-1", "cuda:1x", "cuda:128", "CPU", "cpu ", ":0"}) {
-    EXPECT_EQ(message([&] { Device{text}; }),
+    EXPECT_EQ(message_of([&] { Device{text}; }),
               "Device: must be cpu, cuda, cuda:INDEX or emulated, got '" + std::string(text) + "'");
   }
 }
@@ -36,7 +29,7 @@ TEST(Devices, SayWhatIsThereAndWhyNot) {
   EXPECT_FALSE(is_available("emulated:1"));
   EXPECT_EQ(is_available(kCUDA), cuda::is_available());
   EXPECT_EQ(is_available("cuda:127"), cuda::device_count() == 128);
-  EXPECT_EQ(message([] { require_available("zeros", "emulated:2"); }),
+  EXPECT_EQ(message_of([] { require_available("zeros", "emulated:2"); }),
             "zeros: there is no device emulated:2: indices go from 0 to 0");
   synchronize(kCPU);
   const auto kinds = device_kinds();
@@ -52,8 +45,8 @@ TEST(Devices, SayWhatIsThereAndWhyNot) {
 TEST(Devices, WithoutAGpuCudaSaysWhy) {
   if (cuda::is_available()) GTEST_SKIP() << "there is one";
   const std::string why = device_kinds()[1].about;
-  EXPECT_EQ(message([] { require_available("to", kCUDA); }), "to: there is no device cuda:0: " + why);
-  EXPECT_EQ(message([] { synchronize(kCUDA); }), "synchronize: there is no device cuda:0: " + why);
+  EXPECT_EQ(message_of([] { require_available("to", kCUDA); }), "to: there is no device cuda:0: " + why);
+  EXPECT_EQ(message_of([] { synchronize(kCUDA); }), "synchronize: there is no device cuda:0: " + why);
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 
 #include "crash/calls.h"
 #include "crash/disk.h"
+#include "support/message.h"
 #include "support/temp_folder.h"
 
 namespace gradus::training {

@@ -6,7 +6,7 @@
 #include "gradus/core/error.h"
 #include "gradus/data.h"
 #include "gradus/ops.h"
-#include "support/temp_folder.h"
+#include "support/message.h"
 
 namespace gradus::data {
 namespace {

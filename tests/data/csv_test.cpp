@@ -10,6 +10,7 @@
 #include "gradus/core/error.h"
 #include "gradus/data.h"
 #include "gradus/ops.h"
+#include "support/message.h"
 #include "support/temp_folder.h"
 
 namespace gradus::data {

@@ -9,7 +9,7 @@
 #include "gradus/data/random.h"
 #include "gradus/data/sampler.h"
 #include "gradus/ops.h"
-#include "support/temp_folder.h"
+#include "support/message.h"
 
 namespace gradus::data {
 namespace {

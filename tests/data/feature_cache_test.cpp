@@ -10,6 +10,7 @@
 #include "gradus/data.h"
 #include "gradus/nn.h"
 #include "gradus/optim/sgd.h"
+#include "support/message.h"
 #include "support/temp_folder.h"
 
 namespace gradus::data {

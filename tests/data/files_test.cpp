@@ -11,6 +11,7 @@
 #include "gradus/data.h"
 #include "gradus/io/numpy.h"
 #include "gradus/ops.h"
+#include "support/message.h"
 #include "support/temp_folder.h"
 
 namespace gradus::data {

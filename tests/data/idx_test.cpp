@@ -11,6 +11,7 @@
 #include <numeric>
 
 #include "gradus/core/error.h"
+#include "support/message.h"
 #include "support/temp_folder.h"
 
 namespace gradus::data {

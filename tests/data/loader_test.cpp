@@ -16,7 +16,7 @@
 #include "gradus/core/memory.h"
 #include "gradus/data.h"
 #include "gradus/ops.h"
-#include "support/temp_folder.h"
+#include "support/message.h"
 
 namespace gradus::data {
 namespace {

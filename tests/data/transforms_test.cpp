@@ -14,8 +14,8 @@
 #include "gradus/data/data_loader.h"
 #include "gradus/data/random.h"
 #include "gradus/ops.h"
+#include "support/message.h"
 #include "support/paths.h"
-#include "support/temp_folder.h"
 
 namespace gradus::data {
 namespace {

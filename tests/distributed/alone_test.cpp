@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "autograd/gradient_sink.h"
-#include "support/temp_folder.h"
+#include "support/message.h"
 
 namespace gradus {
 namespace {

@@ -6,7 +6,7 @@
 
 #include <map>
 
-#include "support/temp_folder.h"
+#include "support/message.h"
 
 namespace gradus::distributed {
 namespace {

@@ -7,6 +7,7 @@
 
 #include "io/expected.h"
 #include "io/file/zip_writer.h"
+#include "support/message.h"
 #include "support/temp_folder.h"
 
 namespace gradus::io {

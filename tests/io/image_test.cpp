@@ -9,6 +9,7 @@
 
 #include "gradus/core/error.h"
 #include "gradus/ops.h"
+#include "support/message.h"
 #include "support/paths.h"
 #include "support/temp_folder.h"
 

@@ -9,6 +9,7 @@
 
 #include "gradus/core/error.h"
 #include "support/file_limit.h"
+#include "support/message.h"
 #include "support/temp_folder.h"
 
 namespace gradus::io {

@@ -8,6 +8,7 @@
 #include "io/checkpoint/read_any.h"
 #include "io/expected.h"
 #include "io/pickle/pickle.h"
+#include "support/message.h"
 #include "support/temp_folder.h"
 
 namespace gradus::io {

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "io/expected.h"
+#include "support/message.h"
 #include "support/temp_folder.h"
 
 namespace gradus::io {

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "io/checkpoint/renamer.h"
-#include "support/temp_folder.h"
+#include "support/message.h"
 
 namespace gradus::io {
 namespace {

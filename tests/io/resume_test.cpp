@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "io/expected.h"
+#include "support/message.h"
 #include "support/temp_folder.h"
 
 namespace gradus {

@@ -7,6 +7,7 @@
 
 #include "io/checkpoint/read_any.h"
 #include "io/expected.h"
+#include "support/message.h"
 #include "support/temp_folder.h"
 
 namespace gradus::io {

@@ -1,7 +1,7 @@
 #include <gradus/io/value.h>
 #include <gtest/gtest.h>
 
-#include "support/temp_folder.h"
+#include "support/message.h"
 
 namespace gradus::io {
 namespace {

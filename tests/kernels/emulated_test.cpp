@@ -7,21 +7,15 @@
 
 #include <cmath>
 #include <cstring>
-#include <functional>
+
+#include "support/message.h"
 
 namespace gradus {
 namespace {
 
-const Device kEmulated("emulated");
+using test::message_of;
 
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
-}
+const Device kEmulated("emulated");
 
 TEST(Emulated, HasEveryKernel) {
   const Kernels* tables[] = {&emulated::kernels(), &cpu_kernels};
@@ -71,22 +65,23 @@ TEST(Emulated, GradientsCrossDevices) {
 
 TEST(Emulated, RefusesTensorsOfSeveralDevices) {
   const Tensor here = ones({2, 3}), there = ones({3, 2}, {.device = kEmulated});
-  EXPECT_EQ(message([&] { mm(here, there); }),
+  EXPECT_EQ(message_of([&] { mm(here, there); }),
             "mm: all tensors must be on one device, got [2, 3] on cpu and [3, 2] on emulated");
-  EXPECT_EQ(message([&] { here + there.t(); }),
+  EXPECT_EQ(message_of([&] { here + there.t(); }),
             "add: all tensors must be on one device, got [2, 3] on cpu and [2, 3] on emulated");
-  EXPECT_EQ(message([&] { there.clone().t().add_(here); }),
+  EXPECT_EQ(message_of([&] { there.clone().t().add_(here); }),
             "add: all tensors must be on one device, got [2, 3] on emulated and [2, 3] on cpu");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               cat(std::vector<Tensor>{here, there.t()}, 0);
             }),
             "cat: all tensors must be on one device, got [2, 3] on cpu and [2, 3] on emulated");
   Tensor leaf = here.clone().requires_grad_();
-  EXPECT_EQ(message([&] { leaf.set_grad(there.t()); }), "set_grad: the gradient must be on cpu, got one on emulated");
+  EXPECT_EQ(message_of([&] { leaf.set_grad(there.t()); }),
+            "set_grad: the gradient must be on cpu, got one on emulated");
   // A number may come from the CPU, as in PyTorch; not one that is elsewhere.
   EXPECT_EQ((there * tensor(2.0f)).cpu().to_vector<float>(), std::vector<float>(6, 2));
   EXPECT_EQ((tensor(2.0f) - there).device(), kEmulated);
-  EXPECT_NE(message([&] { here* tensor(2.0f, {.device = kEmulated}); }), "(nothing was thrown)");
+  EXPECT_NE(message_of([&] { here* tensor(2.0f, {.device = kEmulated}); }), "no exception");
   EXPECT_EQ(here.clone().copy_(there.t()).to_vector<float>(), std::vector<float>(6, 1));
 }
 
@@ -130,13 +125,13 @@ TEST(Emulated, ErrorsOfKernelsComeWhenItIsWaitedFor) {
   // Nothing is read out of range, whatever the index holds: what comes of it is dropped with the error.
   kernels(kEmulated).check_index(index.const_data_ptr<std::int64_t>(), index.sizes(),
                                  {.call = "embedding", .low = 0, .high = 3});
-  EXPECT_EQ(message([] { synchronize("emulated"); }), "embedding: index must be in [0, 3), got 5 at position [1]");
+  EXPECT_EQ(message_of([] { synchronize("emulated"); }), "embedding: index must be in [0, 3), got 5 at position [1]");
   EXPECT_NO_THROW(synchronize("emulated"));  // said once
 }
 
 TEST(Emulated, SaysWhatDoesNotFit) {
   emulated::set_limit(std::size_t{1} << 20);
-  const std::string said = message([] {
+  const std::string said = message_of([] {
     const Tensor x = ones({100, 1000}, {.device = "emulated"});
     mm(x.t(), x);
   });
@@ -150,7 +145,7 @@ TEST(Emulated, SaysWhatDoesNotFit) {
 TEST(Emulated, SaysThatItIsLost) {
   const Tensor x = ones({3}, {.device = "emulated"});
   emulated::set_lost(true);
-  const std::string ran = message([&] { x + x; }), waited = message([] { synchronize("emulated"); });
+  const std::string ran = message_of([&] { x + x; }), waited = message_of([] { synchronize("emulated"); });
   emulated::set_lost(false);
   EXPECT_NE(ran.find("the device is lost"), std::string::npos) << ran;
   EXPECT_NE(waited.find("the device is lost"), std::string::npos) << waited;
@@ -167,7 +162,7 @@ TEST(Emulated, RandomNumbersAreTheCpus) {
 
 TEST(Emulated, KernelsAreGivenNoMemoryOfTheHost) {
   float here[4] = {};
-  EXPECT_EQ(message([&] { kernels(kEmulated).zero(here, sizeof here); }),
+  EXPECT_EQ(message_of([&] { kernels(kEmulated).zero(here, sizeof here); }),
             "emulated: a kernel of the emulated device was given memory of another device");
 }
 

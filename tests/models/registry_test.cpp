@@ -10,20 +10,13 @@
 
 #include <set>
 
+#include "support/message.h"
+
 namespace gradus {
 namespace {
 
+using test::message_of;
 using testing::HasSubstr;
-
-std::string error_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const ValueError& e) {
-    return e.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return "";
-}
 
 TEST(Registry, EveryNetworkTakesItsUsualInput) {
   std::set<std::string> names;
@@ -49,22 +42,25 @@ TEST(Registry, OptionsReachTheNetwork) {
 }
 
 TEST(Registry, MistakesAreNamedWithWhatWasMeant) {
-  EXPECT_EQ(error_of([] { models::make("autoenocder"); }),
+  EXPECT_EQ(message_of<ValueError>([] { models::make("autoenocder"); }),
             "models::make: there is no model 'autoenocder'; did you mean 'autoencoder'?");
-  EXPECT_THAT(error_of([] { models::info("x"); }), HasSubstr("there are autoencoder, "));
-  EXPECT_EQ(error_of([] {
+  EXPECT_THAT(message_of<ValueError>([] { models::info("x"); }), HasSubstr("there are autoencoder, "));
+  EXPECT_EQ(message_of<ValueError>([] {
               models::make("autoencoder", {{"message", 4}});
             }),
             "models::make: autoencoder has no option 'message'; did you mean 'messages'?");
-  EXPECT_EQ(error_of([] {
+  EXPECT_EQ(message_of<ValueError>([] {
               models::make("autoencoder", {{"messages", 4.5}});
             }),
             "models::make: autoencoder: option messages needs an integer, got a number");
-  EXPECT_EQ(error_of([] {
+  EXPECT_EQ(message_of<ValueError>([] {
               models::make("autoencoder", {{"messages", "4"}});
             }),
             "models::make: autoencoder: option messages needs an integer, got a text");
-  EXPECT_THAT(error_of([] { models::make("autoencoder", {{"messages", 1}}); }), HasSubstr("at least 2 messages"));
+  EXPECT_THAT(message_of<ValueError>([] {
+                models::make("autoencoder", {{"messages", 1}});
+              }),
+              HasSubstr("at least 2 messages"));
 }
 
 nn::Summary costs(const std::string& name) {

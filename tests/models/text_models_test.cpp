@@ -15,6 +15,7 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "support/message.h"
 #include "support/paths.h"
 #include "support/temp_folder.h"
 
@@ -275,12 +276,7 @@ struct Folder {
 };
 
 std::string error_of(const std::string& folder) {
-  try {
-    models::from_pretrained(folder);
-  } catch (const IoError& error) {
-    return error.what();
-  }
-  return "nothing was refused";
+  return test::message_of<IoError>([&] { models::from_pretrained(folder); });
 }
 
 TEST(Pretrained, NamesFileFieldAndValueOfAWrongConfiguration) {

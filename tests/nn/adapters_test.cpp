@@ -9,10 +9,12 @@
 #include <map>
 
 #include "support/gradcheck.h"
+#include "support/message.h"
 
 namespace gradus {
 namespace {
 
+using test::message_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
@@ -24,15 +26,6 @@ struct Net : nn::Module {
   nn::Linear fc2 = add("fc2", nn::Linear(8, 3));
   Tensor forward(const Tensor& x) override { return nn::chain(x, fc1, norm, relu, fc2); }
 };
-
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
-}
 
 using Bits = std::map<std::string, std::vector<double>>;
 Bits values(const nn::Module& net, const std::function<bool(const std::string&)>& wanted) {
@@ -131,7 +124,7 @@ TEST(Adapters, AStepOfOneMovesNoBitOfAnother) {
   EXPECT_TRUE(equal(net(x).detach(), with_b));
   nn::set_adapter(net, "");
   EXPECT_THAT(nn::active_adapters(net), IsEmpty());
-  EXPECT_THAT(message([&] { nn::set_adapter(net, "a"); }),
+  EXPECT_THAT(message_of([&] { nn::set_adapter(net, "a"); }),
               HasSubstr("no layer of Net has an adapter 'a'; there are b"));
 }
 
@@ -154,7 +147,7 @@ TEST(Adapters, SeveralAddUpAndSamplesMayUseTheirOwn) {
   {
     const nn::BatchAdapters batch(net, names);
     y = net(x);
-    EXPECT_THAT(message([&] { net(x[0].unsqueeze(0)); }), HasSubstr("one name for each sample, got 5"));
+    EXPECT_THAT(message_of([&] { net(x[0].unsqueeze(0)); }), HasSubstr("one name for each sample, got 5"));
   }
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto row = static_cast<std::int64_t>(i);
@@ -170,7 +163,7 @@ TEST(Adapters, SeveralAddUpAndSamplesMayUseTheirOwn) {
   const Tensor own = net(x);
   (own[1].sum() + own[4].sum()).backward();
   EXPECT_TRUE(allclose(g, nn::adapter_parameters(net, "a")[1].grad(), 1e-12, 1e-12));
-  EXPECT_THAT(message([&] { nn::BatchAdapters(net, {"a", "d"}); }), HasSubstr("'d'"));
+  EXPECT_THAT(message_of([&] { nn::BatchAdapters(net, {"a", "d"}); }), HasSubstr("'d'"));
   nn::set_adapters(net, {"a", "b"});
   const Tensor both = net(x).detach();
   EXPECT_FALSE(allclose(both, alone["a"]));
@@ -197,8 +190,8 @@ TEST(Adapters, MergingReportsAndUnmergingGivesTheBitsBack) {
     EXPECT_NEAR(report.largest_output, abs(y.to(kFloat64)).max().item(), 1e-6);
     EXPECT_LT(report.largest_output_change, dtype == kFloat32 ? 1e-5 : 0.1);
     EXPECT_NE(values(net, is_base), before);
-    EXPECT_THAT(message([&] { nn::set_adapter(net, ""); }), HasSubstr("unmerge it first"));
-    EXPECT_THAT(message([&] { nn::merge_adapter(net); }), HasSubstr("is merged into the weights of fc1"));
+    EXPECT_THAT(message_of([&] { nn::set_adapter(net, ""); }), HasSubstr("unmerge it first"));
+    EXPECT_THAT(message_of([&] { nn::merge_adapter(net); }), HasSubstr("is merged into the weights of fc1"));
     Net copy = nn::clone(net);
     nn::unmerge_adapter(copy);
     EXPECT_EQ(values(copy, is_base), before);
@@ -207,8 +200,8 @@ TEST(Adapters, MergingReportsAndUnmergingGivesTheBitsBack) {
     EXPECT_EQ(values(net, is_base), before);
     net.eval();
     EXPECT_TRUE(equal(net(x).detach(), y));
-    EXPECT_THAT(message([&] { nn::unmerge_adapter(net); }), HasSubstr("no adapter"));
-    EXPECT_THAT(message([&] { nn::merge_adapter(net, "x"); }), HasSubstr("merge_adapter: no layer of"));
+    EXPECT_THAT(message_of([&] { nn::unmerge_adapter(net); }), HasSubstr("no adapter"));
+    EXPECT_THAT(message_of([&] { nn::merge_adapter(net, "x"); }), HasSubstr("merge_adapter: no layer of"));
   }
 }
 
@@ -217,11 +210,12 @@ TEST(Adapters, WhatCannotBeMergedIsRefusedAndNothingChanges) {
   Net net;
   nn::bottleneck(net, "fc1", {.size = 2, .name = "small"});
   const Bits before = values(net, is_base);
-  EXPECT_THAT(message([&] { nn::merge_adapter(net, "small"); }), HasSubstr("cannot be merged"));
+  EXPECT_THAT(message_of([&] { nn::merge_adapter(net, "small"); }), HasSubstr("cannot be merged"));
   nn::lora(net, "fc*", {.rank = 2, .name = "a"});
   start(net, "a");
-  EXPECT_THAT(message([&] { nn::merge_adapter(net, "a", []() -> Tensor { throw ValueError("the sample failed"); }); }),
-              HasSubstr("the sample failed"));
+  EXPECT_THAT(
+      message_of([&] { nn::merge_adapter(net, "a", []() -> Tensor { throw ValueError("the sample failed"); }); }),
+      HasSubstr("the sample failed"));
   EXPECT_EQ(values(net, is_base), before);
   struct Tied : nn::Module {
     nn::Embedding table = add("table", nn::Embedding(7, 5));
@@ -231,7 +225,7 @@ TEST(Adapters, WhatCannotBeMergedIsRefusedAndNothingChanges) {
   } tied;
   nn::lora(tied, "head", {.rank = 2});
   start(tied, "default");
-  EXPECT_THAT(message([&] { nn::merge_adapter(tied); }), HasSubstr("is shared with another module"));
+  EXPECT_THAT(message_of([&] { nn::merge_adapter(tied); }), HasSubstr("is shared with another module"));
 }
 
 TEST(Adapters, AnInt8BaseGivesNearlyTheSameAndTrainsItsAdapter) {
@@ -249,7 +243,7 @@ TEST(Adapters, AnInt8BaseGivesNearlyTheSameAndTrainsItsAdapter) {
   for (int i = 0; i < 30; ++i) optimizer.minimize(mean(square(net(x) - 1)));
   EXPECT_LT(mean(square(net(x) - 1)).item(), 0.5 * first);
   EXPECT_EQ(values(net, is_base), before);
-  EXPECT_THAT(message([&] { nn::merge_adapter(net); }), HasSubstr("is int8"));
+  EXPECT_THAT(message_of([&] { nn::merge_adapter(net); }), HasSubstr("is int8"));
   Net copy;
   nn::quantize_int8(copy);
   nn::lora(copy, "fc*", {.rank = 2});
@@ -280,11 +274,11 @@ TEST(Adapters, AnInt8BaseTakesFloatingPointWeightsAndGivesThem) {
   Tensor w = spoilt.at("fc1.weight").clone();
   w[0][0].fill_(std::numeric_limits<double>::infinity());
   spoilt.set("fc1.weight", w);
-  EXPECT_THAT(message([&] { small.load_state_dict(spoilt); }),
+  EXPECT_THAT(message_of([&] { small.load_state_dict(spoilt); }),
               HasSubstr("'fc1.weight' has numbers that are not finite"));
   nn::StateDict both = back.state_dict();
   both.set("fc1.weight_scale", ones({both.at("fc1.weight").size(0)}));
-  EXPECT_THAT(message([&] { small.load_state_dict(both); }),
+  EXPECT_THAT(message_of([&] { small.load_state_dict(both); }),
               HasSubstr("fc1.weight: int8 with a scale in the module, float32 in the dict"));
   EXPECT_TRUE(equal(small.fc1.weight, net.fc1.weight));
 }
@@ -353,7 +347,7 @@ TEST(Adapters, BitfitTrainsBiasesAlone) {
   EXPECT_THAT(nn::bitfit(net, "fc*"), ElementsAre("fc1.bias", "fc2.bias"));
   for (const auto& [name, p] : net.named_parameters())
     EXPECT_EQ(p.requires_grad(), name.starts_with("fc") && name.ends_with("bias")) << name;
-  EXPECT_THAT(message([&] { nn::bitfit(net, "fc3*"); }), HasSubstr("matches 'fc3*'"));
+  EXPECT_THAT(message_of([&] { nn::bitfit(net, "fc3*"); }), HasSubstr("matches 'fc3*'"));
 }
 
 TEST(Adapters, ClonesAndCheckpointsHaveThem) {
@@ -425,7 +419,7 @@ TEST(Adapters, OnAnotherDeviceAreWhatTheyAreOnTheCpu) {
 TEST(Adapters, BadOptionsAreRefusedAndNothingChanges) {
   Net net;
   const auto refuse = [&](const std::string& pattern, const nn::LoraOptions& options, const char* what) {
-    EXPECT_THAT(message([&] { nn::lora(net, pattern, options); }), HasSubstr(what));
+    EXPECT_THAT(message_of([&] { nn::lora(net, pattern, options); }), HasSubstr(what));
   };
   refuse("fc*", {.rank = 0}, "rank must be at least 1, got 0");
   refuse("fc*", {.dropout = 1}, "dropout must be in [0, 1)");
@@ -435,14 +429,14 @@ TEST(Adapters, BadOptionsAreRefusedAndNothingChanges) {
   refuse("fc9", {}, "no module of Net matches 'fc9'");
   refuse("relu", {}, "lora: no module that it can adapt in Net matches 'relu'");
   nn::Sequential grouped(nn::Conv2d(4, 4, 3, {.groups = 2}));
-  EXPECT_THAT(message([&] { nn::lora(grouped, "*"); }), HasSubstr("one group"));
+  EXPECT_THAT(message_of([&] { nn::lora(grouped, "*"); }), HasSubstr("one group"));
   EXPECT_TRUE(nn::adapter_names(net).empty());
   for (const Tensor& p : net.parameters()) EXPECT_TRUE(p.requires_grad());
   nn::lora(net, "fc1");
   refuse("fc*", {}, "fc1 has an adapter 'default' already");
-  EXPECT_THAT(message([&] { nn::prefix(net, "*", {.tokens = 0, .name = "p"}); }), HasSubstr("tokens"));
-  EXPECT_THAT(message([&] { nn::bottleneck(net, "*", {.size = 0, .name = "p"}); }), HasSubstr("size"));
-  EXPECT_THAT(message([&] { nn::adapter_parameters(net, "x"); }), HasSubstr("there are default"));
+  EXPECT_THAT(message_of([&] { nn::prefix(net, "*", {.tokens = 0, .name = "p"}); }), HasSubstr("tokens"));
+  EXPECT_THAT(message_of([&] { nn::bottleneck(net, "*", {.size = 0, .name = "p"}); }), HasSubstr("size"));
+  EXPECT_THAT(message_of([&] { nn::adapter_parameters(net, "x"); }), HasSubstr("there are default"));
 }
 
 }  // namespace

@@ -5,22 +5,14 @@
 
 #include <gmock/gmock.h>
 
-#include <functional>
+#include "support/message.h"
 
 namespace gradus {
 namespace {
 
+using test::message_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
-}
 
 nn::Sequential block() {
   return nn::Sequential(nn::Conv2d(4, 4, 3, {.padding = 1}), nn::BatchNorm2d(4), nn::ReLU(), nn::Dropout(0.3));
@@ -107,10 +99,10 @@ TEST(Checkpoint, HooksOfParametersAreCalledOnceAndChangesAreSeen) {
     const NoGrad guard;
     weight.add_(1);
   }
-  EXPECT_THAT(message([&] { y.backward(); }), HasSubstr("checkpoint"));
+  EXPECT_THAT(message_of([&] { y.backward(); }), HasSubstr("checkpoint"));
   const Tensor z = nn::checkpoint(layer, randn({2, 3}).requires_grad_()).sum();
-  EXPECT_THAT(message([&] { z.backward({.create_graph = true}); }), HasSubstr("cannot be differentiated again"));
-  EXPECT_THAT(message([&] { nn::recompute(layer, "fc"); }), HasSubstr("matches 'fc'"));
+  EXPECT_THAT(message_of([&] { z.backward({.create_graph = true}); }), HasSubstr("cannot be differentiated again"));
+  EXPECT_THAT(message_of([&] { nn::recompute(layer, "fc"); }), HasSubstr("matches 'fc'"));
 }
 
 TEST(Checkpoint, InputsMayBeAbsent) {

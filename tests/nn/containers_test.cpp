@@ -3,7 +3,7 @@
 #include <gradus/gradus.h>
 #include <gtest/gtest.h>
 
-#include "support/temp_folder.h"
+#include "support/message.h"
 
 namespace gradus::nn {
 namespace {

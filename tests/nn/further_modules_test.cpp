@@ -6,26 +6,18 @@
 
 #include <cmath>
 #include <fstream>
-#include <functional>
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "support/message.h"
 #include "support/paths.h"
 
 namespace gradus {
 namespace {
 
 namespace F = nn::functional;
+using test::message_of;
 using testing::HasSubstr;
-
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
-}
 
 Tensor integers(std::initializer_list<std::int64_t> values) { return tensor(std::vector<std::int64_t>(values)); }
 
@@ -105,56 +97,60 @@ TEST(FurtherModules, WorkInPlaceOnRequest) {
 
 TEST(FurtherModules, RefuseWhatPyTorchRefuses) {
   const Tensor x = zeros({3, 3});
-  EXPECT_THAT(message([&] { glu(x); }), HasSubstr("dimension 1 must be even, got [3, 3]"));
-  EXPECT_THAT(message([&] { glu(zeros({})); }), HasSubstr("glu: needs a dimension"));
-  EXPECT_THAT(message([&] { celu(x, 0); }), HasSubstr("alpha must not be 0"));
-  EXPECT_THAT(message([&] { softshrink(x, -1); }), HasSubstr("lambd must be at least 0, got -1"));
-  EXPECT_THAT(message([&] { rrelu(x, 1, 0.5); }), HasSubstr("lower must be at most upper, got 1.0"));
-  EXPECT_THAT(message([&] { alpha_dropout(x, 1.5, true); }), HasSubstr("p must be in [0, 1], got 1.5"));
-  EXPECT_THAT(message([&] { feature_alpha_dropout(zeros({3}), 0.5, true); }), HasSubstr("at least 2 dimensions"));
-  EXPECT_THAT(message([&] {
+  EXPECT_THAT(message_of([&] { glu(x); }), HasSubstr("dimension 1 must be even, got [3, 3]"));
+  EXPECT_THAT(message_of([&] { glu(zeros({})); }), HasSubstr("glu: needs a dimension"));
+  EXPECT_THAT(message_of([&] { celu(x, 0); }), HasSubstr("alpha must not be 0"));
+  EXPECT_THAT(message_of([&] { softshrink(x, -1); }), HasSubstr("lambd must be at least 0, got -1"));
+  EXPECT_THAT(message_of([&] { rrelu(x, 1, 0.5); }), HasSubstr("lower must be at most upper, got 1.0"));
+  EXPECT_THAT(message_of([&] { alpha_dropout(x, 1.5, true); }), HasSubstr("p must be in [0, 1], got 1.5"));
+  EXPECT_THAT(message_of([&] { feature_alpha_dropout(zeros({3}), 0.5, true); }), HasSubstr("at least 2 dimensions"));
+  EXPECT_THAT(message_of([&] {
                 nn::Softmax2d net;
                 net(x);
               }),
               HasSubstr("[C, H, W], got [3, 3]"));
-  EXPECT_THAT(message([&] { threshold(x.to(kUInt8), 300, 0); }), HasSubstr("300"));
-  EXPECT_THAT(message([&] {
+  EXPECT_THAT(message_of([&] { threshold(x.to(kUInt8), 300, 0); }), HasSubstr("300"));
+  EXPECT_THAT(message_of([&] {
                 unfold(zeros({1, 1, 2, 2}), 3);
               }),
               HasSubstr("kernel_size [3, 3] and dilation [1, 1] fits"));
-  EXPECT_THAT(message([&] { unfold(zeros({1, 1, 2, 2}), 0); }), HasSubstr("must be positive"));
-  EXPECT_THAT(message([&] { unfold(x, 2); }), HasSubstr("needs [N, C, H, W] or [C, H, W], got [3, 3]"));
-  EXPECT_THAT(message([&] { fold(zeros({2, 7, 4}), 3, 2); }), HasSubstr("a multiple of 4, 4], got [2, 7, 4]"));
-  EXPECT_THAT(message([&] { fold(zeros({2, 8, 5}), 3, 2); }), HasSubstr("got [2, 8, 5]"));
-  EXPECT_THAT(message([&] { lp_pool2d(zeros({1, 1, 2, 2}), 0, 2); }), HasSubstr("norm_type must not be 0"));
-  EXPECT_THAT(message([&] { local_response_norm(x, 2); }), HasSubstr("at least 3 dimensions, got [3, 3]"));
-  EXPECT_THAT(message([&] { channel_shuffle(zeros({1, 3, 2}), 2); }), HasSubstr("got 2 groups and 3 channels"));
+  EXPECT_THAT(message_of([&] { unfold(zeros({1, 1, 2, 2}), 0); }), HasSubstr("must be positive"));
+  EXPECT_THAT(message_of([&] { unfold(x, 2); }), HasSubstr("needs [N, C, H, W] or [C, H, W], got [3, 3]"));
+  EXPECT_THAT(message_of([&] { fold(zeros({2, 7, 4}), 3, 2); }), HasSubstr("a multiple of 4, 4], got [2, 7, 4]"));
+  EXPECT_THAT(message_of([&] { fold(zeros({2, 8, 5}), 3, 2); }), HasSubstr("got [2, 8, 5]"));
+  EXPECT_THAT(message_of([&] { lp_pool2d(zeros({1, 1, 2, 2}), 0, 2); }), HasSubstr("norm_type must not be 0"));
+  EXPECT_THAT(message_of([&] { local_response_norm(x, 2); }), HasSubstr("at least 3 dimensions, got [3, 3]"));
+  EXPECT_THAT(message_of([&] { channel_shuffle(zeros({1, 3, 2}), 2); }), HasSubstr("got 2 groups and 3 channels"));
 }
 
 TEST(FurtherModules, LossesNameWrongTargets) {
   const Tensor x = zeros({2, 3});
-  EXPECT_THAT(message([&] {
+  EXPECT_THAT(message_of([&] {
                 F::multi_margin_loss(x, integers({0, 3}));
               }),
               HasSubstr("must be in [0, 3), got 3 at position 1"));
-  EXPECT_THAT(message([&] { F::multi_margin_loss(x, integers({-1, 0})); }), HasSubstr("got -1 at position 0"));
-  EXPECT_THAT(message([&] { F::multi_margin_loss(x, integers({0})); }),
+  EXPECT_THAT(message_of([&] { F::multi_margin_loss(x, integers({-1, 0})); }), HasSubstr("got -1 at position 0"));
+  EXPECT_THAT(message_of([&] { F::multi_margin_loss(x, integers({0})); }),
               HasSubstr("must be [2] class indices, got [1]"));
-  EXPECT_THAT(message([&] { F::multi_margin_loss(x, zeros({2})); }), HasSubstr("must hold integers"));
-  EXPECT_THAT(message([&] { F::multi_margin_loss(x, integers({0, 1}), {.p = 3}); }), HasSubstr("1 or 2, got 3"));
-  EXPECT_THAT(message([&] {
+  EXPECT_THAT(message_of([&] { F::multi_margin_loss(x, zeros({2})); }), HasSubstr("must hold integers"));
+  EXPECT_THAT(message_of([&] { F::multi_margin_loss(x, integers({0, 1}), {.p = 3}); }), HasSubstr("1 or 2, got 3"));
+  EXPECT_THAT(message_of([&] {
                 F::multi_margin_loss(x, integers({0, 1}), {.weight = ones({2})});
               }),
               HasSubstr("weight must be [3]"));
-  EXPECT_THAT(message([&] { F::multi_margin_loss(zeros({2, 0}), integers({0, 1})); }), HasSubstr("at least one class"));
-  EXPECT_THAT(message([&] { F::multilabel_margin_loss(x[0], integers({0, -1, 3})); }), HasSubstr("[-1, 3), got 3"));
-  EXPECT_THAT(message([&] { F::multilabel_margin_loss(x[0], integers({0, -2, 1})); }), HasSubstr("got -2"));
-  EXPECT_THAT(message([&] { F::multilabel_margin_loss(x, integers({0, 1, 2})); }), HasSubstr("the same sizes"));
-  EXPECT_THAT(message([&] { F::margin_ranking_loss(x, x, ones({3})); }), HasSubstr("got [2, 3], [2, 3] and [3]"));
-  EXPECT_THAT(message([&] { F::hinge_embedding_loss(x, ones({3})); }), HasSubstr("hinge_embedding_loss: input and"));
-  EXPECT_THAT(message([&] { F::soft_margin_loss(x, x, {.reduction = "batchmean"}); }), HasSubstr("None, Mean or Sum"));
-  EXPECT_THAT(message([&] { F::triplet_margin_with_distance_loss(x, x, x, {.margin = 0}); }), HasSubstr("above 0"));
-  EXPECT_THAT(message([&] { F::triplet_margin_with_distance_loss(x, x, x[0]); }), HasSubstr("number of dimensions"));
+  EXPECT_THAT(message_of([&] {
+                F::multi_margin_loss(zeros({2, 0}), integers({0, 1}));
+              }),
+              HasSubstr("at least one class"));
+  EXPECT_THAT(message_of([&] { F::multilabel_margin_loss(x[0], integers({0, -1, 3})); }), HasSubstr("[-1, 3), got 3"));
+  EXPECT_THAT(message_of([&] { F::multilabel_margin_loss(x[0], integers({0, -2, 1})); }), HasSubstr("got -2"));
+  EXPECT_THAT(message_of([&] { F::multilabel_margin_loss(x, integers({0, 1, 2})); }), HasSubstr("the same sizes"));
+  EXPECT_THAT(message_of([&] { F::margin_ranking_loss(x, x, ones({3})); }), HasSubstr("got [2, 3], [2, 3] and [3]"));
+  EXPECT_THAT(message_of([&] { F::hinge_embedding_loss(x, ones({3})); }), HasSubstr("hinge_embedding_loss: input and"));
+  EXPECT_THAT(message_of([&] { F::soft_margin_loss(x, x, {.reduction = "batchmean"}); }),
+              HasSubstr("None, Mean or Sum"));
+  EXPECT_THAT(message_of([&] { F::triplet_margin_with_distance_loss(x, x, x, {.margin = 0}); }), HasSubstr("above 0"));
+  EXPECT_THAT(message_of([&] { F::triplet_margin_with_distance_loss(x, x, x[0]); }), HasSubstr("number of dimensions"));
 }
 
 TEST(FurtherModules, LossesOfNothing) {
@@ -230,16 +226,16 @@ TEST(FurtherModules, ParameterDictHoldsByName) {
   EXPECT_EQ(dict.pop("a").sizes(), Shape({4}));
   EXPECT_FALSE(dict.contains("a"));
   EXPECT_EQ(dict.parameters().size(), 1u);
-  EXPECT_THAT(message([&] { dict["a"]; }), HasSubstr("no parameter is named 'a'"));
-  EXPECT_THAT(message([&] { dict.pop("c"); }), HasSubstr("no parameter is named 'c'"));
-  EXPECT_THAT(message([&] { dict.set("x.y", ones({1})); }), HasSubstr("x.y"));
+  EXPECT_THAT(message_of([&] { dict["a"]; }), HasSubstr("no parameter is named 'a'"));
+  EXPECT_THAT(message_of([&] { dict.pop("c"); }), HasSubstr("no parameter is named 'c'"));
+  EXPECT_THAT(message_of([&] { dict.set("x.y", ones({1})); }), HasSubstr("x.y"));
 }
 
 TEST(FurtherModules, ConvolutionsTakeTheirNormalisation) {
   manual_seed(4);
   nn::Conv2d conv(3, 4, 3, {.padding = 1, .bias = false});
   nn::BatchNorm2d bn(4);
-  EXPECT_THAT(message([&] { nn::utils::fuse_conv_bn_eval(conv, bn); }), HasSubstr("must be in evaluation"));
+  EXPECT_THAT(message_of([&] { nn::utils::fuse_conv_bn_eval(conv, bn); }), HasSubstr("must be in evaluation"));
   const Tensor x = randn({2, 3, 5, 5});
   for (int i = 0; i < 3; ++i) bn(conv(x) * 3 + 1);
   conv.eval();
@@ -252,7 +248,7 @@ TEST(FurtherModules, ConvolutionsTakeTheirNormalisation) {
   EXPECT_FALSE(conv.bias.defined());
   nn::BatchNorm2d other(5);
   other.eval();
-  EXPECT_THAT(message([&] { nn::utils::fuse_conv_bn_eval(conv, other); }), HasSubstr("4 channels, got 5"));
+  EXPECT_THAT(message_of([&] { nn::utils::fuse_conv_bn_eval(conv, other); }), HasSubstr("4 channels, got 5"));
 }
 
 }  // namespace

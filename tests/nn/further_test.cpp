@@ -15,6 +15,7 @@
 
 #include "support/formula.h"
 #include "support/gradcheck.h"
+#include "support/message.h"
 #include "support/paths.h"
 
 namespace gradus {
@@ -22,6 +23,7 @@ namespace {
 
 namespace F = nn::functional;
 using nlohmann::json;
+using test::message_of;
 using testing::HasSubstr;
 using Tensors = std::vector<Tensor>;
 
@@ -35,15 +37,6 @@ Tensor array(const json& j) {
   return tensor(j["data"].get<std::vector<double>>(), shape(j["shape"]), {.dtype = kFloat64});
 }
 std::vector<double> numbers(const json& j) { return j.get<std::vector<double>>(); }
-
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
-}
 
 Tensor integers(std::initializer_list<std::int64_t> values) { return tensor(std::vector<std::int64_t>(values)); }
 Tensor padded() { return reshape(integers({1, 2, 2, 3, 3, 1, 0, 0, 2, 0, 0, 0}), {3, 4}); }
@@ -162,7 +155,7 @@ TEST(Further, CtcOfWhatDoesNotFitIsInfinite) {
   const Tensor y = ctc({.reduction = nn::Reduction::None}, padded(), 4)({x});
   EXPECT_TRUE(std::isinf(y.to_vector<double>()[0]));
   const auto call = [&](const Tensor& targets, const Tensor& in, const Tensor& out, std::int64_t blank = 0) {
-    return message([&] { F::ctc_loss(x, targets, in, out, {.blank = blank}); });
+    return message_of([&] { F::ctc_loss(x, targets, in, out, {.blank = blank}); });
   };
   const Tensor in = integers({7, 7, 7}), out = integers({4, 2, 0});
   EXPECT_THAT(call(padded(), integers({8, 7, 7}), out), HasSubstr("integers from 0 to 7, got 8"));
@@ -173,18 +166,18 @@ TEST(Further, CtcOfWhatDoesNotFitIsInfinite) {
   EXPECT_THAT(call(integers({1, 2, 3, 1, 2}), in, integers({3, 1, 0})), HasSubstr("must sum to the 5 targets"));
   EXPECT_THAT(call(reshape(padded(), {6, 2}), in, out), HasSubstr("one row for each of the 3 samples, got [6, 2]"));
   EXPECT_THAT(
-      message([&] {
+      message_of([&] {
         F::ctc_loss(zeros({7, 0, 5}), integers({1, 2}), zeros({0}, {.dtype = kInt64}), zeros({0}, {.dtype = kInt64}));
       }),
       HasSubstr("must sum to the 2 targets"));
-  EXPECT_THAT(message([&] {
+  EXPECT_THAT(message_of([&] {
                 F::ctc_loss(zeros({7, 0, 5}), reshape(integers({1, 2}), {1, 2}), zeros({0}, {.dtype = kInt64}),
                             zeros({0}, {.dtype = kInt64}));
               }),
               HasSubstr("one row for each of the 0 samples, got [1, 2]"));
-  EXPECT_THAT(message([&] { F::gaussian_nll_loss(x, x, full_like(x, -1)); }), HasSubstr("must not be negative"));
-  EXPECT_THAT(message([&] { F::triplet_margin_loss(x, x, x, {.margin = 0}); }), HasSubstr("margin must be above 0"));
-  EXPECT_THAT(message([&] { F::triplet_margin_loss(x, x, x, {.margin = -1e-9}); }), HasSubstr("got -1e-09"));
+  EXPECT_THAT(message_of([&] { F::gaussian_nll_loss(x, x, full_like(x, -1)); }), HasSubstr("must not be negative"));
+  EXPECT_THAT(message_of([&] { F::triplet_margin_loss(x, x, x, {.margin = 0}); }), HasSubstr("margin must be above 0"));
+  EXPECT_THAT(message_of([&] { F::triplet_margin_loss(x, x, x, {.margin = -1e-9}); }), HasSubstr("got -1e-09"));
 }
 
 template <class M, class Call>
@@ -241,7 +234,7 @@ TEST(Further, TransformersDecode) {
            return m(a, b, {}, {.tgt_mask = nn::Transformer::generate_square_subsequent_mask(4, kFloat64)});
          });
   nn::Transformer net({.d_model = 4, .nhead = 1, .num_encoder_layers = 1, .num_decoder_layers = 1});
-  EXPECT_THAT(message([&] { net(randn({2, 1, 4}), randn({2, 1, 5})); }), HasSubstr("of 4 features"));
+  EXPECT_THAT(message_of([&] { net(randn({2, 1, 4}), randn({2, 1, 5})); }), HasSubstr("of 4 features"));
 }
 
 TEST(FurtherLayers, PReLUTrainsItsSlope) {
@@ -252,7 +245,7 @@ TEST(FurtherLayers, PReLUTrainsItsSlope) {
   net(x).sum().backward();
   EXPECT_EQ(net.weight.grad().item(), -2);
   EXPECT_EQ(nn::PReLU(3, 0.5).weight.to_vector<double>(), (std::vector<double>{0.5, 0.5, 0.5}));
-  EXPECT_THAT(message([] { nn::PReLU none(0); }), HasSubstr("num_parameters must be at least 1, got 0"));
+  EXPECT_THAT(message_of([] { nn::PReLU none(0); }), HasSubstr("num_parameters must be at least 1, got 0"));
 }
 
 TEST(FurtherLayers, EmbeddingBagIsTheFunctionWithATable) {
@@ -272,7 +265,7 @@ TEST(FurtherLayers, EmbeddingBagIsTheFunctionWithATable) {
 TEST(FurtherLayers, EmbeddingBagRefusesAndTakesOddBags) {
   const Tensor w = randn({6, 3}), at = bag_index();
   const auto error = [&](const Tensor& input, const Tensor& offsets, const EmbeddingBagArguments& o = {}) {
-    return message([&] { embedding_bag(input, w, offsets, o); });
+    return message_of([&] { embedding_bag(input, w, offsets, o); });
   };
   EXPECT_THAT(error(at, integers({1, 3})), HasSubstr("must begin with 0, got 1"));
   EXPECT_THAT(error(at, integers({0, 4, 3})), HasSubstr("must not fall, got 4 before 3"));
@@ -305,14 +298,15 @@ TEST(FurtherLayers, IndicesOfMaximaInEitherLayout) {
   const Tensor last = permute(permute(x, {0, 2, 3, 1}).contiguous(), {0, 3, 1, 2});
   EXPECT_EQ(max_pool2d_with_indices(last, 2).second.to_vector<std::int64_t>(), at.to_vector<std::int64_t>());
   EXPECT_EQ(max_pool2d_with_indices(last, 2).first.to_vector<double>(), y.to_vector<double>());
-  EXPECT_THAT(message([&] {
+  EXPECT_THAT(message_of([&] {
                 max_unpool2d(y, at, 2, {}, 0, {9, 6});
               }),
               HasSubstr("within a stride of 6 in dimension 2, got 9"));
-  EXPECT_THAT(message([&] { max_unpool2d(y, narrow(at, 0, 0, 1), 2); }), HasSubstr("indices must have the sizes of x"));
-  EXPECT_THAT(message([&] { max_unpool2d(y, at.to(kInt32), 2); }), HasSubstr("indices must be int64"));
+  EXPECT_THAT(message_of([&] { max_unpool2d(y, narrow(at, 0, 0, 1), 2); }),
+              HasSubstr("indices must have the sizes of x"));
+  EXPECT_THAT(message_of([&] { max_unpool2d(y, at.to(kInt32), 2); }), HasSubstr("indices must be int64"));
   EXPECT_THROW(max_unpool2d(y, at + 30, 2), IndexError);
-  EXPECT_THAT(message([&] { max_unpool2d(y[0][0], at, 2); }), HasSubstr("need x of 4 dimensions"));
+  EXPECT_THAT(message_of([&] { max_unpool2d(y[0][0], at, 2); }), HasSubstr("need x of 4 dimensions"));
 }
 
 TEST(FurtherLayers, Distances) {

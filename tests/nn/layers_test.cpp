@@ -6,16 +6,18 @@
 
 #include <cmath>
 #include <fstream>
-#include <functional>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "support/formula.h"
+#include "support/message.h"
 #include "support/paths.h"
 
 namespace gradus {
 namespace {
+
+using test::message_of;
 
 using nlohmann::json;
 
@@ -160,15 +162,6 @@ TEST(Layers, AreThoseOfPyTorch) {
   }
 }
 
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
-}
-
 TEST(Layers, StartAsPyTorchs) {
   manual_seed(3);
   const nn::Conv2d conv(6, 40, {3, 5}, {.groups = 2});
@@ -267,7 +260,7 @@ TEST(Layers, ATransposedConvolutionTakesTheSizeItShouldGive) {
   EXPECT_EQ(up(x).sizes(), (Shape{1, 3, 9, 11}));
   EXPECT_EQ(up(x, {10, 11}).sizes(), (Shape{1, 3, 10, 11}));
   EXPECT_TRUE(allclose(up(x, {10, 12}).narrow(2, 0, 9).narrow(3, 0, 11), up(x)));
-  EXPECT_NE(message([&] {
+  EXPECT_NE(message_of([&] {
               up(x, {11, 11});
             }).find("from 9 to 10 in dimension -2, got output_size [11, 11]"),
             std::string::npos);
@@ -299,32 +292,32 @@ TEST(Layers, ActivationsInPlace) {
 }
 
 TEST(Layers, RefuseWhatCannotWork) {
-  EXPECT_EQ(message([] { nn::Conv2d(3, 4, 3, {.groups = 2}); }),
+  EXPECT_EQ(message_of([] { nn::Conv2d(3, 4, 3, {.groups = 2}); }),
             "Conv2d: in_channels and out_channels must be multiples of groups, which is at least 1, got 3, 4 and 2");
-  EXPECT_EQ(message([] { nn::Conv1d(4, 4, 0); }), "Conv1d: kernel_size must be at least 1, got (0,)");
-  EXPECT_EQ(message([] { nn::Conv2d(3, 4, 3, {.stride = 2, .padding = "same"}); }),
+  EXPECT_EQ(message_of([] { nn::Conv1d(4, 4, 0); }), "Conv1d: kernel_size must be at least 1, got (0,)");
+  EXPECT_EQ(message_of([] { nn::Conv2d(3, 4, 3, {.stride = 2, .padding = "same"}); }),
             "Conv2d: padding 'same' needs stride 1, got (2, 2)");
-  EXPECT_EQ(message([] { nn::Conv2d(3, 4, 3, {.padding_mode = "mirror"}); }),
+  EXPECT_EQ(message_of([] { nn::Conv2d(3, 4, 3, {.padding_mode = "mirror"}); }),
             "Conv2d: padding_mode must be 'zeros', 'reflect', 'replicate' or 'circular', got 'mirror'");
   EXPECT_THROW(nn::Conv2d(3, 4, 3, {.padding = "full"}), ValueError);
   EXPECT_THROW(nn::Conv2d(3, 4, {1, 2, 3}), ValueError);
   EXPECT_THROW(nn::Conv2d(std::int64_t{1} << 40, 1 << 30, 3), ShapeError);
-  EXPECT_EQ(message([] {
+  EXPECT_EQ(message_of([] {
               nn::BatchNorm2d(3)(ones({2, 3, 4}));
             }),
             "BatchNorm2d: needs x of 4 dimensions, got [2, 3, 4]");
-  EXPECT_EQ(message([] {
+  EXPECT_EQ(message_of([] {
               nn::BatchNorm1d(3)(ones({2, 3, 4, 4}));
             }),
             "BatchNorm1d: needs x of 2 or 3 dimensions, got [2, 3, 4, 4]");
   EXPECT_THROW(nn::BatchNorm2d(-1), ValueError);
   EXPECT_THROW(nn::InstanceNorm2d(3)(ones({3, 4})), ShapeError);
-  EXPECT_EQ(message([] { nn::GroupNorm(3, 4); }), "GroupNorm: num_groups must divide num_channels, got 3 and 4");
+  EXPECT_EQ(message_of([] { nn::GroupNorm(3, 4); }), "GroupNorm: num_groups must divide num_channels, got 3 and 4");
   EXPECT_THROW(nn::GroupNorm(2, 4)(ones({2, 6, 3})), ShapeError);
   EXPECT_THROW(nn::Upsample({}), ValueError);
   EXPECT_THROW(nn::Upsample({.size = {4}, .scale_factor = {2}}), ValueError);
   EXPECT_THROW(nn::PixelShuffle(0), ValueError);
-  EXPECT_EQ(message([] { nn::Dropout2d(1.5); }), "Dropout2d: p must be in [0, 1], got 1.5");
+  EXPECT_EQ(message_of([] { nn::Dropout2d(1.5); }), "Dropout2d: p must be in [0, 1], got 1.5");
   EXPECT_THROW(nn::AdaptiveAvgPool2d(-3), ValueError);
   // A batch that cannot be normalised moves no statistics.
   nn::BatchNorm1d norm(3);

@@ -4,7 +4,7 @@
 #include <gradus/ops.h>
 #include <gtest/gtest.h>
 
-#include "support/temp_folder.h"
+#include "support/message.h"
 
 namespace gradus::nn {
 namespace {

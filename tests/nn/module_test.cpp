@@ -4,8 +4,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "support/message.h"
+
 namespace gradus {
 namespace {
+
+using test::message_of;
 
 struct Net : nn::Module {
   nn::Sequential encoder = add("encoder", nn::Sequential(nn::Linear(4, 3), nn::LeakyReLU(), nn::Linear(3, 2)));
@@ -22,15 +26,6 @@ std::vector<std::string> names(const nn::Module& m) {
   return result;
 }
 
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
-}
-
 TEST(Module, NamesAreThoseOfPyTorch) {
   Net net;
   EXPECT_EQ(names(net), (std::vector<std::string>{"gamma", "encoder.0.weight", "encoder.0.bias", "encoder.2.weight",
@@ -43,7 +38,7 @@ TEST(Module, NamesAreThoseOfPyTorch) {
                                                                "encoder.2.weight", "encoder.2.bias", "head.weight"}));
   EXPECT_EQ(net.get_submodule("encoder.2").type_name(), "Linear");
   EXPECT_EQ(net.get_parameter("head.weight").sizes(), (Shape{5, 2}));
-  EXPECT_NE(message([&] { net.get_submodule("encoder.7"); }).find("no module '7'"), std::string::npos);
+  EXPECT_NE(message_of([&] { net.get_submodule("encoder.7"); }).find("no module '7'"), std::string::npos);
   EXPECT_THROW(net.get_parameter("nothing"), ValueError);
 }
 
@@ -126,13 +121,13 @@ TEST(Module, RefusesBadNames) {
   struct Odd : nn::Module {
   } net;
   static_cast<void>(net.add("x", nn::Linear(1, 1)));
-  EXPECT_NE(message([&] { static_cast<void>(net.add("x", nn::Linear(1, 1))); }).find("taken by a module, got 'x'"),
+  EXPECT_NE(message_of([&] { static_cast<void>(net.add("x", nn::Linear(1, 1))); }).find("taken by a module, got 'x'"),
             std::string::npos);
   EXPECT_THROW(static_cast<void>(net.add("x", nn::Parameter(zeros({1})))), ValueError);
   EXPECT_THROW(static_cast<void>(net.add("a.b", nn::Linear(1, 1))), ValueError);
   EXPECT_THROW(static_cast<void>(net.add("", nn::Linear(1, 1))), ValueError);
   EXPECT_THROW(nn::Parameter(zeros({1}, {.requires_grad = true}) * 2), AutogradError);
-  EXPECT_NE(message([&] { net(zeros({1})); }).find("forward of one tensor is not defined"), std::string::npos);
+  EXPECT_NE(message_of([&] { net(zeros({1})); }).find("forward of one tensor is not defined"), std::string::npos);
 }
 
 TEST(Module, ApplyGoesToChildrenFirst) {
@@ -159,7 +154,7 @@ TEST(Module, ModesAndConversion) {
   EXPECT_EQ(net.mean.dtype(), kFloat64);
   EXPECT_EQ(net(randn({2, 4}, {kFloat64})).dtype(), kFloat64);
   EXPECT_THROW(net.to(kInt64), DtypeError);
-  EXPECT_NE(message([&] { net.cuda(); }).find("there is no device cuda:0"), std::string::npos);
+  EXPECT_NE(message_of([&] { net.cuda(); }).find("there is no device cuda:0"), std::string::npos);
   net.requires_grad_(false);
   for (const Tensor& p : net.parameters()) EXPECT_FALSE(p.requires_grad());
 }
@@ -174,10 +169,10 @@ TEST(LoadStateDict, StrictPartialAndUnchangedOnRefusal) {
   dict.set("gamma", full({1}, 9.0));
   dict.set("extra", ones({1}));
   dict.erase("mean");
-  EXPECT_NE(message([&] { b.load_state_dict(dict); }).find("missing: mean; 1 unexpected: extra"), std::string::npos);
+  EXPECT_NE(message_of([&] { b.load_state_dict(dict); }).find("missing: mean; 1 unexpected: extra"), std::string::npos);
   EXPECT_EQ(b.gamma.item(), 1);
   dict.set("head.weight", ones({6, 2}));
-  EXPECT_NE(message([&] {
+  EXPECT_NE(message_of([&] {
               b.load_state_dict(dict, {.strict = false});
             }).find("head.weight: [5, 2] in the module, [6, 2] in the dict"),
             std::string::npos);

@@ -12,12 +12,14 @@
 
 #include "support/formula.h"
 #include "support/gradcheck.h"
+#include "support/message.h"
 #include "support/paths.h"
 
 namespace gradus {
 namespace {
 
 using nlohmann::json;
+using test::message_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -29,15 +31,6 @@ const json& trace() {
 Shape shape(const json& j) { return Shape(j.get<std::vector<std::int64_t>>()); }
 Tensor array(const json& j) {
   return tensor(j["data"].get<std::vector<double>>(), shape(j["shape"]), {.dtype = kFloat64});
-}
-
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
 }
 
 using Modules = std::map<std::string, std::shared_ptr<nn::Module>>;
@@ -238,14 +231,14 @@ TEST(Parametrize, RemovingLeavesTheValueOrTheOriginal) {
   nn::weight_norm(net.first);
   nn::weight_norm(net.first, "bias");
   const Tensor y = net(x);
-  EXPECT_THAT(message([&] { nn::remove_parametrizations(net.first, "weight", false); }), HasSubstr("has 2"));
+  EXPECT_THAT(message_of([&] { nn::remove_parametrizations(net.first, "weight", false); }), HasSubstr("has 2"));
   nn::remove_parametrizations(net.first, "weight");
   EXPECT_TRUE(nn::is_parametrized(net.first));
   nn::remove_parametrizations(net.first, "bias");
   EXPECT_TRUE(allclose(net(x), y));
   EXPECT_TRUE(net.first.weight.requires_grad());
   EXPECT_TRUE(net.first.children().empty());
-  EXPECT_THAT(message([&] { nn::remove_parametrizations(net.first, "weight"); }), HasSubstr("no parametrization"));
+  EXPECT_THAT(message_of([&] { nn::remove_parametrizations(net.first, "weight"); }), HasSubstr("no parametrization"));
 }
 
 TEST(Parametrize, AssigningSetsTheOriginals) {
@@ -255,9 +248,9 @@ TEST(Parametrize, AssigningSetsTheOriginals) {
   net.first.weight = nn::Parameter(value);
   EXPECT_TRUE(allclose(net.first.weight, value));
   EXPECT_TRUE(allclose(net.get_parameter("first.parametrizations.weight.original1"), value));
-  EXPECT_THAT(message([&] { net.first.weight = nn::Parameter(randn({2, 2})); }), HasSubstr("other sizes"));
+  EXPECT_THAT(message_of([&] { net.first.weight = nn::Parameter(randn({2, 2})); }), HasSubstr("other sizes"));
   nn::register_parametrization(net.last, "weight", Doubled());
-  EXPECT_THAT(message([&] { net.last.weight = nn::Parameter(randn({2, 4})); }), HasSubstr("right_inverse"));
+  EXPECT_THAT(message_of([&] { net.last.weight = nn::Parameter(randn({2, 4})); }), HasSubstr("right_inverse"));
 }
 
 TEST(Parametrize, ClonesHaveOriginalsOfTheirOwn) {
@@ -314,7 +307,7 @@ TEST(Parametrize, ByPatternAndOfAttention) {
   const Tensor x = randn({3, 1, 4});
   attention(x, x, x).first.sum().backward();
   EXPECT_TRUE(attention.get_parameter("parametrizations.in_proj_weight.original0").grad().defined());
-  EXPECT_THAT(message([&] { nn::parametrize(net, "*.wight", nn::Symmetric()); }), HasSubstr("matches '*.wight'"));
+  EXPECT_THAT(message_of([&] { nn::parametrize(net, "*.wight", nn::Symmetric()); }), HasSubstr("matches '*.wight'"));
 }
 
 TEST(Parametrize, RecurrentLayersReadWhatIsComputed) {
@@ -371,20 +364,21 @@ TEST(Parametrize, OnAnotherDeviceIsWhatItIsOnTheCpu) {
 
 TEST(Parametrize, RefusesWhatDoesNotFitAndChangesNothing) {
   Net net;
-  EXPECT_THAT(message([&] { nn::weight_norm(net.first, "wight"); }),
+  EXPECT_THAT(message_of([&] { nn::weight_norm(net.first, "wight"); }),
               HasSubstr("Linear has no parameter 'wight'; it has weight, bias"));
   nn::Linear plain(2, 2, {.bias = false});
-  EXPECT_THAT(message([&] { nn::weight_norm(plain, "bias"); }), HasSubstr("is absent"));
-  EXPECT_THAT(message([&] { nn::symmetric(net.last); }), HasSubstr("square"));
+  EXPECT_THAT(message_of([&] { nn::weight_norm(plain, "bias"); }), HasSubstr("is absent"));
+  EXPECT_THAT(message_of([&] { nn::symmetric(net.last); }), HasSubstr("square"));
   struct Half : nn::Module {
     Tensor forward(const Tensor& x) override { return narrow(x, 0, 0, 1); }
   };
-  EXPECT_THAT(message([&] { nn::register_parametrization(net.last, "weight", Half()); }),
+  EXPECT_THAT(message_of([&] { nn::register_parametrization(net.last, "weight", Half()); }),
               HasSubstr("must have the type and the sizes of the parameter, float32 [2, 4], got float32 [1, 4]"));
-  EXPECT_THAT(message([&] { nn::weight_norm(net.last, "weight", 2); }), HasSubstr("got 2"));
-  EXPECT_THAT(message([&] { nn::spectral_norm(net.last, "weight", {.n_power_iterations = 0}); }), HasSubstr("got 0"));
-  EXPECT_THAT(message([&] { nn::orthogonal(net.last, "weight", {.orthogonal_map = "qr"}); }), HasSubstr("got 'qr'"));
-  EXPECT_THAT(message([&] { nn::orthogonal(net.last, "bias"); }), HasSubstr("needs a matrix"));
+  EXPECT_THAT(message_of([&] { nn::weight_norm(net.last, "weight", 2); }), HasSubstr("got 2"));
+  EXPECT_THAT(message_of([&] { nn::spectral_norm(net.last, "weight", {.n_power_iterations = 0}); }),
+              HasSubstr("got 0"));
+  EXPECT_THAT(message_of([&] { nn::orthogonal(net.last, "weight", {.orthogonal_map = "qr"}); }), HasSubstr("got 'qr'"));
+  EXPECT_THAT(message_of([&] { nn::orthogonal(net.last, "bias"); }), HasSubstr("needs a matrix"));
   EXPECT_THAT(names(net), ElementsAre("first.weight", "first.bias", "last.weight", "last.bias"));
   EXPECT_FALSE(nn::is_parametrized(net.last));
 }

@@ -6,14 +6,15 @@
 
 #include <gtest/gtest.h>
 
-#include <functional>
-
 #include "kernels/cpu/simd/simd.h"
 #include "support/formula.h"
 #include "support/gradcheck.h"
+#include "support/message.h"
 
 namespace gradus {
 namespace {
+
+using test::message_of;
 
 namespace rnn = nn::utils::rnn;
 using Tensors = std::vector<Tensor>;
@@ -249,15 +250,6 @@ TEST(Recurrent, AResultChangedInPlaceIsSeen) {
 
 // --- packed sequences ------------------------------------------------------------------------------------------------
 
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
-}
-
 TEST(PackedSequence, HoldsPositionsLongestFirst) {
   const Tensor x = arange(8).reshape({4, 2});  // sequences 0 2 (4 6) and 1 3 5 7
   const auto packed = rnn::pack_padded_sequence(x, {2, 4}, false, false);
@@ -301,12 +293,12 @@ TEST(PackedSequence, RunsOnAnotherDevice) {
 TEST(PackedSequence, RefusesWhatCannotBe) {
   const Tensor x = randn({4, 2, 3});
   EXPECT_EQ(
-      message([&] {
+      message_of([&] {
         rnn::pack_padded_sequence(x, {2, 4});
       }),
       "pack_padded_sequence: lengths must not increase; pass enforce_sorted = false to have the sequences sorted, "
       "got [2, 4]");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               rnn::pack_padded_sequence(x, {5, 4});
             }),
             "pack_padded_sequence: lengths must be between 1 and the input's 4, got 5");
@@ -316,7 +308,7 @@ TEST(PackedSequence, RefusesWhatCannotBe) {
   EXPECT_THROW(rnn::pack_padded_sequence(x, randn({2})), ValueError);
   EXPECT_THROW(rnn::pack_padded_sequence(randn({4}), {4}), ShapeError);
   const auto packed = rnn::pack_padded_sequence(x, {4, 2});
-  EXPECT_EQ(message([&] { rnn::pad_packed_sequence(packed, false, 0, 3); }),
+  EXPECT_EQ(message_of([&] { rnn::pad_packed_sequence(packed, false, 0, 3); }),
             "pad_packed_sequence: total_length must be at least the length of the longest sequence, got 3 for 4");
   EXPECT_THROW(rnn::pad_sequence({}), ValueError);
   EXPECT_THROW(rnn::pad_sequence({randn({2, 3}), randn({2, 4})}), ShapeError);
@@ -325,7 +317,7 @@ TEST(PackedSequence, RefusesWhatCannotBe) {
   nn::GRU gru(3, 4);
   auto odd = rnn::pack_padded_sequence(x, {2, 4}, false, false);
   odd.sorted_indices = narrow(odd.sorted_indices, 0, 0, 1);
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               gru(odd, randn({1, 2, 4}));
             }),
             "GRU: sorted_indices and unsorted_indices must have one entry for each of the 2 sequences, got [1]");
@@ -339,9 +331,9 @@ TEST(PackedSequence, RefusesWhatCannotBe) {
   wrong = packed;
   wrong.unsorted_indices = tensor({0, 2});
   EXPECT_THROW(rnn::pad_packed_sequence(wrong), ValueError);
-  EXPECT_EQ(message([&] { nn::GRU(4, 4)(packed); }), "GRU: needs packed data [rows, 4], got [6, 3]");
-  EXPECT_EQ(message([&] { gru(packed, zeros({1, 3, 4})); }), "GRU: h_0 must be [1, 2, 4], got [1, 3, 4]");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] { nn::GRU(4, 4)(packed); }), "GRU: needs packed data [rows, 4], got [6, 3]");
+  EXPECT_EQ(message_of([&] { gru(packed, zeros({1, 3, 4})); }), "GRU: h_0 must be [1, 2, 4], got [1, 3, 4]");
+  EXPECT_EQ(message_of([&] {
               gru(randn({2, 2, 3}, {.dtype = kFloat64}));
             }),
             "GRU: x, parameters and states must have one floating-point type, got float64 and, for weight_ih, "

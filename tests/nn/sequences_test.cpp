@@ -13,10 +13,13 @@
 
 #include "support/formula.h"
 #include "support/gradcheck.h"
+#include "support/message.h"
 #include "support/paths.h"
 
 namespace gradus {
 namespace {
+
+using test::message_of;
 
 using nlohmann::json;
 using Tensors = std::vector<Tensor>;
@@ -287,28 +290,19 @@ TEST(Sequences, CopiesOfAnEncoderLayerAreIndependent) {
   EXPECT_GT(gru.parameters()[0].detach().abs().max().item(), 0);
 }
 
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
-}
-
 TEST(Sequences, RefuseWhatCannotWork) {
-  EXPECT_EQ(message([] { nn::MultiheadAttention(8, 3); }),
+  EXPECT_EQ(message_of([] { nn::MultiheadAttention(8, 3); }),
             "MultiheadAttention: embed_dim must be a multiple of num_heads, and both at least 1, got 8 and 3");
   EXPECT_THROW(nn::MultiheadAttention(8, 2, {.dropout = 2}), ValueError);
   nn::MultiheadAttention attention(8, 2);
   const Tensor x = randn({4, 2, 8});
   EXPECT_THROW(attention(randn({4, 2, 7}), x, x), ShapeError);
   EXPECT_THROW(attention(x, randn({4, 3, 8}), randn({4, 3, 8})), ShapeError);
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               attention(x, x, x, {.attn_mask = zeros({4, 3})});
             }),
             "MultiheadAttention: attn_mask must be [4, 4], got [4, 3]");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               attention(x, x, x, {.key_padding_mask = zeros({2, 3})});
             }),
             "MultiheadAttention: key_padding_mask must be [2, 4], got [2, 3]");
@@ -319,23 +313,23 @@ TEST(Sequences, RefuseWhatCannotWork) {
   EXPECT_THROW(scaled_dot_product_attention(x, x, x, zeros({2, 3})), ShapeError);
   EXPECT_THROW(scaled_dot_product_attention(x, x, x, zeros({5, 4, 2, 2})), ShapeError);
   EXPECT_THROW(scaled_dot_product_attention(x, x, x, zeros({2, 2}), 0, true), ValueError);
-  EXPECT_EQ(message([] { nn::TransformerEncoderLayer(8, 2, {.activation = "tanh"}); }),
+  EXPECT_EQ(message_of([] { nn::TransformerEncoderLayer(8, 2, {.activation = "tanh"}); }),
             "TransformerEncoderLayer: activation must be 'relu' or 'gelu', got 'tanh'");
 
-  EXPECT_EQ(message([] { nn::LSTM(3, 4, {.proj_size = 4}); }),
+  EXPECT_EQ(message_of([] { nn::LSTM(3, 4, {.proj_size = 4}); }),
             "LSTM: proj_size must be in [0, hidden_size), got 4 of 4");
   EXPECT_THROW(nn::RNN(3, 4, {.nonlinearity = "gelu"}), ValueError);
   EXPECT_THROW(nn::GRU(3, 4, {.num_layers = 0}), ValueError);
   EXPECT_THROW(nn::GRU(0, 4), ValueError);
   nn::LSTM lstm(3, 4, {.num_layers = 2});
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               lstm(randn({5, 2, 3}), {zeros({1, 2, 4}), zeros({2, 2, 4})});
             }),
             "LSTM: h_0 must be [2, 2, 4], got [1, 2, 4]");
   EXPECT_THROW(lstm(randn({5, 2, 4})), ShapeError);
   EXPECT_THROW(lstm(randn({0, 2, 3})), ShapeError);
   nn::GRUCell cell(3, 4);
-  EXPECT_EQ(message([&] { cell(randn({2, 3}), randn({2, 3})); }), "GRUCell: h must be [2, 4], got [2, 3]");
+  EXPECT_EQ(message_of([&] { cell(randn({2, 3}), randn({2, 3})); }), "GRUCell: h must be [2, 4], got [2, 3]");
   EXPECT_THROW(cell(randn({2, 2, 3})), ShapeError);
 }
 
@@ -343,18 +337,18 @@ TEST(Sequences, RefuseWhatCannotWork) {
 TEST(Sequences, RefuseParametersOfOtherSizesAndTypes) {
   nn::LSTMCell cell(3, 4);
   cell.weight_hh = nn::Parameter(randn({12, 4}));
-  EXPECT_EQ(message([&] { cell(randn({2, 3})); }), "LSTMCell: weight_hh must be [16, 4], got [12, 4]");
+  EXPECT_EQ(message_of([&] { cell(randn({2, 3})); }), "LSTMCell: weight_hh must be [16, 4], got [12, 4]");
   cell = nn::LSTMCell(3, 4);
   cell.bias_hh = nn::Parameter(randn({4}));
-  EXPECT_EQ(message([&] { cell(randn({2, 3})); }), "LSTMCell: bias_hh must be [16], got [4]");
+  EXPECT_EQ(message_of([&] { cell(randn({2, 3})); }), "LSTMCell: bias_hh must be [16], got [4]");
   cell.bias_hh = nn::Parameter();
-  EXPECT_EQ(message([&] { cell(randn({2, 3})); }), "LSTMCell: bias_ih and bias_hh must both be defined, or neither");
+  EXPECT_EQ(message_of([&] { cell(randn({2, 3})); }), "LSTMCell: bias_ih and bias_hh must both be defined, or neither");
   nn::GRUCell gru(3, 4);
   gru.weight_ih = nn::Parameter(randn({4, 3}));
   EXPECT_THROW(gru(randn({2, 3})), ShapeError);
   gru = nn::GRUCell(3, 4);
   gru.weight_hh = nn::Parameter(randn({12, 4}, {.dtype = kFloat64}));
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(message_of([&] {
               gru(randn({2, 3}));
             }),
             "GRUCell: x, parameters and states must have one floating-point type, got float32 and, for weight_hh, "

@@ -6,23 +6,16 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
-#include <functional>
 #include <limits>
+
+#include "support/message.h"
 
 namespace gradus {
 namespace {
 
+using test::message_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
-}
 
 TEST(FurtherOps, UniqueGivesValuesPlacesAndCounts) {
   const Tensor x = tensor({{3, 1}, {2, 3}});
@@ -53,10 +46,10 @@ TEST(FurtherOps, MultinomialDrawsByWeight) {
   EXPECT_EQ(multinomial(ones({5, 3}), 2).sizes(), (Shape{5, 2}));
   Generator a(3), b(3);
   EXPECT_TRUE(equal(multinomial(weights, 9, true, &a), multinomial(weights, 9, true, &b)));
-  EXPECT_THAT(message([&] { multinomial(weights, 3); }), HasSubstr("needs 3 weights above 0"));
-  EXPECT_THAT(message([&] { multinomial(weights, 4); }), HasSubstr("at most 3, got 4"));
-  EXPECT_THAT(message([&] { multinomial(-weights, 1); }), HasSubstr("not negative"));
-  EXPECT_THAT(message([&] { multinomial(zeros({3}), 1); }), HasSubstr("one above 0"));
+  EXPECT_THAT(message_of([&] { multinomial(weights, 3); }), HasSubstr("needs 3 weights above 0"));
+  EXPECT_THAT(message_of([&] { multinomial(weights, 4); }), HasSubstr("at most 3, got 4"));
+  EXPECT_THAT(message_of([&] { multinomial(-weights, 1); }), HasSubstr("not negative"));
+  EXPECT_THAT(message_of([&] { multinomial(zeros({3}), 1); }), HasSubstr("one above 0"));
 }
 
 TEST(FurtherOps, OddInputs) {
@@ -68,12 +61,12 @@ TEST(FurtherOps, OddInputs) {
   EXPECT_EQ(values.sizes(), (Shape{1, 1}));
   EXPECT_EQ(indices.item<int>(), 2);
   EXPECT_THAT(repeat_interleave(tensor({7, 8}), tensor({2, 1})).to_vector<int>(), ElementsAre(7, 7, 8));
-  EXPECT_THAT(message([&] { repeat_interleave(tensor({7, 8}), -1); }), HasSubstr("not be negative"));
-  EXPECT_THAT(message([&] { repeat_interleave(tensor({7, 8}), tensor({1, 2, 3})); }), HasSubstr("2 slices"));
+  EXPECT_THAT(message_of([&] { repeat_interleave(tensor({7, 8}), -1); }), HasSubstr("not be negative"));
+  EXPECT_THAT(message_of([&] { repeat_interleave(tensor({7, 8}), tensor({1, 2, 3})); }), HasSubstr("2 slices"));
   EXPECT_EQ(meshgrid({arange(2), arange(3)}, "xy")[0].sizes(), (Shape{3, 2}));
-  EXPECT_THAT(message([&] { meshgrid({arange(2)}, "yx"); }), HasSubstr("got 'yx'"));
-  EXPECT_THAT(message([&] { prelu(ones({2, 3}), ones({2})); }), HasSubstr("3 channels, got [2]"));
-  EXPECT_THAT(message([&] { cdist(ones({2, 3}), ones({2, 4})); }), HasSubstr("rows of equal length"));
+  EXPECT_THAT(message_of([&] { meshgrid({arange(2)}, "yx"); }), HasSubstr("got 'yx'"));
+  EXPECT_THAT(message_of([&] { prelu(ones({2, 3}), ones({2})); }), HasSubstr("3 channels, got [2]"));
+  EXPECT_THAT(message_of([&] { cdist(ones({2, 3}), ones({2, 4})); }), HasSubstr("rows of equal length"));
   EXPECT_THAT(cumprod(tensor({2, 3, 4}), 0).to_vector<int>(), ElementsAre(2, 6, 24));
   // Where two rows are equal, the distance has no slope.
   const Tensor x = ones({2, 3}).requires_grad_();
@@ -98,7 +91,7 @@ TEST(Metrics, OfClasses) {
   EXPECT_NEAR(metrics::f1_score(predicted, target, 3, Average::weighted), (3 * 0.8 + 0.5 + 2 * 2.0 / 3) / 6, 1e-12);
   EXPECT_NEAR(metrics::accuracy(predicted, target), 4.0 / 6, 1e-12);
   EXPECT_EQ(metrics::f1_score(zeros({0}, {.dtype = kInt64}), zeros({0}, {.dtype = kInt64}), 2), 0);
-  EXPECT_THAT(message([&] { metrics::confusion_matrix(predicted, target, 2); }), HasSubstr("0 to 1, got 2"));
+  EXPECT_THAT(message_of([&] { metrics::confusion_matrix(predicted, target, 2); }), HasSubstr("0 to 1, got 2"));
 }
 
 TEST(Metrics, TheAreaUnderTheCurveCountsPairs) {
@@ -116,8 +109,8 @@ TEST(Metrics, TheAreaUnderTheCurveCountsPairs) {
     }
   }
   EXPECT_NEAR(metrics::auroc(scores, target), wins / pairs, 1e-12);
-  EXPECT_THAT(message([&] { metrics::auroc(tensor({0.1}), tensor({1})); }), HasSubstr("got one kind"));
-  EXPECT_THAT(message([&] { metrics::auroc(tensor({0.1}), tensor({2})); }), HasSubstr("0 or 1"));
+  EXPECT_THAT(message_of([&] { metrics::auroc(tensor({0.1}), tensor({1})); }), HasSubstr("got one kind"));
+  EXPECT_THAT(message_of([&] { metrics::auroc(tensor({0.1}), tensor({2})); }), HasSubstr("0 or 1"));
 }
 
 TEST(Metrics, ErrorRatesHaveWilsonsInterval) {
@@ -136,8 +129,8 @@ TEST(Metrics, ErrorRatesHaveWilsonsInterval) {
   EXPECT_EQ(bits.trials, 9);
   EXPECT_EQ(blocks.errors, 2);
   EXPECT_EQ(blocks.trials, 3);
-  EXPECT_THAT(message([&] { metrics::error_rate(3, 2); }), HasSubstr("got 3 of 2"));
-  EXPECT_THAT(message([&] { metrics::error_rate(1, 2, 1); }), HasSubstr("confidence must be in (0, 1)"));
+  EXPECT_THAT(message_of([&] { metrics::error_rate(3, 2); }), HasSubstr("got 3 of 2"));
+  EXPECT_THAT(message_of([&] { metrics::error_rate(1, 2, 1); }), HasSubstr("confidence must be in (0, 1)"));
 }
 
 }  // namespace

@@ -7,8 +7,12 @@
 
 #include <cmath>
 
+#include "support/message.h"
+
 namespace gradus {
 namespace {
+
+using test::message_of;
 
 Tensor count(const Shape& sizes, double start = 0) {
   std::vector<double> v(static_cast<std::size_t>(sizes.numel()));
@@ -18,15 +22,6 @@ Tensor count(const Shape& sizes, double start = 0) {
 
 std::vector<double> values(const Tensor& x) { return x.to_vector<double>(); }
 using Values = std::vector<double>;
-
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
-}
 
 // A linear operation f: its gradient weighted with w must give <w, f(dx)> = <grad, dx>, and be linear in w likewise.
 void check_linear(const std::function<Tensor(const Tensor&)>& f, const Shape& sizes) {

@@ -8,10 +8,13 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "support/message.h"
 #include "support/paths.h"
 
 namespace gradus {
 namespace {
+
+using test::message_of;
 
 using nlohmann::json;
 
@@ -164,15 +167,6 @@ TEST(Index, RefusesWhatPyTorchRefuses) {
     EXPECT_THROW(x.index_put_(index_of(c["index"]), tensor(1.0)), Error);
     EXPECT_EQ(values(x), before);
   }
-}
-
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "";
 }
 
 TEST(Index, ErrorsNameTheEntry) {

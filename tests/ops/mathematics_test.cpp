@@ -15,12 +15,14 @@
 #include <set>
 
 #include "ops/mathematics_calls.h"
+#include "support/message.h"
 #include "support/paths.h"
 
 namespace gradus {
 namespace {
 
 using nlohmann::json;
+using test::message_of;
 using test::Tensors;
 using testing::HasSubstr;
 
@@ -133,38 +135,30 @@ TEST(Mathematics, GivesPyTorchsValuesTypesGradientsAndErrors) {
   EXPECT_EQ(seen.size(), test::mathematics_calls().size());
 }
 
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
-}
-
 TEST(Mathematics, ErrorsNameTheCallTheRuleAndTheValues) {
   const Tensor x = ones({2, 3}), whole = tensor({1, 2, 3});
-  EXPECT_THAT(message([&] { mv(x, ones({2})); }), HasSubstr("mv: need [m, k] and [k], got [2, 3] and [2]"));
-  EXPECT_THAT(message([&] { quantile(x, 1.5); }), HasSubstr("quantile: q must be in [0, 1]"));
-  EXPECT_THAT(message([&] { quantile(x, 0.5, 0, false, "cubic"); }), HasSubstr("midpoint or nearest, got \"cubic\""));
-  EXPECT_THAT(message([&] { kthvalue(x, 4); }), HasSubstr("kthvalue: k must be in [1, 3] along dimension 1"));
-  EXPECT_THAT(message([&] { div(x, x, "up"); }), HasSubstr("rounding_mode must be trunc or floor, got \"up\""));
-  EXPECT_THAT(message([&] { matrix_power(ones({2, 2}), -1); }), HasSubstr("n must be at least 0, got -1"));
-  EXPECT_THAT(message([&] { linalg::multi_dot({x}); }), HasSubstr("multi_dot: needs at least two tensors, got 1"));
-  EXPECT_THAT(message([&] { linalg::multi_dot({x, ones({3}), ones({3})}); }), HasSubstr("got [3] at position 1"));
-  EXPECT_THAT(message([&] { fmod(whole, 0); }), HasSubstr("fmod: an integer divisor is zero"));
-  EXPECT_THAT(message([&] { frac(whole); }), HasSubstr("frac: needs a floating-point tensor, got int64"));
-  EXPECT_THAT(message([&] { x ^ x; }), HasSubstr("bitwise_xor: needs integers or truth values"));
-  EXPECT_THAT(message([&] { histc(x, 0); }), HasSubstr("histc: bins must be positive, got 0"));
-  EXPECT_THAT(message([&] { histc(x, 4, 2, 1); }), HasSubstr("min not above max"));
-  EXPECT_THAT(message([&] { bincount(whole, {}, -1); }), HasSubstr("minlength must be at least 0, got -1"));
-  EXPECT_THAT(message([&] { renorm(x, 0, 0, 1); }), HasSubstr("renorm: p must be positive"));
-  EXPECT_THAT(message([&] { polygamma(-1, x); }), HasSubstr("polygamma: n must be in [0, 170], got -1"));
-  EXPECT_THAT(message([&] { logit(x, 2); }), HasSubstr("logit: eps must be in [0, 1]"));
-  EXPECT_THAT(message([&] { addmv(ones({3}), x, ones({3})); }), HasSubstr("addmv"));
-  EXPECT_THAT(message([&] { tensordot(x, x, 3); }), HasSubstr("tensordot: dims must be in [0, 2]"));
-  EXPECT_THAT(message([&] { tensordot(x, x, {0, -2}, {0, 1}); }), HasSubstr("is named twice"));
-  EXPECT_THAT(message([&] { isclose(x, x, -1); }), HasSubstr("isclose: tolerances must not be negative"));
+  EXPECT_THAT(message_of([&] { mv(x, ones({2})); }), HasSubstr("mv: need [m, k] and [k], got [2, 3] and [2]"));
+  EXPECT_THAT(message_of([&] { quantile(x, 1.5); }), HasSubstr("quantile: q must be in [0, 1]"));
+  EXPECT_THAT(message_of([&] { quantile(x, 0.5, 0, false, "cubic"); }),
+              HasSubstr("midpoint or nearest, got \"cubic\""));
+  EXPECT_THAT(message_of([&] { kthvalue(x, 4); }), HasSubstr("kthvalue: k must be in [1, 3] along dimension 1"));
+  EXPECT_THAT(message_of([&] { div(x, x, "up"); }), HasSubstr("rounding_mode must be trunc or floor, got \"up\""));
+  EXPECT_THAT(message_of([&] { matrix_power(ones({2, 2}), -1); }), HasSubstr("n must be at least 0, got -1"));
+  EXPECT_THAT(message_of([&] { linalg::multi_dot({x}); }), HasSubstr("multi_dot: needs at least two tensors, got 1"));
+  EXPECT_THAT(message_of([&] { linalg::multi_dot({x, ones({3}), ones({3})}); }), HasSubstr("got [3] at position 1"));
+  EXPECT_THAT(message_of([&] { fmod(whole, 0); }), HasSubstr("fmod: an integer divisor is zero"));
+  EXPECT_THAT(message_of([&] { frac(whole); }), HasSubstr("frac: needs a floating-point tensor, got int64"));
+  EXPECT_THAT(message_of([&] { x ^ x; }), HasSubstr("bitwise_xor: needs integers or truth values"));
+  EXPECT_THAT(message_of([&] { histc(x, 0); }), HasSubstr("histc: bins must be positive, got 0"));
+  EXPECT_THAT(message_of([&] { histc(x, 4, 2, 1); }), HasSubstr("min not above max"));
+  EXPECT_THAT(message_of([&] { bincount(whole, {}, -1); }), HasSubstr("minlength must be at least 0, got -1"));
+  EXPECT_THAT(message_of([&] { renorm(x, 0, 0, 1); }), HasSubstr("renorm: p must be positive"));
+  EXPECT_THAT(message_of([&] { polygamma(-1, x); }), HasSubstr("polygamma: n must be in [0, 170], got -1"));
+  EXPECT_THAT(message_of([&] { logit(x, 2); }), HasSubstr("logit: eps must be in [0, 1]"));
+  EXPECT_THAT(message_of([&] { addmv(ones({3}), x, ones({3})); }), HasSubstr("addmv"));
+  EXPECT_THAT(message_of([&] { tensordot(x, x, 3); }), HasSubstr("tensordot: dims must be in [0, 2]"));
+  EXPECT_THAT(message_of([&] { tensordot(x, x, {0, -2}, {0, 1}); }), HasSubstr("is named twice"));
+  EXPECT_THAT(message_of([&] { isclose(x, x, -1); }), HasSubstr("isclose: tolerances must not be negative"));
 }
 
 // What a mask has left out adds nothing, and its gradient is 0, where PyTorch's is NaN.

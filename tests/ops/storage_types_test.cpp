@@ -9,9 +9,12 @@
 
 #include <gmock/gmock.h>
 
+#include "support/message.h"
+
 namespace gradus {
 namespace {
 
+using test::message_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -136,24 +139,16 @@ TEST(StorageTypes, SmallIntegersWrapAround) {
 }
 
 TEST(Numbers, ThatATypeCannotHoldAreRefused) {
-  const auto message = [](const std::function<void()>& f) -> std::string {
-    try {
-      f();
-    } catch (const ValueError& error) {
-      return error.what();
-    }
-    return "nothing thrown";
-  };
   const Tensor m = tensor({0, 1}), u = zeros({2}, {.dtype = kUInt8});
   const double inf = std::numeric_limits<double>::infinity(), nan = std::numeric_limits<double>::quiet_NaN();
-  EXPECT_EQ(message([&] { Tensor(u).fill_(256); }), "fill_: uint8 cannot hold 256");
-  EXPECT_EQ(message([&] { masked_fill(m, m == 0, -inf); }), "masked_fill: int64 cannot hold -inf");
-  EXPECT_EQ(message([&] { full({2}, 1e30, {.dtype = kInt32}); }), "full: int32 cannot hold 1e+30");
-  EXPECT_EQ(message([&] { full({2}, nan, {.dtype = kInt64}); }), "full: int64 cannot hold nan");
-  EXPECT_EQ(message([&] { full({2}, 1e6, {.dtype = kFloat16}); }), "full: float16 cannot hold 1e+06");
-  EXPECT_EQ(message([&] { tensor(300, {.dtype = kInt8}); }), "tensor: int8 cannot hold 300");
-  EXPECT_EQ(message([&] { add(u, u, 300); }), "add: uint8 cannot hold 300");
-  EXPECT_EQ(message([&] { pow(u, 300); }), "pow: uint8 cannot hold 300");
+  EXPECT_EQ(message_of([&] { Tensor(u).fill_(256); }), "fill_: uint8 cannot hold 256");
+  EXPECT_EQ(message_of([&] { masked_fill(m, m == 0, -inf); }), "masked_fill: int64 cannot hold -inf");
+  EXPECT_EQ(message_of([&] { full({2}, 1e30, {.dtype = kInt32}); }), "full: int32 cannot hold 1e+30");
+  EXPECT_EQ(message_of([&] { full({2}, nan, {.dtype = kInt64}); }), "full: int64 cannot hold nan");
+  EXPECT_EQ(message_of([&] { full({2}, 1e6, {.dtype = kFloat16}); }), "full: float16 cannot hold 1e+06");
+  EXPECT_EQ(message_of([&] { tensor(300, {.dtype = kInt8}); }), "tensor: int8 cannot hold 300");
+  EXPECT_EQ(message_of([&] { add(u, u, 300); }), "add: uint8 cannot hold 300");
+  EXPECT_EQ(message_of([&] { pow(u, 300); }), "pow: uint8 cannot hold 300");
   EXPECT_TRUE(equal(u, zeros({2}, {.dtype = kUInt8})));
   // As PyTorch has them: modulo, infinite, wrapping.
   EXPECT_THAT(Tensor(u).fill_(-1).to_vector<std::uint8_t>(), ElementsAre(255, 255));

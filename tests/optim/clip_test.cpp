@@ -9,19 +9,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "support/message.h"
+
 namespace gradus {
 namespace {
 
-const double kInf = std::numeric_limits<double>::infinity();
+using test::message_of;
 
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
-}
+const double kInf = std::numeric_limits<double>::infinity();
 
 Tensor parameter(const Tensor& grad, const std::string& name = "") {
   Tensor x = zeros(grad.sizes(), {.dtype = grad.dtype(), .requires_grad = true});
@@ -134,7 +129,7 @@ TEST(ClipGrad, ATransposedGradientIsClippedToo) {
 
 TEST(ClipGrad, RefusesWhatMakesNoSense) {
   const Tensor x = parameter({1, kInf}, "fc.weight");
-  EXPECT_EQ(message([&] { nn::utils::clip_grad_norm_(x, 1, 2, true); }),
+  EXPECT_EQ(message_of([&] { nn::utils::clip_grad_norm_(x, 1, 2, true); }),
             "clip_grad_norm_: the norm must be finite, got inf, from 'fc.weight'");
   EXPECT_EQ(grad_of(x)[0], 1);
   EXPECT_THROW(nn::utils::clip_grad_norm_(x, -1), ValueError);
@@ -204,7 +199,7 @@ TEST_P(NonFiniteGradient, IsAnErrorThatNamesItAndChangesNothing) {
     const auto before = a.to_vector<double>();
     a.set_grad(tensor({7.0, 8.0}, {.dtype = kFloat64}));
     b.set_grad(tensor({GetParam()}, {.dtype = kFloat64}));
-    const std::string said = message([&] { opt.step(); });
+    const std::string said = message_of([&] { opt.step(); });
     EXPECT_EQ(said.rfind("Adam: the gradient of parameter 'decoder.bias' must be finite, its step 3 got ", 0), 0u)
         << said;
     EXPECT_EQ(a.to_vector<double>(), before);
@@ -273,7 +268,7 @@ TEST(Accumulation, PartsOfABatchAddUpToIt) {
 
 TEST(Clipping, LimitsAreChecked) {
   optim::SGD opt(parameter({1}));
-  EXPECT_EQ(message([&] { opt.set_clipping({.max_norm = -1}); }),
+  EXPECT_EQ(message_of([&] { opt.set_clipping({.max_norm = -1}); }),
             "SGD.set_clipping: max_norm must be finite and at least 0, got -1");
   for (double bad : {std::nan(""), kInf, -kInf}) {
     EXPECT_THROW(opt.set_clipping({.max_norm = bad}), ValueError);

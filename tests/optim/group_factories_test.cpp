@@ -4,12 +4,14 @@
 
 #include <gmock/gmock.h>
 
-#include <functional>
 #include <map>
+
+#include "support/message.h"
 
 namespace gradus {
 namespace {
 
+using test::message_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -29,15 +31,6 @@ std::vector<std::string> names(const Group& group) {
   std::vector<std::string> all;
   for (const auto& [name, p] : group.params) all.push_back(name);
   return all;
-}
-
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
 }
 
 TEST(GroupFactories, NormsAndBiasesDoNotDecay) {
@@ -98,15 +91,15 @@ TEST(GroupFactories, MuonTakesTheMatricesAndAdamWTheRest) {
 
 TEST(GroupFactories, WhatDoesNotFitIsRefused) {
   Net net;
-  EXPECT_THAT(message([&] { optim::decay_groups<optim::AdamW>(net, -1); }), HasSubstr("weight_decay must be"));
-  EXPECT_THAT(message([&] { optim::decay_groups<optim::AdamW>(net, 0.1, {"tabel*"}); }), HasSubstr("'tabel*'"));
-  EXPECT_THAT(message([&] { optim::layer_decay_groups<optim::AdamW>(net, {.layers = "blocks"}); }),
+  EXPECT_THAT(message_of([&] { optim::decay_groups<optim::AdamW>(net, -1); }), HasSubstr("weight_decay must be"));
+  EXPECT_THAT(message_of([&] { optim::decay_groups<optim::AdamW>(net, 0.1, {"tabel*"}); }), HasSubstr("'tabel*'"));
+  EXPECT_THAT(message_of([&] { optim::layer_decay_groups<optim::AdamW>(net, {.layers = "blocks"}); }),
               HasSubstr("no parameter is in layers 'blocks'"));
-  EXPECT_THAT(message([&] { optim::layer_decay_groups<optim::AdamW>(net, {.layers = "layers", .layer_decay = 0}); }),
+  EXPECT_THAT(message_of([&] { optim::layer_decay_groups<optim::AdamW>(net, {.layers = "layers", .layer_decay = 0}); }),
               HasSubstr("layer_decay must be in (0, 1], got 0"));
-  EXPECT_THAT(message([&] { optim::muon_groups(net, {"tail"}); }), HasSubstr("'tail'"));
+  EXPECT_THAT(message_of([&] { optim::muon_groups(net, {"tail"}); }), HasSubstr("'tail'"));
   nn::freeze(net);
-  EXPECT_THAT(message([&] { optim::muon_groups(net); }), HasSubstr("no parameter requires a gradient"));
+  EXPECT_THAT(message_of([&] { optim::muon_groups(net); }), HasSubstr("no parameter requires a gradient"));
 }
 
 }  // namespace

@@ -4,8 +4,12 @@
 
 #include <cmath>
 
+#include "support/message.h"
+
 namespace gradus {
 namespace {
+
+using test::message_of;
 
 using Names = std::vector<std::string>;
 
@@ -19,15 +23,6 @@ Names names(const optim::Params& params) {
   Names result;
   for (const auto& [name, tensor] : params) result.push_back(name);
   return result;
-}
-
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const ValueError& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
 }
 
 TEST(Groups, FollowPatterns) {
@@ -53,7 +48,7 @@ TEST(Groups, TheFirstMatchWins) {
 
 TEST(Groups, SayWhatBecomesOfTheRest) {
   Net net;
-  EXPECT_NE(message([&] {
+  EXPECT_NE(message_of([&] {
               optim::groups<optim::SGD>(net, {{"features", {}}});
             }).find("no pattern matches 'classifier.weight', 'classifier.bias'"),
             std::string::npos);
@@ -66,15 +61,15 @@ TEST(Groups, SayWhatBecomesOfTheRest) {
 
 TEST(Groups, RefusePatternsWithoutEffect) {
   Net net;
-  EXPECT_NE(message([&] {
+  EXPECT_NE(message_of([&] {
               optim::groups<optim::SGD>(net, {{"*", {}}, {"head.*", {}}});
             }).find("'head.*' matches none"),
             std::string::npos);
-  EXPECT_NE(message([&] {
+  EXPECT_NE(message_of([&] {
               optim::groups<optim::SGD>(net, {{"*", {}}, {"features", {}}});
             }).find("an earlier pattern"),
             std::string::npos);
-  EXPECT_NE(message([&] {
+  EXPECT_NE(message_of([&] {
               optim::groups<optim::SGD>(net, {{"*", {.params = net.parameters()}}});
             }).find("params"),
             std::string::npos);
@@ -147,11 +142,11 @@ TEST_F(SetTest, ClipsAsOne) {
 
 TEST_F(SetTest, EachParameterIsOwnedOnce) {
   optim::SGD features(net.features.parameters()), all(net.parameters());
-  EXPECT_NE(message([&] {
+  EXPECT_NE(message_of([&] {
               optim::Set set({{"features", features}}, net);
             }).find("'classifier.bias' is in none"),
             std::string::npos);
-  EXPECT_NE(message([&] {
+  EXPECT_NE(message_of([&] {
               optim::Set set({{"features", features}, {"all", all}}, net);
             }).find("'features.0.weight' is in 'features' and in 'all'"),
             std::string::npos);

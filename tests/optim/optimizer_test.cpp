@@ -8,19 +8,14 @@
 #include <cmath>
 #include <limits>
 
+#include "support/message.h"
+
 namespace gradus {
 namespace {
 
-Tensor leaf(std::initializer_list<double> values) { return tensor(values, {.dtype = kFloat64, .requires_grad = true}); }
+using test::message_of;
 
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
-}
+Tensor leaf(std::initializer_list<double> values) { return tensor(values, {.dtype = kFloat64, .requires_grad = true}); }
 
 void set_grads(const optim::Optimizer& opt, double value) {
   for (Tensor& p : opt.parameters()) p.set_grad(full_like(p.detach(), value));
@@ -113,17 +108,20 @@ TEST(OptimizerGroups, AddAndRemoveWhileTraining) {
 
 TEST(OptimizerGroups, RefusesWhatCannotBeTrainedAndNamesThePlaces) {
   const Tensor a = leaf({1}), b = leaf({1});
-  EXPECT_NE(message([&] {
+  EXPECT_NE(message_of([&] {
               optim::SGD({{.params = {a, b}}, {.params = b, .name = "head"}});
             }).find("group 1 ('head'): parameter 0 is already at group 0, parameter 1"),
             std::string::npos);
-  EXPECT_NE(message([&] { optim::SGD opt({a, a}); }).find("already at group 0, parameter 0"), std::string::npos);
-  EXPECT_NE(message([&] { optim::SGD opt(a * 2); }).find("result of an operation (mul)"), std::string::npos);
-  EXPECT_NE(message([&] { optim::SGD opt(optim::Params{}); }).find("at least one parameter"), std::string::npos);
-  EXPECT_NE(message([&] { optim::SGD opt(std::vector<optim::SGDOptions>{}); }).find("at least one group"),
+  EXPECT_NE(message_of([&] { optim::SGD opt({a, a}); }).find("already at group 0, parameter 0"), std::string::npos);
+  EXPECT_NE(message_of([&] { optim::SGD opt(a * 2); }).find("result of an operation (mul)"), std::string::npos);
+  EXPECT_NE(message_of([&] { optim::SGD opt(optim::Params{}); }).find("at least one parameter"), std::string::npos);
+  EXPECT_NE(message_of([&] { optim::SGD opt(std::vector<optim::SGDOptions>{}); }).find("at least one group"),
             std::string::npos);
-  EXPECT_NE(message([&] { optim::SGD opt(Tensor{}); }).find("undefined"), std::string::npos);
-  EXPECT_NE(message([&] { optim::SGD opt(tensor({1, 2})); }).find("float32 or float64, got int64"), std::string::npos);
+  EXPECT_NE(message_of([&] { optim::SGD opt(Tensor{}); }).find("undefined"), std::string::npos);
+  EXPECT_NE(message_of([&] {
+              optim::SGD opt(tensor({1, 2}));
+            }).find("float32 or float64, got int64"),
+            std::string::npos);
   optim::SGD opt(a);
   EXPECT_THROW(opt.add_param_group({.params = a}), ValueError);
   EXPECT_EQ(opt.group_count(), 1u);
@@ -151,7 +149,7 @@ TEST(OptimizerOptions, EveryNumberIsCheckedAlsoLater) {
   optim::SGD opt({{.params = p, .name = "head"}}, {.lr = 0.1});
   set_grads(opt, 1);
   opt.param_groups()[0].lr = nan;
-  EXPECT_EQ(message([&] { opt.step(); }), "SGD: group 0 ('head'): lr must be finite and at least 0, got nan");
+  EXPECT_EQ(message_of([&] { opt.step(); }), "SGD: group 0 ('head'): lr must be finite and at least 0, got nan");
   EXPECT_EQ(p.item(), 1);
   opt.param_groups()[0].lr.reset();  // the default again
   opt.step();
@@ -282,8 +280,8 @@ TEST(OptimizerState, ARefusedLoadChangesNothing) {
     state.groups[0].options["lr"] = 0.5;
     damage(state);
     const Tensor before = opt.state_of(net.parameters()[0], "exp_avg").clone();
-    EXPECT_NE(message([&] { opt.load_state_dict(state); }).find(said), std::string::npos)
-        << message([&] { opt.load_state_dict(state); });
+    EXPECT_NE(message_of([&] { opt.load_state_dict(state); }).find(said), std::string::npos)
+        << message_of([&] { opt.load_state_dict(state); });
     EXPECT_TRUE(equal(before, opt.state_of(net.parameters()[0], "exp_avg")));
     EXPECT_EQ(*opt.param_groups()[0].lr, 0.01);
     EXPECT_EQ(opt.steps_of(net.parameters()[0]), 3);

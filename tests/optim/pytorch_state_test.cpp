@@ -7,8 +7,8 @@
 #include <gradus/optim.h>
 #include <gtest/gtest.h>
 
+#include "support/message.h"
 #include "support/paths.h"
-#include "support/temp_folder.h"
 
 namespace gradus::optim {
 namespace {

@@ -7,6 +7,7 @@
 
 #include "recipe/support.h"
 #include "support/command.h"
+#include "support/message.h"
 
 namespace gradus::recipe {
 namespace {

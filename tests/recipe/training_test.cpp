@@ -3,6 +3,7 @@
 #include <gradus/nn/freeze.h>
 
 #include "recipe/support.h"
+#include "support/message.h"
 
 namespace gradus::recipe {
 namespace {

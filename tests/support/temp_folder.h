@@ -50,17 +50,4 @@ inline void put_file(const std::string& path, std::string_view bytes) {
   if (!file.flush()) throw std::runtime_error("cannot write " + path);
 }
 
-// The message of the E that `call` throws, or what went wrong instead.
-template <typename E, typename Call>
-std::string message_of(Call&& call) {
-  try {
-    call();
-  } catch (const E& error) {
-    return error.what();
-  } catch (const std::exception& error) {
-    return std::string("another exception: ") + error.what();
-  }
-  return "no exception";
-}
-
 }  // namespace gradus::test

@@ -10,6 +10,7 @@
 #include <numeric>
 #include <random>
 
+#include "support/message.h"
 #include "support/paths.h"
 #include "support/temp_folder.h"
 
@@ -146,12 +147,7 @@ TEST(TokenizerTest, TakesRolesFromItsConfiguration) {
 // --- files that are damaged, of another kind, or hostile -------------------------------------------------------------
 
 std::string error_of(const std::string& path) {
-  try {
-    Tokenizer::from_pretrained(path);
-  } catch (const IoError& error) {
-    return error.what();
-  }
-  return "nothing was refused";
+  return test::message_of<IoError>([&] { Tokenizer::from_pretrained(path); });
 }
 
 struct Edited {

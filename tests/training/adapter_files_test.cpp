@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "support/formula.h"
+#include "support/message.h"
 #include "support/paths.h"
 #include "support/temp_folder.h"
 
@@ -20,6 +21,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
+using test::message_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 
@@ -52,15 +54,6 @@ std::string fixture(const std::string& name) { return test::source_path("tests/f
 void expect_output(const Tensor& y, const json& wanted) {
   const Tensor numbers = tensor(wanted.get<std::vector<double>>(), {.dtype = kFloat64});
   EXPECT_TRUE(allclose(y.detach().flatten(), numbers, 1e-9, 1e-9)) << y.flatten() << numbers;
-}
-
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
 }
 
 std::map<std::string, std::vector<double>> base_values(const nn::Module& net) {
@@ -174,7 +167,7 @@ class Damaged : public testing::Test {
     io::save_safetensors((fs::path(folder()) / "adapter_model.safetensors").string(), tensors);
     std::ofstream(fs::path(folder()) / "adapter_config.json") << config.dump();
     Net net = base();
-    const std::string what = message([&] { training::load_adapter(net, folder()); });
+    const std::string what = message_of([&] { training::load_adapter(net, folder()); });
     EXPECT_TRUE(nn::adapter_names(net).empty());
     for (const Tensor& p : net.parameters()) EXPECT_FALSE(is_frozen(p));
     return what;
@@ -233,9 +226,9 @@ TEST_F(Damaged, IsAnErrorThatNamesWhatIsWrong) {
   EXPECT_THAT(refusal(), HasSubstr("holds no adapter"));
   Net net = base();
   std::ofstream(fs::path(folder()) / "adapter_config.json") << "{\"peft_type\": ";
-  EXPECT_THAT(message([&] { training::load_adapter(net, folder()); }), HasSubstr("is not a JSON object"));
-  EXPECT_THAT(message([&] { training::load_adapter(net, folder() + "x"); }), HasSubstr("adapter_config.json"));
-  EXPECT_THAT(message([&] { training::save_adapter(net, folder()); }), HasSubstr("has an adapter 'default'"));
+  EXPECT_THAT(message_of([&] { training::load_adapter(net, folder()); }), HasSubstr("is not a JSON object"));
+  EXPECT_THAT(message_of([&] { training::load_adapter(net, folder() + "x"); }), HasSubstr("adapter_config.json"));
+  EXPECT_THAT(message_of([&] { training::save_adapter(net, folder()); }), HasSubstr("has an adapter 'default'"));
 }
 
 }  // namespace

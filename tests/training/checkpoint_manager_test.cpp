@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "support/file_limit.h"
+#include "support/message.h"
 #include "support/temp_folder.h"
 
 namespace gradus::training {

@@ -4,6 +4,7 @@
 #include <gradus/gradus.h>
 #include <gtest/gtest.h>
 
+#include "support/message.h"
 #include "support/paths.h"
 #include "support/temp_folder.h"
 #include "training/same.h"

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "support/message.h"
 #include "support/temp_folder.h"
 
 namespace gradus::training {
@@ -13,6 +14,7 @@ namespace {
 
 namespace F = nn::functional;
 using nlohmann::ordered_json;
+using test::message_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::UnorderedElementsAre;
@@ -38,17 +40,6 @@ const ReceiptRow& row(const ReceiptReport& report, const std::string& name) {
   for (const ReceiptRow& one : report.rows)
     if (one.name == name) return one;
   throw ValueError("no row " + name);
-}
-
-template <class Error, class Call>
-std::string message(Call&& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  ADD_FAILURE() << "nothing was thrown";
-  return "";
 }
 
 TEST_F(Receipts, HashesWhatLiesOnAnotherDevice) {
@@ -165,7 +156,7 @@ TEST_F(Receipts, ACheckpointIsComparedWithIt) {
   EXPECT_THAT(verify(report, dict).missing, ElementsAre("a.weight"));
   dict.set("b.bias", zeros({3}));
   EXPECT_THAT(verify(report, dict).trained_differ, ElementsAre("b.bias"));
-  EXPECT_THAT(message<ValueError>([&] { verify(report, dict, "net"); }), HasSubstr("no network 'net'"));
+  EXPECT_THAT(message_of<ValueError>([&] { verify(report, dict, "net"); }), HasSubstr("no network 'net'"));
 }
 
 TEST_F(Receipts, SurvivesAResumedRun) {
@@ -221,7 +212,7 @@ TEST_F(Receipts, OtherBitsThanThoseItStoppedWithAreNamed) {
   EXPECT_THAT(second.report().broken, ElementsAre("b.bias"));
   nn::Linear other(2, 2);
   Receipt foreign(other);
-  EXPECT_THAT(message<ValueError>([&] { foreign.resume(before); }), HasSubstr("of other networks"));
+  EXPECT_THAT(message_of<ValueError>([&] { foreign.resume(before); }), HasSubstr("of other networks"));
 }
 
 TEST_F(Receipts, WhatIsEditedDamagedOrForeignIsRefused) {
@@ -230,7 +221,7 @@ TEST_F(Receipts, WhatIsEditedDamagedOrForeignIsRefused) {
   EXPECT_EQ(parse_receipt(text).rows.size(), 9U);
   ordered_json json = ordered_json::parse(text);
   const auto refused = [](const std::string& changed) {
-    return message<IoError>([&] { parse_receipt(changed, "r.json"); });
+    return message_of<IoError>([&] { parse_receipt(changed, "r.json"); });
   };
   ordered_json edited = json;
   edited["parameters"][0]["after"] = std::string(64, '0');
@@ -248,8 +239,8 @@ TEST_F(Receipts, WhatIsEditedDamagedOrForeignIsRefused) {
   EXPECT_THAT(refused("{}"), HasSubstr("is not a receipt"));
   EXPECT_THAT(refused("{\"format\": 1e999}"), HasSubstr("'r.json' is not a receipt"));
   EXPECT_THAT(refused(""), HasSubstr("is not a receipt"));
-  EXPECT_THAT(message<IoError>([] { read_receipt("/nowhere/receipt.json"); }), HasSubstr("/nowhere/receipt.json"));
-  EXPECT_THAT(message<ValueError>([] { Receipt(std::vector<optim::AuditedModels::Model>{}); }),
+  EXPECT_THAT(message_of<IoError>([] { read_receipt("/nowhere/receipt.json"); }), HasSubstr("/nowhere/receipt.json"));
+  EXPECT_THAT(message_of<ValueError>([] { Receipt(std::vector<optim::AuditedModels::Model>{}); }),
               HasSubstr("at least one network"));
 }
 

@@ -12,23 +12,16 @@
 #include <gmock/gmock.h>
 
 #include <cmath>
-#include <functional>
 #include <limits>
+
+#include "support/message.h"
 
 namespace gradus {
 namespace {
 
+using test::message_of;
 using testing::ElementsAre;
 using testing::HasSubstr;
-
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
-}
 
 bool same_memory(const Tensor& a, const Tensor& b) { return a.const_data_ptr() == b.const_data_ptr(); }
 
@@ -77,58 +70,60 @@ TEST(Arranging, OddInputs) {
 
 TEST(Arranging, Errors) {
   const Tensor x = zeros({2, 3});
-  EXPECT_THAT(message([&] { movedim(x, {0, 0}, {0, 1}); }), HasSubstr("movedim: source must be different"));
-  EXPECT_THAT(message([&] { movedim(x, 0, {0, 1}); }), HasSubstr("a destination for each source"));
-  EXPECT_THAT(message([&] { movedim(x, 2, 0); }), HasSubstr("movedim"));
-  EXPECT_THAT(message([&] { tile(x, {-1}); }), HasSubstr("tile: counts must not be negative, got [-1]"));
-  EXPECT_THAT(message([&] { rot90(x, 1, {0, -2}); }), HasSubstr("rot90: dims must be different"));
-  EXPECT_THAT(message([&] { rot90(x, 1, 0); }), HasSubstr("needs two dimensions"));
-  EXPECT_THAT(message([&] { fliplr(zeros({2})); }), HasSubstr("fliplr: needs at least 2 dimensions, got sizes [2]"));
-  EXPECT_THAT(message([&] { flipud(tensor(1.0)); }), HasSubstr("flipud"));
-  EXPECT_THAT(message([&] { hstack({}); }), HasSubstr("hstack: needs at least one"));
-  EXPECT_THAT(message([&] { cartesian_prod({x}); }), HasSubstr("cartesian_prod: needs vectors"));
-  EXPECT_THAT(message([&] { combinations(x); }), HasSubstr("combinations: needs a vector"));
-  EXPECT_THAT(message([&] { combinations(arange(3), -1); }), HasSubstr("must not be negative, got -1"));
-  EXPECT_THAT(message([&] { tensor_split(x, 0); }), HasSubstr("tensor_split: the number of sections"));
-  EXPECT_THAT(message([&] { tensor_split(x, tensor(1.0)); }), HasSubstr("must be int64 and 0-d or 1-d"));
-  EXPECT_THAT(message([&] { tensor_split(tensor(1.0), 2); }), HasSubstr("a 0-d tensor cannot be split"));
-  EXPECT_THAT(message([&] { hsplit(x, 2); }), HasSubstr("hsplit: the number of sections must divide the size 3"));
-  EXPECT_THAT(message([&] { dsplit(x, 1); }), HasSubstr("dsplit: needs at least 3 dimensions"));
-  EXPECT_THAT(message([&] { diagonal(x, 0, 1, -1); }), HasSubstr("diagonal: needs two different dimensions"));
-  EXPECT_THAT(message([&] { diag(zeros({1, 2, 3})); }), HasSubstr("diag: needs a vector or a matrix"));
-  EXPECT_THAT(message([&] { diag_embed(tensor(1.0)); }), HasSubstr("diag_embed: needs at least 1"));
-  EXPECT_THAT(message([&] { diag_embed(zeros({2}), std::numeric_limits<std::int64_t>::max()); }), HasSubstr("too far"));
-  EXPECT_THAT(message([&] { diagonal_scatter(x, zeros({3})); }), HasSubstr("sizes of the diagonal, [2], got [3]"));
-  EXPECT_THAT(message([&] { block_diag({zeros({1, 2, 3})}); }), HasSubstr("at position 0"));
-  EXPECT_THAT(message([&] { tril_indices(-1, 2); }), HasSubstr("tril_indices: row and col"));
-  EXPECT_THAT(message([&] { broadcast_shapes({{2}, {3}}); }), HasSubstr("broadcast_shapes"));
-  EXPECT_THAT(message([&] { hann_window(-1); }), HasSubstr("hann_window: the length must not be negative"));
-  EXPECT_THAT(message([&] { hann_window(3, true, {.dtype = kInt64}); }), HasSubstr("floating-point type, got int64"));
-  EXPECT_THAT(message([&] { vander(x); }), HasSubstr("vander: needs a vector"));
+  EXPECT_THAT(message_of([&] { movedim(x, {0, 0}, {0, 1}); }), HasSubstr("movedim: source must be different"));
+  EXPECT_THAT(message_of([&] { movedim(x, 0, {0, 1}); }), HasSubstr("a destination for each source"));
+  EXPECT_THAT(message_of([&] { movedim(x, 2, 0); }), HasSubstr("movedim"));
+  EXPECT_THAT(message_of([&] { tile(x, {-1}); }), HasSubstr("tile: counts must not be negative, got [-1]"));
+  EXPECT_THAT(message_of([&] { rot90(x, 1, {0, -2}); }), HasSubstr("rot90: dims must be different"));
+  EXPECT_THAT(message_of([&] { rot90(x, 1, 0); }), HasSubstr("needs two dimensions"));
+  EXPECT_THAT(message_of([&] { fliplr(zeros({2})); }), HasSubstr("fliplr: needs at least 2 dimensions, got sizes [2]"));
+  EXPECT_THAT(message_of([&] { flipud(tensor(1.0)); }), HasSubstr("flipud"));
+  EXPECT_THAT(message_of([&] { hstack({}); }), HasSubstr("hstack: needs at least one"));
+  EXPECT_THAT(message_of([&] { cartesian_prod({x}); }), HasSubstr("cartesian_prod: needs vectors"));
+  EXPECT_THAT(message_of([&] { combinations(x); }), HasSubstr("combinations: needs a vector"));
+  EXPECT_THAT(message_of([&] { combinations(arange(3), -1); }), HasSubstr("must not be negative, got -1"));
+  EXPECT_THAT(message_of([&] { tensor_split(x, 0); }), HasSubstr("tensor_split: the number of sections"));
+  EXPECT_THAT(message_of([&] { tensor_split(x, tensor(1.0)); }), HasSubstr("must be int64 and 0-d or 1-d"));
+  EXPECT_THAT(message_of([&] { tensor_split(tensor(1.0), 2); }), HasSubstr("a 0-d tensor cannot be split"));
+  EXPECT_THAT(message_of([&] { hsplit(x, 2); }), HasSubstr("hsplit: the number of sections must divide the size 3"));
+  EXPECT_THAT(message_of([&] { dsplit(x, 1); }), HasSubstr("dsplit: needs at least 3 dimensions"));
+  EXPECT_THAT(message_of([&] { diagonal(x, 0, 1, -1); }), HasSubstr("diagonal: needs two different dimensions"));
+  EXPECT_THAT(message_of([&] { diag(zeros({1, 2, 3})); }), HasSubstr("diag: needs a vector or a matrix"));
+  EXPECT_THAT(message_of([&] { diag_embed(tensor(1.0)); }), HasSubstr("diag_embed: needs at least 1"));
+  EXPECT_THAT(message_of([&] { diag_embed(zeros({2}), std::numeric_limits<std::int64_t>::max()); }),
+              HasSubstr("too far"));
+  EXPECT_THAT(message_of([&] { diagonal_scatter(x, zeros({3})); }), HasSubstr("sizes of the diagonal, [2], got [3]"));
+  EXPECT_THAT(message_of([&] { block_diag({zeros({1, 2, 3})}); }), HasSubstr("at position 0"));
+  EXPECT_THAT(message_of([&] { tril_indices(-1, 2); }), HasSubstr("tril_indices: row and col"));
+  EXPECT_THAT(message_of([&] { broadcast_shapes({{2}, {3}}); }), HasSubstr("broadcast_shapes"));
+  EXPECT_THAT(message_of([&] { hann_window(-1); }), HasSubstr("hann_window: the length must not be negative"));
+  EXPECT_THAT(message_of([&] { hann_window(3, true, {.dtype = kInt64}); }),
+              HasSubstr("floating-point type, got int64"));
+  EXPECT_THAT(message_of([&] { vander(x); }), HasSubstr("vander: needs a vector"));
 }
 
 TEST(Placing, ErrorsAndOddInputs) {
   const Tensor x = zeros({2, 3}), at = tensor({0, 1});
-  EXPECT_THAT(message([&] { index_copy(x, 0, at, zeros({2, 2})); }), HasSubstr("index_copy: the source must have"));
-  EXPECT_THAT(message([&] { index_copy(x, 0, tensor({2}), zeros({1, 3})); }), HasSubstr("index_copy"));
-  EXPECT_THAT(message([&] { index_fill(x, 0, at, ones({1})); }), HasSubstr("must be a number or a 0-d tensor"));
-  EXPECT_THAT(message([&] { index_fill(arange(3), 0, at, 1e30); }), HasSubstr("index_fill"));
-  EXPECT_THAT(message([&] { masked_scatter(x, x == 0, ones({5})); }), HasSubstr("each of the 6 places, got 5"));
-  EXPECT_THAT(message([&] { masked_scatter(x, x, x); }), HasSubstr("a mask must be bool"));
-  EXPECT_THAT(message([&] { masked_scatter(x, x == 0, arange(6)); }), HasSubstr("same type, got float32 and int64"));
-  EXPECT_THAT(message([&] { take(x, tensor({6})); }), HasSubstr("take"));
-  EXPECT_THAT(message([&] { put(x, at, ones({3})); }), HasSubstr("as many elements, got 2 and 3"));
-  EXPECT_THAT(message([&] { slice_scatter(x, x, 0, 1); }), HasSubstr("its place, [1, 3], got [2, 3]"));
-  EXPECT_THAT(message([&] { select_scatter(x, x, 0, 0); }), HasSubstr("select_scatter: the source"));
-  EXPECT_THAT(message([&] { scatter_reduce(x, 0, at, x, "max"); }), HasSubstr("'amax' or 'amin', got 'max'"));
-  EXPECT_THAT(message([&] { scatter_reduce(x, 0, tensor({{2}}), x, "amax"); }), HasSubstr("got 2"));
-  EXPECT_THAT(message([&] {
+  EXPECT_THAT(message_of([&] { index_copy(x, 0, at, zeros({2, 2})); }), HasSubstr("index_copy: the source must have"));
+  EXPECT_THAT(message_of([&] { index_copy(x, 0, tensor({2}), zeros({1, 3})); }), HasSubstr("index_copy"));
+  EXPECT_THAT(message_of([&] { index_fill(x, 0, at, ones({1})); }), HasSubstr("must be a number or a 0-d tensor"));
+  EXPECT_THAT(message_of([&] { index_fill(arange(3), 0, at, 1e30); }), HasSubstr("index_fill"));
+  EXPECT_THAT(message_of([&] { masked_scatter(x, x == 0, ones({5})); }), HasSubstr("each of the 6 places, got 5"));
+  EXPECT_THAT(message_of([&] { masked_scatter(x, x, x); }), HasSubstr("a mask must be bool"));
+  EXPECT_THAT(message_of([&] { masked_scatter(x, x == 0, arange(6)); }), HasSubstr("same type, got float32 and int64"));
+  EXPECT_THAT(message_of([&] { take(x, tensor({6})); }), HasSubstr("take"));
+  EXPECT_THAT(message_of([&] { put(x, at, ones({3})); }), HasSubstr("as many elements, got 2 and 3"));
+  EXPECT_THAT(message_of([&] { slice_scatter(x, x, 0, 1); }), HasSubstr("its place, [1, 3], got [2, 3]"));
+  EXPECT_THAT(message_of([&] { select_scatter(x, x, 0, 0); }), HasSubstr("select_scatter: the source"));
+  EXPECT_THAT(message_of([&] { scatter_reduce(x, 0, at, x, "max"); }), HasSubstr("'amax' or 'amin', got 'max'"));
+  EXPECT_THAT(message_of([&] { scatter_reduce(x, 0, tensor({{2}}), x, "amax"); }), HasSubstr("got 2"));
+  EXPECT_THAT(message_of([&] {
                 scatter_reduce(x, 0, tensor({{0}}), arange(6).view({2, 3}), "amax");
               }),
               HasSubstr("scatter_reduce: both tensors must have the same type"));
-  EXPECT_THAT(message([&] { index_reduce(x, 0, at, x, "sum"); }), HasSubstr("index_reduce: reduce must be"));
-  EXPECT_THAT(message([&] { index_reduce(x, 0, at, zeros({1, 3}), "prod"); }), HasSubstr("source of sizes [2, 3]"));
-  EXPECT_THAT(message([&] { take_along_dim(x, at, 0); }), HasSubstr("as many dimensions"));
+  EXPECT_THAT(message_of([&] { index_reduce(x, 0, at, x, "sum"); }), HasSubstr("index_reduce: reduce must be"));
+  EXPECT_THAT(message_of([&] { index_reduce(x, 0, at, zeros({1, 3}), "prod"); }), HasSubstr("source of sizes [2, 3]"));
+  EXPECT_THAT(message_of([&] { take_along_dim(x, at, 0); }), HasSubstr("as many dimensions"));
   EXPECT_THAT(index_fill(arange(3), 0, tensor({-1}), 7).to_vector<int>(), ElementsAre(0, 1, 7));
   EXPECT_EQ(index_copy(tensor(1.0), 0, tensor({0}), tensor(2.0)).item(), 2);
   EXPECT_EQ(scatter_reduce(tensor(3), 0, tensor({0, 0, 0}), tensor({2, 5, 7}), "prod").item<int>(), 210);
@@ -158,12 +153,12 @@ TEST(Placing, ManyValuesOfOnePlace) {
 
 TEST(Searching, ErrorsAndOddInputs) {
   const Tensor edges = tensor({1.0, 3.0});
-  EXPECT_THAT(message([&] { searchsorted(edges, arange(3)); }), HasSubstr("same type, got float32 and int64"));
-  EXPECT_THAT(message([&] { searchsorted(edges, edges, false, true, "left"); }), HasSubstr("exclude each other"));
-  EXPECT_THAT(message([&] { searchsorted(edges, edges, false, false, "up"); }), HasSubstr("got 'up'"));
-  EXPECT_THAT(message([&] { searchsorted(zeros({2, 3}), zeros({3, 3})); }), HasSubstr("but for the last"));
-  EXPECT_THAT(message([&] { searchsorted(edges, edges, false, false, {}, tensor({0})); }), HasSubstr("sorter"));
-  EXPECT_THAT(message([&] { bucketize(edges, zeros({2, 2})); }), HasSubstr("the boundaries must be a vector"));
+  EXPECT_THAT(message_of([&] { searchsorted(edges, arange(3)); }), HasSubstr("same type, got float32 and int64"));
+  EXPECT_THAT(message_of([&] { searchsorted(edges, edges, false, true, "left"); }), HasSubstr("exclude each other"));
+  EXPECT_THAT(message_of([&] { searchsorted(edges, edges, false, false, "up"); }), HasSubstr("got 'up'"));
+  EXPECT_THAT(message_of([&] { searchsorted(zeros({2, 3}), zeros({3, 3})); }), HasSubstr("but for the last"));
+  EXPECT_THAT(message_of([&] { searchsorted(edges, edges, false, false, {}, tensor({0})); }), HasSubstr("sorter"));
+  EXPECT_THAT(message_of([&] { bucketize(edges, zeros({2, 2})); }), HasSubstr("the boundaries must be a vector"));
   EXPECT_EQ(searchsorted(edges, 2).item<int>(), 1);
   EXPECT_EQ(bucketize(3.0, edges, false, true).item<int>(), 2);
   EXPECT_EQ(searchsorted(zeros({0}), edges).sum().item<int>(), 0);
@@ -208,9 +203,9 @@ TEST(Drawing, BernoulliAndNormalFollowTheirParameters) {
   const Tensor like = randint_like(zeros({100}), 2, 5);
   EXPECT_EQ(like.dtype(), kFloat32);
   EXPECT_TRUE(((like >= 2) & (like < 5)).all().item<bool>());
-  EXPECT_THAT(message([&] { bernoulli(tensor({1.5})); }), HasSubstr("probabilities must be in [0, 1]"));
-  EXPECT_THAT(message([&] { bernoulli(arange(2)); }), HasSubstr("floating-point probabilities, got int64"));
-  EXPECT_THAT(message([&] { normal(zeros({2}), -1.0); }), HasSubstr("at least 0"));
+  EXPECT_THAT(message_of([&] { bernoulli(tensor({1.5})); }), HasSubstr("probabilities must be in [0, 1]"));
+  EXPECT_THAT(message_of([&] { bernoulli(arange(2)); }), HasSubstr("floating-point probabilities, got int64"));
+  EXPECT_THAT(message_of([&] { normal(zeros({2}), -1.0); }), HasSubstr("at least 0"));
 }
 
 TEST(GridSampling, ErrorsAndPositionsThatAreNoNumbers) {
@@ -219,12 +214,12 @@ TEST(GridSampling, ErrorsAndPositionsThatAreNoNumbers) {
   const Tensor odd = tensor({nan, 0.0, inf, 0.0, 0.0, 0.0}).view({1, 1, 3, 2});
   EXPECT_THAT(grid_sample(x, odd).to_vector<double>(), ElementsAre(0, 0, 1));
   EXPECT_THAT(grid_sample(x, odd, "nearest").to_vector<double>(), ElementsAre(0, 0, 1));
-  EXPECT_THAT(message([&] { grid_sample(x, zeros({2, 1, 3, 2})); }), HasSubstr("grid_sample: needs x [N, C, H, W]"));
-  EXPECT_THAT(message([&] { grid_sample(x, grid, "bicubic"); }), HasSubstr("got 'bicubic'"));
-  EXPECT_THAT(message([&] { grid_sample(x, grid, "nearest", "wrap"); }), HasSubstr("got 'wrap'"));
-  EXPECT_THAT(message([&] { grid_sample(x, grid.to(kFloat64)); }), HasSubstr("one floating-point type"));
-  EXPECT_THAT(message([&] { grid_sample(zeros({1, 1, 0, 2}), grid); }), HasSubstr("must not be 0"));
-  EXPECT_THAT(message([&] { affine_grid(zeros({1, 2, 3}), {2, 1, 2, 2}); }), HasSubstr("affine_grid: needs theta"));
+  EXPECT_THAT(message_of([&] { grid_sample(x, zeros({2, 1, 3, 2})); }), HasSubstr("grid_sample: needs x [N, C, H, W]"));
+  EXPECT_THAT(message_of([&] { grid_sample(x, grid, "bicubic"); }), HasSubstr("got 'bicubic'"));
+  EXPECT_THAT(message_of([&] { grid_sample(x, grid, "nearest", "wrap"); }), HasSubstr("got 'wrap'"));
+  EXPECT_THAT(message_of([&] { grid_sample(x, grid.to(kFloat64)); }), HasSubstr("one floating-point type"));
+  EXPECT_THAT(message_of([&] { grid_sample(zeros({1, 1, 0, 2}), grid); }), HasSubstr("must not be 0"));
+  EXPECT_THAT(message_of([&] { affine_grid(zeros({1, 2, 3}), {2, 1, 2, 2}); }), HasSubstr("affine_grid: needs theta"));
 }
 
 TEST(Creation, ProbabilitiesMayBeIntegers) {

@@ -5,24 +5,18 @@
 #include <cmath>
 
 #include "optim/schedule/schedules.h"
+#include "support/message.h"
 
 namespace gradus {
 namespace {
+
+using test::message_of;
 
 using namespace optim::lr_scheduler;  // NOLINT
 
 Tensor leaf() { return tensor({0.0}, {.dtype = kFloat64, .requires_grad = true}); }
 
 double lr(const optim::Optimizer& opt, std::size_t group = 0) { return std::get<double>(opt.option(group, "lr")); }
-
-std::string message(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& e) {
-    return e.what();
-  }
-  return "(nothing was thrown)";
-}
 
 // All numbers that schedules drive.
 std::vector<double> numbers(const optim::Optimizer& opt) {
@@ -296,7 +290,7 @@ TEST(Schedules, WhatIsNotANumberIsRefusedEverywhere) {
   for (double bad : {std::nan(""), double{INFINITY}, -double{INFINITY}}) {
     optim::SGD opt(leaf(), {.lr = 1, .momentum = 0.9});
     const auto refused = [&](const char* schedule, const std::function<void()>& make) {
-      const std::string said = message(make);
+      const std::string said = message_of(make);
       EXPECT_EQ(said.rfind(std::string("SGD: ") + schedule, 0), 0u) << said;
       EXPECT_NE(said.find(std::isnan(bad) ? "got nan" : bad > 0 ? "got inf" : "got -inf"), std::string::npos) << said;
       EXPECT_EQ(lr(opt), 1);
@@ -325,8 +319,9 @@ TEST(Schedules, WhatIsNotANumberIsRefusedEverywhere) {
     refused("ReduceLROnPlateau: threshold", [&] { ReduceLROnPlateau(opt, {.threshold = bad}); });
     refused("ReduceLROnPlateau: min_lr", [&] { ReduceLROnPlateau(opt, {.min_lr = bad}); });
     refused("ReduceLROnPlateau: eps", [&] { ReduceLROnPlateau(opt, {.eps = bad}); });
-    EXPECT_EQ(message([&] { LambdaLR(opt, [=](std::int64_t) { return bad; }); }).rfind("LambdaLR at step 0: SGD: ", 0),
-              0u);
+    EXPECT_EQ(
+        message_of([&] { LambdaLR(opt, [=](std::int64_t) { return bad; }); }).rfind("LambdaLR at step 0: SGD: ", 0),
+        0u);
     LRScheduler fine = ExponentialLR(opt, {.gamma = 1});
     EXPECT_THROW(fine.load_state_dict({{"last_epoch", bad}}), ValueError);
     EXPECT_THROW(fine.load_state_dict({{"last_epoch", 1}, {"base.lr.0", bad}}), ValueError);
@@ -339,7 +334,7 @@ TEST(Schedules, ArgumentsAreChecked) {
   optim::Adagrad plain(leaf(), {.lr = 1});
   const StepLR one(opt, {.step_size = 3});
   const auto says = [&](const std::string& expected, const std::function<void()>& make) {
-    EXPECT_EQ(message(make), expected);
+    EXPECT_EQ(message_of(make), expected);
     EXPECT_EQ(lr(opt), 1);
   };
   says("SGD: StepLR: step_size must be at least 1, got 0", [&] { StepLR scheduler(opt); });
@@ -381,7 +376,7 @@ TEST(Schedules, ARefusedStepChangesNothing) {
   LambdaLR scheduler(opt, {[](std::int64_t) { return 0.5; }, [](std::int64_t t) { return t < 3 ? 0.5 : -1.0; }});
   scheduler.step(2);
   opt.param_groups()[0].lr = 4.0;
-  EXPECT_EQ(message([&] { scheduler.step(); }),
+  EXPECT_EQ(message_of([&] { scheduler.step(); }),
             "LambdaLR at step 3: SGD: group 1 ('head'): lr must be finite and at least 0, got -2");
   EXPECT_EQ(scheduler.last_epoch(), 2);
   EXPECT_EQ(lr(opt, 0), 4);
@@ -401,7 +396,8 @@ TEST(Schedules, OneCycleEndsWithItsSteps) {
   EXPECT_DOUBLE_EQ(last, 1 / 25.0 / 1e4);
   scheduler.step();
   EXPECT_EQ(lr(opt), last);
-  EXPECT_EQ(message([&] { scheduler.step(); }), "OneCycleLR at step 11: OneCycleLR: there are 10 steps, got step 11");
+  EXPECT_EQ(message_of([&] { scheduler.step(); }),
+            "OneCycleLR at step 11: OneCycleLR: there are 10 steps, got step 11");
   // A rise of no or one step, of which PyTorch's divides by zero.
   for (double part : {0.0, 0.1, 1.0}) {
     OneCycleLR edge(opt, {.max_lr = 1, .total_steps = 10, .pct_start = part});
@@ -414,8 +410,8 @@ TEST(Schedules, KnowWhenTheirOptimizerIsGone) {
   StepLR scheduler(*opt, {.step_size = 1});
   ReduceLROnPlateau plateau(*opt);
   opt.reset();
-  EXPECT_EQ(message([&] { scheduler.step(); }), "StepLR: its optimizer is gone");
-  EXPECT_EQ(message([&] { (void)plateau.get_last_lr(); }), "ReduceLROnPlateau: its optimizer is gone");
+  EXPECT_EQ(message_of([&] { scheduler.step(); }), "StepLR: its optimizer is gone");
+  EXPECT_EQ(message_of([&] { (void)plateau.get_last_lr(); }), "ReduceLROnPlateau: its optimizer is gone");
 }
 
 // As PyTorch has them at parts of steps.
