@@ -89,6 +89,15 @@ std::size_t keep_readable(data::AnyDataset& dataset, int workers) {
   return say_skipped({&loader});
 }
 
+void check_only_head_trains(const nn::Module& net, const std::string& head) {
+  for (const auto& [name, p] : net.named_parameters()) {
+    if (p.requires_grad() && name.rfind(head + ".", 0) != 0) {
+      throw ValueError(
+          fmt::format("--cache-features: only '{}' may be trained, but '{}' is; use --freeze backbone", head, name));
+    }
+  }
+}
+
 // The head alone trains; so the rest is computed once for each picture.
 struct CachedFeatures {
   data::FeatureCache train, test;
@@ -101,6 +110,8 @@ struct CachedFeatures {
  private:
   static data::FeatureCache make(const data::AnyDataset& dataset, nn::Module& net, nn::NamedModule& head,
                                  const Preprocess& preprocess, const FinetuneOptions& options) {
+    net.eval();
+    nn::freeze(*head.second);  // the whole network is at rest while it makes the features
     Tensor taken;
     const auto hook = head.second->register_forward_pre_hook([&](nn::Module&, const Tensor& x) {
       taken = x;
@@ -119,6 +130,7 @@ struct CachedFeatures {
                               .variant = fmt::format("input of {}, {}{}", head.first, ordered_json(preprocess).dump(),
                                                      options.bf16 ? ", bfloat16" : "")});
     head.second->remove_hook(hook);
+    nn::unfreeze(*head.second);
     return cache;
   }
 };
@@ -162,20 +174,12 @@ int finetune(const FinetuneOptions& options) {
   std::size_t unreadable = 0;
   std::optional<CachedFeatures> features;
   if (options.cache_features) {
-    for (const auto& [name, p] : net->named_parameters()) {
-      if (p.requires_grad() && name.rfind(head.first + ".", 0) != 0) {
-        throw ValueError(fmt::format("--cache-features: only '{}' may be trained, but '{}' is; use --freeze backbone",
-                                     head.first, name));
-      }
-    }
-    net->eval();
-    nn::freeze(*head.second);  // the whole network is at rest while it makes the features
+    check_only_head_trains(*net, head.first);
     if (options.skip_damaged) {
       unreadable += keep_readable(images.train, options.workers);
       unreadable += keep_readable(images.test, options.workers);
     }
     features.emplace(images, *net, head, preprocess, options);
-    nn::unfreeze(*head.second);
   }
   const data::AnyDataset train_set = features ? data::AnyDataset(features->train) : images.train;
   const data::AnyDataset test_set = features ? data::AnyDataset(features->test) : images.test;

@@ -116,6 +116,19 @@ double test(models::CausalLM& net, data::DataLoader& loader, bool bf16) {
   return sum / samples;
 }
 
+// The adapter as PEFT has it; the model then has it in its weights.
+void save(models::CausalLM& net, const FinetuneLmOptions& o, const Run& run) {
+  if (!o.lora.empty()) {
+    if (run.writes()) training::save_adapter(net, run.path("adapter"), {.base_model = o.model});
+    nn::merge_adapter(net);
+    nn::unload_adapters(net);
+  }
+  if (run.writes()) {
+    models::save_pretrained(net, run.path("model"));
+    copy_tokenizer(o.model, run.path("model"));
+  }
+}
+
 }  // namespace
 
 int finetune_lm(const FinetuneLmOptions& o) {
@@ -202,15 +215,7 @@ int finetune_lm(const FinetuneLmOptions& o) {
   run.check_finite(o.model, net);
   if (!std::isfinite(test_loss)) run.say_not_finite(fmt::format("the loss of the test is {}", test_loss));
   net.eval();
-  if (!o.lora.empty()) {  // as PEFT has it; the model then has it in its weights
-    if (run.writes()) training::save_adapter(net, run.path("adapter"), {.base_model = o.model});
-    nn::merge_adapter(net);
-    nn::unload_adapters(net);
-  }
-  if (run.writes()) {
-    models::save_pretrained(net, run.path("model"));
-    copy_tokenizer(o.model, run.path("model"));
-  }
+  save(net, o, run);
   run.write_summary({{"command", "finetune-lm"},
                      {"model", o.model},
                      {"seed", o.run.seed},

@@ -201,28 +201,29 @@ void changed_by_hand(const Conclusions& c) {
   }));
 }
 
-}  // namespace
-
-void conclude_owners(const Conclusions& c, const std::vector<AuditRow>& rows) {
-  const Watch& watch = c.watch;
-  const auto names = watch.all_names();
-  c.add("same-network", same_networks(watch));
-  std::unordered_set<const void*> known_buffers;
-  buffers(c, known_buffers);
-
-  // A network of which nothing is owned lags behind another or teaches it: a target, an average. It is a mistake where
-  // gradients reach it, or where there is no other network.
-  std::map<std::string, bool> any_owned;
+// Of which networks an optimizer owns anything, and whether one owns anything at all.
+struct Ownership {
+  std::map<std::string, bool> any;
   bool somewhere = false;
+};
+Ownership ownership_of(const Watch& watch, const std::vector<AuditRow>& rows) {
   std::set<std::string> owned_names;
   for (const AuditRow& row : rows)
     if (!row.owners.empty()) owned_names.insert(row.name);
+  Ownership owned;
   for (const void* impl : watch.order) {
     const auto& p = watch.parameters.at(impl);
-    const bool owned = owned_names.count(p.name) != 0;
-    any_owned[p.model] = any_owned[p.model] || owned;
-    somewhere = somewhere || owned;
+    const bool own = owned_names.count(p.name) != 0;
+    owned.any[p.model] = owned.any[p.model] || own;
+    owned.somewhere = owned.somewhere || own;
   }
+  return owned;
+}
+
+// A network of which nothing is owned lags behind another or teaches it: a target, an average. It is a mistake where
+// gradients reach it, or where there is no other network.
+void unowned_parameters(const Conclusions& c, const std::vector<AuditRow>& rows, Ownership& owned) {
+  const Watch& watch = c.watch;
   Names unowned, of_teachers;           // of networks of which no optimizer has anything, beside one that is trained
   std::map<std::string, bool> targets;  // unowned ones with gradients, which are like one that is owned
   bool reached = false;
@@ -232,11 +233,11 @@ void conclude_owners(const Conclusions& c, const std::vector<AuditRow>& rows) {
                                     [&](const void* impl) { return watch.parameters.at(impl).name == row.name; });
     const bool arrived = found != watch.order.end() && watch.parameters.at(*found).reached > 0;
     const std::string model = found == watch.order.end() ? std::string() : watch.parameters.at(*found).model;
-    const bool expected_there = any_owned[model] || !somewhere || watch.models.size() == 1;
+    const bool expected_there = owned.any[model] || !owned.somewhere || watch.models.size() == 1;
     if (!arrived && !expected_there) continue;
-    if (arrived && !any_owned[model] && somewhere) {
+    if (arrived && !owned.any[model] && owned.somewhere) {
       const bool alike = std::any_of(watch.models.begin(), watch.models.end(), [&, &m = model](const auto& other) {
-        return any_owned[other.name] && structure_of(watch, other.name) == structure_of(watch, m);
+        return owned.any[other.name] && structure_of(watch, other.name) == structure_of(watch, m);
       });
       if (alike) {
         targets[model] = true;
@@ -244,7 +245,7 @@ void conclude_owners(const Conclusions& c, const std::vector<AuditRow>& rows) {
       }
     }
     reached = reached || arrived;
-    if (arrived && !any_owned[model] && somewhere && watch.models.size() > 1)
+    if (arrived && !owned.any[model] && owned.somewhere && watch.models.size() > 1)
       of_teachers.push_back(row.name);
     else
       unowned.push_back(row.name);
@@ -255,13 +256,15 @@ void conclude_owners(const Conclusions& c, const std::vector<AuditRow>& rows) {
         "it");
   // An optimizer of something else is not a mistake where nothing here waits for one.
   if (!unowned.empty() || !of_teachers.empty()) c.add("elsewhere", watch.elsewhere);
-  if (watch.elsewhere.empty() || somewhere || reached)
+  if (watch.elsewhere.empty() || owned.somewhere || reached)
     c.add("unowned", unowned, reached ? "trainable and reached by backward, but in no optimizer" : "");
 
   for (const auto& [model, found] : targets) c.add("target-gradient", {model});
-  trained_targets(c);
-  changed_by_hand(c);
+}
 
+// In an optimizer, but no longer in a network.
+void detached_parameters(const Conclusions& c, const std::vector<nn::NamedTensor>& names) {
+  const Watch& watch = c.watch;
   Names detached;
   for (const Watch::Known& k : watch.optimizers) {
     if (k.optimizer == nullptr) continue;
@@ -285,16 +288,11 @@ void conclude_owners(const Conclusions& c, const std::vector<AuditRow>& rows) {
     }
   }
   c.add("detached", detached);
-  loads(c);
-  still_targets(c, any_owned);
-  c.add("two-owners", c.named(watch.shared));
-  c.add("half-tied", half_tied(watch, names));
+}
 
-  c.add("shared-module", repeated_modules(watch));
-  Names alike;
-  for (const auto& [a, b] : watch.alike_at_start) alike.insert(alike.end(), {a, b});
-  c.add("equal-start", alike);
-
+// Leaves that backward reaches pass after pass, but that belong to no network and no optimizer.
+void unregistered_tensors(const Conclusions& c, const std::unordered_set<const void*>& known_buffers) {
+  const Watch& watch = c.watch;
   Names strange;
   for (const auto& [impl, stranger] : watch.strangers) {
     if (stranger.changed || stranger.passes.size() < 3 || known_buffers.count(impl) != 0) continue;
@@ -303,13 +301,38 @@ void conclude_owners(const Conclusions& c, const std::vector<AuditRow>& rows) {
     for (const Watch::Known& k : watch.optimizers)
       owned = owned || (k.optimizer != nullptr && stranger.tensor.defined() && owns(*k.optimizer, stranger.tensor));
     if (owned || !stranger.tensor.defined()) continue;
-    std::string name = stranger.tensor.name().empty() ? "a tensor" : stranger.tensor.name();
-    name += " " + gradus::to_string(stranger.tensor.sizes());
-    if (!stranger.place.empty()) name += " used in " + stranger.place;
-    strange.push_back(name);
+    const std::string name = stranger.tensor.name().empty() ? "a tensor" : stranger.tensor.name();
+    strange.push_back(fmt::format("{} {}{}", name, gradus::to_string(stranger.tensor.sizes()),
+                                  stranger.place.empty() ? "" : " used in " + stranger.place));
   }
   std::sort(strange.begin(), strange.end());
   c.add("unregistered", strange);
+}
+
+}  // namespace
+
+void conclude_owners(const Conclusions& c, const std::vector<AuditRow>& rows) {
+  const Watch& watch = c.watch;
+  const auto names = watch.all_names();
+  c.add("same-network", same_networks(watch));
+  std::unordered_set<const void*> known_buffers;
+  buffers(c, known_buffers);
+  Ownership owned = ownership_of(watch, rows);
+  unowned_parameters(c, rows, owned);
+  trained_targets(c);
+  changed_by_hand(c);
+  detached_parameters(c, names);
+  loads(c);
+  still_targets(c, owned.any);
+  c.add("two-owners", c.named(watch.shared));
+  c.add("half-tied", half_tied(watch, names));
+
+  c.add("shared-module", repeated_modules(watch));
+  Names alike;
+  for (const auto& [a, b] : watch.alike_at_start) alike.insert(alike.end(), {a, b});
+  c.add("equal-start", alike);
+
+  unregistered_tensors(c, known_buffers);
   for (const auto& [type, kept] : watch.made_inside)
     if (kept.size() >= 3 && std::all_of(kept.begin(), kept.end(), [](const auto& x) { return x.begun == x.last; }) &&
         kept[0].begun != kept[2].begun)

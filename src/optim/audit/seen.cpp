@@ -1,4 +1,4 @@
-// What an audit sees of the computation itself: losses, activations, layers, and where backward goes.
+// What an audit sees of the computation itself: passes, layers, and where backward goes.
 #include "optim/audit/seeing.h"
 
 namespace gradus::optim {
@@ -149,17 +149,6 @@ void Audit::Watch::forget_recorded() {
   }
 }
 
-void Audit::Watch::note_measured(const Tensor& scores) {
-  for (Ref<Node> node = scores.grad_fn(); node;) {
-    for (auto& [model, mode] : modes)
-      if (const auto found = mode.recorded.find(node->sequence()); found != mode.recorded.end())
-        found->second.measured = true;
-    if (!is_one_of(node->name(), {"softmax", "log_softmax", "view", "to", "slice"})) break;
-    const auto edges = node->edges();
-    node = edges.empty() ? Ref<Node>() : edges[0].node;
-  }
-}
-
 void Audit::Watch::end_layer(const gradus::detail::Layer& layer, const Tensor* result) {
   if (busy_ > 0) return;
   if (layer_depth_ > 0) --layer_depth_;
@@ -190,136 +179,6 @@ void Audit::Watch::end_layer(const gradus::detail::Layer& layer, const Tensor* r
     } else if (!recording && model.state->training && !model.state->frozen) {
       mode.unrecorded = interval;
     }
-  }
-}
-
-void Audit::Watch::end_operation(const gradus::detail::Operation& op) {
-  if (busy_ > 0 || op.depth != 0 || op.result == nullptr || !op.result->defined()) return;
-  if (gradus::detail::current_backward() != nullptr) return;
-  const std::string_view name = op.name;
-  const Tensor& y = *op.result;
-  if (name == "argmax" && is_grad_enabled()) {
-    const std::lock_guard lock(mutex);
-    note_measured(*op.inputs[0]);
-    return;
-  }
-  if (name == "argmax") {
-    const std::lock_guard lock(mutex);
-    for (auto& [model, mode] : modes)
-      if (mode.unrecorded == interval && compared.size() < 16) compared.emplace_back(model, y.detach());
-    return;
-  }
-  if (y.numel() == 0) return;
-  const bool outside = gradus::detail::current_layer() == nullptr;
-
-  const bool records = std::any_of(op.inputs.begin(), op.inputs.end(),
-                                   [](const Tensor* x) { return x->defined() && x->requires_grad(); });
-
-  // A sum of losses that goes on over steps. Each sum is entered, so an address is that of the latest at its place.
-  if (records && y.numel() == 1 && is_one_of(name, {"add", "add_", "sub"})) {
-    const std::lock_guard lock(mutex);
-    for (const Tensor* x : op.inputs) {
-      const Ref<Node> made = x->defined() ? x->grad_fn() : Ref<Node>();
-      const auto sum = made && is_one_of(made->name(), {"add", "add_", "sub"}) ? sums.find(x->impl()) : sums.end();
-      if (outside && sum != sums.end() && sum->second < interval)
-        note(kept_graphs, "the loss", "a sum of losses that are recorded goes on over steps");
-    }
-    if (sums.size() > 1024) sums.clear();
-    sums[y.impl()] = interval;
-  }
-  if (outside && records && !not_finite_operation && can_overflow(name) && y.numel() <= kMostChecked) {
-    const std::lock_guard lock(mutex);
-    const Quiet quiet(busy_);
-    if (!all_finite(y.detach())) not_finite_operation = NotFinite{op.name, step_number()};
-  }
-  // Data that have a NaN already.
-  if (!outside && !not_finite_input && op.inputs.size() >= 2 &&
-      is_one_of(name, {"linear", "conv1d", "conv2d", "conv3d"})) {
-    const Tensor& x = *op.inputs[0];
-    if (x.is_floating_point() && !x.requires_grad() && x.numel() <= kMostChecked) {
-      const std::lock_guard lock(mutex);
-      const Quiet quiet(busy_);
-      if (!all_finite(x)) not_finite_input = step_number();
-    }
-  }
-
-  // A parameter and what was kept of it, on the same memory: their difference is zero for ever. (Differences are sums.)
-  if (name == "add" && records && op.inputs.size() == 2 && op.inputs[0]->defined() && op.inputs[1]->defined() &&
-      !op.inputs[0]->is_same(*op.inputs[1])) {
-    const Tensor &p = *op.inputs[0], &kept = *op.inputs[1];
-    const std::lock_guard lock(mutex);
-    const auto found = parameters.find(p.impl());
-    if (found != parameters.end() && !kept.requires_grad() && kept.const_data_ptr() == p.const_data_ptr())
-      note(own_differences, found->second.name, "it was compared with another handle of its own memory");
-  }
-
-  // [N, 1] with [N] makes [N, N].
-  if (op.inputs.size() == 2 && outside && op.inputs[0]->defined() && op.inputs[1]->defined() &&
-      is_one_of(name, {"add", "sub", "mul", "div", "maximum", "minimum"})) {
-    const Tensor &a = *op.inputs[0], &b = *op.inputs[1];
-    const bool crossed =
-        a.numel() == b.numel() && y.numel() > a.numel() && a.dim() != b.dim() && a.dim() > 0 && b.dim() > 0;
-    const bool recorded = a.requires_grad() != b.requires_grad();
-    // Made without recording, it counts where predictions meet it.
-    const auto meets = [&](const Tensor& made, const Tensor& prediction) {
-      return prediction.requires_grad() && prediction.numel() * prediction.numel() == made.numel() &&
-             std::any_of(outer.begin(), outer.end(), [&](const Tensor& x) { return x.is_same(made); });
-    };
-    if (crossed && !a.requires_grad() && !b.requires_grad()) {
-      const std::lock_guard lock(mutex);
-      if (outer.size() < 4) outer.push_back(y);
-    } else if ((crossed && recorded) || meets(a, b) || meets(b, a)) {
-      const std::lock_guard lock(mutex);
-      note(broadcasts, op.name,
-           std::string(name == "add" ? "add or sub" : op.name) + " of " + gradus::to_string(a.sizes()) + " and " +
-               gradus::to_string(b.sizes()) + " gave " + gradus::to_string(y.sizes()));
-    }
-  }
-
-  // A bias that a batch normalisation subtracts again.
-  if (options.habits && name.starts_with("batch_norm") && op.inputs[0] != nullptr && op.inputs[0]->grad_fn()) {
-    const std::lock_guard lock(mutex);
-    const Ref<Node> sum = op.inputs[0]->grad_fn();
-    const auto edges = sum->edges();
-    if (is_one_of(sum->name(), {"linear", "conv1d", "conv2d", "conv3d", "convolution"}) && edges.size() == 3 &&
-        edges[2].leaf)
-      if (const auto it = parameters.find(edges[2].leaf.get()); it != parameters.end())
-        biases_before_norm.insert(it->second.name);
-  }
-
-  // What goes into the network, of the first layer that takes it.
-  if (options.habits && input_scales.empty() && name == "linear" && layer_depth_ > 0 && op.inputs[0]->dim() == 2 &&
-      !op.inputs[0]->requires_grad() && op.inputs[0]->size(0) >= 8) {
-    const std::lock_guard lock(mutex);
-    const Quiet quiet(busy_);
-    const Tensor spread = std(op.inputs[0]->detach().to(kFloat64), 0);
-    const double least = amin(masked_fill(spread, spread == 0, 1e300)).item(), most = amax(spread).item();
-    if (most > 1e3 * least) input_scales = {least, most};
-  }
-
-  if (!is_one_of(name, {"relu", "sigmoid", "tanh"}) || y.dim() < 2 || y.size(0) < 8) return;
-  if (layer_depth_ == 0 || !layer_records_) return;
-  const std::lock_guard lock(mutex);
-  const Quiet quiet(busy_);
-  const auto layer = gradus::detail::current_layer();
-  const std::string key = std::string(op.name) + " " + std::to_string(++activation_) +
-                          (layer ? " in " + layer->to_string() : std::string());
-  Units& u = units[key];
-  const Tensor x = y.detach();
-  ++u.seen;
-  if (name == "relu") {
-    Dims others{0};
-    if (x.dim() > 2)
-      for (std::int64_t d = 2; d < x.dim(); ++d) others.push_back(d);
-    const double dead = (amax(x, others) == 0).to(kFloat64).mean().item();
-    if (dead >= 0.9) ++u.dead;
-    u.dead_run = dead >= 0.9 ? u.dead_run + 1 : 0;
-    u.share = std::max(u.share, dead);
-  } else {
-    const Tensor far = name == "tanh" ? abs(x) > 0.999 : abs(x - 0.5) > 0.499;
-    const double share = far.to(kFloat64).mean().item();
-    if (share >= 0.95) ++u.saturated;
-    u.share = std::max(u.share, share);
   }
 }
 

@@ -1,4 +1,4 @@
-// What an audit knows. watch.cpp and seen.cpp gather it; findings_*.cpp draw the conclusions.
+// What an audit knows. watch.cpp and seen*.cpp gather it; findings_*.cpp draw the conclusions.
 #pragma once
 
 #include <gradus/detail/observer.h>
@@ -264,6 +264,14 @@ struct __attribute__((visibility("hidden"))) Audit::Watch : Watcher,
   void forget_recorded();
   void meet_inside(const gradus::detail::Layer& layer);
   void note_measured(const Tensor& scores);
+  void note_argmax(const gradus::detail::Operation& op);
+  void note_sum(const gradus::detail::Operation& op);
+  void note_not_finite(const gradus::detail::Operation& op);
+  void note_own_difference(const gradus::detail::Operation& op);
+  void note_broadcast(const gradus::detail::Operation& op);
+  void note_bias_before_norm(const gradus::detail::Operation& op);
+  void note_input_scale(const gradus::detail::Operation& op);
+  void note_units(const gradus::detail::Operation& op);
   void look_at_start();
   void found_not_finite(const std::string& what);
 

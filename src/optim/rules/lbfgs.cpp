@@ -137,6 +137,161 @@ struct History {
   }
 };
 
+// The iterations of one step.
+struct Iterations {
+  using Closure = std::function<Tensor()>;
+
+  Iterations(const LBFGSOptions& options, std::vector<Entry>& all, double first_loss, const Closure& recompute)
+      : o(options), entries(all), closure(recompute), history{all}, loss(first_loss) {}
+
+  void run() {
+    n[kEvaluations] += 1;
+    for (Entry& entry : entries) ++entry.step;
+    g = gradient();
+    d = history.vector("d");
+    previous = history.vector("prev_flat_grad");
+    bool goes_on = !flat();
+    for (std::int64_t iteration = 1; goes_on && iteration <= *o.max_iter; ++iteration)
+      goes_on = iterate(iteration == *o.max_iter);
+  }
+
+ private:
+  // False where that was the end of the step.
+  bool iterate(bool last) {
+    const bool first = n[kIterations] == 0;
+    n[kIterations] += 1;
+    if (first) {
+      apply(SetScaled{-1}, d, g);
+    } else {
+      remember();
+      find_direction();
+    }
+    apply(SetScaled{1}, previous, g);
+    n[kLoss] = loss;
+
+    double sum = 0;
+    if (first)
+      for (const Tensor& x : g) sum += norm(x, 1).item();
+    n[kStepSize] = first ? std::min(1.0, 1 / sum) * *o.lr : *o.lr;
+    const double slope = dot(g, d);
+    if (slope > -*o.tolerance_change) return false;
+
+    std::int64_t more = 0;
+    if (o.line_search_fn) {
+      more = search(slope);
+    } else {
+      move(n[kStepSize]);
+      if (!last) {  // in a stochastic setting that evaluation would be of no use
+        loss = evaluate();
+        g = gradient();
+        more = 1;
+      }
+    }
+    evaluations += more;
+    n[kEvaluations] += static_cast<double>(more);
+    const bool ends = flat() || evaluations >= most_evaluations ||
+                      largest(d) * std::abs(n[kStepSize]) <= *o.tolerance_change ||
+                      std::abs(loss - n[kLoss]) < *o.tolerance_change;
+    return !ends;
+  }
+
+  // The newest pair: the last step and how the gradient changed over it.
+  void remember() {
+    Vector y = copied(g);
+    apply(AddScaled{-1}, y, previous);
+    const Vector s = scaled(n[kStepSize], d);
+    if (const double ys = dot(y, s); ys > 1e-10) {
+      history.push(y, s, *o.history_size);
+      n[kScale] = ys / dot(y, y);
+    }
+  }
+
+  // The two-loop recursion (Nocedal and Wright, 2006, algorithm 7.4), in d.
+  void find_direction() {
+    apply(SetScaled{-1}, d, g);
+    std::vector<double> ro, al;
+    for (std::int64_t i = 0; i < history.count(); ++i)
+      ro.push_back(1 / dot(history.row("old_dirs", i), history.row("old_stps", i)));
+    al.resize(ro.size());
+    for (std::size_t i = ro.size(); i-- > 0;) {
+      al[i] = dot(history.row("old_stps", static_cast<std::int64_t>(i)), d) * ro[i];
+      apply(AddScaled{-al[i]}, d, history.row("old_dirs", static_cast<std::int64_t>(i)));
+    }
+    apply(SetScaled{n[kScale]}, d, d);
+    for (std::size_t i = 0; i < ro.size(); ++i) {
+      const double be = dot(history.row("old_dirs", static_cast<std::int64_t>(i)), d) * ro[i];
+      apply(AddScaled{al[i] - be}, d, history.row("old_stps", static_cast<std::int64_t>(i)));
+    }
+  }
+
+  // Moves to the best point along d. Returns how often the loss was evaluated.
+  std::int64_t search(double slope) {
+    Vector origin;
+    for (const Entry& entry : entries) origin.push_back(entry.param.detach().clone());
+    const auto back = [&] {
+      for (std::size_t i = 0; i < entries.size(); ++i)
+        if (!gradus::detail::is_frozen(*entries[i].param.impl())) entries[i].param.detach().copy_(origin[i]);
+    };
+    std::int64_t count = 0;
+    const LineSearch search{most_evaluations - evaluations, largest(d), [&](double t) {
+                              move(t);
+                              struct Scope {
+                                decltype(back)& restore;
+                                ~Scope() { restore(); }
+                              } scope{back};
+                              ++count;
+                              const double there = evaluate();
+                              Vector gradient_there = gradient();
+                              const double slope_there = dot(gradient_there, d);
+                              return LinePoint{t, there, slope_there, std::move(gradient_there)};
+                            }};
+    LinePoint best = search.run({0, loss, slope, g}, n[kStepSize]);
+    loss = best.loss;
+    g = std::move(best.gradient);
+    n[kStepSize] = best.t;
+    move(best.t);
+    return count;
+  }
+
+  bool flat() const { return largest(g) <= *o.tolerance_grad; }
+  Vector gradient() const {
+    Vector v;
+    for (const Entry& entry : entries) {
+      const Tensor grad = entry.param.grad();
+      if (!grad.defined() || gradus::detail::is_frozen(*entry.param.impl())) {
+        v.push_back(zeros(entry.param.sizes(), {.dtype = entry.param.dtype(), .device = entry.param.device()}));
+      } else {
+        check_gradient("LBFGS", entry, grad);
+        v.push_back(grad.detach().clone().contiguous());
+      }
+    }
+    return v;
+  }
+  void move(double t) {
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      const Tensor& p = entries[i].param;
+      if (!p.grad().defined() || gradus::detail::is_frozen(*p.impl())) continue;
+      Tensor raw = p.detach();
+      update_elements(AddScaled{t}, raw, d[i]);
+      gradus::detail::bump_version(p);
+    }
+  }
+  double evaluate() const {
+    EnableGrad guard;
+    return closure().item();
+  }
+
+  const LBFGSOptions& o;
+  std::vector<Entry>& entries;
+  const Closure& closure;
+  History history;
+  Numbers& n = history.numbers;
+  double loss;
+  const std::int64_t most_evaluations = o.max_eval.value_or(*o.max_iter * 5 / 4);
+  std::int64_t evaluations = 1;
+  Vector g, d, previous;
+};
+
 }  // namespace
 
 // All parameters at once, because a direction depends on sums over all of them; it is built in one vector.
@@ -164,124 +319,7 @@ struct RuleOf<LBFGSOptions> {
   static void update_all(const O& o, std::vector<Entry>& entries, double loss, const std::function<Tensor()>& closure) {
     History::check(entries);
     for (Entry& entry : entries) entry.convert_state();
-    History history{entries};
-    Numbers& n = history.numbers;
-    const std::int64_t most_evaluations = o.max_eval.value_or(*o.max_iter * 5 / 4);
-
-    const auto gradient = [&] {
-      Vector v;
-      for (const Entry& entry : entries) {
-        const Tensor grad = entry.param.grad();
-        if (!grad.defined() || gradus::detail::is_frozen(*entry.param.impl())) {
-          v.push_back(zeros(entry.param.sizes(), {.dtype = entry.param.dtype(), .device = entry.param.device()}));
-        } else {
-          check_gradient(name, entry, grad);
-          v.push_back(grad.detach().clone().contiguous());
-        }
-      }
-      return v;
-    };
-    const auto move = [&](double t, const Vector& d) {
-      for (std::size_t i = 0; i < entries.size(); ++i) {
-        const Tensor& p = entries[i].param;
-        if (!p.grad().defined() || gradus::detail::is_frozen(*p.impl())) continue;
-        Tensor raw = p.detach();
-        update_elements(AddScaled{t}, raw, d[i]);
-        gradus::detail::bump_version(p);
-      }
-    };
-    const auto evaluate = [&] {
-      EnableGrad guard;
-      return closure().item();
-    };
-
-    std::int64_t evaluations = 1;
-    n[kEvaluations] += 1;
-    for (Entry& entry : entries) ++entry.step;
-    Vector g = gradient(), d = history.vector("d"), previous = history.vector("prev_flat_grad");
-    bool flat = largest(g) <= *o.tolerance_grad;
-    for (std::int64_t iteration = 1; !flat && iteration <= *o.max_iter; ++iteration) {
-      const bool first = n[kIterations] == 0;
-      n[kIterations] += 1;
-      if (first) {
-        apply(SetScaled{-1}, d, g);
-      } else {
-        // The newest pair: the last step and how the gradient changed over it.
-        Vector y = copied(g);
-        apply(AddScaled{-1}, y, previous);
-        const Vector s = scaled(n[kStepSize], d);
-        if (const double ys = dot(y, s); ys > 1e-10) {
-          history.push(y, s, *o.history_size);
-          n[kScale] = ys / dot(y, y);
-        }
-        // The two-loop recursion (Nocedal and Wright, 2006, algorithm 7.4), in d.
-        apply(SetScaled{-1}, d, g);
-        std::vector<double> ro, al;
-        for (std::int64_t i = 0; i < history.count(); ++i)
-          ro.push_back(1 / dot(history.row("old_dirs", i), history.row("old_stps", i)));
-        al.resize(ro.size());
-        for (std::size_t i = ro.size(); i-- > 0;) {
-          al[i] = dot(history.row("old_stps", static_cast<std::int64_t>(i)), d) * ro[i];
-          apply(AddScaled{-al[i]}, d, history.row("old_dirs", static_cast<std::int64_t>(i)));
-        }
-        apply(SetScaled{n[kScale]}, d, d);
-        for (std::size_t i = 0; i < ro.size(); ++i) {
-          const double be = dot(history.row("old_dirs", static_cast<std::int64_t>(i)), d) * ro[i];
-          apply(AddScaled{al[i] - be}, d, history.row("old_stps", static_cast<std::int64_t>(i)));
-        }
-      }
-      apply(SetScaled{1}, previous, g);
-      n[kLoss] = loss;
-
-      double sum = 0;
-      if (first)
-        for (const Tensor& x : g) sum += norm(x, 1).item();
-      n[kStepSize] = first ? std::min(1.0, 1 / sum) * *o.lr : *o.lr;
-      const double slope = dot(g, d);
-      if (slope > -*o.tolerance_change) break;
-
-      std::int64_t more = 0;
-      if (o.line_search_fn) {
-        Vector origin;
-        for (const Entry& entry : entries) origin.push_back(entry.param.detach().clone());
-        const auto back = [&] {
-          for (std::size_t i = 0; i < entries.size(); ++i)
-            if (!gradus::detail::is_frozen(*entries[i].param.impl())) entries[i].param.detach().copy_(origin[i]);
-        };
-        const LineSearch search{most_evaluations - evaluations, largest(d), [&](double t) {
-                                  move(t, d);
-                                  struct Scope {
-                                    decltype(back)& restore;
-                                    ~Scope() { restore(); }
-                                  } scope{back};
-                                  ++more;
-                                  const double there = evaluate();
-                                  Vector gradient_there = gradient();
-                                  const double slope_there = dot(gradient_there, d);
-                                  return LinePoint{t, there, slope_there, std::move(gradient_there)};
-                                }};
-        LinePoint best = search.run({0, loss, slope, g}, n[kStepSize]);
-        loss = best.loss;
-        g = std::move(best.gradient);
-        n[kStepSize] = best.t;
-        move(best.t, d);
-      } else {
-        move(n[kStepSize], d);
-        if (iteration < *o.max_iter) {
-          // Not after the last one: in a stochastic setting that evaluation would be of no use.
-          loss = evaluate();
-          g = gradient();
-          more = 1;
-        }
-      }
-      evaluations += more;
-      n[kEvaluations] += static_cast<double>(more);
-      flat = largest(g) <= *o.tolerance_grad;
-      if (evaluations >= most_evaluations || largest(d) * std::abs(n[kStepSize]) <= *o.tolerance_change ||
-          std::abs(loss - n[kLoss]) < *o.tolerance_change) {
-        break;
-      }
-    }
+    Iterations(o, entries, loss, closure).run();
   }
 };
 
