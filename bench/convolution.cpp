@@ -36,10 +36,8 @@ void convolution(benchmark::State& state) {
         gradus::cpu::few_channels_backward_weight(c, y.data(), x.data(), w.data());
     } else {
       if constexpr (operation == kForward) gradus::onednn::conv_forward(c, x.data(), w.data(), nullptr, y.data());
-      if constexpr (operation == kBackwardData)
-        gradus::onednn::conv_backward_data(gradus::kFloat32, c, y.data(), gradus::kFloat32, w.data(), x.data());
-      if constexpr (operation == kBackwardWeight)
-        gradus::onednn::conv_backward_weight(gradus::kFloat32, c, y.data(), x.data(), w.data());
+      if constexpr (operation == kBackwardData) gradus::onednn::conv_backward_data(c, y.data(), w.data(), x.data());
+      if constexpr (operation == kBackwardWeight) gradus::onednn::conv_backward_weight(c, y.data(), x.data(), w.data());
     }
     benchmark::ClobberMemory();
   }

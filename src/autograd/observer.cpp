@@ -164,6 +164,8 @@ ForNode::~ForNode() {
   if (pushed_) watch().layers.pop_back();
 }
 
+bool watches_modules() { return is_watched() && !watch().observers.empty(); }
+
 LayerRef current_layer() { return watch().layers.empty() ? nullptr : watch().layers.back(); }
 const Node* current_backward() { return watch().backwards.empty() ? nullptr : watch().backwards.back(); }
 

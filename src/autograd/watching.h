@@ -15,6 +15,10 @@ class BackwardPass {
 };
 bool in_backward_pass();
 
+// Whether somebody watches this thread who wants to see each module by itself. A profiler, which watches all threads,
+// wants to see what runs without it.
+bool watches_modules();
+
 // What is done for a node counts as done in the module that recorded it.
 class ForNode {
  public:

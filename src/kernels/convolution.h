@@ -14,6 +14,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "kernels/epilogue.h"
+
 namespace gradus::kernel {
 
 using Spatial3 = std::array<std::int64_t, 3>;  // depth, height, width; 1 (or no padding) where there are fewer
@@ -38,11 +40,18 @@ struct PackedWeights {
   virtual ~PackedWeights() = default;
 };
 
-// What follows the sum in one pass: y = relu(sum + bias + residual). A NaN may become 0 in this relu.
-struct ConvEpilogue {
-  const float* bias = nullptr;
-  const void* residual = nullptr;  // laid out as y
-  bool relu = false;
+// A convolution of channels-last memory as a device does it: what was found and made for its type and sizes, to be held
+// by all that run it. x and y are float32 or bfloat16, w is either, and so is its gradient; sums are float32. Of an
+// epilogue it takes a float32 bias, the residual and the relu.
+struct ChannelsLast {
+  virtual ~ChannelsLast() = default;
+  // Null where there are no loops with this epilogue.
+  virtual std::shared_ptr<const PackedWeights> pack(Dtype w_dtype, const void* w, const Epilogue& then) const = 0;
+  virtual bool fits(const PackedWeights& w, const Epilogue& then) const = 0;
+  virtual void forward(const void* x, const PackedWeights& w, const Epilogue& then, void* y) const = 0;
+  // False, and nothing done, where there are no good loops for it.
+  virtual bool backward_data(const void* g, Dtype w_dtype, const void* w, void* gx) const = 0;
+  virtual void backward_weight(const void* g, const void* x, float* gw) const = 0;
 };
 
 }  // namespace gradus::kernel

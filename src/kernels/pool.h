@@ -17,6 +17,7 @@ struct Window {
 
 struct Pooling {
   std::int64_t planes = 0;
+  std::int64_t channels = 1;  // beside each other at each position of a plane: channels-last if there are several
   std::array<std::int64_t, 3> in{1, 1, 1};
   std::array<std::vector<Window>, 3> windows;  // of depth, height and width; none is empty
   std::int64_t divisor = 0;                    // of a mean; 0: the product of the windows' counts
@@ -25,6 +26,12 @@ struct Pooling {
   std::int64_t out_size() const {
     return static_cast<std::int64_t>(windows[0].size() * windows[1].size() * windows[2].size());
   }
+};
+
+// Planes of x and y, and where in its plane of x each element of y was found.
+struct Picks {
+  std::int64_t planes = 0, channels = 1, in_size = 0, out_size = 0;
+  const std::int32_t* places = nullptr;
 };
 
 // y[o, i, n] = sum over t of weights[i, t] x[o, index[i, t], n]

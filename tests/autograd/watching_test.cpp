@@ -102,7 +102,9 @@ TEST(Profiler, TellsForwardFromBackwardAndLayersFromSteps) {
   }
   EXPECT_LE(self, profiler.seconds());
   const auto layers = profiler.by_layer();
-  ASSERT_NE(find(layers, "0 (Linear)", Profiler::Kind::forward), nullptr);
+  ASSERT_NE(find(layers, "0 (Linear + ReLU)", Profiler::Kind::forward), nullptr);
+  EXPECT_NE(find(layers, "0 (Linear + ReLU)", Profiler::Kind::backward), nullptr);
+  EXPECT_EQ(find(rows, "relu", Profiler::Kind::node), nullptr) << "it runs in the linear layer";
   EXPECT_NE(find(layers, "2 (Linear)", Profiler::Kind::backward), nullptr);
   EXPECT_THAT(profiler.table(), HasSubstr("linear"));
   EXPECT_THAT(profiler.table(2), HasSubstr(" more"));

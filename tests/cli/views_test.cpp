@@ -41,7 +41,7 @@ TEST(Views, AProfileIsPrintedAndTraced) {
   const TempFolder folder;
   const auto run = run_gradus(kShort + " --profile 10 --out " + folder / "run");
   ASSERT_EQ(run.status, 0) << run.err;
-  for (const char* part : {"10 steps, ", "linear", "backward", "encoder.0 (Linear)", "Adam", "trace: "})
+  for (const char* part : {"10 steps, ", "linear", "backward", "encoder.0 (Linear + ", "Adam", "trace: "})
     EXPECT_THAT(run.out, HasSubstr(part));
   const auto trace = nlohmann::json::parse(test::file_bytes(folder / "run/trace.json"));
   int steps = 0;

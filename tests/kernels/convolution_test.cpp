@@ -219,28 +219,28 @@ RC_GTEST_PROP(Convolutions, WithAWindowOfOnePositionInBFloat16AreTheirPlainSums,
     c.in[d] = *rc::gen::inRange<int64_t>(1, 10);
     c.out[d] = (c.in[d] - 1) / c.stride[d] + 1;
   }
-  if (!cpu::conv_serves_channels_last(kBFloat16, c)) return;
+  const auto loops = cpu::conv_channels_last(kBFloat16, c);
+  if (loops == nullptr) return;
   check<BFloat16>(
       c, 0x1p-8,
       [&](const auto& x, const auto& w, const auto& bias) {
         const std::vector<float> wide(bias.begin(), bias.end());
-        const cpu::ConvEpilogue then{.bias = wide.data()};
+        const cpu::Epilogue then{.bias = wide.data()};
         std::vector<BFloat16> y(static_cast<std::size_t>(size(c.out_channels, c, c.out)));
-        cpu::conv_forward(kBFloat16, c, x.data(), *cpu::conv_pack(kBFloat16, c, then, kBFloat16, w.data()), then,
-                          y.data());
+        loops->forward(x.data(), *loops->pack(kBFloat16, w.data(), then), then, y.data());
         return y;
       },
       [&](const auto& g, const auto& w) {
         const std::vector<float> wide(w.begin(), w.end());
         std::vector<BFloat16> gx(static_cast<std::size_t>(size(c.in_channels, c, c.in)), BFloat16(7.f)), again = gx;
-        RC_ASSERT(cpu::conv_backward_data(kBFloat16, c, g.data(), kBFloat16, w.data(), gx.data()));
-        RC_ASSERT(cpu::conv_backward_data(kBFloat16, c, g.data(), kFloat32, wide.data(), again.data()));
+        RC_ASSERT(loops->backward_data(g.data(), kBFloat16, w.data(), gx.data()));
+        RC_ASSERT(loops->backward_data(g.data(), kFloat32, wide.data(), again.data()));
         for (std::size_t i = 0; i < gx.size(); ++i) RC_ASSERT(gx[i].bits == again[i].bits);
         return gx;
       },
       [&](const auto& g, const auto& x) {
         std::vector<float> gw(static_cast<std::size_t>(c.weights()), 7);
-        cpu::conv_backward_weight(kBFloat16, c, g.data(), x.data(), gw.data());
+        loops->backward_weight(g.data(), x.data(), gw.data());
         return gw;
       });
 }

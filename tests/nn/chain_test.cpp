@@ -5,12 +5,15 @@
 #include <gradus/models/resnet.h>
 #include <gradus/nn/chain.h>
 #include <gradus/nn/freeze.h>
+#include <gradus/nn/summary.h>
 #include <gradus/optim.h>
+#include <gradus/profiler.h>
 #include <gradus/random.h>
 #include <gtest/gtest.h>
 
 #include <cstring>
 #include <limits>
+#include <set>
 
 #include "ops/image/packed_weights.h"
 
@@ -160,6 +163,25 @@ TEST(ChainTest, HooksSeeEachModule) {
   const Tensor x = randn({2, 32, 6, 6});
   EXPECT_LT(distance(block(x), block.one_by_one(x)), 1e-5);
   EXPECT_EQ(calls, 2);
+}
+
+// A profiler sees the program that runs without it, and others each module by itself.
+TEST(ChainTest, AProfilerSeesWhatRuns) {
+  manual_seed(6);
+  nn::Sequential net(nn::Conv2d(3, 32, 3), nn::BatchNorm2d(32), nn::ReLU(), nn::MaxPool2d(2));
+  const Tensor x = randn({2, 3, 9, 9});
+  const auto layers_of = [&](const auto& rows) {
+    std::set<std::string> names;
+    for (const auto& row : rows) names.insert(row.name);
+    return names;
+  };
+  Profiler profiler;
+  net(x);
+  profiler.stop();
+  EXPECT_EQ(layers_of(profiler.by_layer()),
+            (std::set<std::string>{"0 (Conv2d)", "0 (Conv2d + BatchNorm2d + ReLU)", "3 (MaxPool2d)"}));
+  const auto summary = nn::summary(net, {2, 3, 9, 9});
+  EXPECT_EQ(summary.layers.size(), 5U);
 }
 
 bool same_bits(const Tensor& a, const Tensor& b) {

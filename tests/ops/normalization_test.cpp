@@ -1,5 +1,6 @@
 // Normalisation of awkward values: all equal, huge, tiny. Every layout that has loops of its own, and what follows.
 #include <gradus/autograd.h>
+#include <gradus/flops.h>
 #include <gradus/ops.h>
 #include <gradus/ops/normalization.h>
 #include <gradus/random.h>
@@ -104,6 +105,27 @@ TEST(Normalization, HugeAndTinyValuesAreNormalisedAsOthers) {
       }
     }
   }
+}
+
+// One operation, whose kernel takes the layout: its costs do not depend on it, forward or backward.
+TEST(Normalization, CostsTheSameInBothLayouts) {
+  const Tensor x = randn({3, 8, 5, 4}), g = ones({3, 8, 5, 4});
+  std::vector<std::int64_t> forward, all;
+  for (const bool rows : {false, true}) {
+    const Tensor in = (rows ? channels_last(x) : x.clone()).detach().requires_grad_();
+    const Tensor w = ones({8}, {.requires_grad = true}), b = zeros({8}, {.requires_grad = true});
+    const Tensor grad = rows ? channels_last(g) : g;
+    FlopCounter counter;
+    const Tensor y = batch_norm(in, Tensor(), Tensor(), w, b, true, 0.1, 1e-5);
+    EXPECT_EQ(ops::prefers_channels_last(y), rows);
+    forward.push_back(counter.total());
+    y.backward(grad);
+    all.push_back(counter.by_operation().at("batch_norm").flops);
+  }
+  EXPECT_EQ(forward[0], 7 * x.numel());
+  EXPECT_EQ(forward[0], forward[1]);
+  EXPECT_GT(all[0], forward[0]);
+  EXPECT_EQ(all[0], all[1]);
 }
 
 }  // namespace

@@ -216,6 +216,32 @@ void backward_weight(const Convolution& c, const T* g, const T* x, T* gw) {
 // Whether oneDNN may be asked.
 bool by_onednn(const Convolution& c) { return c.multiplications() != 0 && !core::is_portable(); }
 
+// oneDNN's loops, but for those gradients that are faster as a product of matrices.
+class OrAsProduct final : public ChannelsLast {
+ public:
+  OrAsProduct(Dtype dtype, const Convolution& c, std::shared_ptr<const ChannelsLast> loops)
+      : dtype_(dtype), c_(c), loops_(std::move(loops)) {}
+
+  std::shared_ptr<const PackedWeights> pack(Dtype w_dtype, const void* w, const Epilogue& then) const override {
+    return loops_->pack(w_dtype, w, then);
+  }
+  bool fits(const PackedWeights& w, const Epilogue& then) const override { return loops_->fits(w, then); }
+  void forward(const void* x, const PackedWeights& w, const Epilogue& then, void* y) const override {
+    loops_->forward(x, w, then, y);
+  }
+  bool backward_data(const void* g, Dtype w_dtype, const void* w, void* gx) const override {
+    return product_backward_data(dtype_, c_, g, w_dtype, w, gx) || loops_->backward_data(g, w_dtype, w, gx);
+  }
+  void backward_weight(const void* g, const void* x, float* gw) const override {
+    if (!product_backward_weight(dtype_, c_, g, x, gw)) loops_->backward_weight(g, x, gw);
+  }
+
+ private:
+  const Dtype dtype_;
+  const Convolution c_;
+  const std::shared_ptr<const ChannelsLast> loops_;
+};
+
 }  // namespace
 
 void conv_forward(Dtype dtype, const Convolution& c, const void* x, const void* w, const void* bias, void* y) {
@@ -237,7 +263,7 @@ void conv_backward_data(Dtype dtype, const Convolution& c, const void* g, const 
     T* to = static_cast<T*>(gx);
     if (few_channels_is_best(c, ConvOperation::backward_data)) return few_channels_backward_data(c, from, weights, to);
     if constexpr (std::is_same_v<T, float>) {
-      if (by_onednn(c) && onednn::conv_backward_data(dtype, c, from, dtype, weights, to)) return;
+      if (by_onednn(c) && onednn::conv_backward_data(c, from, weights, to)) return;
     }
     backward_data(c, from, weights, to);
   };
@@ -251,37 +277,17 @@ void conv_backward_weight(Dtype dtype, const Convolution& c, const void* g, cons
     if (few_channels_is_best(c, ConvOperation::backward_weight))
       return few_channels_backward_weight(c, from, input, to);
     if constexpr (std::is_same_v<T, float>) {
-      if (by_onednn(c) && onednn::conv_backward_weight(dtype, c, from, input, to)) return;
+      if (by_onednn(c) && onednn::conv_backward_weight(c, from, input, to)) return;
     }
     backward_weight(c, from, input, to);
   };
   visit<float, double>("convolution", dtype, [&]<class T>(T) { run(static_cast<const T*>(g)); });
 }
 
-bool conv_serves_channels_last(Dtype dtype, const Convolution& c) {
-  return !core::is_portable() && onednn::serves_channels_last(dtype, c);
-}
-
-std::shared_ptr<const PackedWeights> conv_pack(Dtype dtype, const Convolution& c, const ConvEpilogue& then,
-                                               Dtype w_dtype, const void* w) {
-  return onednn::pack(dtype, c, then, w_dtype, w);
-}
-
-bool conv_fits(Dtype dtype, const Convolution& c, const ConvEpilogue& then, const PackedWeights& w) {
-  return onednn::fits(dtype, c, then, w);
-}
-
-void conv_forward(Dtype dtype, const Convolution& c, const void* x, const PackedWeights& w, const ConvEpilogue& then,
-                  void* y) {
-  onednn::conv_forward(dtype, c, x, w, then, y);
-}
-
-bool conv_backward_data(Dtype dtype, const Convolution& c, const void* g, Dtype w_dtype, const void* w, void* gx) {
-  return product_backward_data(dtype, c, g, w_dtype, w, gx) || onednn::conv_backward_data(dtype, c, g, w_dtype, w, gx);
-}
-
-void conv_backward_weight(Dtype dtype, const Convolution& c, const void* g, const void* x, float* gw) {
-  if (!product_backward_weight(dtype, c, g, x, gw)) onednn::conv_backward_weight(dtype, c, g, x, gw);
+std::shared_ptr<const ChannelsLast> conv_channels_last(Dtype dtype, const Convolution& c) {
+  if (core::is_portable()) return nullptr;
+  auto loops = onednn::channels_last(dtype, c);
+  return loops ? std::make_shared<const OrAsProduct>(dtype, c, std::move(loops)) : nullptr;
 }
 
 }  // namespace gradus::cpu

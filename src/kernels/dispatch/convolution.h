@@ -14,18 +14,8 @@ void conv_forward(Dtype dtype, const Convolution& c, const void* x, const void* 
 void conv_backward_data(Dtype dtype, const Convolution& c, const void* g, const void* w, void* gx);
 void conv_backward_weight(Dtype dtype, const Convolution& c, const void* g, const void* x, void* gw);
 
-// Channels-last, x and y in float32 or bfloat16, w and its gradient in either, sums in float32.
-//
-// Whether oneDNN has good loops for the convolution and the gradient of w on this machine; what is below may be called
-// only then. Its loops for the gradient of x may still be missing: false, and nothing is done.
-bool conv_serves_channels_last(Dtype dtype, const Convolution& c);
-void conv_forward(Dtype dtype, const Convolution& c, const void* x, const PackedWeights& w, const ConvEpilogue& then,
-                  void* y);
-bool conv_backward_data(Dtype dtype, const Convolution& c, const void* g, Dtype w_dtype, const void* w, void* gx);
-void conv_backward_weight(Dtype dtype, const Convolution& c, const void* g, const void* x, float* gw);
-// Null where there are no loops with this epilogue.
-std::shared_ptr<const PackedWeights> conv_pack(Dtype dtype, const Convolution& c, const ConvEpilogue& then,
-                                               Dtype w_dtype, const void* w);
-bool conv_fits(Dtype dtype, const Convolution& c, const ConvEpilogue& then, const PackedWeights& w);
+// Channels-last: oneDNN's loops, and products of matrices for some gradients. Null where oneDNN has no good loops for
+// the convolution or the gradient of w on this machine.
+std::shared_ptr<const ChannelsLast> conv_channels_last(Dtype dtype, const Convolution& c);
 
 }  // namespace gradus::cpu

@@ -13,10 +13,8 @@
 #include "kernels/cpu/index/triangle.h"
 #include "kernels/cpu/norm/normalization.h"
 #include "kernels/cpu/norm/rms_norm.h"
-#include "kernels/cpu/norm/rows_norm.h"
 #include "kernels/cpu/norm/softmax.h"
 #include "kernels/cpu/pool/pooling.h"
-#include "kernels/cpu/pool/pooling_rows.h"
 #include "kernels/cpu/pool/resample.h"
 #include "kernels/cpu/random/random.h"
 #include "kernels/cpu/recurrent/recurrent.h"
@@ -90,18 +88,10 @@ constinit const Kernels cpu_kernels{
     .normalize_backward = cpu::normalize_backward,
     .rms_norm = cpu::rms_norm,
     .rms_norm_backward = cpu::rms_norm_backward,
-    .rows_moments = cpu::rows_moments,
-    .rows_normalize = cpu::rows_normalize,
-    .rows_norm_backward = cpu::rows_norm_backward,
     .conv_forward = cpu::conv_forward,
     .conv_backward_data = cpu::conv_backward_data,
     .conv_backward_weight = cpu::conv_backward_weight,
-    .conv_serves_channels_last = cpu::conv_serves_channels_last,
-    .conv_rows_forward = cpu::conv_forward,
-    .conv_rows_backward_data = cpu::conv_backward_data,
-    .conv_rows_backward_weight = cpu::conv_backward_weight,
-    .conv_pack = cpu::conv_pack,
-    .conv_fits = cpu::conv_fits,
+    .conv_channels_last = cpu::conv_channels_last,
     .recurrent_forward = recurrent_forward,
     .recurrent_backward = recurrent_backward,
     .recurrent_states_before = recurrent_states_before,
@@ -110,11 +100,6 @@ constinit const Kernels cpu_kernels{
     .pool_put = cpu::pool_put,
     .avg_pool = cpu::avg_pool,
     .avg_pool_backward = cpu::avg_pool_backward,
-    .max_pool_rows = cpu::max_pool_rows,
-    .pool_pick_rows = cpu::pool_pick_rows,
-    .pool_put_rows = cpu::pool_put_rows,
-    .avg_pool_rows = cpu::avg_pool_rows,
-    .avg_pool_rows_backward = cpu::avg_pool_rows_backward,
     .resample = cpu::resample,
     .resample_backward = cpu::resample_backward,
     .check_index = kernel::check_index,

@@ -389,9 +389,9 @@ void gemm(const Product& p) {
                   static_cast<T>(p.beta),
                   static_cast<T*>(p.c),
                   p.ldc};
-    x.finish = {.bias = in(p.bias), .formula = p.then.formula};
-    if constexpr (std::is_same_v<T, float>) x.finish.run = p.then.cpu32;
-    if constexpr (std::is_same_v<T, double>) x.finish.run = p.then.cpu64;
+    x.finish = {.bias = in(p.then.bias), .formula = p.then.activation.formula};
+    if constexpr (std::is_same_v<T, float>) x.finish.run = p.then.activation.cpu32;
+    if constexpr (std::is_same_v<T, double>) x.finish.run = p.then.activation.cpu64;
     multiply_any(x);
   });
 }

@@ -33,11 +33,9 @@ struct Kernels {
   using Rows = kernel::Rows;
   using Scatter = kernel::Scatter;
   using Norm = kernel::Normalization;
-  using RowsNorm = kernel::RowsNorm;
   using Pooling = kernel::Pooling;
   using Conv = kernel::Convolution;
-  using Epilogue = kernel::ConvEpilogue;
-  using Packed = kernel::PackedWeights;
+  using Epilogue = kernel::Epilogue;
   using Random = kernel::RandomRange;
   using AllElements = std::span<const kernel::Elements>;
 
@@ -86,35 +84,24 @@ struct Kernels {
   void (*attention)(const kernel::Attention& a) = nullptr;
   void (*attention_backward)(const kernel::Attention& a) = nullptr;
 
-  // --- normalisation: float32 and float64; null pointers for what there is not ---
+  // --- normalisation: float32 and float64, and what kernels/norm.h says of channels-last ---
   // `floor` is what will be added to the variance: what is nothing beside it need not be exact.
-  void (*moments)(Dtype dtype, const Norm& n, double floor, const void* x, void* mean, double* var);
-  void (*normalize)(Dtype dtype, const Norm& n, const void* x, const void* mean, const void* rstd, const void* weight,
-                    const void* bias, void* y);
-  void (*normalize_backward)(Dtype dtype, const Norm& n, bool constant, const void* g, const void* x, const void* mean,
-                             const void* rstd, const void* weight, void* gx, void* gw, void* gb);
+  void (*moments)(const Norm& n, double floor, const void* x, void* mean, double* var);
+  // y = then((x - mean) rstd weight). A null weight stands for 1.
+  void (*normalize)(const Norm& n, const void* x, const void* mean, const void* rstd, const void* weight,
+                    const Epilogue& then, void* y);
+  void (*normalize_backward)(const Norm& n, const kernel::NormalizationGradients& to);
   // y = x * rstd * weight with rstd[r] = 1 / sqrt(mean(x[r]^2) + eps), of contiguous rows.
   void (*rms_norm)(Dtype dtype, double eps, const void* x, const void* weight, void* rstd, void* y, Int rows, Int n);
   void (*rms_norm_backward)(Dtype dtype, const void* g, const void* x, const void* rstd, const void* weight, void* gx,
                             void* gw, Int rows, Int n);
-  // Of channels-last memory in float32 or bfloat16, with what follows: relu((x - mean) rstd weight + bias + residual).
-  void (*rows_moments)(const RowsNorm& n, double floor, const void* x, float* mean, double* var);
-  void (*rows_normalize)(const RowsNorm& n, const void* x, const float* mean, const float* rstd, const float* weight,
-                         const float* bias, const void* residual, void* y);
-  void (*rows_norm_backward)(const RowsNorm& n, const kernel::RowsGradients& to);
-
   // --- convolutions: kernels/convolution.h. Row-major, float32 and float64 ---
   void (*conv_forward)(Dtype dtype, const Conv& c, const void* x, const void* w, const void* bias, void* y);
   void (*conv_backward_data)(Dtype dtype, const Conv& c, const void* g, const void* w, void* gx);
   void (*conv_backward_weight)(Dtype dtype, const Conv& c, const void* g, const void* x, void* gw);
-  // Channels-last in float32 or bfloat16, where the device has good loops for it: the rest may be called only then.
-  bool (*conv_serves_channels_last)(Dtype dtype, const Conv& c);
-  void (*conv_rows_forward)(Dtype dtype, const Conv& c, const void* x, const Packed& w, const Epilogue& then, void* y);
-  bool (*conv_rows_backward_data)(Dtype dtype, const Conv& c, const void* g, Dtype w_dtype, const void* w, void* gx);
-  void (*conv_rows_backward_weight)(Dtype dtype, const Conv& c, const void* g, const void* x, float* gw);
-  std::shared_ptr<const Packed> (*conv_pack)(Dtype dtype, const Conv& c, const Epilogue& then, Dtype w_dtype,
-                                             const void* w);  // null: no loops with this epilogue
-  bool (*conv_fits)(Dtype dtype, const Conv& c, const Epilogue& then, const Packed& w);
+  // The same for channels-last memory in float32 or bfloat16, as a handle. It returns null where the device has no good
+  // loops for it.
+  std::shared_ptr<const kernel::ChannelsLast> (*conv_channels_last)(Dtype dtype, const Conv& c) = nullptr;
 
   // --- recurrent layers: float32 and float64 ---
   void (*recurrent_forward)(Dtype dtype, const kernel::Recurrence& r, const kernel::RecurrentForward<void>& p);
@@ -123,23 +110,14 @@ struct Kernels {
   void (*recurrent_states_before)(Dtype dtype, const kernel::Recurrence& r, const void* y, const void* h0,
                                   void* before);
 
-  // --- pooling: x [planes, in...], y [planes, out...]; by rows: channels last ---
+  // --- pooling: x [planes, in..., channels], y [planes, out..., channels]. float32 and float64; float32 and bfloat16
+  // where there are several channels ---
   // Also where each maximum stands in its plane; where a relu after it gives 0, the place is marked as closed.
   void (*max_pool)(Dtype dtype, const Pooling& pooling, bool relu, const void* x, void* y, std::int32_t* places);
-  void (*pool_pick)(Dtype dtype, Int planes, Int in_size, Int out_size, const void* x, const std::int32_t* places,
-                    void* y);
-  void (*pool_put)(Dtype dtype, Int planes, Int in_size, Int out_size, const void* g, const std::int32_t* places,
-                   void* gx);
+  void (*pool_pick)(Dtype dtype, const kernel::Picks& picks, const void* x, void* y);
+  void (*pool_put)(Dtype dtype, const kernel::Picks& picks, const void* g, void* gx);
   void (*avg_pool)(Dtype dtype, const Pooling& pooling, const void* x, void* y);
   void (*avg_pool_backward)(Dtype dtype, const Pooling& pooling, const void* g, void* gx);
-  void (*max_pool_rows)(Dtype dtype, const Pooling& pooling, Int channels, bool relu, const void* x, void* y,
-                        std::int32_t* places);
-  void (*pool_pick_rows)(Dtype dtype, Int planes, Int in_size, Int out_size, Int channels, const void* x,
-                         const std::int32_t* places, void* y);
-  void (*pool_put_rows)(Dtype dtype, Int planes, Int in_size, Int out_size, Int channels, const void* g,
-                        const std::int32_t* places, void* gx);
-  void (*avg_pool_rows)(Dtype dtype, const Pooling& pooling, Int channels, const void* x, void* y);
-  void (*avg_pool_rows_backward)(Dtype dtype, const Pooling& pooling, Int channels, const void* g, void* gx);
   void (*resample)(Dtype dtype, const kernel::Taps& taps, Int outer, Int inner, const void* x, void* y);
   void (*resample_backward)(Dtype dtype, const kernel::Taps& taps, Int outer, Int inner, const void* g, void* gx);
 

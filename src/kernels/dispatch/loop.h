@@ -24,7 +24,7 @@ constexpr Loop loop_of() {
 
 // Of a formula that follows a product of matrices. It must outlive the call of the kernel.
 template <class F>
-Then then_of(const F& formula) {
+Activation activation_of(const F& formula) {
   static_assert(std::is_trivially_copyable_v<F>, "a device takes a formula by its bytes");
   return {&formula, sizeof formula, cpu::finish<F, float>, cpu::finish<F, double>, then_name<F>};
 }

@@ -4,21 +4,12 @@
 
 namespace gradus::onednn {
 
-using kernel::ConvEpilogue;
 using kernel::Convolution;
-using kernel::PackedWeights;
 
 bool conv_forward(const Convolution&, const float*, const float*, const float*, float*) { return false; }
-bool conv_backward_data(Dtype, const Convolution&, const void*, Dtype, const void*, void*) { return false; }
-bool conv_backward_weight(Dtype, const Convolution&, const void*, const void*, float*) { return false; }
-
-// So what follows is never called.
-bool serves_channels_last(Dtype, const Convolution&) { return false; }
-std::shared_ptr<const PackedWeights> pack(Dtype, const Convolution&, const ConvEpilogue&, Dtype, const void*) {
-  return nullptr;
-}
-bool fits(Dtype, const Convolution&, const ConvEpilogue&, const PackedWeights&) { return false; }
-void conv_forward(Dtype, const Convolution&, const void*, const PackedWeights&, const ConvEpilogue&, void*) {}
+bool conv_backward_data(const Convolution&, const float*, const float*, float*) { return false; }
+bool conv_backward_weight(const Convolution&, const float*, const float*, float*) { return false; }
+std::shared_ptr<const kernel::ChannelsLast> channels_last(Dtype, const Convolution&) { return nullptr; }
 
 bool gemm(bool, bool, std::int64_t, std::int64_t, std::int64_t, float, const float*, std::int64_t, const float*,
           std::int64_t, float, float*, std::int64_t) {

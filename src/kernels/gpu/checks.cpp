@@ -16,10 +16,7 @@ struct Found {
   std::int64_t check = 0, position = 0, value = 0;
 };
 
-struct First {
-  GRADUS_DEVICE static std::int64_t identity() { return INT64_MAX; }
-  GRADUS_DEVICE static std::int64_t combine(std::int64_t a, std::int64_t b) { return b < a ? b : a; }
-};
+using First = ExtremeOf<std::int64_t, false>;
 
 struct Check {
   std::int64_t number, n, low, high, ignored;

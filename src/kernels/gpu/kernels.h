@@ -8,6 +8,7 @@
 
 #include "kernels/convolution.h"
 #include "kernels/elementwise.h"
+#include "kernels/epilogue.h"
 #include "kernels/index.h"
 #include "kernels/norm.h"
 #include "kernels/pool.h"
@@ -24,11 +25,14 @@ using kernel::Batch;
 using kernel::Convolution;
 using kernel::Element;
 using kernel::Elements;
+using kernel::Epilogue;
 using kernel::Extent;
 using kernel::Formula;
 using kernel::IndexRange;
 using kernel::Normalization;
+using kernel::NormalizationGradients;
 using kernel::Operand;
+using kernel::Picks;
 using kernel::Piece;
 using kernel::Pooling;
 using kernel::Product;
@@ -36,8 +40,6 @@ using kernel::RandomRange;
 using kernel::Recurrence;
 using kernel::Reduce;
 using kernel::Rows;
-using kernel::RowsGradients;
-using kernel::RowsNorm;
 using kernel::Rules;
 using kernel::Scatter;
 using kernel::Taps;
@@ -65,18 +67,18 @@ void cross_entropy(Dtype dtype, const void* x, const Int* target, Int ignored, v
 void cross_entropy_backward(Dtype dtype, const void* p, const void* x, const void* stats, const Int* target,
                             Int ignored, double scale, const void* g, void* gx, Int rows, Int classes);
 
-void moments(Dtype dtype, const Normalization& n, double floor, const void* x, void* mean, double* var);
-void normalize(Dtype dtype, const Normalization& n, const void* x, const void* mean, const void* rstd,
-               const void* weight, const void* bias, void* y);
-void normalize_backward(Dtype dtype, const Normalization& n, bool constant, const void* g, const void* x,
-                        const void* mean, const void* rstd, const void* weight, void* gx, void* gw, void* gb);
+void moments(const Normalization& n, double floor, const void* x, void* mean, double* var);
+void normalize(const Normalization& n, const void* x, const void* mean, const void* rstd, const void* weight,
+               const Epilogue& then, void* y);
+void normalize_backward(const Normalization& n, const NormalizationGradients& to);
 void rms_norm(Dtype dtype, double eps, const void* x, const void* weight, void* rstd, void* y, Int rows, Int n);
 void rms_norm_backward(Dtype dtype, const void* g, const void* x, const void* rstd, const void* weight, void* gx,
                        void* gw, Int rows, Int n);
-void rows_moments(const RowsNorm& n, double floor, const void* x, float* mean, double* var);
-void rows_normalize(const RowsNorm& n, const void* x, const float* mean, const float* rstd, const float* weight,
-                    const float* bias, const void* residual, void* y);
-void rows_norm_backward(const RowsNorm& n, const RowsGradients& to);
+// What these call for channels-last.
+void rows_moments(const Normalization& n, const void* x, void* mean, double* var);
+void rows_normalize(const Normalization& n, const void* x, const void* mean, const void* rstd, const void* weight,
+                    const Epilogue& then, void* y);
+void rows_norm_backward(const Normalization& n, const NormalizationGradients& to);
 
 void conv_forward(Dtype dtype, const Convolution& c, const void* x, const void* w, const void* bias, void* y);
 void conv_backward_data(Dtype dtype, const Convolution& c, const void* g, const void* w, void* gx);
@@ -86,14 +88,11 @@ void recurrent_forward(Dtype dtype, const Recurrence& r, const kernel::Recurrent
 void recurrent_backward(Dtype dtype, const Recurrence& r, const kernel::RecurrentBackward<void>& p);
 void recurrent_states_before(Dtype dtype, const Recurrence& r, const void* y, const void* h0, void* before);
 
-void max_pool_rows(Dtype dtype, const Pooling& pooling, Int channels, bool relu, const void* x, void* y,
-                   std::int32_t* places);
-void pool_pick_rows(Dtype dtype, Int planes, Int in_size, Int out_size, Int channels, const void* x,
-                    const std::int32_t* places, void* y);
-void pool_put_rows(Dtype dtype, Int planes, Int in_size, Int out_size, Int channels, const void* g,
-                   const std::int32_t* places, void* gx);
-void avg_pool_rows(Dtype dtype, const Pooling& pooling, Int channels, const void* x, void* y);
-void avg_pool_rows_backward(Dtype dtype, const Pooling& pooling, Int channels, const void* g, void* gx);
+void max_pool(Dtype dtype, const Pooling& p, bool relu, const void* x, void* y, std::int32_t* places);
+void pool_pick(Dtype dtype, const Picks& p, const void* x, void* y);
+void pool_put(Dtype dtype, const Picks& p, const void* g, void* gx);
+void avg_pool(Dtype dtype, const Pooling& p, const void* x, void* y);
+void avg_pool_backward(Dtype dtype, const Pooling& p, const void* g, void* gx);
 void resample(Dtype dtype, const Taps& taps, Int outer, Int inner, const void* x, void* y);
 void resample_backward(Dtype dtype, const Taps& taps, Int outer, Int inner, const void* g, void* gx);
 

@@ -115,6 +115,17 @@ struct JoinPairs {
   }
 };
 
+// The gradients of a weight and a bias, from such sums of each channel.
+template <class T>
+struct StoreWeights {
+  Global<const Pair> sums;
+  Global<T> gw, gb;
+  GRADUS_DEVICE void operator()(std::int64_t c) const {
+    gw[c] = static_cast<T>(sums[c].second);
+    gb[c] = static_cast<T>(sums[c].first);
+  }
+};
+
 inline constexpr std::int64_t kPieceOfBlock = 8192, kPieceOfThread = 256;
 
 }  // namespace gradus::gpu

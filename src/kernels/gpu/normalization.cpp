@@ -77,16 +77,6 @@ struct PartColumnSums {
   }
 };
 
-template <class T>
-struct StoreWeights {
-  Global<const Pair> sums;
-  Global<T> gw, gb;
-  GRADUS_DEVICE void operator()(std::int64_t c) const {
-    gw[c] = static_cast<T>(sums[c].second);
-    gb[c] = static_cast<T>(sums[c].first);
-  }
-};
-
 // gx = rstd (g w - mean(g w) - normal mean(g w normal)), the means over each moment; constant: rstd g w.
 template <class T>
 struct InputGradient {
@@ -178,8 +168,9 @@ struct RmsWeightParts {
 
 }  // namespace
 
-void moments(Dtype dtype, const Normalization& n, double, const void* x, void* mean, double* var) {
-  visit<float, double>("normalization", dtype, [&]<class T>(T) {
+void moments(const Normalization& n, double, const void* x, void* mean, double* var) {
+  if (n.channels_last) return rows_moments(n, x, mean, var);
+  visit<float, double>("normalization", n.dtype, [&]<class T>(T) {
     const bool columns = n.over_batch && n.space == 1;
     const Cut cut(n.per_moment(), columns ? kPieceOfThread : kPieceOfBlock);
     const Scratch<Spread> parts(n.moments() * cut.count);
@@ -194,30 +185,31 @@ void moments(Dtype dtype, const Normalization& n, double, const void* x, void* m
   });
 }
 
-void normalize(Dtype dtype, const Normalization& n, const void* x, const void* mean, const void* rstd,
-               const void* weight, const void* bias, void* y) {
-  visit<float, double>("normalization", dtype, [&]<class T>(T) {
-    launch(
-        n.numel(),
-        Normalize<T>{{n}, input<T>(x), input<T>(mean), input<T>(rstd), input<T>(weight), input<T>(bias), output<T>(y)});
+void normalize(const Normalization& n, const void* x, const void* mean, const void* rstd, const void* weight,
+               const Epilogue& then, void* y) {
+  if (n.channels_last) return rows_normalize(n, x, mean, rstd, weight, then, y);
+  visit<float, double>("normalization", n.dtype, [&]<class T>(T) {
+    launch(n.numel(),
+           Normalize<T>{
+               {n}, input<T>(x), input<T>(mean), input<T>(rstd), input<T>(weight), input<T>(then.bias), output<T>(y)});
   });
 }
 
-void normalize_backward(Dtype dtype, const Normalization& n, bool constant, const void* g, const void* x,
-                        const void* mean, const void* rstd, const void* weight, void* gx, void* gw, void* gb) {
-  visit<float, double>("normalization", dtype, [&]<class T>(T) {
-    Gradients<T> gradients{{n}, input<T>(g), input<T>(x), input<T>(mean), input<T>(rstd), {}};
-    if (gw != nullptr) {
+void normalize_backward(const Normalization& n, const NormalizationGradients& to) {
+  if (n.channels_last) return rows_norm_backward(n, to);
+  visit<float, double>("normalization", n.dtype, [&]<class T>(T) {
+    Gradients<T> gradients{{n}, input<T>(to.g), input<T>(to.x), input<T>(to.mean), input<T>(to.rstd), {}};
+    if (to.gw != nullptr) {
       const Scratch<Pair> sums(n.weights());
       channel_sums(n, gradients, sums.get());
-      launch(n.weights(), StoreWeights<T>{sums.get(), output<T>(gw), output<T>(gb)});
+      launch(n.weights(), StoreWeights<T>{sums.get(), output<T>(to.gw), output<T>(to.gb)});
     }
-    if (gx == nullptr) return;
-    gradients.weight = input<T>(weight);
-    const Scratch<Pair> sums(constant ? 0 : n.moments());
-    if (!constant) moment_sums(n, gradients, sums.get());
+    if (to.gx == nullptr) return;
+    gradients.weight = input<T>(to.weight);
+    const Scratch<Pair> sums(n.constant ? 0 : n.moments());
+    if (!n.constant) moment_sums(n, gradients, sums.get());
     launch(n.numel(),
-           InputGradient<T>{gradients, constant, static_cast<double>(n.per_moment()), sums.get(), output<T>(gx)});
+           InputGradient<T>{gradients, n.constant, static_cast<double>(n.per_moment()), sums.get(), output<T>(to.gx)});
   });
 }
 

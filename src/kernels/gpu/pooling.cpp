@@ -225,50 +225,47 @@ struct ResampleBackward {
 
 }  // namespace
 
-void max_pool_rows(Dtype dtype, const Pooling& pooling, Int channels, bool relu, const void* x, void* y,
-                   std::int32_t* places) {
-  const Windows windows(pooling);
+void max_pool(Dtype dtype, const Pooling& p, bool relu, const void* x, void* y, std::int32_t* places) {
+  const Windows windows(p);
   with_type(dtype, [&]<class T>(T) {
-    launch(pooling.planes * pooling.out_size() * channels,
-           MaxPool<T>{windows.view(), channels, relu, input<T>(x), output<T>(y), places});
+    launch(p.planes * p.out_size() * p.channels,
+           MaxPool<T>{windows.view(), p.channels, relu, input<T>(x), output<T>(y), places});
   });
 }
 
-void pool_pick_rows(Dtype dtype, Int planes, Int in_size, Int out_size, Int channels, const void* x,
-                    const std::int32_t* places, void* y) {
+void pool_pick(Dtype dtype, const Picks& p, const void* x, void* y) {
   with_type(dtype, [&]<class T>(T) {
-    launch(planes * out_size * channels, PoolPick<T>{in_size, out_size, channels, input<T>(x), places, output<T>(y)});
+    launch(p.planes * p.out_size * p.channels,
+           PoolPick<T>{p.in_size, p.out_size, p.channels, input<T>(x), p.places, output<T>(y)});
   });
 }
 
-void pool_put_rows(Dtype dtype, Int planes, Int in_size, Int out_size, Int channels, const void* g,
-                   const std::int32_t* places, void* gx) {
+void pool_put(Dtype dtype, const Picks& p, const void* g, void* gx) {
   with_type(dtype, [&]<class T>(T) {
     using W = Wide<T>;
-    const Int numel = planes * in_size * channels;
+    const Int numel = p.planes * p.in_size * p.channels;
     if (numel == 0) return;
     const bool narrow = !std::is_same_v<T, W>;
     const Scratch<W> own(narrow ? numel : 0);
     W* const sums = narrow ? own.get() : static_cast<W*>(gx);
     clear(sums, static_cast<std::size_t>(numel) * sizeof(W));
-    launch(planes * channels, PoolPut<T>{in_size, out_size, channels, input<T>(g), places, sums});
+    launch(p.planes * p.channels, PoolPut<T>{p.in_size, p.out_size, p.channels, input<T>(g), p.places, sums});
     if (narrow) launch(numel, Narrow<T>{sums, output<T>(gx)});
   });
 }
 
-void avg_pool_rows(Dtype dtype, const Pooling& pooling, Int channels, const void* x, void* y) {
-  const Windows windows(pooling);
+void avg_pool(Dtype dtype, const Pooling& p, const void* x, void* y) {
+  const Windows windows(p);
   with_type(dtype, [&]<class T>(T) {
-    launch(pooling.planes * pooling.out_size() * channels,
-           AvgPool<T>{windows.view(), channels, input<T>(x), output<T>(y)});
+    launch(p.planes * p.out_size() * p.channels, AvgPool<T>{windows.view(), p.channels, input<T>(x), output<T>(y)});
   });
 }
 
-void avg_pool_rows_backward(Dtype dtype, const Pooling& pooling, Int channels, const void* g, void* gx) {
-  const Windows windows(pooling);
+void avg_pool_backward(Dtype dtype, const Pooling& p, const void* g, void* gx) {
+  const Windows windows(p);
   with_type(dtype, [&]<class T>(T) {
-    launch(pooling.planes * pooling.in_size() * channels,
-           AvgPoolBackward<T>{windows.view(), channels, input<T>(g), output<T>(gx)});
+    launch(p.planes * p.in_size() * p.channels,
+           AvgPoolBackward<T>{windows.view(), p.channels, input<T>(g), output<T>(gx)});
   });
 }
 

@@ -168,11 +168,12 @@ ThenRun find_then(const char* name) {
 void gemm(const Product& p) {
   multiply(p, {1, 0, 0, 0});
   if (p.m == 0 || p.n == 0) return;
-  if (p.then.formula != nullptr) {
-    find_then(p.then.name())(p.then.formula, p.dtype, p.m, p.n, p.c, p.ldc, p.bias);
-  } else if (p.bias != nullptr) {
+  const kernel::Epilogue& then = p.then;
+  if (then.activation.formula != nullptr) {
+    find_then(then.activation.name())(then.activation.formula, p.dtype, p.m, p.n, p.c, p.ldc, then.bias);
+  } else if (then.bias != nullptr) {
     const Identity same;
-    finish<Identity>(&same, p.dtype, p.m, p.n, p.c, p.ldc, p.bias);
+    finish<Identity>(&same, p.dtype, p.m, p.n, p.c, p.ldc, then.bias);
   }
 }
 

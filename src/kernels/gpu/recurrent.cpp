@@ -179,7 +179,7 @@ void multiply(Int m, Int n, Int k, const T* a, Int lda, const T* b, Int ldb, boo
   p.c = c;
   p.ldc = ldc;
   p.beta = beta;
-  p.bias = bias;
+  p.then.bias = bias;
   gemm(p);
 }
 

@@ -103,11 +103,6 @@ void select(Reduce kind, const T* in, T* out, const Extent& e) {
   refuse_type("reduce", DtypeOf<T>::value);
 }
 
-struct SmallestOf {
-  GRADUS_DEVICE static std::int64_t identity() { return INT64_MAX; }
-  GRADUS_DEVICE static std::int64_t combine(std::int64_t a, std::int64_t b) { return b < a ? b : a; }
-};
-
 template <class T>
 struct FindFirst {
   Extent e;
@@ -116,11 +111,12 @@ struct FindFirst {
   GRADUS_DEVICE void operator()(const Block& block) const {
     const std::int64_t o = block.index() / e.inner, i = block.index() % e.inner, at = o * e.reduced * e.inner + i;
     const T v = values[block.index()];
-    const std::int64_t first = block.template reduce<SmallestOf, std::int64_t>(e.reduced, [&](std::int64_t r) {
+    using First = ExtremeOf<std::int64_t, false>;
+    const std::int64_t first = block.template reduce<First, std::int64_t>(e.reduced, [&](std::int64_t r) {
       const T x = in[at + r * e.inner];
-      return x == v || (x != x && v != v) ? r : SmallestOf::identity();
+      return x == v || (x != x && v != v) ? r : First::identity();
     });
-    block.each(1, [&](std::int64_t) { indices[block.index()] = first == SmallestOf::identity() ? 0 : first; });
+    block.each(1, [&](std::int64_t) { indices[block.index()] = first == First::identity() ? 0 : first; });
   }
 };
 

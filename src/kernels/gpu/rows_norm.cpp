@@ -73,15 +73,6 @@ struct PartRowSums {
   }
 };
 
-struct StoreRowWeights {
-  Global<const Pair> sums;
-  Global<float> gw, gb;
-  GRADUS_DEVICE void operator()(std::int64_t c) const {
-    gw[c] = static_cast<float>(sums[c].second);
-    gb[c] = static_cast<float>(sums[c].first);
-  }
-};
-
 template <class T>
 struct RowsGradient {
   Passed<T> passed;
@@ -104,40 +95,43 @@ struct RowsGradient {
 
 }  // namespace
 
-void rows_moments(const RowsNorm& n, double, const void* x, float* mean, double* var) {
+void rows_moments(const Normalization& n, const void* x, void* mean, double* var) {
   visit<float, BFloat16>("normalization", n.dtype, [&]<class T>(T) {
-    const Cut cut(n.rows, kPieceOfThread);
-    const Scratch<Spread> parts(n.channels * cut.count);
-    launch(n.channels * cut.count, PartColumnMoments<T>{n.rows, n.channels, cut, input<T>(x), parts.get()});
-    launch(n.channels, JoinMoments<float>{cut.count, parts.get(), mean, var});
+    const Cut cut(n.rows(), kPieceOfThread);
+    const Scratch<Spread> parts(n.groups * cut.count);
+    launch(n.groups * cut.count, PartColumnMoments<T>{n.rows(), n.groups, cut, input<T>(x), parts.get()});
+    launch(n.groups, JoinMoments<float>{cut.count, parts.get(), output<float>(mean), var});
   });
 }
 
-void rows_normalize(const RowsNorm& n, const void* x, const float* mean, const float* rstd, const float* weight,
-                    const float* bias, const void* residual, void* y) {
+void rows_normalize(const Normalization& n, const void* x, const void* mean, const void* rstd, const void* weight,
+                    const Epilogue& then, void* y) {
+  const Affine affine{input<float>(mean), input<float>(rstd), input<float>(weight), input<float>(then.bias)};
   visit<float, BFloat16>("normalization", n.dtype, [&]<class T>(T) {
-    launch(n.rows * n.channels,
-           NormalizeRows<T>{
-               n.channels, n.relu, {mean, rstd, weight, bias}, input<T>(x), input<T>(residual), output<T>(y)});
+    launch(n.numel(),
+           NormalizeRows<T>{n.groups, then.relu, affine, input<T>(x), input<T>(then.residual), output<T>(y)});
   });
 }
 
-void rows_norm_backward(const RowsNorm& n, const RowsGradients& to) {
+void rows_norm_backward(const Normalization& n, const NormalizationGradients& to) {
+  const Affine affine{input<float>(to.mean), input<float>(to.rstd), input<float>(to.weight), input<float>(to.bias)};
   visit<float, BFloat16>("normalization", n.dtype, [&]<class T>(T) {
-    Passed<T> passed{n.channels,     n.relu,         {to.mean, to.rstd, to.weight, to.bias},
-                     input<T>(to.g), input<T>(to.x), input<T>(to.y)};
-    const Int numel = n.rows * n.channels;
-    if (to.g_residual != nullptr) launch(numel, StorePassed<T>{passed, output<T>(to.g_residual)});
+    const Passed<T> passed{n.groups, to.relu, affine, input<T>(to.g), input<T>(to.x), input<T>(to.y)};
+    if (to.g_residual != nullptr) launch(n.numel(), StorePassed<T>{passed, output<T>(to.g_residual)});
     const bool sums_wanted = to.gw != nullptr || (to.gx != nullptr && !n.constant);
-    const Scratch<Pair> sums(sums_wanted ? n.channels : 0);
+    const Scratch<Pair> sums(sums_wanted ? n.groups : 0);
     if (sums_wanted) {
-      const Cut cut(n.rows, kPieceOfThread);
-      const Scratch<Pair> parts(n.channels * cut.count);
-      launch(n.channels * cut.count, PartRowSums<T>{passed, n.rows, cut, parts.get()});
-      launch(n.channels, JoinPairs{cut.count, parts.get(), sums.get()});
+      const Cut cut(n.rows(), kPieceOfThread);
+      const Scratch<Pair> parts(n.groups * cut.count);
+      launch(n.groups * cut.count, PartRowSums<T>{passed, n.rows(), cut, parts.get()});
+      launch(n.groups, JoinPairs{cut.count, parts.get(), sums.get()});
     }
-    if (to.gw != nullptr) launch(n.channels, StoreRowWeights{sums.get(), to.gw, to.gb});
-    if (to.gx != nullptr) launch(numel, RowsGradient<T>{passed, n.constant, n.rows, sums.get(), output<T>(to.gx)});
+    if (to.gw != nullptr) {
+      launch(n.groups, StoreWeights<float>{sums.get(), output<float>(to.gw), output<float>(to.gb)});
+    }
+    if (to.gx != nullptr) {
+      launch(n.numel(), RowsGradient<T>{passed, n.constant, n.rows(), sums.get(), output<T>(to.gx)});
+    }
   });
 }
 

@@ -3,6 +3,7 @@
 #include "kernels/onednn/convolution.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <unordered_map>
 
@@ -14,8 +15,9 @@ namespace gradus::onednn {
 namespace {
 
 using dnnl::memory;
-using kernel::ConvEpilogue;
 using kernel::Convolution;
+using kernel::Epilogue;
+using kernel::PackedWeights;
 using kernel::Scratch;
 using std::int64_t;
 
@@ -44,7 +46,7 @@ class Staged {
   Scratch<std::byte> own_;
 };
 
-struct Packed final : kernel::PackedWeights {
+struct Packed final : PackedWeights {
   memory::desc desc;
   Scratch<std::byte> bytes;
 
@@ -79,19 +81,20 @@ struct Pieces {
 struct Plans {
   std::shared_ptr<const Plan> whole, last;
 
+  Plans() = default;
   Plans(PlanKey key, const Pieces& pieces) {
     const Convolution c = key.c;
     key.c = pieces.sizes(c, 0);
-    whole = plan_of(key);
+    whole = last = plan_of(key);
     key.c = pieces.sizes(c, pieces.count - 1);
-    last = plan_of(key);
+    if (key.c.batch != pieces.step) last = plan_of(key);
   }
   // The weights are the same for all pieces only if the plans agree on their layout.
   explicit operator bool() const { return whole && last && whole->w.inner == last->w.inner; }
   const Plan& of(int64_t piece, const Pieces& pieces) const { return piece + 1 < pieces.count ? *whole : *last; }
 };
 
-PlanKey key_of(Kind kind, Dtype dtype, Dtype w_dtype, const Convolution& c, const ConvEpilogue& then = {}) {
+PlanKey key_of(Kind kind, Dtype dtype, Dtype w_dtype, const Convolution& c, const Epilogue& then = {}) {
   return {kind, dtype, w_dtype, then.bias != nullptr, then.residual != nullptr, then.relu, c};
 }
 
@@ -113,7 +116,7 @@ int64_t y_offset(Dtype dtype, const Convolution& c, int64_t sample) {
 const std::byte* bytes(const void* p) { return static_cast<const std::byte*>(p); }
 
 void run_forward(Dtype dtype, const Convolution& c, const Pieces& pieces, const Plans& plans, const void* x,
-                 const memory& weights, const ConvEpilogue& then, void* y) {
+                 const memory& weights, const Epilogue& then, void* y) {
   for_pieces(pieces, [&](int64_t i) {
     const Plan& plan = plans.of(i, pieces);
     Staged from(plan.x, bytes(x) + x_offset(dtype, c, i * pieces.step));
@@ -134,12 +137,8 @@ void run_forward(Dtype dtype, const Convolution& c, const Pieces& pieces, const 
   });
 }
 
-}  // namespace
-
-bool conv_backward_data(Dtype dtype, const Convolution& c, const void* g, Dtype w_dtype, const void* w, void* gx) {
-  const Pieces pieces(c, kMostPieces);
-  const Plans plans(key_of(Kind::backward_data, dtype, w_dtype, c), pieces);
-  if (!plans) return false;
+void run_backward_data(Dtype dtype, const Convolution& c, const Pieces& pieces, const Plans& plans, const void* g,
+                       const void* w, void* gx) {
   const Packed weights(plans.whole->w, w);
   for_pieces(pieces, [&](int64_t i) {
     const Plan& plan = plans.of(i, pieces);
@@ -153,14 +152,11 @@ bool conv_backward_data(Dtype dtype, const Convolution& c, const void* g, Dtype 
                                       {DNNL_ARG_SCRATCHPAD, at(plan.scratchpad, scratch.get())}});
     to.store();
   });
-  return true;
 }
 
-bool conv_backward_weight(Dtype dtype, const Convolution& c, const void* g, const void* x, float* gw) {
-  // Each piece has a gradient of its own, and their sum is taken in order.
-  const Pieces pieces = Pieces::for_weights(c);
-  const Plans plans(key_of(Kind::backward_weight, dtype, kFloat32, c), pieces);
-  if (!plans) return false;
+// Each piece has a gradient of its own, and their sum is taken in order.
+void run_backward_weight(Dtype dtype, const Convolution& c, const Pieces& pieces, const Plans& plans, const void* g,
+                         const void* x, float* gw) {
   const Reorder& layout = plans.whole->w;
   const int64_t count = layout.bytes() / static_cast<int64_t>(sizeof(float));
   const Scratch<float> partials(pieces.count * count);
@@ -191,45 +187,101 @@ bool conv_backward_weight(Dtype dtype, const Convolution& c, const void* g, cons
   } else {
     layout.out(sum, gw);
   }
-  return true;
 }
+
+// A convolution in either layout: its plans, each found when it is first needed.
+class Handle final : public kernel::ChannelsLast {
+ public:
+  Handle(Dtype dtype, const Convolution& c) : dtype_(dtype), c_(c) {}
+
+  std::shared_ptr<const PackedWeights> pack(Dtype w_dtype, const void* w, const Epilogue& then) const override {
+    const Plans& plans = forward_plans(w_dtype, then);
+    return plans ? std::make_shared<const Packed>(plans.whole->w, w) : nullptr;
+  }
+  bool fits(const PackedWeights& w, const Epilogue& then) const override {
+    const Plans& plans = forward_plans(kFloat32, then);
+    return plans && plans.whole->w.inner == static_cast<const Packed&>(w).desc;
+  }
+  void forward(const void* x, const PackedWeights& w, const Epilogue& then, void* y) const override {
+    const Packed& packed = static_cast<const Packed&>(w);
+    run_forward(dtype_, c_, pieces_, forward_plans(kFloat32, then), x, at(packed.desc, packed.bytes.get()), then, y);
+  }
+  bool backward_data(const void* g, Dtype w_dtype, const void* w, void* gx) const override {
+    const Plans& plans = backward_data_[is_float(w_dtype)].get(
+        [&] { return Plans(key_of(Kind::backward_data, dtype_, w_dtype, c_), pieces_); });
+    if (plans) run_backward_data(dtype_, c_, pieces_, plans, g, w, gx);
+    return static_cast<bool>(plans);
+  }
+  void backward_weight(const void* g, const void* x, float* gw) const override {
+    run_backward_weight(dtype_, c_, weight_pieces_, weight_plans(), g, x, gw);
+  }
+  bool has_forward() const { return static_cast<bool>(forward_plans(kFloat32, {})); }
+  bool has_backward_weight() const { return static_cast<bool>(weight_plans()); }
+
+ private:
+  // Made by the first that asks.
+  class Lazy {
+   public:
+    template <class F>
+    const Plans& get(F&& make) {
+      std::call_once(once_, [&] { plans_ = make(); });
+      return plans_;
+    }
+
+   private:
+    std::once_flag once_;
+    Plans plans_;
+  };
+
+  static bool is_float(Dtype w_dtype) { return w_dtype == kFloat32; }
+  const Plans& forward_plans(Dtype w_dtype, const Epilogue& then) const {
+    const PlanKey key = key_of(Kind::forward, dtype_, w_dtype, c_, then);
+    const std::size_t i = is_float(w_dtype) * 8U + key.bias * 4U + key.add * 2U + key.relu;
+    return forward_[i].get([&] { return Plans(key, pieces_); });
+  }
+  const Plans& weight_plans() const {
+    return backward_weight_.get(
+        [&] { return Plans(key_of(Kind::backward_weight, dtype_, kFloat32, c_), weight_pieces_); });
+  }
+
+  const Dtype dtype_;
+  const Convolution c_;
+  const Pieces pieces_{c_, kMostPieces}, weight_pieces_ = Pieces::for_weights(c_);
+  mutable std::array<Lazy, 16> forward_;
+  mutable std::array<Lazy, 2> backward_data_;
+  mutable Lazy backward_weight_;
+};
+
+std::shared_ptr<const Handle> handle_of(Dtype dtype, const Convolution& c) {
+  static Kept<PlanKey, Handle> handles;
+  return handles.get(key_of(Kind::forward, dtype, kFloat32, c), [&] { return std::make_shared<Handle>(dtype, c); });
+}
+
+}  // namespace
 
 bool conv_forward(const Convolution& c, const float* x, const float* w, const float* bias, float* y) {
-  const Pieces pieces(c, kMostPieces);
-  const ConvEpilogue then{.bias = bias};
-  const Plans plans(key_of(Kind::forward, kFloat32, kFloat32, c, then), pieces);
-  if (!plans) return false;
-  const Packed weights(plans.whole->w, w);
-  run_forward(kFloat32, c, pieces, plans, x, at(weights.desc, weights.bytes.get()), then, y);
+  const auto handle = handle_of(kFloat32, c);
+  const Epilogue then{.bias = bias};
+  const auto weights = handle->pack(kFloat32, w, then);
+  if (weights) handle->forward(x, *weights, then, y);
+  return weights != nullptr;
+}
+
+bool conv_backward_data(const Convolution& c, const float* g, const float* w, float* gx) {
+  return handle_of(kFloat32, c)->backward_data(g, kFloat32, w, gx);
+}
+
+bool conv_backward_weight(const Convolution& c, const float* g, const float* x, float* gw) {
+  const auto handle = handle_of(kFloat32, c);
+  if (!handle->has_backward_weight()) return false;
+  handle->backward_weight(g, x, gw);
   return true;
 }
 
-bool serves_channels_last(Dtype dtype, const Convolution& c) {
-  if ((dtype != kFloat32 && dtype != kBFloat16) || c.multiplications() == 0 || !c.channels_last) return false;
-  const Pieces pieces(c, kMostPieces);
-  const ConvEpilogue plain;
-  return Plans(key_of(Kind::forward, dtype, kFloat32, c, plain), pieces) &&
-         Plans(key_of(Kind::backward_weight, dtype, kFloat32, c), Pieces::for_weights(c));
-}
-
-std::shared_ptr<const kernel::PackedWeights> pack(Dtype dtype, const Convolution& c, const ConvEpilogue& then,
-                                                  Dtype w_dtype, const void* w) {
-  const Plans plans(key_of(Kind::forward, dtype, w_dtype, c, then), Pieces(c, kMostPieces));
-  if (!plans) return nullptr;
-  return std::make_shared<const Packed>(plans.whole->w, w);
-}
-
-bool fits(Dtype dtype, const Convolution& c, const ConvEpilogue& then, const kernel::PackedWeights& w) {
-  const Plans plans(key_of(Kind::forward, dtype, kFloat32, c, then), Pieces(c, kMostPieces));
-  return plans && plans.whole->w.inner == static_cast<const Packed&>(w).desc;
-}
-
-void conv_forward(Dtype dtype, const Convolution& c, const void* x, const kernel::PackedWeights& w,
-                  const ConvEpilogue& then, void* y) {
-  const Pieces pieces(c, kMostPieces);
-  const Plans plans(key_of(Kind::forward, dtype, kFloat32, c, then), pieces);
-  const Packed& packed = static_cast<const Packed&>(w);
-  run_forward(dtype, c, pieces, plans, x, at(packed.desc, packed.bytes.get()), then, y);
+std::shared_ptr<const kernel::ChannelsLast> channels_last(Dtype dtype, const Convolution& c) {
+  if ((dtype != kFloat32 && dtype != kBFloat16) || c.multiplications() == 0 || !c.channels_last) return nullptr;
+  auto handle = handle_of(dtype, c);
+  return handle->has_forward() && handle->has_backward_weight() ? handle : nullptr;
 }
 
 }  // namespace gradus::onednn

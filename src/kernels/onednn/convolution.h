@@ -4,20 +4,12 @@
 
 namespace gradus::onednn {
 
-// Row-major, in float32. False, and nothing done, where oneDNN has nothing but its reference loops; so for all below.
+// Row-major, in float32. False, and nothing done, where oneDNN has nothing but its reference loops.
 bool conv_forward(const kernel::Convolution& c, const float* x, const float* w, const float* bias, float* y);
+bool conv_backward_data(const kernel::Convolution& c, const float* g, const float* w, float* gx);
+bool conv_backward_weight(const kernel::Convolution& c, const float* g, const float* x, float* gw);
 
-// Row-major in float32, or channels-last as in kernels/dispatch/convolution.h.
-bool conv_backward_data(Dtype dtype, const kernel::Convolution& c, const void* g, Dtype w_dtype, const void* w,
-                        void* gx);
-bool conv_backward_weight(Dtype dtype, const kernel::Convolution& c, const void* g, const void* x, float* gw);
-
-// Channels-last, as in kernels/dispatch/convolution.h.
-bool serves_channels_last(Dtype dtype, const kernel::Convolution& c);
-std::shared_ptr<const kernel::PackedWeights> pack(Dtype dtype, const kernel::Convolution& c,
-                                                  const kernel::ConvEpilogue& then, Dtype w_dtype, const void* w);
-bool fits(Dtype dtype, const kernel::Convolution& c, const kernel::ConvEpilogue& then, const kernel::PackedWeights& w);
-void conv_forward(Dtype dtype, const kernel::Convolution& c, const void* x, const kernel::PackedWeights& w,
-                  const kernel::ConvEpilogue& then, void* y);
+// Channels-last. Null where oneDNN has nothing but its reference loops for it or for the gradient of w.
+std::shared_ptr<const kernel::ChannelsLast> channels_last(Dtype dtype, const kernel::Convolution& c);
 
 }  // namespace gradus::onednn

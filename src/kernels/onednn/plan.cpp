@@ -1,9 +1,7 @@
 #include "kernels/onednn/plan.h"
 
 #include <algorithm>
-#include <mutex>
 #include <string_view>
-#include <unordered_map>
 
 #include "core/threads/openmp.h"
 #include "core/visit.h"
@@ -18,22 +16,6 @@ using kernel::Convolution;
 using kernel::Scratch;
 using std::int64_t;
 using tag = memory::format_tag;
-
-constexpr std::size_t kMostPlans = 4096;
-
-struct Hash {
-  std::size_t operator()(const PlanKey& key) const {
-    std::size_t h = static_cast<std::size_t>(key.kind);
-    const auto mix = [&](int64_t value) { h = (h ^ static_cast<std::size_t>(value)) * 0x9E3779B97F4A7C15u + (h >> 7); };
-    mix(static_cast<int64_t>(key.dtype) * 64 + static_cast<int64_t>(key.w_dtype) * 8 + key.bias * 4 + key.add * 2 +
-        key.relu);
-    const Convolution& c = key.c;
-    for (int64_t v : {c.batch, c.groups, c.in_channels, c.out_channels, int64_t{c.channels_last}}) mix(v);
-    for (const kernel::Spatial3* s : {&c.in, &c.kernel, &c.out, &c.stride, &c.dilation, &c.padding})
-      for (int64_t v : *s) mix(v);
-    return h;
-  }
-};
 
 memory::data_type type_of(Dtype dtype) {
   auto type = memory::data_type::f32;
@@ -161,22 +143,24 @@ void Reorder::run(const dnnl::reorder& primitive, memory from, memory to) const 
                                {DNNL_ARG_SCRATCHPAD, at({{scratch_}, memory::data_type::u8, tag::a}, scratch.get())}});
 }
 
+std::size_t PlanHash::operator()(const PlanKey& key) const {
+  std::size_t h = static_cast<std::size_t>(key.kind);
+  const auto mix = [&](int64_t value) { h = (h ^ static_cast<std::size_t>(value)) * 0x9E3779B97F4A7C15u + (h >> 7); };
+  mix(static_cast<int64_t>(key.dtype) * 64 + static_cast<int64_t>(key.w_dtype) * 8 + key.bias * 4 + key.add * 2 +
+      key.relu);
+  const Convolution& c = key.c;
+  for (int64_t v : {c.batch, c.groups, c.in_channels, c.out_channels, int64_t{c.channels_last}}) mix(v);
+  for (const kernel::Spatial3* s : {&c.in, &c.kernel, &c.out, &c.stride, &c.dilation, &c.padding})
+    for (int64_t v : *s) mix(v);
+  return h;
+}
+
 std::shared_ptr<const Plan> plan_of(const PlanKey& key) {
-  static std::mutex mutex;
-  static std::unordered_map<PlanKey, std::shared_ptr<const Plan>, Hash> plans;
-  {
-    const std::lock_guard lock(mutex);
-    if (const auto it = plans.find(key); it != plans.end()) return it->second;
-  }
-  std::shared_ptr<const Plan> plan;
-  {
+  static Kept<PlanKey, Plan> plans;
+  return plans.get(key, [&] {
     const core::OneOpenMPThread guard;
-    plan = make_plan(key);
-  }
-  const std::lock_guard lock(mutex);
-  if (plans.size() >= kMostPlans) plans.clear();
-  plans[key] = plan;
-  return plan;
+    return make_plan(key);
+  });
 }
 
 }  // namespace gradus::onednn

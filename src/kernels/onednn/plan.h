@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <dnnl.hpp>
 #include <memory>
+#include <mutex>
+#include <unordered_map>
 
 #include "kernels/convolution.h"
 #include "kernels/scratch.h"
@@ -53,6 +55,33 @@ struct Plan {
   dnnl::primitive primitive;
   Reorder x, w, y;
   dnnl::memory::desc bias, scratchpad;
+};
+
+struct PlanHash {
+  std::size_t operator()(const PlanKey& key) const;
+};
+
+// What was made for each key. When it grows too large, all is forgotten; what is in use stays alive.
+template <class Key, class T>
+class Kept {
+ public:
+  template <class F>
+  std::shared_ptr<const T> get(const Key& key, F&& make) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (const auto it = all_.find(key); it != all_.end()) return it->second;
+    }
+    std::shared_ptr<const T> made = make();
+    const std::lock_guard lock(mutex_);
+    if (all_.size() >= kMost) all_.clear();
+    // Another thread may have been first; what it made is in use.
+    return all_.try_emplace(key, std::move(made)).first->second;
+  }
+
+ private:
+  static constexpr std::size_t kMost = 4096;
+  std::mutex mutex_;
+  std::unordered_map<Key, std::shared_ptr<const T>, PlanHash> all_;
 };
 
 // Null where oneDNN has no good loop for this.

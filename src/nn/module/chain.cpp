@@ -8,6 +8,7 @@
 
 #include <typeinfo>
 
+#include "autograd/watching.h"
 #include "nn/adapters/int8.h"
 #include "ops/image/folded.h"
 #include "ops/product/linear.h"
@@ -26,36 +27,52 @@ M* exactly(Module* module) {
 // from is only looked at by a call.
 bool is_plain(const Module& module) { return module.state()->hooks.empty() && !module.state()->computes(); }
 
-BatchNorm* batch_norm_of(Module* module) {
-  if (auto* norm = exactly<BatchNorm2d>(module)) return norm;
-  if (auto* norm = exactly<BatchNorm1d>(module)) return norm;
-  return exactly<BatchNorm3d>(module);
-}
+// A place in a chain: the modules from there on, the one before, and what is added to what the last one takes.
+struct Place {
+  std::span<Module* const> modules;
+  Module* before;
+  const Tensor& shortcut;  // undefined: nothing
 
-// The modules from `at` on that run as one: [convolution,] normalisation [, addition] [, relu].
-struct Run {
+  // The module that stands k further on, if it is an M that may run as a part of another.
+  template <class M>
+  M* at(std::size_t k) const {
+    return k < modules.size() && is_plain(*modules[k]) ? exactly<M>(modules[k]) : nullptr;
+  }
+  // Whether n modules can run as one here: what the last one takes is wanted where something is added to it.
+  bool may_take(std::size_t n) const { return n + (shortcut.defined() ? 1 : 0) <= modules.size(); }
+};
+
+// Neighbours that run as one operation.
+struct Pattern {
+  std::size_t (*length)(const Place&);  // how many modules it takes there; 0: others stand there
+  Tensor (*run)(const Tensor& x, const Place&);
+};
+
+// --- [convolution,] normalisation [, addition] [, relu] ---
+
+struct Normalized {
   Conv2d* conv = nullptr;
   BatchNorm* norm = nullptr;
   bool adds = false, relu = false;
   std::size_t length = 0;
 
-  Run(std::span<Module* const> modules, std::size_t at, bool residual) {
-    for (std::size_t k = at; k < modules.size() && k < at + 3; ++k)
-      if (!is_plain(*modules[k])) return;
-    std::size_t i = at;
-    conv = exactly<Conv2d>(modules[i]);
-    if (conv != nullptr && ++i == modules.size()) return;
-    norm = conv != nullptr ? exactly<BatchNorm2d>(modules[i]) : batch_norm_of(modules[i]);
+  explicit Normalized(const Place& place) {
+    for (std::size_t k = 0; k < place.modules.size() && k < 3; ++k)
+      if (!is_plain(*place.modules[k])) return;
+    std::size_t i = 0;
+    conv = place.at<Conv2d>(i);
+    if (conv != nullptr) ++i;
+    norm = place.at<BatchNorm2d>(i);
+    if (norm == nullptr && conv == nullptr) norm = place.at<BatchNorm1d>(i);
+    if (norm == nullptr && conv == nullptr) norm = place.at<BatchNorm3d>(i);
     if (norm == nullptr) return;
     ++i;
-    const bool last = i + 1 == modules.size();
-    if (i < modules.size() && exactly<ReLU>(modules[i]) != nullptr) {
+    if (place.at<ReLU>(i) != nullptr) {
       relu = true;
-      adds = residual && last;
+      adds = place.shortcut.defined() && i + 1 == place.modules.size();
       ++i;
     }
-    // What the last module takes is wanted, if that is not a relu.
-    if (!residual || adds || i < modules.size()) length = i - at;
+    if (adds || place.may_take(i)) length = i;
   }
 };
 
@@ -67,80 +84,110 @@ bool needs_gradient(std::initializer_list<const Tensor*> xs) {
 }
 
 // Undefined where the two cannot be one.
-Tensor folded(const Tensor& x, Conv2d& conv, BatchNorm& norm, const ops::After& after) {
+Tensor folded(const Tensor& x, Conv2d& conv, BatchNorm& norm, const ops::Epilogue& then) {
   const bool evaluates = !norm.is_training() && norm.running_mean.defined();
   if (!evaluates || conv.options().padding_mode != "zeros" ||
-      needs_gradient({&x, &after.residual, &conv.weight, &conv.bias, &norm.weight, &norm.bias})) {
+      needs_gradient({&x, &then.residual, &conv.weight, &conv.bias, &norm.weight, &norm.bias})) {
     return Tensor();
   }
   const auto& o = conv.options();
   return ops::folded_conv2d(
       x, conv.weight, conv.bias, o.stride, o.padding, o.dilation, o.groups,
       {.mean = norm.running_mean, .var = norm.running_var, .weight = norm.weight, .bias = norm.bias, .eps = norm.eps()},
-      after);
+      then);
 }
 
-Tensor run(const Tensor& x, const Run& all, const Tensor& shortcut) {
-  const ops::After after{.residual = all.adds ? shortcut : Tensor(), .relu = all.relu};
-  if (all.conv != nullptr) {
-    const Tensor y = folded(x, *all.conv, *all.norm, after);
-    if (y.defined()) return y;
+constexpr Pattern kNormalized{
+    [](const Place& place) { return Normalized(place).length; },
+    [](const Tensor& x, const Place& place) {
+      const Normalized all(place);
+      const ops::Epilogue then{.residual = all.adds ? place.shortcut : Tensor(), .relu = all.relu};
+      if (all.conv != nullptr) {
+        const Tensor y = folded(x, *all.conv, *all.norm, then);
+        if (y.defined()) return y;
+      }
+      return all.norm->forward(all.conv != nullptr ? (*all.conv)(x) : x, then.residual, then.relu);
+    }};
+
+// --- a linear layer and the rectifier after it ---
+
+// A LeakyReLU's result may be changed in place, a ReLU's may not, as in PyTorch: so there must be another linear layer
+// that takes it.
+constexpr Pattern kRectified{[](const Place& place) -> std::size_t {
+                               const auto* layer = place.at<Linear>(0);
+                               if (layer == nullptr || !place.may_take(2) || detail::is_int8(layer->weight)) return 0;
+                               if (place.at<ReLU>(1) != nullptr) return 2;
+                               return place.at<LeakyReLU>(1) != nullptr && place.at<Linear>(2) != nullptr ? 2 : 0;
+                             },
+                             [](const Tensor& x, const Place& place) {
+                               const auto& layer = *place.at<Linear>(0);
+                               const auto* leaky = place.at<LeakyReLU>(1);
+                               return leaky != nullptr
+                                          ? ops::linear_leaky_relu(x, layer.weight, layer.bias, leaky->negative_slope())
+                                          : ops::linear_relu(x, layer.weight, layer.bias);
+                             }};
+
+// --- a ReLU and the max pooling after it ---
+
+template <class Pool>
+Tensor pooled(const Tensor& x, const Place& place) {
+  return place.at<Pool>(1)->forward_of_relu(x);
+}
+
+constexpr Pattern kPooled{
+    [](const Place& place) -> std::size_t {
+      const auto* relu = place.at<ReLU>(0);
+      if (relu == nullptr || !place.may_take(2)) return 0;
+      if (place.at<MaxPool2d>(1) == nullptr && place.at<MaxPool1d>(1) == nullptr && place.at<MaxPool3d>(1) == nullptr)
+        return 0;
+      // What is changed in place may be seen, except where it has just been made.
+      Module* before = place.before;
+      const bool made = before != nullptr && exactly<Conv2d>(before) != nullptr && is_plain(*before);
+      return relu->inplace() && !made ? 0 : 2;
+    },
+    [](const Tensor& x, const Place& place) {
+      if (place.at<MaxPool2d>(1) != nullptr) return pooled<MaxPool2d>(x, place);
+      return place.at<MaxPool1d>(1) != nullptr ? pooled<MaxPool1d>(x, place) : pooled<MaxPool3d>(x, place);
+    }};
+
+// The first that fits is taken.
+constexpr Pattern kPatterns[] = {kNormalized, kRectified, kPooled};
+
+// Modules that run as one are one layer for a profiler: "0: Conv2d + BatchNorm2d + ReLU".
+class OneLayer {
+ public:
+  explicit OneLayer(std::span<Module* const> modules) : watched_(gradus::detail::is_watched()) {
+    if (!watched_) return;
+    std::string types;
+    for (Module* module : modules) types += (types.empty() ? "" : " + ") + module->type_name();
+    const detail::ModuleState& first = *modules[0]->state();
+    gradus::detail::begin_layer(
+        std::make_shared<gradus::detail::Layer>(gradus::detail::Layer{first.path, std::move(types), &first}));
   }
-  return all.norm->forward(all.conv != nullptr ? (*all.conv)(x) : x, after.residual, after.relu);
-}
-
-// A linear layer and the rectifier after it. Undefined where that is not what stands there. A LeakyReLU's result may
-// be changed in place, a ReLU's may not, as in PyTorch: so there must be another linear layer that takes it.
-Tensor rectified(const Tensor& x, Module* first, Module* second, Module* third) {
-  auto* layer = exactly<Linear>(first);
-  if (layer == nullptr || detail::is_int8(layer->weight)) return Tensor();
-  if (exactly<ReLU>(second) != nullptr) return ops::linear_relu(x, layer->weight, layer->bias);
-  const bool taken = third != nullptr && exactly<Linear>(third) != nullptr && is_plain(*third);
-  if (auto* leaky = exactly<LeakyReLU>(second); leaky != nullptr && taken) {
-    return ops::linear_leaky_relu(x, layer->weight, layer->bias, leaky->negative_slope());
+  ~OneLayer() {
+    if (watched_) gradus::detail::end_layer(nullptr);
   }
-  return Tensor();
-}
+  OneLayer(const OneLayer&) = delete;
+  OneLayer& operator=(const OneLayer&) = delete;
 
-// A ReLU, after `before` or first, and the max pooling after it; or undefined.
-Tensor pooled(const Tensor& x, Module* before, Module* first, Module* second) {
-  const auto* relu = exactly<ReLU>(first);
-  if (relu == nullptr) return Tensor();
-  // What is changed in place may be seen, except where it has just been made.
-  const bool made = before != nullptr && exactly<Conv2d>(before) != nullptr && is_plain(*before);
-  if (relu->inplace() && !made) return Tensor();
-  if (auto* pool = exactly<MaxPool2d>(second)) return pool->forward_of_relu(x);
-  if (auto* pool = exactly<MaxPool1d>(second)) return pool->forward_of_relu(x);
-  if (auto* pool = exactly<MaxPool3d>(second)) return pool->forward_of_relu(x);
-  return Tensor();
-}
-
-// The modules at `at` and `at` + 1 as one; or undefined.
-Tensor pair(const Tensor& x, std::span<Module* const> modules, std::size_t at) {
-  Module *first = modules[at], *second = modules[at + 1];
-  if (!is_plain(*first) || !is_plain(*second)) return Tensor();
-  Module* third = at + 2 < modules.size() ? modules[at + 2] : nullptr;
-  if (const Tensor y = rectified(x, first, second, third); y.defined()) return y;
-  return pooled(x, at > 0 ? modules[at - 1] : nullptr, first, second);
-}
+ private:
+  bool watched_;
+};
 
 Tensor run_all(const Tensor& x, const Tensor& shortcut, std::span<Module* const> modules) {
-  const bool watched = gradus::detail::is_watched();
+  const bool one_by_one = gradus::detail::watches_modules();
   Tensor y = x;
   for (std::size_t i = 0; i < modules.size();) {
-    if (const Run fused(modules, i, shortcut.defined()); fused.length > 0 && !watched) {
-      y = run(y, fused, shortcut);
-      i += fused.length;
-      continue;
+    const Place here{modules.subspan(i), i > 0 ? modules[i - 1] : nullptr, shortcut};
+    std::size_t length = 0;
+    for (const Pattern& pattern : kPatterns) {
+      if (one_by_one || (length = pattern.length(here)) == 0) continue;
+      const OneLayer layer(here.modules.first(length));
+      y = pattern.run(y, here);
+      break;
     }
-    // What the last module takes is wanted for the shortcut.
-    if (i + (shortcut.defined() ? 2 : 1) < modules.size() && !watched) {
-      if (Tensor both = pair(y, modules, i); both.defined()) {
-        y = std::move(both);
-        i += 2;
-        continue;
-      }
-    }
+    i += length;
+    if (length > 0) continue;
     if (i + 1 == modules.size() && shortcut.defined()) y = y + shortcut;
     y = (*modules[i++])(y);
   }

@@ -5,13 +5,12 @@
 #include <gradus/ops.h>
 #include <gradus/ops/convolution.h>
 
-#include <limits>
-
 #include "core/tensor_access.h"
 #include "kernels/dispatch/kernels.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/image/folded.h"
 #include "ops/image/packed_weights.h"
+#include "ops/image/spatial.h"
 #include "ops/product/products.h"
 #include "ops/shape/layout.h"
 
@@ -27,7 +26,8 @@ using kernel::Convolution;
 struct Geometry {
   Convolution c;
   Shape x, w, y;
-  Dtype dtype = kFloat32, w_dtype = kFloat32;  // of x and y; of w
+  Dtype dtype = kFloat32, w_dtype = kFloat32;                           // of x and y; of w
+  std::shared_ptr<const kernel::ChannelsLast> channels_last = nullptr;  // its loops, where it is computed so
 };
 
 Tensor operand(const Tensor& x) { return x.to(compute_type(x.dtype())).contiguous(); }
@@ -44,15 +44,14 @@ Tensor backward_weight(const Geometry& geometry, const Tensor& g, const Tensor& 
 
 // The weight in the layout of channels-last loops: kept where it needs no gradient, and so rarely changes.
 std::shared_ptr<const kernel::PackedWeights> packed(const Geometry& geometry, const Tensor& weight,
-                                                    const kernel::ConvEpilogue& then) {
+                                                    const kernel::Epilogue& then) {
   const bool keep = !weight.requires_grad();
   if (keep) {
     const auto kept = kept_weights(weight, {&weight, 1});
-    if (kept && kernels(weight.device()).conv_fits(geometry.dtype, geometry.c, then, *kept->packed))
-      return kept->packed;
+    if (kept && geometry.channels_last->fits(*kept->packed, then)) return kept->packed;
   }
   const Tensor w = weight.contiguous();
-  auto made = kernels(weight.device()).conv_pack(geometry.dtype, geometry.c, then, w.dtype(), w.impl()->data);
+  auto made = geometry.channels_last->pack(w.dtype(), w.impl()->data, then);
   if (keep) keep_weights(weight, {&weight, 1}, {made, Tensor()});
   return made;
 }
@@ -67,13 +66,11 @@ struct Conv final : Op {
     if (needs(0)) save(1, w);
     if (bias.defined()) bias_type = bias.dtype();
     const Tensor b = bias.defined() ? operand(bias) : Tensor();
-    if (geometry.c.channels_last) {
+    if (geometry.channels_last) {
       const Tensor in = to_channels_last(x.to(geometry.dtype));
       const Tensor y = detail::make_channels_last(geometry.y, geometry.dtype, x.device());
-      const kernel::ConvEpilogue then{.bias = b.defined() ? b.const_data_ptr<float>() : nullptr};
-      kernels(x.device())
-          .conv_rows_forward(geometry.dtype, geometry.c, in.impl()->data, *packed(geometry, w, then), then,
-                             y.impl()->data);
+      const kernel::Epilogue then{.bias = b.defined() ? b.const_data_ptr<float>() : nullptr};
+      geometry.channels_last->forward(in.impl()->data, *packed(geometry, w, then), then, y.impl()->data);
       return y;
     }
     const Tensor in = operand(x), weight = operand(w);
@@ -130,12 +127,11 @@ struct ConvBackwardData final : Op {
 
  private:
   Tensor channels_last(const Tensor& g, const Tensor& w) const {
-    if (!geometry.c.channels_last) return Tensor();
+    if (!geometry.channels_last) return Tensor();
     const Tensor grad = to_channels_last(g.to(geometry.dtype)), weight = w.contiguous();
     const Tensor gx = detail::make_channels_last(geometry.x, geometry.dtype, g.device());
-    const bool done = kernels(g.device())
-                          .conv_rows_backward_data(geometry.dtype, geometry.c, grad.impl()->data, weight.dtype(),
-                                                   weight.impl()->data, gx.impl()->data);
+    const bool done =
+        geometry.channels_last->backward_data(grad.impl()->data, weight.dtype(), weight.impl()->data, gx.impl()->data);
     return done ? gx : Tensor();
   }
 };
@@ -149,11 +145,9 @@ struct ConvBackwardWeight final : Op {
     if (needs(0)) save(1, x);
     const Dtype compute = compute_type(geometry.dtype);
     const Tensor gw = detail::make_empty(geometry.w, compute, g.device());
-    if (geometry.c.channels_last) {
+    if (geometry.channels_last) {
       const Tensor grad = to_channels_last(g.to(geometry.dtype)), in = to_channels_last(x.to(geometry.dtype));
-      kernels(g.device())
-          .conv_rows_backward_weight(geometry.dtype, geometry.c, grad.impl()->data, in.impl()->data,
-                                     gw.data_ptr<float>());
+      geometry.channels_last->backward_weight(grad.impl()->data, in.impl()->data, gw.data_ptr<float>());
     } else {
       const Tensor grad = operand(g), in = operand(x);
       kernels(g.device())
@@ -175,34 +169,17 @@ Tensor backward_weight(const Geometry& geometry, const Tensor& g, const Tensor& 
   return apply(ConvBackwardWeight(geometry), g, x);
 }
 
-// Whether to work channels-last: where oneDNN does it well, and where there are enough channels to fill vectors.
-bool chooses_channels_last(const Tensor& x, Dtype dtype, Convolution c, std::int64_t outs) {
+// The loops to work channels-last: where oneDNN does it well, and where there are enough channels to fill vectors.
+std::shared_ptr<const kernel::ChannelsLast> channels_last_loops(const Tensor& x, Dtype dtype, Convolution c,
+                                                                std::int64_t outs) {
   constexpr std::int64_t kLeast = 32, kLeastOfChannelsLast = 16;
-  if (x.dim() < 4 || !has_rows(dtype)) return false;
-  if (outs < (prefers_channels_last(x) ? kLeastOfChannelsLast : kLeast)) return false;
+  if (x.dim() < 4 || !has_rows(dtype)) return nullptr;
+  if (outs < (prefers_channels_last(x) ? kLeastOfChannelsLast : kLeast)) return nullptr;
   c.channels_last = true;
-  return kernels(x.device()).conv_serves_channels_last(dtype, c);
+  return kernels(x.device()).conv_channels_last(dtype, c);
 }
 
 // --- checks ---
-
-template <int N>
-std::string list(const Spatial<N>& values) {
-  Shape shape;
-  for (int i = 0; i < N; ++i) shape.push_back(values[i]);
-  return to_string(shape);
-}
-
-// The upper bound keeps sums and products of sizes from overflowing.
-template <int N>
-void check_at_least(const char* call, const char* what, const Spatial<N>& values, std::int64_t least) {
-  for (int i = 0; i < N; ++i) {
-    if (values[i] < least || values[i] > std::numeric_limits<std::int32_t>::max()) {
-      throw ValueError(std::string(call) + ": " + what + " must be at least " + std::to_string(least) +
-                       " and at most 2^31 - 1, got " + list(values));
-    }
-  }
-}
 
 // What both directions check: ranks, types, groups, bias. `outs` is the number of the result's channels.
 template <int N>
@@ -298,7 +275,8 @@ Geometry geometry_of(const char* call, const Tensor& x, const Tensor& weight, co
     geometry.y[2 + i] = c.out[d] = room / stride[i] + 1;
   }
   check_sizes(call, geometry.y);
-  c.channels_last = N >= 2 && x.dim() == N + 2 && chooses_channels_last(batch, x.dtype(), c, c.out_channels);
+  if (N >= 2 && x.dim() == N + 2) geometry.channels_last = channels_last_loops(batch, x.dtype(), c, c.out_channels);
+  c.channels_last = geometry.channels_last != nullptr;
   return geometry;
 }
 
@@ -359,7 +337,8 @@ Tensor transposed(const char* call, const Tensor& x_given, const Tensor& weight_
     }
   }
   check_sizes(call, geometry.x);
-  c.channels_last = N >= 2 && x.dim() == N + 2 && chooses_channels_last(batch, x.dtype(), c, c.in_channels);
+  if (N >= 2 && x.dim() == N + 2) geometry.channels_last = channels_last_loops(batch, x.dtype(), c, c.in_channels);
+  c.channels_last = geometry.channels_last != nullptr;
   const Tensor y = apply(ConvBackwardData(geometry, true), batch, weight, bias);
   return x.dim() == N + 1 ? squeeze(y, 0) : y;
 }
@@ -368,21 +347,20 @@ Tensor transposed(const char* call, const Tensor& x_given, const Tensor& weight_
 
 Tensor ops::folded_conv2d(const Tensor& x_given, const Tensor& weight, const Tensor& bias, const Spatial<2>& stride,
                           const ConvPadding<2>& padding, const Spatial<2>& dilation, std::int64_t groups,
-                          const FoldedNorm& norm, const After& after) {
+                          const FoldedNorm& norm, const Epilogue& next) {
   const NoGrad guard;
   const Tensor x = autocast(x_given);
   if (!has_rows(x.dtype())) return {};
   const Geometry geometry = geometry_of<2>("conv2d", x, weight, bias, stride, padding, dilation, groups);
-  const Tensor& r = after.residual;
-  if (!geometry.c.channels_last || (r.defined() && (r.sizes() != geometry.y || r.dtype() != geometry.dtype))) return {};
+  const Tensor& r = next.residual;
+  if (!geometry.channels_last || (r.defined() && (r.sizes() != geometry.y || r.dtype() != geometry.dtype))) return {};
   const Tensor in = to_channels_last(x), added = r.defined() ? to_channels_last(r) : Tensor();
-  kernel::ConvEpilogue then{
-      .bias = nullptr, .residual = r.defined() ? added.impl()->data : nullptr, .relu = after.relu};
+  kernel::Epilogue then{.bias = nullptr, .residual = r.defined() ? added.impl()->data : nullptr, .relu = next.relu};
   const Tensor sources[] = {weight, bias, norm.mean, norm.var, norm.weight, norm.bias};
   auto kept = kept_weights(weight, sources);
   const float some = 0;
   then.bias = kept ? kept->bias.const_data_ptr<float>() : &some;
-  if (!kept || !kernels(weight.device()).conv_fits(geometry.dtype, geometry.c, then, *kept->packed)) {
+  if (!kept || !geometry.channels_last->fits(*kept->packed, then)) {
     Tensor scale = rsqrt(norm.var.to(kFloat32) + norm.eps);
     if (norm.weight.defined()) scale = scale * norm.weight.to(kFloat32);
     Tensor shift = -norm.mean.to(kFloat32);
@@ -390,17 +368,14 @@ Tensor ops::folded_conv2d(const Tensor& x_given, const Tensor& weight, const Ten
     shift = shift * scale;
     if (norm.bias.defined()) shift = shift + norm.bias.to(kFloat32);
     const Tensor folded = (weight.to(kFloat32) * reshape(scale, {-1, 1, 1, 1})).contiguous();
-    KeptWeights made{
-        kernels(weight.device()).conv_pack(geometry.dtype, geometry.c, then, kFloat32, folded.impl()->data),
-        shift.contiguous()};
+    KeptWeights made{geometry.channels_last->pack(kFloat32, folded.impl()->data, then), shift.contiguous()};
     kept = std::make_shared<const KeptWeights>(made);
     if (made.packed == nullptr) return {};
     keep_weights(weight, sources, std::move(made));
     then.bias = kept->bias.const_data_ptr<float>();
   }
   const Tensor y = detail::make_channels_last(geometry.y, geometry.dtype, x.device());
-  kernels(x.device())
-      .conv_rows_forward(geometry.dtype, geometry.c, in.impl()->data, *kept->packed, then, y.impl()->data);
+  geometry.channels_last->forward(in.impl()->data, *kept->packed, then, y.impl()->data);
   return y;
 }
 

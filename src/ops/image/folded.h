@@ -4,7 +4,7 @@
 
 #include <gradus/ops/spatial.h>
 
-#include "ops/norm/batch_norm.h"
+#include "ops/norm/epilogue.h"
 
 namespace gradus::ops {
 
@@ -17,6 +17,6 @@ struct FoldedNorm {
 // the tensors has changed. Undefined where oneDNN has no loops for it: call the parts then.
 Tensor folded_conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Spatial<2>& stride,
                      const ConvPadding<2>& padding, const Spatial<2>& dilation, std::int64_t groups,
-                     const FoldedNorm& norm, const After& after);
+                     const FoldedNorm& norm, const Epilogue& next);
 
 }  // namespace gradus::ops

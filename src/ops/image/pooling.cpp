@@ -13,6 +13,7 @@
 #include "kernels/dispatch/kernels.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/image/pooling.h"
+#include "ops/image/spatial.h"
 #include "ops/shape/layout.h"
 
 namespace gradus {
@@ -24,32 +25,34 @@ namespace {
 using kernel::Pooling;
 using kernel::Window;
 
-Tensor operand(const Tensor& x) { return x.to(compute_type(x.dtype())).contiguous(); }
-
 // Whether x is taken with its channels last, as it lies. Without a batch, the second size is none of channels.
-bool by_rows(const Tensor& x, const Pooling& p) {
+bool is_channels_last(const Tensor& x, const Pooling& p) {
   return has_rows(x.dtype()) && prefers_channels_last(x) && p.planes == x.sizes()[0] * x.sizes()[1] &&
          p.in_size() <= std::numeric_limits<std::int32_t>::max();
 }
 
-// Of the same pooling, a sample with all its channels as one plane.
-Pooling of_samples(Pooling p, std::int64_t channels) {
-  p.planes /= std::max<std::int64_t>(1, channels);
-  return p;
+// The same pooling, of samples with all their channels as one plane.
+void take_samples(Pooling& p, std::int64_t channels) {
+  p.planes /= channels;
+  p.channels = channels;
 }
 
-// What a pooling of maxima found: [planes, out] positions in [0, in_size), open or closed by a ReLU; or [N, out,
-// channels] where channels are last (0: they are not).
+// An operand as the kernels take it, and room for a result beside it.
+Tensor operand(const Tensor& x, std::int64_t channels) {
+  return channels > 1 ? to_channels_last(x) : x.to(compute_type(x.dtype())).contiguous();
+}
+Tensor room(const Shape& sizes, const Tensor& x, std::int64_t channels) {
+  return channels > 1 ? detail::make_channels_last(sizes, x.dtype(), x.device())
+                      : detail::make_empty(sizes, x.dtype(), x.device());
+}
+
+// What a pooling of maxima found: [planes, out, channels] positions in [0, in_size), open or closed by a ReLU.
 struct Places {
   Tensor places;
   Shape in, out;
-  std::int64_t planes, in_size, out_size;
-  std::int64_t channels = 0;
+  std::int64_t planes = 0, channels = 1, in_size = 0, out_size = 0;
 
-  // By rows, beside x.
-  static Tensor result(const Shape& sizes, const Tensor& x) {
-    return detail::make_channels_last(sizes, x.dtype(), x.device());
-  }
+  kernel::Picks picks() const { return {planes, channels, in_size, out_size, places.data_ptr<std::int32_t>()}; }
 };
 
 Tensor put(const Places& where, const Tensor& g);
@@ -59,18 +62,8 @@ struct Pick final : Op {
   explicit Pick(Places w) : where(std::move(w)) {}
   const char* name() const override { return "max_pool_pick"; }
   Tensor forward(const Tensor& x_given) {
-    if (where.channels > 0) {
-      const Tensor x = to_channels_last(x_given), y = where.result(where.out, x);
-      kernels(x.device())
-          .pool_pick_rows(x.dtype(), where.planes, where.in_size, where.out_size, where.channels, x.impl()->data,
-                          where.places.data_ptr<std::int32_t>(), y.impl()->data);
-      return y;
-    }
-    const Tensor x = operand(x_given);
-    const Tensor y = detail::make_empty(where.out, x.dtype(), x.device());
-    kernels(x.device())
-        .pool_pick(x.dtype(), where.planes, where.in_size, where.out_size, x.impl()->data,
-                   where.places.data_ptr<std::int32_t>(), y.impl()->data);
+    const Tensor x = operand(x_given, where.channels), y = room(where.out, x, where.channels);
+    kernels(x.device()).pool_pick(x.dtype(), where.picks(), x.impl()->data, y.impl()->data);
     return y.to(x_given.dtype());
   }
   void backward(const Tensor& g, Grads gx) override { gx[0] = put(where, g); }
@@ -81,18 +74,8 @@ struct Put final : Op {
   explicit Put(Places w) : where(std::move(w)) {}
   const char* name() const override { return "max_pool_backward"; }
   Tensor forward(const Tensor& g_given) {
-    if (where.channels > 0) {
-      const Tensor g = to_channels_last(g_given), gx = where.result(where.in, g);
-      kernels(g.device())
-          .pool_put_rows(g.dtype(), where.planes, where.in_size, where.out_size, where.channels, g.impl()->data,
-                         where.places.data_ptr<std::int32_t>(), gx.impl()->data);
-      return gx;
-    }
-    const Tensor g = operand(g_given);
-    const Tensor gx = detail::make_empty(where.in, g.dtype(), g.device());
-    kernels(g.device())
-        .pool_put(g.dtype(), where.planes, where.in_size, where.out_size, g.impl()->data,
-                  where.places.data_ptr<std::int32_t>(), gx.impl()->data);
+    const Tensor g = operand(g_given, where.channels), gx = room(where.in, g, where.channels);
+    kernels(g.device()).pool_put(g.dtype(), where.picks(), g.impl()->data, gx.impl()->data);
     return gx.to(g_given.dtype());
   }
   void backward(const Tensor& gg, Grads gx) override { gx[0] = apply(Pick(where), gg); }
@@ -102,7 +85,7 @@ struct Put final : Op {
 Tensor put(const Places& where, const Tensor& g) { return apply(Put(where), g); }
 
 std::int64_t window_elements(const Pooling& p) {
-  std::int64_t total = p.planes;
+  std::int64_t total = p.planes * p.channels;
   for (const auto& windows : p.windows) {
     std::int64_t sum = 0;
     for (const Window& w : windows) sum += (w.end - w.begin + w.step - 1) / w.step;
@@ -117,32 +100,21 @@ struct MaxPool final : Op {
   Places where;
   Places* found = nullptr;  // told by forward, where it is asked for
   MaxPool(Pooling p, const Shape& in, const Shape& out, bool r)
-      : pooling(std::move(p)), relu(r), where{Tensor(),          in, out, pooling.planes, pooling.in_size(),
-                                              pooling.out_size()} {}
+      : pooling(std::move(p)), relu(r), where{.places = {}, .in = in, .out = out} {}
   const char* name() const override { return "max_pool"; }
   Tensor forward(const Tensor& x_given) {
-    if (by_rows(x_given, pooling)) {
-      where.channels = x_given.sizes()[1];
-      where.planes /= where.channels;
-      const Tensor y = where.result(where.out, x_given);
-      where.places = detail::make_empty({y.numel()}, kInt32, y.device());
-      kernels(x_given.device())
-          .max_pool_rows(x_given.dtype(), of_samples(pooling, where.channels), where.channels, relu,
-                         x_given.impl()->data, y.impl()->data, where.places.data_ptr<std::int32_t>());
-      tell();
-      return y;
-    }
-    const Tensor x = operand(x_given);
-    const Tensor y = detail::make_empty(where.out, x.dtype(), x.device());
+    if (is_channels_last(x_given, pooling)) take_samples(pooling, x_given.sizes()[1]);
+    const Tensor x = operand(x_given, pooling.channels), y = room(where.out, x, pooling.channels);
+    where.planes = pooling.planes;
+    where.channels = pooling.channels;
+    where.in_size = pooling.in_size();
+    where.out_size = pooling.out_size();
     where.places = detail::make_empty(where.out, kInt32, x.device());
     kernels(x.device())
         .max_pool(x.dtype(), pooling, relu, x.impl()->data, y.impl()->data, where.places.data_ptr<std::int32_t>());
-    tell();
-    return y.to(x_given.dtype());
-  }
-  void tell() {
     if (found != nullptr) *found = where;
     found = nullptr;
+    return y.to(x_given.dtype());
   }
   void backward(const Tensor& g, Grads gx) override { gx[0] = put(where, g); }
   std::int64_t flops(const Tensor&, const Tensor&) const { return window_elements(pooling); }
@@ -152,53 +124,20 @@ struct AvgPool final : Op {
   Pooling pooling;
   Shape in, out;
   bool backwards;
-  bool rows = false;
   AvgPool(Pooling p, const Shape& i, const Shape& o, bool b) : pooling(std::move(p)), in(i), out(o), backwards(b) {}
   const char* name() const override { return backwards ? "avg_pool_backward" : "avg_pool"; }
   Tensor forward(const Tensor& x_given) {
-    rows = rows || by_rows(x_given, pooling);
-    if (rows) {
-      const Tensor x = to_channels_last(x_given);
-      const Tensor y = detail::make_channels_last(backwards ? in : out, x.dtype(), x.device());
-      const std::int64_t channels = x.sizes()[1];
-      const Kernels& of = kernels(x.device());
-      (backwards ? of.avg_pool_rows_backward : of.avg_pool_rows)(x.dtype(), of_samples(pooling, channels), channels,
-                                                                 x.impl()->data, y.impl()->data);
-      return y;
-    }
-    const Tensor x = operand(x_given);
-    const Tensor y = detail::make_empty(backwards ? in : out, x.dtype(), x.device());
+    if (pooling.channels == 1 && is_channels_last(x_given, pooling)) take_samples(pooling, x_given.sizes()[1]);
+    const Tensor x = operand(x_given, pooling.channels), y = room(backwards ? in : out, x, pooling.channels);
     const Kernels& of = kernels(x.device());
     (backwards ? of.avg_pool_backward : of.avg_pool)(x.dtype(), pooling, x.impl()->data, y.impl()->data);
     return y.to(x_given.dtype());
   }
-  void backward(const Tensor& g, Grads gx) override {
-    AvgPool other(pooling, in, out, !backwards);
-    other.rows = rows;
-    gx[0] = apply(std::move(other), g);
-  }
+  void backward(const Tensor& g, Grads gx) override { gx[0] = apply(AvgPool(pooling, in, out, !backwards), g); }
   std::int64_t flops(const Tensor&, const Tensor&) const { return window_elements(pooling); }
 };
 
 // --- windows and checks ---
-
-template <int N>
-std::string list(const Spatial<N>& values) {
-  Shape shape;
-  for (int i = 0; i < N; ++i) shape.push_back(values[i]);
-  return to_string(shape);
-}
-
-// The upper bound keeps sums and products of sizes from overflowing.
-template <int N>
-void check_range(const char* call, const char* what, const Spatial<N>& values, std::int64_t least) {
-  for (int i = 0; i < N; ++i) {
-    if (values[i] < least || values[i] > std::numeric_limits<std::int32_t>::max()) {
-      throw ValueError(std::string(call) + ": " + what + " must be at least " + std::to_string(least) +
-                       " and at most 2^31 - 1, got " + list(values));
-    }
-  }
-}
 
 template <int N>
 Pooling start(const char* call, const Tensor& x) {
@@ -236,10 +175,10 @@ Shape result_sizes(const Tensor& x, const Pooling& p) {
 template <int N>
 Pooling windows_of(const char* call, const Tensor& x, const Spatial<N>& kernel, const Spatial<N>& stride,
                    const Spatial<N>& padding, const Spatial<N>& dilation, bool ceil_mode, bool count_padding) {
-  check_range(call, "kernel_size", kernel, 1);
-  check_range(call, "stride", stride, 1);
-  check_range(call, "padding", padding, 0);
-  check_range(call, "dilation", dilation, 1);
+  check_at_least(call, "kernel_size", kernel, 1);
+  check_at_least(call, "stride", stride, 1);
+  check_at_least(call, "padding", padding, 0);
+  check_at_least(call, "dilation", dilation, 1);
   Pooling p = start<N>(call, x);
   for (int i = 0; i < N; ++i) {
     const auto d = static_cast<std::size_t>(i + 3 - N);
@@ -303,7 +242,7 @@ std::pair<Tensor, Tensor> with_indices(const char* call, const Tensor& x, Poolin
   Places found;
   const Tensor y = largest<N>(call, x, std::move(p), false, &found);
   Tensor indices = found.places.to(kInt64);
-  if (found.channels > 0) {
+  if (found.channels > 1) {
     const std::int64_t n = y.size(0), channels = found.channels;
     indices = transpose(reshape(indices, {n, found.out_size, channels}), 1, 2).contiguous();
   }

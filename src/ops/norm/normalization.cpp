@@ -1,16 +1,12 @@
-// Batch, instance, layer and group normalisation: one operation, with moments of different parts.
-#include <gradus/autograd/op.h>
+// Batch, instance, layer and group normalisation: one operation (normalize.cpp), with moments of different parts.
 #include <gradus/ops.h>
 #include <gradus/ops/normalization.h>
 
 #include <cmath>
 
-#include "core/tensor_access.h"
-#include "kernels/dispatch/kernels.h"
-#include "kernels/formulas/moments.h"
 #include "ops/elementwise/elementwise.h"
 #include "ops/norm/batch_norm.h"
-#include "ops/shape/layout.h"
+#include "ops/norm/normalize.h"
 
 namespace gradus {
 
@@ -19,135 +15,6 @@ using namespace ops;
 namespace {
 
 using kernel::Normalization;
-
-Tensor operand(const Tensor& x) { return x.to(compute_type(x.dtype())).contiguous(); }
-const void* pointer(const Tensor& x) { return x.defined() ? x.impl()->data : nullptr; }
-
-// To be taken from x.
-Moments own_moments(const Normalization& n, Dtype dtype, Device device) {
-  return {.mean = detail::make_empty({n.moments()}, dtype, device),
-          .var = detail::make_empty({n.moments()}, kFloat64, device),
-          .rstd = {}};
-}
-
-// Copies: running statistics move on while a graph waits for its backward.
-Moments given_moments(const Tensor& mean, const Tensor& var, Dtype dtype, double eps) {
-  const NoGrad guard;
-  return {.mean = mean.detach().to(dtype).contiguous().clone(),
-          .var = {},
-          .rstd = rsqrt(var.detach().to(dtype) + eps),
-          .constant = true};
-}
-
-struct Norm final : Op {
-  const char* call;
-  Normalization n;
-  double eps;
-  Moments moments;
-  Shape x_sizes, w_sizes;
-  Dtype w_type = kFloat32, b_type = kFloat32;
-  Norm(const char* c, const Normalization& norm, double e, const Moments& m) : call(c), n(norm), eps(e), moments(m) {}
-  const char* name() const override { return call; }
-  // Four for the moments, three for the rest.
-  std::int64_t flops(const Tensor& y, const Tensor&, const Tensor&, const Tensor&) const {
-    return (moments.constant ? 3 : 7) * y.numel();
-  }
-
-  Tensor forward(const Tensor& x_given, const Tensor& weight, const Tensor& bias) {
-    x_sizes = x_given.sizes();
-    if (weight.defined()) {
-      w_sizes = weight.sizes();
-      w_type = weight.dtype();
-    }
-    if (bias.defined()) {
-      w_sizes = bias.sizes();
-      b_type = bias.dtype();
-    }
-    if (needs(1) || (needs(0) && !moments.constant)) save(0, x_given);
-    if (needs(0) && weight.defined()) save(1, weight);
-    const Tensor x = operand(x_given), y = detail::make_empty(x_sizes, x.dtype(), x.device());
-    const Tensor w = weight.defined() ? operand(weight) : Tensor(), b = bias.defined() ? operand(bias) : Tensor();
-    if (n.numel() > 0) {
-      if (!moments.constant) {
-        kernels(x.device())
-            .moments(x.dtype(), n, eps, x.impl()->data, moments.mean.impl()->data,
-                     static_cast<double*>(moments.var.data_ptr()));
-        moments.take_rstd(eps);
-      }
-      kernels(x.device())
-          .normalize(x.dtype(), n, x.impl()->data, moments.mean.impl()->data, moments.rstd.impl()->data, pointer(w),
-                     pointer(b), y.impl()->data);
-    }
-    return y.to(x_given.dtype());
-  }
-
-  void backward(const Tensor& g, Grads gx) override {
-    if (n.numel() == 0) {
-      if (needs(0)) gx[0] = zeros(x_sizes, {.dtype = g.dtype(), .device = g.device()});
-      if (needs(1)) gx[1] = zeros(w_sizes, {.dtype = w_type, .device = g.device()});
-      if (needs(2)) gx[2] = zeros(w_sizes, {.dtype = b_type, .device = g.device()});
-      return;
-    }
-    is_grad_enabled() ? differentiable(g, gx) : fused(g, gx);
-  }
-
- private:
-  Tensor x() const { return has_saved(0) ? saved(0) : Tensor(); }
-  Tensor weight() const { return has_saved(1) ? saved(1) : Tensor(); }
-
-  void fused(const Tensor& g_given, Grads gx) {
-    const Tensor g = operand(g_given), in = x().defined() ? operand(x()) : Tensor();
-    const Tensor w = weight().defined() ? operand(weight()) : Tensor();
-    const Tensor to = needs(0) ? detail::make_empty(x_sizes, g.dtype(), g.device()) : Tensor();
-    // The bias alone needs no deviations from the mean.
-    const bool sums = needs(1) || (needs(2) && in.defined());
-    const Tensor gw = sums ? detail::make_empty(w_sizes, g.dtype(), g.device()) : Tensor();
-    const Tensor gb = sums ? detail::make_empty(w_sizes, g.dtype(), g.device()) : Tensor();
-    if (needs(0) || sums) {
-      const auto kernel = [&] {
-        kernels(g.device())
-            .normalize_backward(g.dtype(), n, moments.constant, g.impl()->data, pointer(in), moments.mean.impl()->data,
-                                moments.rstd.impl()->data, pointer(w), to.defined() ? to.impl()->data : nullptr,
-                                sums ? gw.impl()->data : nullptr, sums ? gb.impl()->data : nullptr);
-        return to.defined() ? to : gw;
-      };
-      detail::observed(name(), kernel, g, in, w);
-    }
-    if (needs(0)) gx[0] = to.to(g_given.dtype());
-    if (needs(1)) gx[1] = gw.to(w_type);
-    if (needs(2)) gx[2] = (sums ? gb : bias_gradient(g)).to(b_type);
-  }
-
-  Tensor seen(const Tensor& x) const { return reshape(x, {n.batch, n.groups, n.channels, n.space}); }
-  Tensor bias_gradient(const Tensor& g) const { return reshape(sum(seen(g), {0, 3}), w_sizes); }
-
-  // The same from differentiable operations.
-  void differentiable(const Tensor& g_given, Grads gx) {
-    const Dims over = n.over_batch ? Dims{0, 2, 3} : Dims{2, 3};
-    const Dtype compute = compute_type(g_given.dtype());
-    const Shape kept = n.over_batch ? Shape{1, n.groups, 1, 1} : Shape{n.batch, n.groups, 1, 1};
-    const Tensor g = seen(g_given.to(compute));
-    Tensor normal, rstd = reshape(moments.rstd, kept);
-    if (x().defined()) {
-      const Normal own =
-          differentiable_normal(seen(x().to(compute)), reshape(moments.mean, kept), rstd, over, eps, moments.constant);
-      normal = own.x;
-      rstd = own.rstd;
-    }
-    if (needs(0)) {
-      const Tensor weighed = weight().defined() ? g * reshape(weight().to(compute), {1, n.groups, n.channels, 1}) : g;
-      Tensor inner = weighed;
-      if (!moments.constant) {
-        inner = weighed - mean(weighed, over, true) - normal * mean(weighed * normal, over, true);
-      }
-      gx[0] = reshape(inner * rstd, x_sizes).to(g_given.dtype());
-    }
-    if (needs(1)) gx[1] = reshape(sum(g * normal, {0, 3}), w_sizes).to(w_type);
-    if (needs(2)) gx[2] = bias_gradient(g).to(b_type);
-  }
-};
-
-// --- checks ---
 
 void check_input(const char* call, const Tensor& x, std::int64_t least_rank, double eps) {
   if (!x.is_floating_point()) {
@@ -213,21 +80,9 @@ void move_running(const Normalization& n, const Moments& m, const Tensor& mean, 
   move(var, of_channels(m.var) * (count / (count - 1)), momentum);
 }
 
-Tensor normalized(const char* call, const Normalization& n, double eps, const Moments& moments, const Tensor& x,
-                  const Tensor& weight, const Tensor& bias, const After& after) {
-  const bool rows = n.over_batch && n.numel() > 0 && has_rows(x.dtype()) && prefers_channels_last(x);
-  const Tensor& r = after.residual;
-  if (rows && (!r.defined() || (r.sizes() == x.sizes() && r.dtype() == x.dtype()))) {
-    return rows_norm(call, eps, moments, x, weight, bias, after);
-  }
-  Tensor y = apply(Norm(call, n, eps, moments), x, weight, bias);
-  if (r.defined()) y = y + r;
-  return after.relu ? relu(y) : y;
-}
-
 Tensor with_running(const char* call, const Normalization& n, const Tensor& x, const Tensor& running_mean,
                     const Tensor& running_var, const Tensor& weight, const Tensor& bias, bool own, double momentum,
-                    double eps, const After& after = {}) {
+                    double eps, const Epilogue& then = {}) {
   check_running(call, x, running_mean, running_var);
   check_weights(call, "weight", weight, x, {x.sizes()[1]});
   check_weights(call, "bias", bias, x, {x.sizes()[1]});
@@ -239,11 +94,11 @@ Tensor with_running(const char* call, const Normalization& n, const Tensor& x, c
     }
     Normalization over = n;
     over.over_batch = true;
-    return normalized(call, over, eps, given_moments(running_mean, running_var, compute, eps), x, weight, bias, after);
+    return normalize(call, over, eps, Moments::given(running_mean, running_var, compute, eps), x, weight, bias, then);
   }
   check_several(call, n, x);
-  const Moments moments = own_moments(n, compute, x.device());
-  const Tensor y = normalized(call, n, eps, moments, x, weight, bias, after);
+  const Moments moments = Moments::of(n, x);
+  const Tensor y = normalize(call, n, eps, moments, x, weight, bias, then);
   if (running_mean.defined() && n.numel() > 0) move_running(n, moments, running_mean, running_var, momentum);
   return y;
 }
@@ -257,31 +112,11 @@ Normalization of_channels(const Tensor& x, bool over_batch) {
 
 }  // namespace
 
-void Moments::take_rstd(double eps) {
-  const kernel::Loop loop = kernel::loop_of<InverseRoot, double, double, 1>();
-  const InverseRoot formula{eps};
-  rstd = detail::make_empty(var.sizes(), mean.dtype(), var.device());
-  const kernel::Operand from{var.impl()->data, kFloat64, var.strides()};
-  kernels(var.device())
-      .elementwise(var.sizes(), {rstd.impl()->data, rstd.dtype(), rstd.strides()}, {&from, 1}, kFloat64, kFloat64,
-                   {loop, &formula});
-}
-
-// x is brought near a variance of 1 by constants first: squares then neither overflow nor vanish.
-Normal ops::differentiable_normal(const Tensor& x, const Tensor& mean, const Tensor& rstd, const Dims& over, double eps,
-                                  bool constant) {
-  const Tensor near = (x - mean) * rstd;
-  if (constant) return {near, rstd};
-  const Tensor deviation = near - gradus::mean(near, over, true);
-  const Tensor correction = rsqrt(gradus::mean(square(deviation), over, true) + square(rstd * std::sqrt(eps)));
-  return {deviation * correction, rstd * correction};
-}
-
 Tensor ops::batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
-                       const Tensor& bias, bool training, double momentum, double eps, const After& after) {
+                       const Tensor& bias, bool training, double momentum, double eps, const Epilogue& then) {
   check_input("batch_norm", x, 2, eps);
   return with_running("batch_norm", of_channels(x, true), x, running_mean, running_var, weight, bias, training,
-                      momentum, eps, after);
+                      momentum, eps, then);
 }
 
 Tensor batch_norm(const Tensor& x, const Tensor& running_mean, const Tensor& running_var, const Tensor& weight,
@@ -314,7 +149,7 @@ Tensor layer_norm(const Tensor& x, const Shape& normalized_shape, const Tensor& 
   }
   check_weights("layer_norm", "weight", weight, x, normalized_shape);
   check_weights("layer_norm", "bias", bias, x, normalized_shape);
-  return apply(Norm("layer_norm", n, eps, own_moments(n, compute_type(x.dtype()), x.device())), x, weight, bias);
+  return normalize("layer_norm", n, eps, Moments::of(n, x), x, weight, bias);
 }
 
 Tensor group_norm(const Tensor& x, std::int64_t num_groups, const Tensor& weight, const Tensor& bias, double eps) {
@@ -330,7 +165,7 @@ Tensor group_norm(const Tensor& x, std::int64_t num_groups, const Tensor& weight
   check_weights("group_norm", "weight", weight, x, {channels});
   check_weights("group_norm", "bias", bias, x, {channels});
   if (n.batch == 1) check_several("group_norm", n, x);
-  return apply(Norm("group_norm", n, eps, own_moments(n, compute_type(x.dtype()), x.device())), x, weight, bias);
+  return normalize("group_norm", n, eps, Moments::of(n, x), x, weight, bias);
 }
 
 }  // namespace gradus

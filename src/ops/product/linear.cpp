@@ -47,7 +47,7 @@ struct Linear final : Op {
     const std::int64_t width = weight.sizes()[0];
     Tensor y = detail::make_empty(with_width(x_sizes, width), x.dtype(), x.device());
     Product product{.trans_b = true, .bias = bias};
-    if constexpr (!kEnds) product.then = kernel::then_of(then);
+    if constexpr (!kEnds) product.activation = kernel::activation_of(then);
     multiply_into(y, as_rows(x), weight, product);
     if constexpr (!kEnds) save_output(y);
     return y;

@@ -90,8 +90,7 @@ void multiply_into(const Tensor& y, const Tensor& a, const Tensor& b, const Prod
              .ldc = n,
              .alpha = product.alpha,
              .beta = product.beta,
-             .bias = bias.defined() ? bias.impl()->data : nullptr,
-             .then = product.then});
+             .then = {.bias = bias.defined() ? bias.impl()->data : nullptr, .activation = product.activation}});
 }
 
 }  // namespace gradus::ops

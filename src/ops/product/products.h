@@ -25,12 +25,13 @@ void check_product_types(const char* call, const Tensor& a, const Tensor& b);
 struct Product {
   bool trans_a = false, trans_b = false;
   double alpha = 1, beta = 0;
-  Tensor bias = {};        // [n], added to each row; alpha is 1 and beta is 0 then
-  kernel::Then then = {};  // a formula as in ops/elementwise/elementwise.h, for float32 and float64; likewise
+  Tensor bias = {};  // [n], added to each row; alpha is 1 and beta is 0 then
+  kernel::Activation activation =
+      {};  // of a formula as in ops/elementwise/elementwise.h; likewise, float32 and float64
 };
 
-// y = then(alpha * op(a) op(b) + beta * y + bias), with op(a) [m, k], op(b) [k, n] and m * n elements of y, contiguous,
-// all of the same type. Nothing is recorded.
+// y = activation(alpha * op(a) op(b) + beta * y + bias), with op(a) [m, k], op(b) [k, n] and m * n elements of y,
+// contiguous, all of the same type. Nothing is recorded.
 void multiply_into(const Tensor& y, const Tensor& a, const Tensor& b, const Product& product = {});
 
 // op(a) op(b) of matrices that are known to fit each other: what mm and its gradients are made of.

@@ -68,16 +68,16 @@ struct Variance final : Op {
   void take_moments(const Tensor& x, double* var) {
     Shape kept, reduced;
     for (int i = 0; i < reduction.from.rank(); ++i) (reduction.reduces(i) ? reduced : kept).push_back(i);
-    kernel::Normalization n{.batch = x.numel() / reduction.count, .channels = reduction.count};
+    kernel::Normalization n{.dtype = x.dtype(), .batch = x.numel() / reduction.count, .channels = reduction.count};
     Tensor rows;
     if (!kept.empty() && reduced.rank() == kept[0]) {
-      n = {.batch = reduction.count, .groups = x.numel() / reduction.count, .over_batch = true};
+      n = {.dtype = x.dtype(), .batch = reduction.count, .groups = x.numel() / reduction.count, .over_batch = true};
       rows = x.contiguous();
     } else {
       for (std::int64_t dim : reduced) kept.push_back(dim);
       rows = permute(x, kept).contiguous();
     }
-    kernels(x.device()).moments(rows.dtype(), n, 0, rows.data_ptr(), mean.data_ptr(), var);
+    kernels(x.device()).moments(n, 0, rows.data_ptr(), mean.data_ptr(), var);
   }
 };
 

@@ -264,224 +264,225 @@ Formula::~Formula() = default;
 Formula::Formula(Formula&&) noexcept = default;
 Formula& Formula::operator=(Formula&&) noexcept = default;
 
-Formula Formula::compile(const Expression& expression, const Names& names, Mistakes& mistakes) {
-  struct Make {
-    const Names& names;
-    Mistakes& mistakes;
+// From an expression to what computes it. Each mistake is noted, and the rest is looked at all the same.
+struct Formula::Compiler {
+  const Names& names;
+  Mistakes& mistakes;
 
-    Term term(const Expression& e) {
-      Term result;
-      result.place = e.place;
-      switch (e.kind) {
-        case Kind::None:
-          break;
-        case Kind::Flag:
-          result.value = e.flag;
-          break;
-        case Kind::Text:
-          result.value = e.text;
-          break;
-        case Kind::Number:
-          if (e.whole && std::abs(e.number) < 0x1p53)
-            result.value = static_cast<std::int64_t>(e.number);
-          else
-            result.value = e.number;
-          break;
-        case Kind::List:
-          result.kind = Term::Kind::List;
-          for (const Expression& item : e.operands) result.operands.push_back(term(item));
-          break;
-        case Kind::Operator:
-          result.kind = Term::Kind::Operator;
-          result.op = e.text;
-          for (const Expression& operand : e.operands) result.operands.push_back(term(operand));
-          break;
-        case Kind::Name:
-          name(e, result);
-          break;
-        case Kind::Call:
-          call(e, result);
-          break;
-      }
-      return result;
-    }
-
-    void name(const Expression& e, Term& result) {
-      const auto& variables = names.variables;
-      // Later ones come first: nothing else has a name that a variable has.
-      if (const auto it = std::find(variables.begin(), variables.end(), e.text); it != variables.end()) {
-        result.kind = Term::Kind::Variable;
-        result.variable = static_cast<std::size_t>(it - variables.begin());
-        return;
-      }
-      if (nn::Module* module = find_module(names.networks, e.text); module != nullptr && !e.text.empty()) {
-        auto* numbers = module->as<TrainableNumbers>();
-        result.value = numbers != nullptr ? Value(Tensor(numbers->value)) : Value(module);
-        return;
-      }
-      if (Tensor parameter = find_parameter(names.networks, e.text); parameter.defined()) {
-        result.value = parameter;
-        return;
-      }
-      if (is_broken(e.text)) return;
-      std::vector<std::string> known = variables;
-      const std::string network = e.text.substr(0, e.text.find('.'));
-      const bool inside = network != e.text && find_module(names.networks, network) != nullptr;
-      if (inside) {
-        known.clear();
-        for (const auto& [path, module] : names.networks->named_modules())
-          if (path.starts_with(network + ".")) known.push_back(path);
-        for (const auto& [path, parameter] : names.networks->named_parameters()) known.push_back(path);
-      } else {
-        for (const nn::NamedModule& child : names.networks->named_children()) known.push_back(child.first);
-      }
-      mistakes.add(e.place, fmt::format("there is nothing named '{}' here{}", e.text, near(e.text, known, inside)));
-    }
-
-    bool find_variable(const std::string& name) const {
-      return std::find(names.variables.begin(), names.variables.end(), name) != names.variables.end();
-    }
-
-    bool is_broken(const std::string& path) const {
-      const std::string first = path.substr(0, path.find('.'));
-      return std::find(names.broken.begin(), names.broken.end(), first) != names.broken.end();
-    }
-
-    // Of many parts only a near one is worth naming.
-    static std::string near(const std::string& name, const std::vector<std::string>& known, bool many) {
-      const std::string hint = did_you_mean(name, known);
-      return many && !hint.starts_with("; did you mean") ? "" : hint;
-    }
-
-    void call(const Expression& e, Term& result) {
-      if (nn::Module* module = find_module(names.networks, e.text); module != nullptr && !e.text.empty()) {
-        result.kind = Term::Kind::Module;
-        result.module = module;
-        if (e.operands.size() != 1 || !e.operands[0].key.empty()) {
-          mistakes.add(e.place,
-                       fmt::format("the network {} takes one tensor, got {} arguments", e.text, e.operands.size()));
-        }
+  Term term(const Expression& e) {
+    Term result;
+    result.place = e.place;
+    switch (e.kind) {
+      case Kind::None:
+        break;
+      case Kind::Flag:
+        result.value = e.flag;
+        break;
+      case Kind::Text:
+        result.value = e.text;
+        break;
+      case Kind::Number:
+        if (e.whole && std::abs(e.number) < 0x1p53)
+          result.value = static_cast<std::int64_t>(e.number);
+        else
+          result.value = e.number;
+        break;
+      case Kind::List:
+        result.kind = Term::Kind::List;
+        for (const Expression& item : e.operands) result.operands.push_back(term(item));
+        break;
+      case Kind::Operator:
+        result.kind = Term::Kind::Operator;
+        result.op = e.text;
         for (const Expression& operand : e.operands) result.operands.push_back(term(operand));
-        return;
+        break;
+      case Kind::Name:
+        name(e, result);
+        break;
+      case Kind::Call:
+        call(e, result);
+        break;
+    }
+    return result;
+  }
+
+  void name(const Expression& e, Term& result) {
+    const auto& variables = names.variables;
+    // Later ones come first: nothing else has a name that a variable has.
+    if (const auto it = std::find(variables.begin(), variables.end(), e.text); it != variables.end()) {
+      result.kind = Term::Kind::Variable;
+      result.variable = static_cast<std::size_t>(it - variables.begin());
+      return;
+    }
+    if (nn::Module* module = find_module(names.networks, e.text); module != nullptr && !e.text.empty()) {
+      auto* numbers = module->as<TrainableNumbers>();
+      result.value = numbers != nullptr ? Value(Tensor(numbers->value)) : Value(module);
+      return;
+    }
+    if (Tensor parameter = find_parameter(names.networks, e.text); parameter.defined()) {
+      result.value = parameter;
+      return;
+    }
+    if (is_broken(e.text)) return;
+    std::vector<std::string> known = variables;
+    const std::string network = e.text.substr(0, e.text.find('.'));
+    const bool inside = network != e.text && find_module(names.networks, network) != nullptr;
+    if (inside) {
+      known.clear();
+      for (const auto& [path, module] : names.networks->named_modules())
+        if (path.starts_with(network + ".")) known.push_back(path);
+      for (const auto& [path, parameter] : names.networks->named_parameters()) known.push_back(path);
+    } else {
+      for (const nn::NamedModule& child : names.networks->named_children()) known.push_back(child.first);
+    }
+    mistakes.add(e.place, fmt::format("there is nothing named '{}' here{}", e.text, near(e.text, known, inside)));
+  }
+
+  bool find_variable(const std::string& name) const {
+    return std::find(names.variables.begin(), names.variables.end(), name) != names.variables.end();
+  }
+
+  bool is_broken(const std::string& path) const {
+    const std::string first = path.substr(0, path.find('.'));
+    return std::find(names.broken.begin(), names.broken.end(), first) != names.broken.end();
+  }
+
+  // Of many parts only a near one is worth naming.
+  static std::string near(const std::string& name, const std::vector<std::string>& known, bool many) {
+    const std::string hint = did_you_mean(name, known);
+    return many && !hint.starts_with("; did you mean") ? "" : hint;
+  }
+
+  void call(const Expression& e, Term& result) {
+    if (nn::Module* module = find_module(names.networks, e.text); module != nullptr && !e.text.empty()) {
+      result.kind = Term::Kind::Module;
+      result.module = module;
+      if (e.operands.size() != 1 || !e.operands[0].key.empty()) {
+        mistakes.add(e.place,
+                     fmt::format("the network {} takes one tensor, got {} arguments", e.text, e.operands.size()));
       }
-      std::vector<Expression> arguments = e.operands;
-      const bool own = find_variable(e.text.substr(0, e.text.find('.')));
-      std::string function_name = own ? e.text : without_module(e.text);
-      if (find_function(e.text) == nullptr && is_broken(e.text)) {
+      for (const Expression& operand : e.operands) result.operands.push_back(term(operand));
+      return;
+    }
+    std::vector<Expression> arguments = e.operands;
+    const bool own = find_variable(e.text.substr(0, e.text.find('.')));
+    std::string function_name = own ? e.text : without_module(e.text);
+    if (find_function(e.text) == nullptr && is_broken(e.text)) {
+      for (const Expression& operand : e.operands) term(operand);
+      return;
+    }
+    if (const std::size_t dot = function_name.rfind('.'); dot != std::string::npos) {
+      function_name = e.text.substr(e.text.rfind('.') + 1);
+      Expression self;
+      self.kind = Kind::Name;
+      self.place = e.place;
+      self.text = e.text.substr(0, e.text.rfind('.'));
+      // "net.encode(x)" means a part of the network, and x.mean() a function.
+      if ((find_function(function_name) == nullptr && !find_variable(self.text)) ||
+          find_module(names.networks, self.text) != nullptr) {
+        name(e, result);
         for (const Expression& operand : e.operands) term(operand);
         return;
       }
-      if (const std::size_t dot = function_name.rfind('.'); dot != std::string::npos) {
-        function_name = e.text.substr(e.text.rfind('.') + 1);
-        Expression self;
-        self.kind = Kind::Name;
-        self.place = e.place;
-        self.text = e.text.substr(0, e.text.rfind('.'));
-        // "net.encode(x)" means a part of the network, and x.mean() a function.
-        if ((find_function(function_name) == nullptr && !find_variable(self.text)) ||
-            find_module(names.networks, self.text) != nullptr) {
-          name(e, result);
-          for (const Expression& operand : e.operands) term(operand);
-          return;
-        }
-        arguments.insert(arguments.begin(), self);
-      }
-      const Function* function = find_function(function_name);
-      if (function == nullptr) {
-        const std::vector<std::string> known = callable_names(names);
-        const std::string other = function_of_module(function_name);
-        const std::string hint =
-            other.empty() ? near(function_name, known, true) : "; as a function it is " + other + "(input, target)";
-        mistakes.add(e.place, fmt::format("there is no function or network '{}'{}", function_name,
-                                          hint.empty() ? "; docs/recipes-reference.md lists the functions" : hint));
-        for (const Expression& argument : arguments) term(argument);
-        return;
-      }
-      result.kind = Term::Kind::Function;
-      result.function = function;
-      bind(*function, arguments, e.place, result);
+      arguments.insert(arguments.begin(), self);
     }
+    const Function* function = find_function(function_name);
+    if (function == nullptr) {
+      const std::vector<std::string> known = callable_names(names);
+      const std::string other = function_of_module(function_name);
+      const std::string hint =
+          other.empty() ? near(function_name, known, true) : "; as a function it is " + other + "(input, target)";
+      mistakes.add(e.place, fmt::format("there is no function or network '{}'{}", function_name,
+                                        hint.empty() ? "; docs/recipes-reference.md lists the functions" : hint));
+      for (const Expression& argument : arguments) term(argument);
+      return;
+    }
+    result.kind = Term::Kind::Function;
+    result.function = function;
+    bind(*function, arguments, e.place, result);
+  }
 
-    // A word such as `batchmean` needs no quotes.
-    Term argument(const Function& function, const Field& field, const Expression& e) {
-      const std::vector<std::string>& words = field.types[0].words;
-      if (words.empty() || (e.kind != Kind::Name && e.kind != Kind::Text)) return term(e);
-      if (std::find(words.begin(), words.end(), e.text) == words.end()) {
-        mistakes.add(e.place, fmt::format("{}: {} needs {}, got '{}'{}", function.form.name, field.name,
-                                          field.types[0].describe(), e.text, near(e.text, words, true)));
-      }
-      Term result;
-      result.place = e.place;
-      result.value = e.text;
-      return result;
+  // A word such as `batchmean` needs no quotes.
+  Term argument(const Function& function, const Field& field, const Expression& e) {
+    const std::vector<std::string>& words = field.types[0].words;
+    if (words.empty() || (e.kind != Kind::Name && e.kind != Kind::Text)) return term(e);
+    if (std::find(words.begin(), words.end(), e.text) == words.end()) {
+      mistakes.add(e.place, fmt::format("{}: {} needs {}, got '{}'{}", function.form.name, field.name,
+                                        field.types[0].describe(), e.text, near(e.text, words, true)));
     }
+    Term result;
+    result.place = e.place;
+    result.value = e.text;
+    return result;
+  }
 
-    void bind(const Function& function, std::vector<Expression>& arguments, const Place& place, Term& result) {
-      const auto& fields = function.form.fields;
-      std::vector<const Expression*> given(fields.size());
-      // randn(2, 3) is randn([2, 3]), and reshape(x, -1, 1) is reshape(x, [-1, 1]).
-      const std::size_t last = fields.size() - 1;
-      if (!fields.empty() && fields[last].types[0].many == Type::Many::OneOrList && arguments.size() > fields.size() &&
-          std::all_of(arguments.begin(), arguments.end(), [](const Expression& e) { return e.key.empty(); })) {
-        const auto from = arguments.begin() + static_cast<std::ptrdiff_t>(last);
-        Expression list;
-        list.kind = Kind::List;
-        list.place = from->place;
-        list.operands.assign(from, arguments.end());
-        arguments.erase(from, arguments.end());
-        arguments.push_back(std::move(list));
+  void bind(const Function& function, std::vector<Expression>& arguments, const Place& place, Term& result) {
+    const auto& fields = function.form.fields;
+    std::vector<const Expression*> given(fields.size());
+    // randn(2, 3) is randn([2, 3]), and reshape(x, -1, 1) is reshape(x, [-1, 1]).
+    const std::size_t last = fields.size() - 1;
+    if (!fields.empty() && fields[last].types[0].many == Type::Many::OneOrList && arguments.size() > fields.size() &&
+        std::all_of(arguments.begin(), arguments.end(), [](const Expression& e) { return e.key.empty(); })) {
+      const auto from = arguments.begin() + static_cast<std::ptrdiff_t>(last);
+      Expression list;
+      list.kind = Kind::List;
+      list.place = from->place;
+      list.operands.assign(from, arguments.end());
+      arguments.erase(from, arguments.end());
+      arguments.push_back(std::move(list));
+    }
+    std::size_t position = 0;
+    bool misnamed = false;
+    // What cannot be taken may have mistakes within.
+    const auto refuse = [&](const Expression& argument, const Place& at, const std::string& what) {
+      mistakes.add(at, what);
+      term(argument);
+    };
+    for (const Expression& argument : arguments) {
+      std::size_t index = position;
+      if (argument.key.empty()) {
+        ++position;
+      } else if (function.form.find(argument.key) != nullptr) {
+        index = static_cast<std::size_t>(function.form.find(argument.key) - fields.data());
+      } else {
+        std::vector<std::string> known;
+        for (const Field& field : fields) known.push_back(field.name);
+        refuse(argument, argument.key_place,
+               fmt::format("{} has no argument '{}'{}", function.form.name, argument.key,
+                           did_you_mean(argument.key, known)));
+        misnamed = true;
+        continue;
       }
-      std::size_t position = 0;
-      bool misnamed = false;
-      // What cannot be taken may have mistakes within.
-      const auto refuse = [&](const Expression& argument, const Place& at, const std::string& what) {
-        mistakes.add(at, what);
-        term(argument);
-      };
-      for (const Expression& argument : arguments) {
-        std::size_t index = position;
-        if (argument.key.empty()) {
-          ++position;
-        } else if (function.form.find(argument.key) != nullptr) {
-          index = static_cast<std::size_t>(function.form.find(argument.key) - fields.data());
-        } else {
-          std::vector<std::string> known;
-          for (const Field& field : fields) known.push_back(field.name);
-          refuse(argument, argument.key_place,
-                 fmt::format("{} has no argument '{}'{}", function.form.name, argument.key,
-                             did_you_mean(argument.key, known)));
-          misnamed = true;
-          continue;
-        }
-        if (index >= fields.size()) {
-          refuse(argument, argument.place,
-                 fmt::format("{} takes {} argument{}, got {}", function.form.name, fields.size(),
-                             fields.size() == 1 ? "" : "s", arguments.size()));
-        } else if (given[index] != nullptr) {
-          refuse(argument, argument.place,
-                 fmt::format("{}: {} is given twice", function.form.name, fields[index].name));
-        } else {
-          given[index] = &argument;
-        }
-      }
-      for (std::size_t i = 0; i < fields.size(); ++i) {
-        Term operand;
-        if (given[i] != nullptr) {
-          operand = argument(function, fields[i], *given[i]);
-        } else if (fields[i].required && misnamed) {
-          // Perhaps it is the one that has the wrong name.
-        } else if (fields[i].required) {
-          mistakes.add(place, fmt::format("{}: {} is missing, which is {}", function.form.name, fields[i].name,
-                                          fields[i].types[0].describe()));
-        } else {
-          operand.value = literal(fields[i].fallback);
-        }
-        result.operands.push_back(std::move(operand));
+      if (index >= fields.size()) {
+        refuse(argument, argument.place,
+               fmt::format("{} takes {} argument{}, got {}", function.form.name, fields.size(),
+                           fields.size() == 1 ? "" : "s", arguments.size()));
+      } else if (given[index] != nullptr) {
+        refuse(argument, argument.place, fmt::format("{}: {} is given twice", function.form.name, fields[index].name));
+      } else {
+        given[index] = &argument;
       }
     }
-  };
+    for (std::size_t i = 0; i < fields.size(); ++i) {
+      Term operand;
+      if (given[i] != nullptr) {
+        operand = argument(function, fields[i], *given[i]);
+      } else if (fields[i].required && misnamed) {
+        // Perhaps it is the one that has the wrong name.
+      } else if (fields[i].required) {
+        mistakes.add(place, fmt::format("{}: {} is missing, which is {}", function.form.name, fields[i].name,
+                                        fields[i].types[0].describe()));
+      } else {
+        operand.value = literal(fields[i].fallback);
+      }
+      result.operands.push_back(std::move(operand));
+    }
+  }
+};
+
+Formula Formula::compile(const Expression& expression, const Names& names, Mistakes& mistakes) {
   Formula formula;
-  formula.term_ = std::make_unique<Term>(Make{names, mistakes}.term(expression));
+  formula.term_ = std::make_unique<Term>(Compiler{names, mistakes}.term(expression));
   return formula;
 }
 

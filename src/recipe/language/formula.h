@@ -105,6 +105,7 @@ class Formula {
 
  private:
   struct Term;
+  struct Compiler;
   std::unique_ptr<Term> term_;
 };
 

@@ -5,6 +5,7 @@
 #include "core/threads/parallel.h"
 #include "core/visit.h"
 #include "kernels/cpu/norm/moments.h"
+#include "kernels/cpu/norm/rows_norm.h"
 #include "kernels/cpu/reduce/reduce_rows.h"
 #include "kernels/scratch.h"
 
@@ -372,29 +373,32 @@ void with_type(Dtype dtype, F&& run) {
 
 }  // namespace
 
-void moments(Dtype dtype, const Normalization& n, double floor, const void* x, void* mean, double* var) {
-  with_type(dtype, [&]<class T>(T) { moments_of(n, floor, static_cast<const T*>(x), static_cast<T*>(mean), var); });
+void moments(const Normalization& n, double floor, const void* x, void* mean, double* var) {
+  if (n.channels_last) return rows_moments(n, floor, x, static_cast<float*>(mean), var);
+  with_type(n.dtype, [&]<class T>(T) { moments_of(n, floor, static_cast<const T*>(x), static_cast<T*>(mean), var); });
 }
 
-void normalize(Dtype dtype, const Normalization& n, const void* x, const void* mean, const void* rstd,
-               const void* weight, const void* bias, void* y) {
-  with_type(dtype, [&]<class T>(T) {
+void normalize(const Normalization& n, const void* x, const void* mean, const void* rstd, const void* weight,
+               const Epilogue& then, void* y) {
+  if (n.channels_last) return rows_normalize(n, x, mean, rstd, weight, then, y);
+  with_type(n.dtype, [&]<class T>(T) {
     const auto in = [](const void* p) { return static_cast<const T*>(p); };
-    forward(n, in(x), in(mean), in(rstd), in(weight), in(bias), static_cast<T*>(y));
+    forward(n, in(x), in(mean), in(rstd), in(weight), in(then.bias), static_cast<T*>(y));
   });
 }
 
-void normalize_backward(Dtype dtype, const Normalization& n, bool constant, const void* g, const void* x,
-                        const void* mean, const void* rstd, const void* weight, void* gx, void* gw, void* gb) {
-  with_type(dtype, [&]<class T>(T) {
+void normalize_backward(const Normalization& n, const NormalizationGradients& to) {
+  if (n.channels_last) return rows_norm_backward(n, to);
+  with_type(n.dtype, [&]<class T>(T) {
     const auto in = [](const void* p) { return static_cast<const T*>(p); };
-    const auto out = [](void* p) { return static_cast<T*>(p); };
+    const T *g = in(to.g), *x = in(to.x), *mean = in(to.mean), *rstd = in(to.rstd), *weight = in(to.weight);
+    T *gx = static_cast<T*>(to.gx), *gw = static_cast<T*>(to.gw), *gb = static_cast<T*>(to.gb);
     if (by_columns(n)) {
-      backward_columns(n, constant, in(g), in(x), in(mean), in(rstd), in(weight), out(gx), out(gw), out(gb));
+      backward_columns(n, n.constant, g, x, mean, rstd, weight, gx, gw, gb);
     } else if (n.space == 1) {
-      backward_rows(n, in(g), in(x), in(mean), in(rstd), in(weight), out(gx), out(gw), out(gb));
+      backward_rows(n, g, x, mean, rstd, weight, gx, gw, gb);
     } else {
-      backward_planes(n, constant, in(g), in(x), in(mean), in(rstd), in(weight), out(gx), out(gw), out(gb));
+      backward_planes(n, n.constant, g, x, mean, rstd, weight, gx, gw, gb);
     }
   });
 }

@@ -22,8 +22,8 @@ constexpr int64_t kPanel = 64;     // channels whose blocks are brought together
 struct Blocks {
   int64_t rows, step, count;
 
-  explicit Blocks(const RowsNorm& n)
-      : rows(n.rows), step(std::clamp<int64_t>(kBlock / n.channels, 8, 1024)), count((n.rows + step - 1) / step) {}
+  explicit Blocks(const Normalization& n)
+      : rows(n.rows()), step(std::clamp<int64_t>(kBlock / n.groups, 8, 1024)), count((n.rows() + step - 1) / step) {}
   int64_t size(int64_t block) const { return std::min(step, rows - block * step); }
 
   template <class F>
@@ -154,28 +154,28 @@ struct GradientBody {
 };
 
 template <class T>
-void moments_of(const RowsNorm& n, double floor, const T* x, float* mean, double* var) {
+void moments_of(const Normalization& n, double floor, const T* x, float* mean, double* var) {
   const Blocks blocks(n);
-  const Scratch<float> own(2 * blocks.count * n.channels);
-  const auto at = [&](int64_t b) { return own.get() + 2 * b * n.channels; };
-  blocks.for_each(n.channels, [&](int64_t b) {
-    simd_call<MomentsBody<T>>(x + b * blocks.step * n.channels, blocks.size(b), n.channels, at(b), at(b) + n.channels);
+  const Scratch<float> own(2 * blocks.count * n.groups);
+  const auto at = [&](int64_t b) { return own.get() + 2 * b * n.groups; };
+  blocks.for_each(n.groups, [&](int64_t b) {
+    simd_call<MomentsBody<T>>(x + b * blocks.step * n.groups, blocks.size(b), n.groups, at(b), at(b) + n.groups);
   });
-  for_panels(n.channels, blocks.count, [&](int64_t first, int64_t width) {
+  for_panels(n.groups, blocks.count, [&](int64_t first, int64_t width) {
     double m[kPanel] = {}, square[kPanel] = {};
     for (int64_t b = 0; b < blocks.count; ++b) {
-      simd_call<JoinBody<T>>(x + b * blocks.step * n.channels + first, static_cast<const float*>(at(b) + first),
-                             static_cast<const float*>(at(b) + n.channels + first), width,
+      simd_call<JoinBody<T>>(x + b * blocks.step * n.groups + first, static_cast<const float*>(at(b) + first),
+                             static_cast<const float*>(at(b) + n.groups + first), width,
                              static_cast<double>(blocks.size(b)), static_cast<double>(b * blocks.step), m, square);
     }
-    if (!std::all_of(square, square + width, [&](double s) { return squares_held(s, n.rows, floor); })) {
+    if (!std::all_of(square, square + width, [&](double s) { return squares_held(s, n.rows(), floor); })) {
       std::fill_n(m, width, 0.0);
       std::fill_n(square, width, 0.0);
-      column_moments(x + first, n.rows, n.channels, width, m, square);
+      column_moments(x + first, n.rows(), n.groups, width, m, square);
     }
     for (int64_t c = 0; c < width; ++c) {
       mean[first + c] = static_cast<float>(m[c]);
-      var[first + c] = square[c] < 0 ? 0 : square[c] / static_cast<double>(n.rows);
+      var[first + c] = square[c] < 0 ? 0 : square[c] / static_cast<double>(n.rows());
     }
   });
 }
@@ -184,8 +184,10 @@ void moments_of(const RowsNorm& n, double floor, const T* x, float* mean, double
 struct Affine {
   Scratch<float> scale, shift;
 
-  Affine(int64_t channels, const float* rstd, const float* weight, const float* bias)
+  Affine(int64_t channels, const void* rstds, const void* weights, const void* biases)
       : scale(channels), shift(channels) {
+    const auto *rstd = static_cast<const float*>(rstds), *weight = static_cast<const float*>(weights),
+               *bias = static_cast<const float*>(biases);
     for (int64_t c = 0; c < channels; ++c) {
       scale[c] = rstd[c] * (weight != nullptr ? weight[c] : 1.0f);
       shift[c] = bias != nullptr ? bias[c] : 0.0f;
@@ -196,26 +198,28 @@ struct Affine {
 };
 
 template <class T>
-void normalize_rows(const RowsNorm& n, const T* x, const float* mean, const Affine& affine, const T* residual, T* y) {
+void normalize_rows(const Normalization& n, const T* x, const float* mean, const Affine& affine, const T* residual,
+                    bool with_relu, T* y) {
   const Blocks blocks(n);
-  blocks.for_each(n.channels, [&](int64_t b) {
-    const int64_t at = b * blocks.step * n.channels;
+  blocks.for_each(n.groups, [&](int64_t b) {
+    const int64_t at = b * blocks.step * n.groups;
     const auto run = [&]<bool adds, bool relu>() {
-      simd_call<NormalizeBody<T, adds, relu>>(x + at, blocks.size(b), n.channels, mean, affine.scales(),
-                                              affine.shifts(), residual != nullptr ? residual + at : nullptr, y + at);
+      simd_call<NormalizeBody<T, adds, relu>>(x + at, blocks.size(b), n.groups, mean, affine.scales(), affine.shifts(),
+                                              residual != nullptr ? residual + at : nullptr, y + at);
     };
     if (residual != nullptr) {
-      n.relu ? run.template operator()<true, true>() : run.template operator()<true, false>();
+      with_relu ? run.template operator()<true, true>() : run.template operator()<true, false>();
     } else {
-      n.relu ? run.template operator()<false, true>() : run.template operator()<false, false>();
+      with_relu ? run.template operator()<false, true>() : run.template operator()<false, false>();
     }
   });
 }
 
 template <class T, Mask mask>
-void backward(const RowsNorm& n, const RowsGradients& to, const Affine& affine) {
+void backward(const Normalization& n, const NormalizationGradients& to, const Affine& affine) {
   const Blocks blocks(n);
-  const int64_t channels = n.channels;
+  const int64_t channels = n.groups;
+  const auto *mean = static_cast<const float*>(to.mean), *rstd = static_cast<const float*>(to.rstd);
   const T *g = static_cast<const T*>(to.g), *x = static_cast<const T*>(to.x), *y = static_cast<const T*>(to.y);
   T *gx = static_cast<T*>(to.gx), *g_residual = static_cast<T*>(to.g_residual);
   const auto behind = [](auto* p, int64_t at) { return p != nullptr ? p + at : nullptr; };
@@ -228,7 +232,7 @@ void backward(const RowsNorm& n, const RowsGradients& to, const Affine& affine) 
       const int64_t at = b * blocks.step * channels;
       const auto run = [&]<bool reads_x, bool writes>() {
         simd_call<SumsBody<T, mask, reads_x, writes>>(g + at, behind(x, at), behind(y, at), blocks.size(b), channels,
-                                                      to.mean, affine.scales(), affine.shifts(), sums(b),
+                                                      mean, affine.scales(), affine.shifts(), sums(b),
                                                       sums(b) + channels, behind(g_residual, at));
       };
       if (g_residual != nullptr) {
@@ -248,18 +252,18 @@ void backward(const RowsNorm& n, const RowsGradients& to, const Affine& affine) 
       }
       for (int64_t c = 0; c < width; ++c) {
         gb[first + c] = static_cast<float>(sum_g[c]);
-        gw[first + c] = static_cast<float>(sum_gx[c] * static_cast<double>(to.rstd[first + c]));
+        gw[first + c] = static_cast<float>(sum_gx[c] * static_cast<double>(rstd[first + c]));
       }
     });
   }
   if (to.gw != nullptr) {
-    std::copy_n(gw.get(), channels, to.gw);
-    std::copy_n(gb.get(), channels, to.gb);
+    std::copy_n(gw.get(), channels, static_cast<float*>(to.gw));
+    std::copy_n(gb.get(), channels, static_cast<float*>(to.gb));
   }
   if (gx == nullptr) return;
   const Scratch<float> q(channels), r(channels);
   for (int64_t c = 0; c < channels && !n.constant; ++c) {
-    const float share = affine.scale[c] / static_cast<float>(n.rows);
+    const float share = affine.scale[c] / static_cast<float>(n.rows());
     q[c] = share * gb[c];
     r[c] = share * gw[c];
   }
@@ -268,12 +272,12 @@ void backward(const RowsNorm& n, const RowsGradients& to, const Affine& affine) 
     const auto run = [&]<Mask left>(const T* from) {
       if (n.constant) {
         simd_call<GradientBody<T, left, true>>(
-            from + at, behind(x, at), behind(y, at), blocks.size(b), channels, to.mean, affine.scales(),
-            affine.shifts(), to.rstd, static_cast<const float*>(q.get()), static_cast<const float*>(r.get()), gx + at);
+            from + at, behind(x, at), behind(y, at), blocks.size(b), channels, mean, affine.scales(), affine.shifts(),
+            rstd, static_cast<const float*>(q.get()), static_cast<const float*>(r.get()), gx + at);
       } else {
         simd_call<GradientBody<T, left, false>>(
-            from + at, behind(x, at), behind(y, at), blocks.size(b), channels, to.mean, affine.scales(),
-            affine.shifts(), to.rstd, static_cast<const float*>(q.get()), static_cast<const float*>(r.get()), gx + at);
+            from + at, behind(x, at), behind(y, at), blocks.size(b), channels, mean, affine.scales(), affine.shifts(),
+            rstd, static_cast<const float*>(q.get()), static_cast<const float*>(r.get()), gx + at);
       }
     };
     // What was let through is there already.
@@ -288,22 +292,23 @@ void with_type(Dtype dtype, F&& run) {
 
 }  // namespace
 
-void rows_moments(const RowsNorm& n, double floor, const void* x, float* mean, double* var) {
+void rows_moments(const Normalization& n, double floor, const void* x, float* mean, double* var) {
   with_type(n.dtype, [&]<class T>(T) { moments_of(n, floor, static_cast<const T*>(x), mean, var); });
 }
 
-void rows_normalize(const RowsNorm& n, const void* x, const float* mean, const float* rstd, const float* weight,
-                    const float* bias, const void* residual, void* y) {
-  const Affine affine(n.channels, rstd, weight, bias);
+void rows_normalize(const Normalization& n, const void* x, const void* mean, const void* rstd, const void* weight,
+                    const Epilogue& then, void* y) {
+  const Affine affine(n.groups, rstd, weight, then.bias);
   with_type(n.dtype, [&]<class T>(T) {
-    normalize_rows(n, static_cast<const T*>(x), mean, affine, static_cast<const T*>(residual), static_cast<T*>(y));
+    normalize_rows(n, static_cast<const T*>(x), static_cast<const float*>(mean), affine,
+                   static_cast<const T*>(then.residual), then.relu, static_cast<T*>(y));
   });
 }
 
-void rows_norm_backward(const RowsNorm& n, const RowsGradients& to) {
-  const Affine affine(n.channels, to.rstd, to.weight, to.bias);
+void rows_norm_backward(const Normalization& n, const NormalizationGradients& to) {
+  const Affine affine(n.groups, to.rstd, to.weight, to.bias);
   with_type(n.dtype, [&]<class T>(T) {
-    if (!n.relu) {
+    if (!to.relu) {
       backward<T, Mask::none>(n, to, affine);
     } else {
       to.y != nullptr ? backward<T, Mask::of_y>(n, to, affine) : backward<T, Mask::of_x>(n, to, affine);

@@ -3,19 +3,17 @@
 // bfloat16; everything about channels is float32.
 #pragma once
 
+#include "kernels/epilogue.h"
 #include "kernels/norm.h"
 
 namespace gradus::cpu {
 
 using namespace kernel;
 
-// The mean and the mean square deviation of each channel. There is at least one row. `floor`: as that of moments.
-void rows_moments(const RowsNorm& n, double floor, const void* x, float* mean, double* var);
-
-// Null pointers: no weight, no bias, nothing to add.
-void rows_normalize(const RowsNorm& n, const void* x, const float* mean, const float* rstd, const float* weight,
-                    const float* bias, const void* residual, void* y);
-
-void rows_norm_backward(const RowsNorm& n, const RowsGradients& to);
+// As moments() and the others of normalization.h, which call these. There is at least one row.
+void rows_moments(const Normalization& n, double floor, const void* x, float* mean, double* var);
+void rows_normalize(const Normalization& n, const void* x, const void* mean, const void* rstd, const void* weight,
+                    const Epilogue& then, void* y);
+void rows_norm_backward(const Normalization& n, const NormalizationGradients& to);
 
 }  // namespace gradus::cpu

@@ -7,6 +7,7 @@
 
 #include "core/threads/parallel.h"
 #include "core/visit.h"
+#include "kernels/cpu/pool/pooling_rows.h"
 #include "kernels/cpu/reduce/reduce_rows.h"
 
 namespace gradus::cpu {
@@ -323,37 +324,40 @@ void with_type(Dtype dtype, F&& run) {
 }  // namespace
 
 void max_pool(Dtype dtype, const Pooling& p, bool relu, const void* x, void* y, std::int32_t* places) {
+  if (p.channels > 1) return max_pool_rows(dtype, p, relu, x, y, places);
   with_type(dtype, [&]<class T>(T) { max_forward(p, relu, static_cast<const T*>(x), static_cast<T*>(y), places); });
 }
 
-void pool_pick(Dtype dtype, int64_t planes, int64_t in_size, int64_t out_size, const void* x,
-               const std::int32_t* places, void* y) {
+void pool_pick(Dtype dtype, const Picks& p, const void* x, void* y) {
+  if (p.channels > 1) return pool_pick_rows(dtype, p, x, y);
   with_type(dtype, [&]<class T>(T) {
-    for_places<T>(planes, in_size, out_size, [&](int64_t in, int64_t out) {
+    for_places<T>(p.planes, p.in_size, p.out_size, [&](int64_t in, int64_t out) {
       const T* from = static_cast<const T*>(x) + in;
-      for (int64_t i = out; i < out + out_size; ++i)
-        static_cast<T*>(y)[i] = is_open(places[i]) ? from[place_in_plane(places[i])] : T(0);
+      for (int64_t i = out; i < out + p.out_size; ++i)
+        static_cast<T*>(y)[i] = is_open(p.places[i]) ? from[place_in_plane(p.places[i])] : T(0);
     });
   });
 }
 
-void pool_put(Dtype dtype, int64_t planes, int64_t in_size, int64_t out_size, const void* g, const std::int32_t* places,
-              void* gx) {
+void pool_put(Dtype dtype, const Picks& p, const void* g, void* gx) {
+  if (p.channels > 1) return pool_put_rows(dtype, p, g, gx);
   with_type(dtype, [&]<class T>(T) {
-    for_places<T>(planes, in_size, out_size, [&](int64_t in, int64_t out) {
+    for_places<T>(p.planes, p.in_size, p.out_size, [&](int64_t in, int64_t out) {
       T* to = static_cast<T*>(gx) + in;
-      std::fill_n(to, in_size, T(0));
-      for (int64_t i = out; i < out + out_size; ++i)
-        to[place_in_plane(places[i])] += opened(static_cast<const T*>(g)[i], places[i]);
+      std::fill_n(to, p.in_size, T(0));
+      for (int64_t i = out; i < out + p.out_size; ++i)
+        to[place_in_plane(p.places[i])] += opened(static_cast<const T*>(g)[i], p.places[i]);
     });
   });
 }
 
 void avg_pool(Dtype dtype, const Pooling& p, const void* x, void* y) {
+  if (p.channels > 1) return avg_pool_rows(dtype, p, x, y);
   with_type(dtype, [&]<class T>(T) { avg_forward(p, static_cast<const T*>(x), static_cast<T*>(y)); });
 }
 
 void avg_pool_backward(Dtype dtype, const Pooling& p, const void* g, void* gx) {
+  if (p.channels > 1) return avg_pool_rows_backward(dtype, p, g, gx);
   with_type(dtype, [&]<class T>(T) { avg_backward(p, static_cast<const T*>(g), static_cast<T*>(gx)); });
 }
 

@@ -1,4 +1,5 @@
-// Pooling over windows of up to three spatial dimensions: x [planes, in...], y [planes, out...], contiguous.
+// Pooling over windows of up to three spatial dimensions: x [planes, in..., channels], y [planes, out...,
+// channels]. float32 and float64; with several channels as pooling_rows.h says.
 #pragma once
 
 #include <bit>
@@ -27,10 +28,8 @@ T opened(T g, std::int32_t place) {
 
 // y[p, i] = x[p, places[p, i]], and its gradient: gx[p, places[p, i]] += g[p, i], gx zero elsewhere. What is picked
 // from a closed place is 0, and nothing is put there.
-void pool_pick(Dtype dtype, std::int64_t planes, std::int64_t in_size, std::int64_t out_size, const void* x,
-               const std::int32_t* places, void* y);
-void pool_put(Dtype dtype, std::int64_t planes, std::int64_t in_size, std::int64_t out_size, const void* g,
-              const std::int32_t* places, void* gx);
+void pool_pick(Dtype dtype, const Picks& picks, const void* x, void* y);
+void pool_put(Dtype dtype, const Picks& picks, const void* g, void* gx);
 
 // y = the mean of each window, and its gradient.
 void avg_pool(Dtype dtype, const Pooling& pooling, const void* x, void* y);

@@ -196,8 +196,8 @@ class Gathered {
 
 }  // namespace
 
-void max_pool_rows(Dtype dtype, const Pooling& p, int64_t channels, bool relu, const void* x, void* y,
-                   std::int32_t* places) {
+void max_pool_rows(Dtype dtype, const Pooling& p, bool relu, const void* x, void* y, std::int32_t* places) {
+  const int64_t channels = p.channels;
   with_type(dtype, [&]<class T>(T) {
     for_rows(p, channels, [&](int64_t plane, int64_t begin, int64_t end) {
       const T* from = static_cast<const T*>(x) + plane * p.in_size() * channels;
@@ -210,15 +210,15 @@ void max_pool_rows(Dtype dtype, const Pooling& p, int64_t channels, bool relu, c
   });
 }
 
-void pool_pick_rows(Dtype dtype, int64_t planes, int64_t in_size, int64_t out_size, int64_t channels, const void* x,
-                    const std::int32_t* places, void* y) {
+void pool_pick_rows(Dtype dtype, const Picks& p, const void* x, void* y) {
+  const int64_t channels = p.channels, in_size = p.in_size, out_size = p.out_size;
   with_type(dtype, [&]<class T>(T) {
-    for_planes(planes, std::max(in_size, out_size) * channels, [&](int64_t plane) {
+    for_planes(p.planes, std::max(in_size, out_size) * channels, [&](int64_t plane) {
       const T* from = static_cast<const T*>(x) + plane * in_size * channels;
       for (int64_t i = 0; i < out_size; ++i) {
         const int64_t at = (plane * out_size + i) * channels;
         for (int64_t c = 0; c < channels; ++c) {
-          const std::int32_t place = places[at + c];
+          const std::int32_t place = p.places[at + c];
           static_cast<T*>(y)[at + c] = is_open(place) ? from[place_in_plane(place) * channels + c] : T(0.0f);
         }
       }
@@ -226,16 +226,16 @@ void pool_pick_rows(Dtype dtype, int64_t planes, int64_t in_size, int64_t out_si
   });
 }
 
-void pool_put_rows(Dtype dtype, int64_t planes, int64_t in_size, int64_t out_size, int64_t channels, const void* g,
-                   const std::int32_t* places, void* gx) {
+void pool_put_rows(Dtype dtype, const Picks& p, const void* g, void* gx) {
+  const int64_t channels = p.channels, in_size = p.in_size, out_size = p.out_size;
   with_type(dtype, [&]<class T>(T) {
-    for_planes(planes, std::max(in_size, out_size) * channels, [&](int64_t plane) {
+    for_planes(p.planes, std::max(in_size, out_size) * channels, [&](int64_t plane) {
       const Gathered<T> to(static_cast<T*>(gx) + plane * in_size * channels, in_size * channels);
       float* sums = to.sums();
       for (int64_t i = 0; i < out_size; ++i) {
         const int64_t at = (plane * out_size + i) * channels;
         for (int64_t c = 0; c < channels; ++c) {
-          const std::int32_t place = places[at + c];
+          const std::int32_t place = p.places[at + c];
           sums[place_in_plane(place) * channels + c] += opened(wide(static_cast<const T*>(g)[at + c]), place);
         }
       }
@@ -244,7 +244,8 @@ void pool_put_rows(Dtype dtype, int64_t planes, int64_t in_size, int64_t out_siz
   });
 }
 
-void avg_pool_rows(Dtype dtype, const Pooling& p, int64_t channels, const void* x, void* y) {
+void avg_pool_rows(Dtype dtype, const Pooling& p, const void* x, void* y) {
+  const int64_t channels = p.channels;
   with_type(dtype, [&]<class T>(T) {
     for_rows(p, channels, [&](int64_t plane, int64_t begin, int64_t end) {
       const T* from = static_cast<const T*>(x) + plane * p.in_size() * channels;
@@ -256,7 +257,8 @@ void avg_pool_rows(Dtype dtype, const Pooling& p, int64_t channels, const void* 
   });
 }
 
-void avg_pool_rows_backward(Dtype dtype, const Pooling& p, int64_t channels, const void* g, void* gx) {
+void avg_pool_rows_backward(Dtype dtype, const Pooling& p, const void* g, void* gx) {
+  const int64_t channels = p.channels;
   with_type(dtype, [&]<class T>(T) {
     for_planes(p.planes, std::max(p.in_size(), p.out_size()) * channels, [&](int64_t plane) {
       const Gathered<T> to(static_cast<T*>(gx) + plane * p.in_size() * channels, p.in_size() * channels);

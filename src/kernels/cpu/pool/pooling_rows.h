@@ -6,18 +6,11 @@
 
 namespace gradus::cpu {
 
-// The largest element of each window in each channel, and where it stands: as max_pool.
-void max_pool_rows(Dtype dtype, const Pooling& pooling, std::int64_t channels, bool relu, const void* x, void* y,
-                   std::int32_t* places);
-
-// y[p, i, c] = x[p, places[p, i, c], c], and its gradient.
-void pool_pick_rows(Dtype dtype, std::int64_t planes, std::int64_t in_size, std::int64_t out_size,
-                    std::int64_t channels, const void* x, const std::int32_t* places, void* y);
-void pool_put_rows(Dtype dtype, std::int64_t planes, std::int64_t in_size, std::int64_t out_size, std::int64_t channels,
-                   const void* g, const std::int32_t* places, void* gx);
-
-// y = the mean of each window, and its gradient.
-void avg_pool_rows(Dtype dtype, const Pooling& pooling, std::int64_t channels, const void* x, void* y);
-void avg_pool_rows_backward(Dtype dtype, const Pooling& pooling, std::int64_t channels, const void* g, void* gx);
+// As the functions of pooling.h, which call these where there are several channels.
+void max_pool_rows(Dtype dtype, const Pooling& pooling, bool relu, const void* x, void* y, std::int32_t* places);
+void pool_pick_rows(Dtype dtype, const Picks& picks, const void* x, void* y);
+void pool_put_rows(Dtype dtype, const Picks& picks, const void* g, void* gx);
+void avg_pool_rows(Dtype dtype, const Pooling& pooling, const void* x, void* y);
+void avg_pool_rows_backward(Dtype dtype, const Pooling& pooling, const void* g, void* gx);
 
 }  // namespace gradus::cpu
