@@ -61,7 +61,7 @@ struct Averages final : gradus::detail::WeightView {
       std::erase_if(entry.tensors, [](const auto& tensor) {
         return std::string_view(tensor.first) == Rule::points[0] || std::string_view(tensor.first) == Rule::points[1];
       });
-      entry.numbers = initial_numbers<Rule>();
+      entry.numbers = initial_numbers(numbers_of<Rule>());
     });
   }
 

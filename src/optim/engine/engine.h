@@ -7,6 +7,7 @@
 #include <unordered_map>
 
 #include "optim/averages/averages.h"
+#include "optim/engine/load_state.h"
 
 namespace gradus::optim {
 
@@ -56,9 +57,6 @@ struct __attribute__((visibility("hidden"))) OptimizerOf<Options>::Engine {
       return Rule::dtype(p, state);
     else
       return p.dtype();
-  }
-  static Tensor copy_of_state(const Tensor& p, const char* state, const Tensor& tensor) {
-    return copied_as(p, tensor, state_dtype(p, state));
   }
 
   static void check(const std::string& place, const Options& o) {
@@ -184,16 +182,25 @@ struct __attribute__((visibility("hidden"))) OptimizerOf<Options>::Engine {
     rules.clear();
   }
 
+  // False where there is no such option.
+  static bool assign(Options& o, const std::string& option, const OptionValue& value) {
+    bool found = false;
+    for_each_option<Rule>([&](const auto& field) {
+      if (option != field.name) return;
+      assign_option(Rule::name, field, o, value);
+      found = true;
+    });
+    return found;
+  }
+
+  static constexpr StateOfRule state_of_rule() {
+    return {Rule::name, state_sizes, state_dtype, state_fits, numbers_of<Rule>()};
+  }
+
   Entry* find(const Tensor& parameter) {
     for (auto& group : entries)
       for (Entry& entry : group)
         if (entry.param.is_same(parameter)) return &entry;
-    return nullptr;
-  }
-  Entry* find(const std::string& name) {
-    for (auto& group : entries)
-      for (Entry& entry : group)
-        if (entry.name == name) return &entry;
     return nullptr;
   }
 };
@@ -241,7 +248,7 @@ void OptimizerOf<Options>::add_param_group(const Options& group) {
     Entry entry;
     entry.param = given.second;
     entry.name = unique_name(given, engine_->entries, entries);
-    entry.numbers = initial_numbers<RuleOf<Options>>();
+    entry.numbers = initial_numbers(numbers_of<RuleOf<Options>>());
     entries.push_back(std::move(entry));
   }
   groups_.push_back(options);
@@ -315,13 +322,8 @@ OptionValue OptimizerOf<Options>::option(std::size_t group, const std::string& o
 template <class Options>
 void OptimizerOf<Options>::set_option(std::size_t group, const std::string& option, const OptionValue& value) {
   Options changed = groups_.at(group);
-  bool found = false;
-  for_each_option<RuleOf<Options>>([&](const auto& field) {
-    if (option != field.name) return;
-    assign_option(name(), field, changed, value);
-    found = true;
-  });
-  if (!found) throw ValueError(std::string(name()) + ": there is no option '" + option + "'");
+  if (!Engine::assign(changed, option, value))
+    throw ValueError(std::string(name()) + ": there is no option '" + option + "'");
   Engine::check(group_place(group, changed.name), changed);
   groups_[group] = std::move(changed);
 }
@@ -343,11 +345,9 @@ OptimizerState OptimizerOf<Options>::state_dict() const {
       // What earlier options needed is not part of it.
       for (const char* key : Engine::state_names(groups_[i], entry.param))
         if (const Tensor* tensor = entry.find(key))
-          saved.tensors[key] = Engine::copy_of_state(entry.param, key, *tensor);
-      if constexpr (requires { RuleOf<Options>::numbers; }) {
-        for (std::size_t n = 0; n < RuleOf<Options>::numbers.size(); ++n)
-          saved.numbers[RuleOf<Options>::numbers[n].name] = entry.numbers[n];
-      }
+          saved.tensors[key] = copied_as(entry.param, *tensor, Engine::state_dtype(entry.param, key));
+      const auto numbers = numbers_of<RuleOf<Options>>();
+      for (std::size_t n = 0; n < numbers.size(); ++n) saved.numbers[numbers[n].name] = entry.numbers[n];
     }
     state.groups.push_back(std::move(group));
   }
@@ -356,100 +356,26 @@ OptimizerState OptimizerOf<Options>::state_dict() const {
 
 template <class Options>
 LoadStateReport OptimizerOf<Options>::load_state_dict(const OptimizerState& state, const LoadStateOptions& options) {
-  using Rule = RuleOf<Options>;
-  const std::string call = std::string(name()) + ".load_state_dict";
-  if (state.optimizer != name()) throw ValueError(call + ": the state is that of " + state.optimizer);
-  LoadStateReport report;
+  check_state(name(), state, groups_.size(), options);
   std::vector<Options> groups = groups_;
   if (options.options) {
-    if (state.groups.size() != groups.size()) {
-      throw ValueError(call + ": the state has " + std::to_string(state.groups.size()) + " groups, the optimizer " +
-                       std::to_string(groups.size()) + "; load with options = false to keep this optimizer's own");
-    }
     for (std::size_t i = 0; i < groups.size(); ++i) {
       for (const auto& [option, value] : state.groups[i].options) {
-        bool found = false;
-        for_each_option<Rule>([&](const auto& field) {
-          if (option != field.name) return;
-          assign_option(name(), field, groups[i], value);
-          found = true;
-        });
-        if (!found) throw ValueError(call + ": there is no option '" + option + "'");
+        if (!Engine::assign(groups[i], option, value))
+          throw ValueError(std::string(name()) + ".load_state_dict: there is no option '" + option + "'");
       }
       Engine::check(group_place(i, groups[i].name), groups[i]);
     }
   }
-  // Which of the saved state belongs here; built aside, so that a refusal changes nothing.
-  std::vector<std::pair<Entry*, Entry>> loaded;
-  for (const auto& [key, saved] : state.params) {
-    Entry* entry = engine_->find(key);
-    if (entry == nullptr) {
-      report.unexpected.push_back(key);
-      continue;
-    }
-    std::vector<const char*> known;
+  const auto known = [&](const Tensor& parameter) {
+    std::vector<const char*> names;
     for (const Options& group : groups)
-      for (const char* state_name : Engine::state_names(group, entry->param)) known.push_back(state_name);
-    Entry fresh;
-    fresh.param = entry->param;
-    fresh.name = entry->name;
-    fresh.step = saved.step;
-    fresh.numbers = initial_numbers<Rule>();
-    bool fits = saved.step >= 0;
-    if (!fits) report.mismatched.push_back(key + ": a step of " + std::to_string(saved.step));
-    for (const auto& [tensor_name, tensor] : saved.tensors) {
-      const auto it = std::find(known.begin(), known.end(), std::string_view(tensor_name));
-      const bool sized = it != known.end() && tensor.defined() && Engine::state_fits(entry->param, *it, tensor.sizes());
-      // It becomes the type that it has here.
-      const Dtype wanted = sized ? Engine::state_dtype(entry->param, *it) : kFloat32;
-      const bool typed = sized && (is_floating_point(wanted) ? tensor.is_floating_point() : tensor.dtype() == wanted);
-      if (it == known.end() || !sized || !typed) {
-        fits = false;
-        report.mismatched.push_back(
-            key + "." + tensor_name + ": " +
-            (it == known.end()
-                 ? "not part of this optimizer's state with its options"
-                 : "needs " + gradus::to_string(Engine::state_sizes(entry->param, *it)) + " " +
-                       gradus::to_string(Engine::state_dtype(entry->param, *it)) +
-                       (is_floating_point(Engine::state_dtype(entry->param, *it)) ? " or another floating-point type"
-                                                                                  : "") +
-                       ", got " +
-                       (tensor.defined() ? gradus::to_string(tensor.sizes()) + " " + gradus::to_string(tensor.dtype())
-                                         : "an undefined tensor")));
-        continue;
-      }
-      fresh.tensors.emplace_back(*it, Engine::copy_of_state(entry->param, *it, tensor.detach()));
-    }
-    if constexpr (requires { Rule::numbers; }) {
-      for (std::size_t n = 0; n < Rule::numbers.size(); ++n) {
-        if (const auto it = saved.numbers.find(Rule::numbers[n].name); it != saved.numbers.end())
-          fresh.numbers[n] = it->second;
-      }
-    }
-    if (!fits) continue;
-    report.loaded.push_back(key);
-    loaded.emplace_back(entry, std::move(fresh));
-  }
-  // A parameter that had no update when it was saved has no state: it is missing only if nobody knew it.
-  for (auto& group : engine_->entries) {
-    for (Entry& entry : group) {
-      bool listed = state.params.count(entry.name) != 0;
-      for (const auto& saved : state.groups)
-        listed = listed || std::find(saved.params.begin(), saved.params.end(), entry.name) != saved.params.end();
-      if (!listed) report.missing.push_back(entry.name);
-      if (!listed || state.params.count(entry.name) != 0) continue;
-      Entry fresh;
-      fresh.param = entry.param;
-      fresh.name = entry.name;
-      fresh.numbers = initial_numbers<Rule>();
-      loaded.emplace_back(&entry, std::move(fresh));
-    }
-  }
-  if (!report.mismatched.empty() || (options.strict && (!report.missing.empty() || !report.unexpected.empty()))) {
-    throw ValueError(call + ": the state does not fit: " + report.to_string());
-  }
-  if (options.check_only) return report;
-  for (auto& [entry, fresh] : loaded) {
+      for (const char* state_name : Engine::state_names(group, parameter)) names.push_back(state_name);
+    return names;
+  };
+  NewState loaded = new_state(Engine::state_of_rule(), known, engine_->entries, state, options);
+  if (options.check_only) return loaded.report;
+  for (auto& [entry, fresh] : loaded.entries) {
     fresh.averaged = entry->averaged;
     *entry = std::move(fresh);
   }
@@ -458,7 +384,7 @@ LoadStateReport OptimizerOf<Options>::load_state_dict(const OptimizerState& stat
     for (std::size_t i = 0; i < groups_.size(); ++i)
       for (Entry& entry : engine_->entries[i]) Averages<Options>::place(groups_[i], entry, entry.averaged);
   }
-  return report;
+  return loaded.report;
 }
 
 template <class Options>

@@ -35,10 +35,15 @@ struct Entry {
 };
 
 template <class Rule>
-Numbers initial_numbers() {
-  Numbers numbers{};
+constexpr std::span<const Number> numbers_of() {
   if constexpr (requires { Rule::numbers; })
-    for (std::size_t i = 0; i < Rule::numbers.size(); ++i) numbers[i] = Rule::numbers[i].initial;
+    return Rule::numbers;
+  else
+    return {};
+}
+inline Numbers initial_numbers(std::span<const Number> rule) {
+  Numbers numbers{};
+  for (std::size_t i = 0; i < rule.size(); ++i) numbers[i] = rule[i].initial;
   return numbers;
 }
 
