@@ -129,16 +129,6 @@ constexpr const char* kCustom = "custom";
 
 }  // namespace
 
-std::string LoadReport::to_string() const {
-  std::string text = std::to_string(loaded.size()) + " loaded";
-  const auto list = [&](const char* what, const std::vector<std::string>& names) {
-    for (std::size_t i = 0; i < names.size(); ++i) text += (i == 0 ? std::string("; ") + what + ": " : ", ") + names[i];
-  };
-  list("missing", missing);
-  list("unexpected", unexpected);
-  return text;
-}
-
 Checkpoint::Checkpoint() { add("default_generator", default_generator()); }
 
 void Checkpoint::add_part(Part part) {

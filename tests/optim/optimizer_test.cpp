@@ -288,7 +288,7 @@ TEST(OptimizerState, ARefusedLoadChangesNothing) {
   };
   refused([](auto& s) { s.params["1.weight"].tensors["exp_avg"] = zeros({7}); }, "1.weight.exp_avg: needs [2, 4]");
   refused([](auto& s) { s.params["1.weight"].tensors["exp_avg"] = zeros({2, 4}, {kInt64}); }, "got [2, 4] int64");
-  refused([](auto& s) { s.params["other"] = s.params["1.weight"]; }, "unexpected: other");
+  refused([](auto& s) { s.params["other"] = s.params["1.weight"]; }, "1 unexpected: other");
   refused([](auto& s) { s.optimizer = "SGD"; }, "the state is that of SGD");
   refused([](auto& s) { s.groups[0].options["eps"] = -1.0; }, "eps must be");
   refused([](auto& s) { s.groups[0].options["magic"] = -1.0; }, "no option 'magic'");

@@ -257,7 +257,7 @@ TEST(Checkpoint, ARefusalChangesNothing) {
   Value lacks = good.at({"parts"});
   lacks.erase("net");
   lacks.set("another", 3);
-  refused(changed({"parts"}, lacks), "missing: net; unexpected: another");
+  refused(changed({"parts"}, lacks), "1 missing: net; 1 unexpected: another");
 
   const LoadReport report = b.state.load_state_dict(changed({"parts"}, lacks), {.strict = false});
   EXPECT_EQ(report.missing, std::vector<std::string>{"net"});

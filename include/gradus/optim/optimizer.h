@@ -19,6 +19,7 @@
 #include <type_traits>
 #include <variant>
 
+#include <gradus/nn/state_dict.h>
 #include <gradus/optim/control/clip.h>
 #include <gradus/optim/state/params.h>
 
@@ -58,10 +59,7 @@ struct LoadStateOptions {
   bool options = true;      // take the groups' options too, group by group
   bool check_only = false;  // report or throw as loading would, and change nothing
 };
-struct LoadStateReport {
-  std::vector<std::string> loaded, missing, unexpected, mismatched;
-  std::string to_string() const;
-};
+using LoadStateReport = nn::LoadReport;
 
 class Optimizer {
  public:

@@ -50,10 +50,7 @@ struct LoadOptions {
   bool verify = true;
 };
 
-struct LoadReport {
-  std::vector<std::string> loaded, missing, unexpected;  // names of parts
-  std::string to_string() const;
-};
+using LoadReport = nn::LoadReport;  // of parts, by name
 
 // What a file says about itself.
 struct CheckpointInfo {

@@ -69,19 +69,6 @@ void check_number(const char* optimizer, const std::string& place, const char* o
   refuse_option(optimizer, place, option, range.to_string(), gradus::to_string(x));
 }
 
-std::string LoadStateReport::to_string() const {
-  std::string text = std::to_string(loaded.size()) + " loaded";
-  const auto list = [&](const char* what, const std::vector<std::string>& names) {
-    if (names.empty()) return;
-    text += std::string("; ") + what + ": ";
-    for (std::size_t i = 0; i < names.size(); ++i) text += (i ? ", " : "") + names[i];
-  };
-  list("missing", missing);
-  list("unexpected", unexpected);
-  list("mismatched", mismatched);
-  return text;
-}
-
 std::string group_place(std::size_t index, const std::string& name) {
   std::string place = "group " + std::to_string(index);
   if (!name.empty()) place.append(" ('").append(name).append("')");
