@@ -10,6 +10,8 @@ target_compile_options(gradus_flags INTERFACE
   # A project that contains this one may have made errors of warnings for its own code.
   $<$<NOT:$<BOOL:${PROJECT_IS_TOP_LEVEL}>>:-w>
   -Wall -Wextra -Wpedantic $<$<CXX_COMPILER_ID:GNU>:-Wshadow=local>
+  # From 13 on, GCC takes every reference that a function with a temporary argument returns for one to that argument.
+  $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_GREATER_EQUAL:$<CXX_COMPILER_VERSION>,13>>:-Wno-dangling-reference>
   # Hints to GCC alone, `&` of conditions that keeps a loop without branches, and names that only some instances use.
   $<$<CXX_COMPILER_ID:Clang>:-Wno-unknown-pragmas -Wno-bitwise-instead-of-logical -Wno-unused-lambda-capture
     -Wno-unused-const-variable>

@@ -43,12 +43,12 @@ std::string tensor_difference(const Tensor& x, const json& e) {
   std::vector<std::int64_t> sizes(x.sizes().begin(), x.sizes().end());
   std::vector<std::int64_t> strides(x.strides().begin(), x.strides().end());
   if (to_string(x.dtype()) != e["dtype"]) return "dtype";
-  if (sizes != e["shape"]) return "shape";
-  if (strides != e["stride"]) return "stride";
+  if (e["shape"] != sizes) return "shape";
+  if (e["stride"] != strides) return "stride";
   if ((x.numel() ? x.storage_offset() : 0) != e["offset"]) return "offset";
   if (x.impl()->storage->nbytes != e["storage"]) return "storage";
   if (x.requires_grad() != e["requires_grad"]) return "requires_grad";
-  if (hex(tensor_bytes(x)) != e["data"]) return "data";
+  if (e["data"] != hex(tensor_bytes(x))) return "data";
   return "";
 }
 
@@ -64,9 +64,9 @@ std::string difference(const Value& value, const json& expected, const std::stri
   if (kind == "NoneType") return differs(value.is_none());
   if (kind == "bool") return differs(value.is(Kind::Bool) && value.as_bool() == content);
   if (kind == "int") return differs(value.is(Kind::Int) && value.as_int() == content);
-  if (kind == "float") return differs(value.is(Kind::Double) && hex(value.as_double()) == content);
-  if (kind == "str") return differs(value.is(Kind::String) && value.as_string() == content);
-  if (kind == "bytes") return differs(value.is(Kind::Bytes) && hex(value.as_bytes()) == content);
+  if (kind == "float") return differs(value.is(Kind::Double) && content == hex(value.as_double()));
+  if (kind == "str") return differs(value.is(Kind::String) && content == value.as_string());
+  if (kind == "bytes") return differs(value.is(Kind::Bytes) && content == hex(value.as_bytes()));
   if (kind == "tensor") {
     if (!value.is(Kind::Tensor)) return differs(false);
     const std::string what = tensor_difference(value.as_tensor(), content);
@@ -84,7 +84,7 @@ std::string difference(const Value& value, const json& expected, const std::stri
   for (const auto& [key, item] : value.entries()) {
     const json& wanted = content[i][0];
     const bool same =
-        wanted.is_number() ? key.is_int() && key.as_int() == wanted : !key.is_int() && key.text() == wanted;
+        wanted.is_number() ? key.is_int() && key.as_int() == wanted : !key.is_int() && wanted == key.text();
     if (!same) return place + ": the key " + key.to_string() + " is not " + wanted.dump();
     if (auto d = difference(item, content[i][1], place + "." + key.to_string()); !d.empty()) return d;
     ++i;

@@ -43,7 +43,7 @@ TEST(NumPy, ArraysAreReadBitForBit) {
         const std::string key = entry[0];
         const Tensor x = arrays.as_tensor({key});
         EXPECT_EQ(to_string(x.dtype()), entry[1]["dtype"]) << key;
-        EXPECT_EQ(std::vector<std::int64_t>(x.sizes().begin(), x.sizes().end()), entry[1]["shape"]) << key;
+        EXPECT_EQ(entry[1]["shape"], std::vector<std::int64_t>(x.sizes().begin(), x.sizes().end())) << key;
         EXPECT_EQ(x.to_vector<double>(), entry[1]["values"].get<std::vector<double>>()) << key;
       }
     }

@@ -77,14 +77,14 @@ void expect_torchvisions(const std::string& name, const std::function<std::uniqu
     for (const auto& [key, x] : dict) {
       ASSERT_LT(i, recorded["state"].size());
       const json& row = recorded["state"][i++];
-      ASSERT_EQ(key, row[0]);
+      ASSERT_EQ(row[0], key);
       ASSERT_EQ(x.sizes(), Shape(row[1].get<std::vector<std::int64_t>>())) << key;
       expect_start(key, x, row);
     }
   }
-  EXPECT_EQ(digest(dict), recorded["digest"]);
+  EXPECT_EQ(recorded["digest"], digest(dict));
   if (recorded.contains("repr")) {
-    EXPECT_EQ(net->to_string(), recorded["repr"]);
+    EXPECT_EQ(recorded["repr"], net->to_string());
   }
 }
 

@@ -63,7 +63,7 @@ TEST(FurtherModules, PrintAsInPyTorch) {
   };
   const auto all = nlohmann::json::parse(std::ifstream(test::source_path("tests/traces/further_layers.json")));
   ASSERT_EQ(printed.size(), all["prints"].size());
-  for (const auto& recorded : all["prints"]) EXPECT_EQ(printed.at(recorded["name"]), recorded["repr"]);
+  for (const auto& recorded : all["prints"]) EXPECT_EQ(recorded["repr"], printed.at(recorded["name"]));
 }
 
 template <class M>

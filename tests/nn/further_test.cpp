@@ -185,7 +185,7 @@ void replay(const std::string& name, M module, Call call) {
   SCOPED_TRACE(name);
   for (const json& recorded : trace()["modules"]) {
     if (recorded["name"] != name) continue;
-    EXPECT_EQ(module.to_string(), recorded["repr"]);
+    EXPECT_EQ(recorded["repr"], module.to_string());
     const nn::StateDict dict = module.state_dict();
     EXPECT_EQ(dict.size(), recorded["state"].size());
     for (const auto& [key, s] : recorded["state"].items()) EXPECT_EQ(dict.at(key).sizes(), shape(s)) << key;

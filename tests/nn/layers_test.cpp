@@ -137,7 +137,7 @@ TEST(Layers, AreThoseOfPyTorch) {
     const std::string name = recorded["name"];
     SCOPED_TRACE(name);
     nn::Module& module = *modules.at(name);
-    EXPECT_EQ(module.to_string(), recorded["repr"]);
+    EXPECT_EQ(recorded["repr"], module.to_string());
     const nn::StateDict dict = module.state_dict();
     EXPECT_EQ(dict.size(), recorded["state"].size());
     for (const auto& [key, sizes] : recorded["state"].items()) EXPECT_EQ(dict.at(key).sizes(), shape(sizes)) << key;

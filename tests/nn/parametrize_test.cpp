@@ -95,7 +95,7 @@ TEST(Parametrize, TrainsAsPyTorchDoes) {
   for (const json& recorded : trace()["cases"]) {
     SCOPED_TRACE(recorded["name"].get<std::string>());
     nn::Module& module = *all.at(recorded["name"]);
-    EXPECT_EQ(module.to_string(), recorded["repr"]);
+    EXPECT_EQ(recorded["repr"], module.to_string());
     const nn::StateDict wanted = dict_of(recorded["state"]);
     EXPECT_THAT(module.state_dict().keys(), testing::UnorderedElementsAreArray(wanted.keys()));
     module.load_state_dict(wanted);
@@ -106,7 +106,7 @@ TEST(Parametrize, TrainsAsPyTorchDoes) {
       module(x);
       const auto& parameters = module.state()->parameters;
       for (std::size_t i = 0; i < parameters.size(); ++i)
-        if (parameters[i].first == recorded["parameter"])
+        if (recorded["parameter"] == parameters[i].first)
           expect_close(module.state()->parameter(i), array(recorded["weight"]));
     }
     module.train(!recorded["eval"].get<bool>());

@@ -64,7 +64,7 @@ template <class M>
 void replay(const std::string& name, M module, const std::vector<Shape>& sizes,
             const std::function<Tensors(M&, const Tensors&)>& call) {
   const json& recorded = trace(name);
-  EXPECT_EQ(module.to_string(), recorded["repr"]) << name;
+  EXPECT_EQ(recorded["repr"], module.to_string()) << name;
   const nn::StateDict dict = module.state_dict();
   EXPECT_EQ(dict.size(), recorded["state"].size()) << name;
   for (const auto& [key, s] : recorded["state"].items()) EXPECT_EQ(dict.at(key).sizes(), shape(s)) << name << key;

@@ -238,7 +238,7 @@ TEST(Promotion, OfTwoOperandsIsPyTorchs) {
           return is_number ? with_python_number(op, operand(left), python_number(right))
                            : call_binary(op, operand(left), operand(right));
         };
-        EXPECT_EQ(type_or_error(call), table[i][j]) << op << " of " << left << " and " << right;
+        EXPECT_EQ(table[i][j], type_or_error(call)) << op << " of " << left << " and " << right;
         ++seen;
       }
     }
@@ -257,7 +257,7 @@ TEST(Promotion, InPlaceKeepsTheTypeOrRefuses) {
         Tensor a = operand(left);
         return right[0] == "number" ? a.add_(python_number(right)) : a.add_(operand(right));
       };
-      EXPECT_EQ(type_or_error(call), want) << left << " += " << right;
+      EXPECT_EQ(want, type_or_error(call)) << left << " += " << right;
     }
   }
 }
@@ -268,7 +268,7 @@ TEST(Promotion, OfFunctionsOfOneIsPyTorchs) {
                          "sigmoid", "erf", "relu"}) {
     for (std::size_t i = 0; i < trace["dtypes"].size(); ++i) {
       const Tensor x = ones({2}, {.dtype = dtype_of(trace["dtypes"][i])});
-      EXPECT_EQ(type_or_error([&] { return call_unary(op, x); }), trace["unary"][op][i])
+      EXPECT_EQ(trace["unary"][op][i], type_or_error([&] { return call_unary(op, x); }))
           << op << " of " << to_string(x.dtype());
     }
   }
