@@ -23,7 +23,7 @@ Tensor hardsigmoid(const Tensor& x);  // min(max(x + 3, 0), 6) / 6
 Tensor& hardsigmoid_(Tensor& x);
 Tensor softsign(const Tensor& x);                        // x / (1 + |x|)
 Tensor tanhshrink(const Tensor& x);                      // x - tanh(x)
-Tensor softshrink(const Tensor& x, double lambd = 0.5);  // x nearer to 0 by lambd, which is at least 0 (ValueError)
+Tensor softshrink(const Tensor& x, double lambd = 0.5);  // x moved towards 0 by lambd >= 0 (ValueError)
 Tensor hardshrink(const Tensor& x, double lambd = 0.5);  // 0 within [-lambd, lambd], x outside
 Tensor threshold(const Tensor& x, const Scalar& threshold, const Scalar& value);  // x above the threshold, else value
 Tensor& threshold_(Tensor& x, const Scalar& threshold, const Scalar& value);
@@ -32,8 +32,8 @@ Tensor softmin(const Tensor& x, std::int64_t dim);  // softmax(-x, dim)
 // The first half along `dim` times the sigmoid of the second: Dauphin et al. (2017). ShapeError for an odd size.
 Tensor glu(const Tensor& x, std::int64_t dim = -1);
 
-// x where it is positive, else x times a slope: while training each element's is drawn from [lower, upper), otherwise
-// it is their middle. Xu et al. (2015). The default generator is used where none is given, here and below.
+// x where it is positive, else x times a slope: drawn from [lower, upper) for each element in training, otherwise their
+// mean. Xu et al. (2015). Here and below, the default generator is used unless one is given.
 Tensor rrelu(const Tensor& x, double lower = 1.0 / 8, double upper = 1.0 / 3, bool training = false,
              Generator* generator = nullptr);
 Tensor& rrelu_(Tensor& x, double lower = 1.0 / 8, double upper = 1.0 / 3, bool training = false,
@@ -42,8 +42,8 @@ Tensor& rrelu_(Tensor& x, double lower = 1.0 / 8, double upper = 1.0 / 3, bool t
 // With `hard` the result is one-hot and has the gradient of the soft one. eps has no effect, as in PyTorch.
 Tensor gumbel_softmax(const Tensor& logits, double tau = 1, bool hard = false, double eps = 1e-10,
                       std::int64_t dim = -1, Generator* generator = nullptr);
-// Dropout for networks of selu: elements take selu's lowest value with probability p, and all are then scaled and
-// shifted, so that mean and variance stay. feature_alpha_dropout does so to whole channels of [N, C, ...].
+// Dropout for networks with selu: with probability p an element is set to selu's lowest value; then all are scaled and
+// shifted, so that mean and variance stay the same. feature_alpha_dropout does this to whole channels of [N, C, ...].
 Tensor alpha_dropout(const Tensor& x, double p = 0.5, bool training = false, Generator* generator = nullptr);
 Tensor feature_alpha_dropout(const Tensor& x, double p = 0.5, bool training = false, Generator* generator = nullptr);
 

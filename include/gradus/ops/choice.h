@@ -1,4 +1,4 @@
-// Choosing between elements, questions about them, and their bits, with PyTorch's names, argument order and defaults.
+// Choosing between elements, testing them, and changing their bits, with PyTorch's names, argument order and defaults.
 #pragma once
 
 #include <optional>
@@ -13,10 +13,10 @@ Tensor where(const Tensor& condition, const Tensor& a, const Scalar& b);
 Tensor where(const Tensor& condition, const Scalar& a, const Tensor& b);
 Tensor where(const Tensor& condition, const Scalar& a, const Scalar& b);
 
-Tensor fmax(const Tensor& a, const Tensor& b);  // the larger; a NaN is the result only where both are
+Tensor fmax(const Tensor& a, const Tensor& b);  // the larger; NaN only where both are
 Tensor fmin(const Tensor& a, const Tensor& b);
 Tensor heaviside(const Tensor& x, const Tensor& values);  // 0 below 0, 1 above, and values at 0; without gradient
-// NaN and infinities replaced; those left out by 0, and by the largest and the smallest number of the type.
+// Replaces NaN and infinities: by default with 0, and with the largest and the smallest number of the type.
 Tensor nan_to_num(const Tensor& x, std::optional<double> nan = {}, std::optional<double> posinf = {},
                   std::optional<double> neginf = {});
 
@@ -25,7 +25,7 @@ Tensor isclose(const Tensor& a, const Tensor& b, double rtol = 1e-5, double atol
 Tensor isposinf(const Tensor& x);
 Tensor isneginf(const Tensor& x);
 
-// --- bits of integers; of bool the logical operations. DtypeError for floating-point tensors.
+// --- bits of integers; for bool, the logical operations. DtypeError for floating-point tensors.
 // The operators & and | are logical_and and logical_or, which differ from these on integers.
 Tensor bitwise_and(const Tensor& a, const Tensor& b);
 Tensor bitwise_or(const Tensor& a, const Tensor& b);
@@ -36,7 +36,7 @@ Tensor bitwise_xor(const Tensor& a, const Scalar& b);
 Tensor bitwise_not(const Tensor& x);
 Tensor bitwise_left_shift(const Tensor& x, const Tensor& places);
 Tensor bitwise_left_shift(const Tensor& x, const Scalar& places);
-Tensor bitwise_right_shift(const Tensor& x, const Tensor& places);  // the sign stays
+Tensor bitwise_right_shift(const Tensor& x, const Tensor& places);  // keeps the sign
 Tensor bitwise_right_shift(const Tensor& x, const Scalar& places);
 inline Tensor operator^(const Tensor& a, const Tensor& b) { return bitwise_xor(a, b); }
 inline Tensor operator^(const Tensor& a, const Scalar& b) { return bitwise_xor(a, b); }

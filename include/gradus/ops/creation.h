@@ -1,4 +1,4 @@
-// Further ways to make tensors: sequences, windows and random numbers. gradus/tensor.h has the common ones.
+// More ways to make tensors: sequences, windows and random numbers. gradus/tensor.h has the common ones.
 #pragma once
 
 #include <concepts>
@@ -29,11 +29,11 @@ Tensor tensor(std::initializer_list<std::initializer_list<T>> rows, const Tensor
 
 // base to the powers that linspace(start, end, steps) returns.
 Tensor logspace(double start, double end, std::int64_t steps, double base = 10, const TensorOptions& options = {});
-// The powers n - 1, ..., 1, 0 of each element of a vector, one row each; 0, 1, ... if increasing. Unset n: as many as
-// there are elements. Differentiable.
+// The powers n - 1, ..., 1, 0 of each element of a vector, one row each; 0, 1, ... if increasing. By default, n is the
+// number of elements. Differentiable.
 Tensor vander(const Tensor& x, std::optional<std::int64_t> n = {}, bool increasing = false);
 
-// Windows of signal processing. A periodic one is the symmetric one of a point more, without its last point.
+// Windows of signal processing. A periodic window is the symmetric one with one more point, without that point.
 Tensor bartlett_window(std::int64_t window_length, bool periodic = true, const TensorOptions& options = {});
 Tensor blackman_window(std::int64_t window_length, bool periodic = true, const TensorOptions& options = {});
 Tensor hamming_window(std::int64_t window_length, bool periodic = true, double alpha = 0.54, double beta = 0.46,
@@ -45,11 +45,11 @@ Tensor randint_like(const Tensor& x, std::int64_t high, const TensorOptions& opt
                     Generator* generator = nullptr);
 Tensor randint_like(const Tensor& x, std::int64_t low, std::int64_t high, const TensorOptions& options = {},
                     Generator* generator = nullptr);
-// 1 with the probability that the element states, else 0. ValueError for what is not in [0, 1].
+// 1 with the probability that x holds for the element, else 0. ValueError for a probability outside [0, 1].
 Tensor bernoulli(const Tensor& p, Generator* generator = nullptr);
 Tensor bernoulli(const Tensor& x, double p, Generator* generator = nullptr);  // of x's sizes and type
 template <std::integral T>
-Tensor bernoulli(const Tensor& x, T p, Generator* generator = nullptr) {  // a literal 0 is no generator
+Tensor bernoulli(const Tensor& x, T p, Generator* generator = nullptr) {  // a literal 0 is not a generator
   return bernoulli(x, static_cast<double>(p), generator);
 }
 Tensor normal(const Tensor& mean, const Tensor& std, Generator* generator = nullptr);  // these broadcast

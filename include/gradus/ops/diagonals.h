@@ -10,7 +10,7 @@ namespace gradus {
 Tensor diagonal(const Tensor& x, std::int64_t offset = 0, std::int64_t dim1 = 0, std::int64_t dim2 = 1);
 // Matrices, in dimensions dim1 and dim2 of the result, with the last dimension of x as their diagonals.
 Tensor diag_embed(const Tensor& x, std::int64_t offset = 0, std::int64_t dim1 = -2, std::int64_t dim2 = -1);
-Tensor diag(const Tensor& x, std::int64_t diagonal = 0);    // of a vector the matrix, of a matrix the vector; a copy
+Tensor diag(const Tensor& x, std::int64_t diagonal = 0);    // a vector's matrix, or a matrix's diagonal; a copy
 Tensor diagflat(const Tensor& x, std::int64_t offset = 0);  // the matrix with all elements of x as its diagonal
 Tensor trace(const Tensor& x);                              // the sum of the diagonal of a matrix
 Tensor block_diag(const std::vector<Tensor>& xs);           // one matrix with the others along its diagonal

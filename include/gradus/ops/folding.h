@@ -1,5 +1,5 @@
-// Further operations of images and sequences, with torch.nn.functional's names, argument order and defaults: windows as
-// columns, power-average pooling, and what mixes channels. Differentiable to any order.
+// More operations on images and sequences, with torch.nn.functional's names, argument order and defaults: windows as
+// columns, power-average pooling, and mixing of channels. Differentiable to any order.
 #pragma once
 
 #include <optional>
@@ -13,7 +13,7 @@ namespace gradus {
 // is zeros.
 Tensor unfold(const Tensor& x, const Spatial<2>& kernel_size, const Spatial<2>& dilation = 1,
               const Spatial<2>& padding = 0, const Spatial<2>& stride = 1);
-// The way back to [N, C, output_size]: where windows overlap, their elements add up.
+// The opposite, [N, C, output_size]: where windows overlap, their elements add up.
 Tensor fold(const Tensor& x, const Spatial<2>& output_size, const Spatial<2>& kernel_size,
             const Spatial<2>& dilation = 1, const Spatial<2>& padding = 0, const Spatial<2>& stride = 1);
 

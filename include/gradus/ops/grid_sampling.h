@@ -1,4 +1,4 @@
-// Images at positions of one's choice, as torch.nn.functional.affine_grid and grid_sample: Jaderberg et al. (2015).
+// Images sampled at given positions, as torch.nn.functional.affine_grid and grid_sample: Jaderberg et al. (2015).
 // Differentiable to any order.
 #pragma once
 
@@ -14,9 +14,9 @@ namespace gradus {
 Tensor affine_grid(const Tensor& theta, const Shape& size, bool align_corners = false);
 
 // x [N, C, H, W] at the positions grid [N, H', W', 2], which are (x, y): [N, C, H', W']; x [N, C, D, H, W] at (x, y,
-// z). mode: "bilinear" (for volumes that means trilinear) or "nearest". What lies outside is, by padding_mode, "zeros",
-// the "border", or a "reflection". A position that is NaN lies outside. No gradient goes to the grid with
-// "nearest". Differs from PyTorch: no "bicubic".
+// z). mode: "bilinear" (for volumes that means trilinear) or "nearest". Outside lie, by padding_mode, "zeros", the
+// "border", or a "reflection". A position that is NaN lies outside. With "nearest" the grid gets no gradient. Differs
+// from PyTorch: there is no "bicubic".
 Tensor grid_sample(const Tensor& x, const Tensor& grid, std::string_view mode = "bilinear",
                    std::string_view padding_mode = "zeros", bool align_corners = false);
 

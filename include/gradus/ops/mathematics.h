@@ -1,5 +1,5 @@
-// More functions of one element or two, with PyTorch's names, argument order and defaults. Integers become float32
-// where nothing else is said. Errors are within a few units in the last place; those of erfc, erfinv and the gamma
+// More element-wise functions, with PyTorch's names, argument order and defaults. Integers become float32 unless
+// something else is said. Errors are within a few units in the last place; those of erfc, erfinv and the gamma
 // function are those of float64 for every type.
 #pragma once
 
@@ -58,11 +58,11 @@ Tensor fmod(const Tensor& a, const Tensor& b);  // with the sign of the dividend
 Tensor fmod(const Tensor& a, const Scalar& b);
 Tensor copysign(const Tensor& magnitude, const Tensor& sign);
 Tensor copysign(const Tensor& magnitude, const Scalar& sign);
-Tensor signbit(const Tensor& x);  // bool: whether the sign is minus, that of -0 and of a NaN too
+Tensor signbit(const Tensor& x);  // bool: whether the sign bit is set, also of -0 and of a NaN
 inline Tensor fix(const Tensor& x) { return trunc(x); }
 
 // --- arithmetic
-// Division, rounded: to zero with "trunc", down with "floor". Integers stay integers.
+// Division, rounded towards zero with "trunc" and down with "floor". Integers stay integers.
 Tensor div(const Tensor& a, const Tensor& b, std::string_view rounding_mode);
 Tensor div(const Tensor& a, const Scalar& b, std::string_view rounding_mode);
 Tensor addcmul(const Tensor& input, const Tensor& a, const Tensor& b,

@@ -1,5 +1,5 @@
-// Copies of a tensor with something put at some of its places, and what reads such places: torch's names, argument
-// order and defaults. Differentiable to any order; of places that an index names twice, one of the values is kept.
+// Copies of a tensor with other values at some of its places, and reading such places: torch's names, argument order
+// and defaults. Differentiable to any order. Where an index names a place twice, one of the values is kept.
 #pragma once
 
 #include <optional>
@@ -14,12 +14,12 @@ namespace gradus {
 Tensor index_copy(const Tensor& x, std::int64_t dim, const Tensor& index, const Tensor& src);
 Tensor index_fill(const Tensor& x, std::int64_t dim, const Tensor& index, const Scalar& value);
 Tensor index_fill(const Tensor& x, std::int64_t dim, const Tensor& index, const Tensor& value);  // 0-d
-// reduce: "prod", "mean", "amax" or "amin" of what comes to a place, and of what was there if include_self.
+// reduce: "prod", "mean", "amax" or "amin" of the values for a place, and of the one there if include_self.
 Tensor index_reduce(const Tensor& x, std::int64_t dim, const Tensor& index, const Tensor& src, std::string_view reduce,
                     bool include_self = true);
 
 // --- at the places that scatter writes to
-// reduce: "sum", "prod", "mean", "amax" or "amin" of what comes to a place, and of what was there if include_self.
+// reduce: "sum", "prod", "mean", "amax" or "amin" of the values for a place, and of the one there if include_self.
 // Equal extremes share the gradient; what include_self leaves out has no share, where PyTorch counts it.
 Tensor scatter_reduce(const Tensor& x, std::int64_t dim, const Tensor& index, const Tensor& src,
                       std::string_view reduce, bool include_self = true);
@@ -34,7 +34,7 @@ Tensor masked_scatter(const Tensor& x, const Tensor& mask, const Tensor& src);
 Tensor take(const Tensor& x, const Tensor& index);
 Tensor put(const Tensor& x, const Tensor& index, const Tensor& src, bool accumulate = false);
 
-// --- what slice, select and (in gradus/ops/diagonals.h) diagonal show
+// --- at the places that slice, select and diagonal (gradus/ops/diagonals.h) show
 Tensor slice_scatter(const Tensor& x, const Tensor& src, std::int64_t dim = 0, std::optional<std::int64_t> start = {},
                      std::optional<std::int64_t> end = {}, std::int64_t step = 1);
 Tensor select_scatter(const Tensor& x, const Tensor& src, std::int64_t dim, std::int64_t index);

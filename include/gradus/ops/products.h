@@ -1,5 +1,5 @@
 // More products of vectors, matrices and tensors, and sums along a line, with PyTorch's names, argument order and
-// defaults. All are made of other operations, and so are differentiable as these are.
+// defaults. They consist of other operations, and are differentiable like these.
 #pragma once
 
 #include <optional>
@@ -12,7 +12,7 @@ namespace gradus {
 Tensor mv(const Tensor& matrix, const Tensor& vector);
 Tensor vdot(const Tensor& a, const Tensor& b);
 Tensor inner(const Tensor& a, const Tensor& b);  // the products of the rows of a with those of b
-// beta * input + alpha * (a product). With beta 0 the input is not read, so its NaN do not pass.
+// beta * input + alpha * (a product). With beta 0 the input is not read, so a NaN in it has no effect.
 Tensor addmv(const Tensor& input, const Tensor& matrix, const Tensor& vector, double beta = 1, double alpha = 1);
 Tensor addr(const Tensor& input, const Tensor& a, const Tensor& b, double beta = 1, double alpha = 1);  // of outer
 Tensor baddbmm(const Tensor& input, const Tensor& a, const Tensor& b, double beta = 1, double alpha = 1);
@@ -25,7 +25,7 @@ Tensor kron(const Tensor& a, const Tensor& b);
 Tensor dist(const Tensor& a, const Tensor& b, double p = 2);  // the p-norm of a - b
 
 // The covariance of variables, which are the rows, from observations, which are the columns. The weights, [columns],
-// say how often each observation was made (integers) and what it counts.
+// say how often each observation was made (integers) and how much it counts.
 Tensor cov(const Tensor& x, std::int64_t correction = 1, const Tensor& fweights = Tensor(),
            const Tensor& aweights = Tensor());
 Tensor corrcoef(const Tensor& x);
@@ -42,7 +42,7 @@ inline Tensor trapz(const Tensor& y, double dx = 1, std::int64_t dim = -1) { ret
 inline Tensor trapz(const Tensor& y, const Tensor& x, std::int64_t dim = -1) { return trapezoid(y, x, dim); }
 
 // --- several matrices
-Tensor matrix_power(const Tensor& x, std::int64_t n);  // n >= 0; ValueError below, as there is no inverse here
+Tensor matrix_power(const Tensor& x, std::int64_t n);  // n >= 0 (ValueError): there is no inverse
 namespace linalg {
 // The product of at least two matrices in the order that takes the fewest multiplications. The first and the last may
 // be vectors.

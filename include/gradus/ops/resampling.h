@@ -1,4 +1,4 @@
-// Padding, resizing and rearranging of images and sequences: torch.nn.functional's names, argument order and defaults.
+// Padding, resizing and rearranging images and sequences: torch.nn.functional's names, argument order and defaults.
 // Differentiable to any order.
 #pragma once
 

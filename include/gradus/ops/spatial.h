@@ -39,7 +39,7 @@ class Spatial {
   bool single_ = false;
 };
 
-// One number for all dimensions, or one for each, whose number of dimensions only the call knows. Empty: not given.
+// One number for all dimensions, or one for each; only the call knows how many there are. Empty: not given.
 template <class T>
 class PerDimension : public std::vector<T> {
  public:

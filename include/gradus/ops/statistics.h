@@ -23,7 +23,7 @@ Tensor nanmedian(const Tensor& x);  // the median of what is not NaN
 std::pair<Tensor, Tensor> nanmedian(const Tensor& x, std::int64_t dim, bool keepdim = false);
 // The quantiles q in [0, 1], one number or a vector, which comes first in the result's sizes. Unset dim: of all
 // elements. Between two elements: "linear", "lower", "higher", "midpoint" or "nearest". NaN if any element is NaN;
-// nanquantile leaves these out.
+// nanquantile leaves NaN out.
 Tensor quantile(const Tensor& x, double q, std::optional<std::int64_t> dim = {}, bool keepdim = false,
                 std::string_view interpolation = "linear");
 Tensor quantile(const Tensor& x, const Tensor& q, std::optional<std::int64_t> dim = {}, bool keepdim = false,
@@ -35,11 +35,11 @@ Tensor nanquantile(const Tensor& x, const Tensor& q, std::optional<std::int64_t>
 
 // --- running values
 Tensor logcumsumexp(const Tensor& x, std::int64_t dim);
-// The largest so far, and where it was last. A NaN stays.
+// The largest so far, and its last position. After a NaN all are NaN.
 std::pair<Tensor, Tensor> cummax(const Tensor& x, std::int64_t dim);
 std::pair<Tensor, Tensor> cummin(const Tensor& x, std::int64_t dim);
 
-// --- counts, and norms held down
+// --- counts, and limited norms
 // How many elements lie in each of `bins` equal parts of [min, max]; the type is that of x, which must be floating.
 // min = max stands for the range of x. What lies outside, and NaN, is not counted.
 Tensor histc(const Tensor& x, std::int64_t bins = 100, double min = 0, double max = 0);

@@ -1,4 +1,4 @@
-// Max pooling that tells where its maxima stand, and the way back: torch.nn.functional's names, argument order and
+// Max pooling that also returns where the maxima are, and its opposite: torch.nn.functional's names, argument order and
 // defaults. Indices are int64 positions within the spatial sizes of a channel, row-major, of the result's sizes.
 #pragma once
 
@@ -10,7 +10,7 @@
 
 namespace gradus {
 
-// As max_pool1d and so on, with the indices. ValueError where a window holds padding alone.
+// As max_pool1d and so on, with the indices. ValueError where a window holds only padding.
 std::pair<Tensor, Tensor> max_pool1d_with_indices(const Tensor& x, const Spatial<1>& kernel_size,
                                                   const std::optional<Spatial<1>>& stride = {},
                                                   const Spatial<1>& padding = 0, const Spatial<1>& dilation = 1,
@@ -27,7 +27,7 @@ std::pair<Tensor, Tensor> adaptive_max_pool1d_with_indices(const Tensor& x, cons
 std::pair<Tensor, Tensor> adaptive_max_pool2d_with_indices(const Tensor& x, const Spatial<2>& output_size);
 std::pair<Tensor, Tensor> adaptive_max_pool3d_with_indices(const Tensor& x, const Spatial<3>& output_size);
 
-// Zeros, with x at the indices; of several for one place the last stays. The spatial sizes are those that such a
+// Zeros, with x at the indices; if several go to one place, the last one stays. The spatial sizes are those that such a
 // pooling may have had: (in - 1) stride - 2 padding + kernel_size, or output_size, which may lie up to a stride away
 // from that (all of its sizes, or the spatial ones).
 Tensor max_unpool1d(const Tensor& x, const Tensor& indices, const Spatial<1>& kernel_size,

@@ -98,7 +98,7 @@ class Hardshrink : public Module {
   double lambd_;
 };
 
-// Along `dim`, which PyTorch guesses when it is not given and Gradus asks for.
+// Along `dim`, which must be given; PyTorch guesses it otherwise.
 class Softmin : public Module {
  public:
   explicit Softmin(std::int64_t dim);

@@ -1,4 +1,4 @@
-// The losses of margins, the Poisson loss, and triplets by a distance of one's own; gradus/nn/loss/loss.h and
+// Margin losses, the Poisson loss, and triplets with a distance of your own; gradus/nn/loss/loss.h and
 // gradus/nn/loss/further_losses.h have the others.
 #pragma once
 
@@ -51,7 +51,7 @@ namespace functional {
 // the same number of dimensions (ShapeError) and broadcast.
 Tensor margin_ranking_loss(const Tensor& input1, const Tensor& input2, const Tensor& target,
                            const MarginRankingOptions& options = {});
-// The input where target is 1, max(margin - input, 0) where it is -1: for distances of what is alike and what is not.
+// The input where target is 1, max(margin - input, 0) where it is -1: for distances of pairs that are alike or are not.
 Tensor hinge_embedding_loss(const Tensor& input, const Tensor& target, const HingeEmbeddingOptions& options = {});
 // log(1 + exp(-target input)), targets being 1 and -1. It stays finite where PyTorch's exponential overflows.
 Tensor soft_margin_loss(const Tensor& input, const Tensor& target, const LossOptions& options = {});

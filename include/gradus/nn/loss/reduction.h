@@ -1,4 +1,4 @@
-// How a loss makes one number of the losses of elements or samples.
+// How a loss reduces the losses of elements or samples to one number.
 #pragma once
 
 #include <string_view>

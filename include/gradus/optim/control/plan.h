@@ -25,7 +25,7 @@ struct PlanOptions {
   std::vector<std::reference_wrapper<lr_scheduler::ReduceLROnPlateau>> plateaus = {};
   std::map<std::string, nn::Summary> costs = {};  // by the name of the network
   std::int64_t samples = 1;                       // in the batch of these summaries
-  AuditedOptimizers others = {};                  // of other phases: what they own is not forgotten
+  AuditedOptimizers others = {};                  // of other phases: what they own does not count as forgotten
 };
 
 // Parameters of one network that have the same owner and state.
