@@ -27,9 +27,11 @@ struct MoveLater final : Op {
   const char* name() const override { return "to"; }
   Tensor forward(const Tensor& x) {
     const Tensor y = detail::make_empty(x.sizes(), x.dtype(), device);
-    core::backend(device.type)
-        ->copy_from_pinned(device.index, y.impl()->data, x.impl()->data, bytes_of(x),
-                           std::make_shared<const Tensor>(x.detach()));
+    if (x.numel() > 0) {
+      core::backend(device.type)
+          ->copy_from_pinned(device.index, y.impl()->data, x.impl()->data, bytes_of(x),
+                             std::make_shared<const Tensor>(x.detach()));
+    }
     return y;
   }
   void backward(const Tensor& g, Grads gx) override { gx[0] = g.to(kCPU); }
