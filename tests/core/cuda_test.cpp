@@ -4,23 +4,16 @@
 
 #include <gmock/gmock.h>
 
+#include "support/message.h"
 #include "support/tested_device.h"
 
 namespace gradus {
 namespace {
 
+using test::message_of;
 using testing::HasSubstr;
 
 const Device kTested = test::tested_device();
-
-std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing thrown";
-}
 
 TEST(CudaMemory, IsCounted) {
   const std::int64_t before = cuda::memory_allocated(kTested);
@@ -62,11 +55,11 @@ TEST(CudaWithoutAGpu, CountsNothingAndSaysWhy) {
   EXPECT_EQ(cuda::memory_reserved(none), 0);
   cuda::reset_peak_memory_stats(none);
   cuda::empty_cache(none);
-  EXPECT_THAT(message([&] { cuda::get_device_name(none); }),
+  EXPECT_THAT(message_of([&] { cuda::get_device_name(none); }),
               HasSubstr("get_device_name: there is no device emulated:7"));
-  EXPECT_THAT(message([&] { cuda::synchronize(none); }), HasSubstr("synchronize: there is no device"));
-  EXPECT_THAT(message([&] { cuda::mem_get_info(none); }), HasSubstr("mem_get_info: there is no device"));
-  EXPECT_EQ(message([] { cuda::get_device_capability(kCPU); }),
+  EXPECT_THAT(message_of([&] { cuda::synchronize(none); }), HasSubstr("synchronize: there is no device"));
+  EXPECT_THAT(message_of([&] { cuda::mem_get_info(none); }), HasSubstr("mem_get_info: there is no device"));
+  EXPECT_EQ(message_of([] { cuda::get_device_capability(kCPU); }),
             "get_device_capability: needs a device beside the CPU, got cpu");
 }
 

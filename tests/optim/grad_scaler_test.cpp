@@ -9,6 +9,7 @@
 
 #include "kernels/emulated/device.h"
 #include "support/formula.h"
+#include "support/message.h"
 #include "support/paths.h"
 #include "support/temp_folder.h"
 #include "support/tested_device.h"
@@ -17,6 +18,7 @@ namespace gradus::amp {
 namespace {
 
 using nlohmann::json;
+using test::message_of;
 using test::uniform;
 using testing::HasSubstr;
 
@@ -42,15 +44,6 @@ void expect_state(nn::Module& net, const json& state, double tolerance) {
     ASSERT_EQ(values.size(), wanted["data"].size());
     for (std::size_t i = 0; i < values.size(); ++i) ASSERT_NEAR(values[i], number(wanted["data"][i]), tolerance) << i;
   }
-}
-
-std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing thrown";
 }
 
 // One weight, whose gradient is what a test says.
@@ -181,29 +174,30 @@ TEST(GradScalerTest, LeavesOutTheStepOfAnOptimizerWhoseGradientOverflows) {
 TEST(GradScalerTest, UnscalesOnceAndInOrder) {
   One one;
   GradScaler scaler({.init_scale = 8, .growth_interval = 1});
-  EXPECT_THAT(message([&] { scaler.unscale_(one.opt); }), HasSubstr("GradScaler.unscale_: nothing was scaled yet"));
-  EXPECT_THAT(message([&] { scaler.step(one.opt); }), HasSubstr("GradScaler.step: nothing was scaled yet"));
-  EXPECT_THAT(message([&] { scaler.update(); }), HasSubstr("GradScaler.update: nothing was scaled yet"));
-  EXPECT_THAT(message([&] { scaler.update(2); }), HasSubstr("GradScaler.update: nothing was scaled yet"));
+  EXPECT_THAT(message_of([&] { scaler.unscale_(one.opt); }), HasSubstr("GradScaler.unscale_: nothing was scaled yet"));
+  EXPECT_THAT(message_of([&] { scaler.step(one.opt); }), HasSubstr("GradScaler.step: nothing was scaled yet"));
+  EXPECT_THAT(message_of([&] { scaler.update(); }), HasSubstr("GradScaler.update: nothing was scaled yet"));
+  EXPECT_THAT(message_of([&] { scaler.update(2); }), HasSubstr("GradScaler.update: nothing was scaled yet"));
   one.backward(scaler, 0.5);
-  EXPECT_THAT(message([&] { scaler.update(); }), HasSubstr("no gradients were looked at since the last update()"));
+  EXPECT_THAT(message_of([&] { scaler.update(); }), HasSubstr("no gradients were looked at since the last update()"));
   EXPECT_EQ(one.w.grad().to_vector<float>(), (std::vector<float>{4, 4}));
   scaler.unscale_(one.opt);
   EXPECT_EQ(one.w.grad().to_vector<float>(), (std::vector<float>{0.5, 0.5}));
-  EXPECT_THAT(message([&] { scaler.unscale_(one.opt); }), HasSubstr("has already been called for SGD"));
-  EXPECT_THAT(message([&] { scaler.minimize(one.opt, one.w.sum()); }), HasSubstr("comes after unscale_() or step()"));
+  EXPECT_THAT(message_of([&] { scaler.unscale_(one.opt); }), HasSubstr("has already been called for SGD"));
+  EXPECT_THAT(message_of([&] { scaler.minimize(one.opt, one.w.sum()); }),
+              HasSubstr("comes after unscale_() or step()"));
   EXPECT_EQ(one.w.grad().to_vector<float>(), (std::vector<float>{0.5, 0.5}));
   EXPECT_TRUE(scaler.step(one.opt));
-  EXPECT_THAT(message([&] { scaler.unscale_(one.opt); }), HasSubstr("comes after step() for SGD"));
-  EXPECT_THAT(message([&] { scaler.step(one.opt); }), HasSubstr("GradScaler.step: has already been called for SGD"));
+  EXPECT_THAT(message_of([&] { scaler.unscale_(one.opt); }), HasSubstr("comes after step() for SGD"));
+  EXPECT_THAT(message_of([&] { scaler.step(one.opt); }), HasSubstr("GradScaler.step: has already been called for SGD"));
   EXPECT_EQ(one.values(), (std::vector<float>{0.5, 0.5}));
   scaler.update();
   EXPECT_EQ(scaler.get_scale(), 16);
-  EXPECT_THAT(message([&] { scaler.update(); }), HasSubstr("no gradients were looked at"));
+  EXPECT_THAT(message_of([&] { scaler.update(); }), HasSubstr("no gradients were looked at"));
   // No gradients at all.
   one.opt.zero_grad();
-  EXPECT_THAT(message([&] { scaler.step(one.opt); }), HasSubstr("no parameter of SGD has a gradient"));
-  EXPECT_THAT(message([&] { scaler.step(one.opt, [&] { return one.w.sum(); }); }), HasSubstr("takes no closure"));
+  EXPECT_THAT(message_of([&] { scaler.step(one.opt); }), HasSubstr("no parameter of SGD has a gradient"));
+  EXPECT_THAT(message_of([&] { scaler.step(one.opt, [&] { return one.w.sum(); }); }), HasSubstr("takes no closure"));
 }
 
 TEST(GradScalerTest, KnowsAnOptimizerFromOneThatLayThereBefore) {
@@ -244,8 +238,9 @@ TEST(GradScalerTest, ScalesTensorsOfAllTypes) {
   const std::vector<Tensor> both = scaler.scale(std::vector<Tensor>{ones({2}), ones({})});
   ASSERT_EQ(both.size(), 2u);
   EXPECT_EQ(both[0].to_vector<float>(), (std::vector<float>{65536, 65536}));
-  EXPECT_THAT(message([&] { scaler.scale(Tensor()); }), HasSubstr("GradScaler.scale: needs a floating-point tensor"));
-  EXPECT_THAT(message([&] { scaler.scale(tensor(3)); }), HasSubstr("got int64"));
+  EXPECT_THAT(message_of([&] { scaler.scale(Tensor()); }),
+              HasSubstr("GradScaler.scale: needs a floating-point tensor"));
+  EXPECT_THAT(message_of([&] { scaler.scale(tensor(3)); }), HasSubstr("got int64"));
 }
 
 TEST(GradScalerTest, MinimizesAndLeavesOtherGradientsAlone) {
@@ -315,7 +310,7 @@ TEST(GradScalerTest, DoesNothingUnlessEnabled) {
 }
 
 TEST(GradScalerTest, RefusesNumbersOutsideOfTheirRanges) {
-  const auto made = [](const GradScalerOptions& o) { return message([&] { const GradScaler scaler(o); }); };
+  const auto made = [](const GradScalerOptions& o) { return message_of([&] { const GradScaler scaler(o); }); };
   EXPECT_EQ(made({.init_scale = 0}), "GradScaler: init_scale must be finite in float32 and above 0, got 0");
   EXPECT_THAT(made({.init_scale = 1e39}), HasSubstr("init_scale must be"));
   EXPECT_THAT(made({.growth_factor = 1}), HasSubstr("growth_factor must be finite and above 1, got 1"));
@@ -324,9 +319,9 @@ TEST(GradScalerTest, RefusesNumbersOutsideOfTheirRanges) {
   EXPECT_THAT(made({.backoff_factor = kNaN}), HasSubstr("backoff_factor must be"));
   EXPECT_THAT(made({.growth_interval = 0}), HasSubstr("growth_interval must be at least 1, got 0"));
   GradScaler scaler;
-  EXPECT_THAT(message([&] { scaler.set_growth_factor(0.5); }), HasSubstr("GradScaler.set_growth_factor"));
-  EXPECT_THAT(message([&] { scaler.set_backoff_factor(2); }), HasSubstr("GradScaler.set_backoff_factor"));
-  EXPECT_THAT(message([&] { scaler.set_growth_interval(-1); }), HasSubstr("GradScaler.set_growth_interval"));
+  EXPECT_THAT(message_of([&] { scaler.set_growth_factor(0.5); }), HasSubstr("GradScaler.set_growth_factor"));
+  EXPECT_THAT(message_of([&] { scaler.set_backoff_factor(2); }), HasSubstr("GradScaler.set_backoff_factor"));
+  EXPECT_THAT(message_of([&] { scaler.set_growth_interval(-1); }), HasSubstr("GradScaler.set_growth_interval"));
   EXPECT_EQ(scaler.get_growth_factor(), 2);
   scaler.set_growth_factor(3);
   scaler.set_backoff_factor(0.25);
@@ -335,7 +330,7 @@ TEST(GradScalerTest, RefusesNumbersOutsideOfTheirRanges) {
   EXPECT_EQ(scaler.get_backoff_factor(), 0.25);
   EXPECT_EQ(scaler.get_growth_interval(), 7);
   scaler.scale(ones({}));
-  EXPECT_THAT(message([&] { scaler.update(-1); }), HasSubstr("new_scale must be"));
+  EXPECT_THAT(message_of([&] { scaler.update(-1); }), HasSubstr("new_scale must be"));
   EXPECT_EQ(scaler.get_scale(), 65536);
 }
 
@@ -374,7 +369,7 @@ TEST(GradScalerTest, StateIsPyTorchsAndAPartOfACheckpoint) {
 
 TEST(GradScalerTest, RefusesAStateThatIsNone) {
   GradScaler scaler({.init_scale = 4});
-  const auto loaded = [&](const io::Value& state) { return message([&] { scaler.load_state_dict(state); }); };
+  const auto loaded = [&](const io::Value& state) { return message_of([&] { scaler.load_state_dict(state); }); };
   EXPECT_THAT(loaded(io::Value::dict()),
               HasSubstr("the state is empty; was it saved from a scaler that is not enabled"));
   EXPECT_THAT(loaded(io::Value(3.0)), HasSubstr("needs a dict"));
