@@ -2,9 +2,15 @@
 # as small as it can be. Every function is in a section of its own, so that a linker can leave out what is not called.
 set(gradus_optimised "$<NOT:$<CONFIG:Debug>>")
 target_compile_options(gradus_objects PRIVATE -ffunction-sections -fdata-sections)
-set(gradus_loops "/src/(kernels|ops/elementwise|nn/loss|optim/rules|optim/averages)/"
-  "/src/ops/(index/further|norm/normalization|product/linear|reduce/sum_mean|reduce/variance)\\.cpp$")
+set(gradus_loops kernels/ ops/elementwise/ nn/loss/ optim/rules/ optim/averages/
+  ops/index/further.cpp ops/norm/normalize.cpp ops/product/linear.cpp ops/reduce/sum_mean.cpp ops/reduce/variance.cpp)
+foreach(path IN LISTS gradus_loops)
+  if(NOT EXISTS "${PROJECT_SOURCE_DIR}/src/${path}")
+    message(FATAL_ERROR "gradus_loops names src/${path}, which is not there")
+  endif()
+endforeach()
 list(JOIN gradus_loops "|" gradus_loops)
+string(REPLACE "." "\\." gradus_loops "/src/(${gradus_loops})")
 foreach(source IN LISTS gradus_sources)
   if(source MATCHES "${gradus_loops}")
     set(flags -O2 $<$<CXX_COMPILER_ID:GNU>:-fvect-cost-model=dynamic>)
