@@ -57,8 +57,6 @@ struct Normalized {
   std::size_t length = 0;
 
   explicit Normalized(const Place& place) {
-    for (std::size_t k = 0; k < place.modules.size() && k < 3; ++k)
-      if (!is_plain(*place.modules[k])) return;
     std::size_t i = 0;
     conv = place.at<Conv2d>(i);
     if (conv != nullptr) ++i;
