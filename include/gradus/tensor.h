@@ -145,6 +145,9 @@ class Tensor : public TensorMethods {
   // another device, and is differentiable; ValueError, which says why, where there is no such device.
   Tensor to(Dtype dtype) const;
   Tensor to(Device device) const;
+  Tensor to(Device device, const ToOptions& options) const;  // gradus/ops/pinning.h
+  Tensor pin_memory(Device device = kCUDA) const;
+  bool is_pinned() const;
   Tensor cpu() const { return to(kCPU); }
   Tensor cuda() const { return to(kCUDA); }
   Tensor to_float() const { return to(kFloat32); }
@@ -164,6 +167,7 @@ class Tensor : public TensorMethods {
   requires(sizeof...(I) > 1) Indexed operator[](const I&... indices) const;
 #endif
   Tensor index(const std::vector<Index>& indices) const;
+  Tensor index_put(const std::vector<Index>& indices, const Tensor& values, bool accumulate = false) const;
   Tensor& index_put_(const std::vector<Index>& indices, const Tensor& values, bool accumulate = false) const;
   Tensor& index_put_(const std::vector<Index>& indices, const Scalar& value, bool accumulate = false) const {
     return index_put_(indices, scalar(value, dtype()), accumulate);
@@ -209,6 +213,11 @@ class Tensor : public TensorMethods {
 
   Ref<detail::TensorImpl> impl_;
 };
+
+template <std::integral T>
+Tensor TensorMethods::bernoulli(T p, Generator* generator) const {
+  return bernoulli(static_cast<double>(p), generator);
+}
 
 inline Tensor& TensorMethods::self() const { return static_cast<Tensor&>(const_cast<TensorMethods&>(*this)); }
 
@@ -292,6 +301,7 @@ requires(sizeof...(I) > 1) Indexed Tensor::operator[](const I&... indices) const
 
 namespace detail {
 [[noreturn]] void throw_beyond_int64(std::uint64_t value);
+[[noreturn]] void throw_ragged_rows(std::size_t first, std::size_t other);
 template <std::integral T>
 std::int64_t to_int64(T value) {
   if (!std::in_range<std::int64_t>(value)) throw_beyond_int64(static_cast<std::uint64_t>(value));
@@ -351,6 +361,18 @@ Tensor tensor(const std::vector<T>& values, const TensorOptions& options = {}) {
 template <class T>
 Tensor tensor(std::initializer_list<T> values, const TensorOptions& options = {}) {
   return tensor(std::span<const T>(values.begin(), values.size()), {static_cast<std::int64_t>(values.size())}, options);
+}
+
+// Rows of numbers of one type: `tensor<std::int64_t>({{1, 2}, {3, 4}})`.
+template <class T>
+Tensor tensor(std::initializer_list<std::initializer_list<T>> rows, const TensorOptions& options = {}) {
+  std::vector<T> values;
+  const std::size_t width = rows.size() > 0 ? rows.begin()->size() : 0;
+  for (const auto& row : rows) {
+    if (row.size() != width) detail::throw_ragged_rows(width, row.size());
+    values.insert(values.end(), row.begin(), row.end());
+  }
+  return tensor(values, {static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(width)}, options);
 }
 
 // Braces around numbers of several kinds, or around braces, to any depth.

@@ -2,6 +2,7 @@
 // headers in gradus/ops/ document them.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <initializer_list>
 #include <optional>
@@ -339,9 +340,13 @@ class TensorMethods {
   Tensor clamp_max(double max) const;
   Tensor polygamma(std::int64_t n) const;
   Unique unique() const;
+  Unique unique(std::int64_t dim) const;
+  Tensor trace() const;
   Tensor prelu(const Tensor& weight) const;
   Tensor bernoulli(Generator* generator = nullptr) const;
   Tensor bernoulli(double p, Generator* generator = nullptr) const;
+  template <std::integral T>
+  Tensor bernoulli(T p, Generator* generator = nullptr) const;  // a literal 0 is not a generator
 
   // In place. Not on a leaf that requires a gradient, except in a NoGrad scope; DtypeError where the result is of
   // another type than the tensor.

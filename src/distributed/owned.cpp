@@ -54,8 +54,7 @@ void Reducer::check_no_sum(std::size_t parameter) const {
   if (!grad.defined() || grad.numel() == 0 || grad.detach().abs().max().item() == 0) return;
   const std::string why = fmt::format(
       "{}: no_sync after a pass whose gradients are kept by single ranks (shard_gradients): '{}' has a gradient on "
-      "rank "
-      "{} only; call zero_grad() first, or let no_sync cover all passes of a step except for the last",
+      "rank {} only; call zero_grad() first, or let no_sync cover all passes of a step except for the last",
       pass_name(), names_[parameter], rank());
   abort(why);
   throw ValueError(why);

@@ -1,7 +1,6 @@
 // Tensors as text, against what PyTorch prints.
 #include <gradus/autograd.h>
 #include <gradus/ops.h>
-#include <gradus/ops/creation.h>
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,6 @@
 #include <gradus/io/load.h>
 #include <gradus/models/generation.h>
 #include <gradus/models/pretrained.h>
-#include <gradus/ops/creation.h>
 
 #include <gtest/gtest.h>
 

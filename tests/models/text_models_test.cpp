@@ -5,7 +5,6 @@
 #include <gradus/io/safetensors.h>
 #include <gradus/models/pretrained.h>
 #include <gradus/nn/functional.h>
-#include <gradus/ops/creation.h>
 #include <gradus/random.h>
 
 #include <gtest/gtest.h>

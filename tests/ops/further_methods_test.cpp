@@ -21,6 +21,7 @@
 namespace gradus {
 namespace {
 
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 bool same(const Tensor& a, const Tensor& b) {
@@ -157,8 +158,11 @@ TEST(FurtherMethods, WithoutAFormInPlace) {
   const Tensor gaps = tensor({{1, kNaN, 3}, {kNaN, 5, 6}});
   EXPECT_TRUE(same(x.acosh(), acosh(x)) && same(x.logaddexp(y), logaddexp(x, y)));
   EXPECT_TRUE(same(x.logaddexp2(y), logaddexp2(x, y)) && same(x.polygamma(1), polygamma(1, x)));
-  EXPECT_TRUE(same(x.signbit(), signbit(x)) && same(x.fmax(y), fmax(x, y)) && same(x.fmin(y), fmin(x, y)));
-  EXPECT_TRUE(same(x.isclose(y), isclose(x, y)) && same(x.isposinf(), isposinf(x)));
+  const Tensor ends = tensor({kInfinity, -kInfinity, -0.5, 2.0});
+  EXPECT_TRUE(same(ends.signbit(), tensor({false, true, true, false})) && same(x.fmax(y), fmax(x, y)) &&
+              same(x.fmin(y), fmin(x, y)));
+  EXPECT_TRUE(same(x.isclose(y, 0.5), isclose(x, y, 0.5)) && same(ends.isposinf(), isposinf(ends)));
+  EXPECT_TRUE(same(ends.isneginf(), isneginf(ends)) && same(ends.isposinf(), tensor({true, false, false, false})));
   EXPECT_TRUE(same(x.where(y > 0.5, 2), where(y > 0.5, x, 2)));
   EXPECT_TRUE(same(x.hardshrink(0.3), hardshrink(x, 0.3)) && same(x.prelu(tensor({0.1})), prelu(x, tensor({0.1}))));
   EXPECT_TRUE(same(x.movedim(0, 1), x.t()) && same(x.moveaxis(0, 1), x.t()) && same(x.swapaxes(0, 1), x.t()));
@@ -198,6 +202,9 @@ TEST(FurtherMethods, WithoutAFormInPlace) {
   EXPECT_EQ(x.half().dtype(), kFloat16);
   EXPECT_EQ(x.bfloat16().dtype(), kBFloat16);
   EXPECT_EQ(x.ndim(), 2);
+  EXPECT_TRUE(same(x.trace(), trace(x)) && same(x.index_put({1}, v), index_put(x, {1}, v)));
+  EXPECT_TRUE(same(n.remainder(2).unique(0).counts, tensor({1, 1})) && same(x.bernoulli(0), zeros({2, 3})));
+  EXPECT_TRUE(same(x.bernoulli(1), ones({2, 3})) && same(zeros({2}).bernoulli(), zeros({2})));
 }
 
 TEST(FurtherMethods, RefuseWhatDoesNotFitTheTensor) {

@@ -1,7 +1,6 @@
 // Joining, rearranging and picking: cat, flip, roll, repeat, tril, gather, scatter, index_select, embedding, masks.
 #include <gradus/autograd.h>
 #include <gradus/ops.h>
-#include <gradus/ops/creation.h>
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,6 @@
 // x[...] for reading and for assignment, against what PyTorch does.
 #include <gradus/autograd.h>
 #include <gradus/ops.h>
-#include <gradus/ops/creation.h>
 
 #include <gtest/gtest.h>
 

@@ -8,23 +8,16 @@
 #include <gmock/gmock.h>
 
 #include "kernels/emulated/device.h"
+#include "support/message.h"
 #include "support/tested_device.h"
 
 namespace gradus {
 namespace {
 
+using test::message_of;
 using testing::HasSubstr;
 
 const Device kTested = test::tested_device();
-
-std::string message(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing thrown";
-}
 
 TEST(PinnedMemory, HoldsTheSameValues) {
   const Tensor x = randn({3, 4, 5});
@@ -39,7 +32,9 @@ TEST(PinnedMemory, HoldsTheSameValues) {
     EXPECT_TRUE(equal(to(y, kTested, {.non_blocking = true}).cpu(), from));
     EXPECT_TRUE(equal(y.to(kTested).cpu(), from));
   }
-  const Tensor y = pin_memory(x, kTested);
+  const Tensor y = x.pin_memory(kTested);
+  EXPECT_TRUE(y.is_pinned() && !x.is_pinned());
+  EXPECT_TRUE(equal(y.to(kTested, {.non_blocking = true}).cpu(), x));
   EXPECT_TRUE(is_pinned(y[1])) << "a part of pinned memory";
   EXPECT_TRUE(equal(to(y[1], kTested, {.non_blocking = true}).cpu(), x[1]));
   EXPECT_TRUE(equal(to(y.transpose(1, 2), kTested, {.non_blocking = true}).cpu(), x.transpose(1, 2)));
@@ -73,14 +68,14 @@ TEST(PinnedMemory, GradientsComeBack) {
 }
 
 TEST(PinnedMemory, NeedsADeviceAndTheCpusTensors) {
-  EXPECT_THAT(message([] { pin_memory(ones({2}).to(kTested), kTested); }),
+  EXPECT_THAT(message_of([] { pin_memory(ones({2}).to(kTested), kTested); }),
               HasSubstr("pin_memory: needs a tensor on the CPU"));
-  EXPECT_THAT(message([] { pin_memory(Tensor(), kTested); }), HasSubstr("an undefined one"));
-  EXPECT_THAT(message([] { pin_memory(ones({2}), kCPU); }), HasSubstr("and another device"));
-  EXPECT_THAT(message([] { pin_memory(ones({2}), "emulated:3"); }),
+  EXPECT_THAT(message_of([] { pin_memory(Tensor(), kTested); }), HasSubstr("an undefined one"));
+  EXPECT_THAT(message_of([] { pin_memory(ones({2}), kCPU); }), HasSubstr("and another device"));
+  EXPECT_THAT(message_of([] { pin_memory(ones({2}), "emulated:3"); }),
               HasSubstr("pin_memory: there is no device emulated:3"));
   if (!cuda::is_available()) {
-    EXPECT_THAT(message([] { pin_memory(ones({2})); }), HasSubstr("there is no device cuda:0"));
+    EXPECT_THAT(message_of([] { pin_memory(ones({2})); }), HasSubstr("there is no device cuda:0"));
   }
 }
 

@@ -29,4 +29,12 @@ class Dims : public Shape {
   Dims(const Shape& dims) : Shape(dims) {}
 };
 
+// Of x.to(device, options), a copy to another device.
+struct ToOptions {
+  // From pinned memory, return before the copy is done. It comes in the order of the device's other work, and x's
+  // memory stays until then; who writes to it earlier changes what is copied. From other memory, and to the CPU, this
+  // does nothing.
+  bool non_blocking = false;
+};
+
 }  // namespace gradus

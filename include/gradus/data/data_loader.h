@@ -52,7 +52,7 @@ struct DataLoaderOptions {
   // and calls on_skip each time, in order and in the thread that iterates.
   bool skip_damaged = false;
   std::function<void(const SkippedSample&)> on_skip = {};
-  // Put batches into pinned memory, from which to(x, device, {.non_blocking = true}) need not be waited for. Where
+  // Put batches into pinned memory, from which x.to(device, {.non_blocking = true}) need not be waited for. Where
   // there is no such device this does nothing, as in PyTorch. Workers do it ahead.
   bool pin_memory = false;
   Device pin_memory_device = kCUDA;

@@ -2,30 +2,11 @@
 #pragma once
 
 #include <concepts>
-#include <cstddef>
-#include <initializer_list>
 #include <optional>
-#include <vector>
 
 #include <gradus/tensor.h>
 
 namespace gradus {
-
-namespace detail {
-[[noreturn]] void throw_ragged_rows(std::size_t first, std::size_t other);
-}
-
-// Rows of numbers of one type: `tensor<std::int64_t>({{1, 2}, {3, 4}})`. ShapeError for rows of unequal lengths.
-template <class T>
-Tensor tensor(std::initializer_list<std::initializer_list<T>> rows, const TensorOptions& options = {}) {
-  std::vector<T> values;
-  for (const auto& row : rows) {
-    if (row.size() != rows.begin()->size()) detail::throw_ragged_rows(rows.begin()->size(), row.size());
-    values.insert(values.end(), row.begin(), row.end());
-  }
-  const std::size_t width = rows.size() > 0 ? rows.begin()->size() : 0;
-  return tensor(values, {static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(width)}, options);
-}
 
 // base to the powers that linspace(start, end, steps) returns.
 Tensor logspace(double start, double end, std::int64_t steps, double base = 10, const TensorOptions& options = {});

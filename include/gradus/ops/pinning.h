@@ -2,7 +2,7 @@
 //
 //   data::DataLoader loader(dataset, {.batch_size = 64, .num_workers = 2, .pin_memory = true});
 //   for (auto& [x, y] : loader) {
-//     const Tensor images = to(x, "cuda", {.non_blocking = true}), labels = to(y, "cuda", {.non_blocking = true});
+//     const Tensor images = x.to("cuda", {.non_blocking = true}), labels = y.to("cuda", {.non_blocking = true});
 //     ...
 #pragma once
 
@@ -14,13 +14,7 @@ namespace gradus {
 // lies row-major, and outside of every graph. ValueError where there is no such device, or x is not on the CPU.
 Tensor pin_memory(const Tensor& x, Device device = kCUDA);
 bool is_pinned(const Tensor& x);
-
-struct ToOptions {
-  // From pinned memory, return before the copy is done. It comes in the order of the device's other work, and x's
-  // memory stays until then; who writes to it earlier changes what is copied. From other memory, and to the CPU, this
-  // does nothing.
-  bool non_blocking = false;
-};
+// x.to(device) that need not be waited for: gradus/core/tensor_options.h.
 Tensor to(const Tensor& x, Device device, const ToOptions& options);
 
 }  // namespace gradus

@@ -7,6 +7,7 @@
 #include <gradus/ops/diagonals.h>
 #include <gradus/ops/further.h>
 #include <gradus/ops/mathematics.h>
+#include <gradus/ops/pinning.h>
 #include <gradus/ops/placing.h>
 #include <gradus/ops/products.h>
 #include <gradus/ops/searching.h>
@@ -307,6 +308,14 @@ Tensor TensorMethods::clamp_min(double min) const { return gradus::clamp_min(sel
 Tensor TensorMethods::clamp_max(double max) const { return gradus::clamp_max(self(), max); }
 Tensor TensorMethods::polygamma(std::int64_t n) const { return gradus::polygamma(n, self()); }
 Unique TensorMethods::unique() const { return gradus::unique(self()); }
+Unique TensorMethods::unique(std::int64_t dim) const { return gradus::unique(self(), dim); }
+Tensor TensorMethods::trace() const { return gradus::trace(self()); }
+Tensor Tensor::index_put(const std::vector<Index>& indices, const Tensor& values, bool accumulate) const {
+  return gradus::index_put(*this, indices, values, accumulate);
+}
+Tensor Tensor::to(Device device, const ToOptions& options) const { return gradus::to(*this, device, options); }
+Tensor Tensor::pin_memory(Device device) const { return gradus::pin_memory(*this, device); }
+bool Tensor::is_pinned() const { return gradus::is_pinned(*this); }
 Tensor TensorMethods::prelu(const Tensor& weight) const { return gradus::prelu(self(), weight); }
 Tensor TensorMethods::bernoulli(Generator* generator) const { return gradus::bernoulli(self(), generator); }
 Tensor TensorMethods::bernoulli(double p, Generator* generator) const {

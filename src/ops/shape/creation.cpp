@@ -1,6 +1,5 @@
 // Tensors from nothing: zeros, arange, tensor, from_blob, ...
 #include <gradus/ops.h>
-#include <gradus/ops/creation.h>
 #include <gradus/tensor.h>
 
 #include <algorithm>
