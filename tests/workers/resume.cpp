@@ -1,3 +1,4 @@
+#include <atomic>
 #include <csignal>
 
 #include "worker.h"
@@ -32,7 +33,7 @@ void resume(const Arguments& arguments) {
   state.add("net", ddp);
   state.add("optimizer", optimizer);
   state.add("data", data);
-  bool dies_in_save = false;
+  std::atomic<bool> dies_in_save{false};  // read by the thread that writes
   training::CheckpointManager manager(arguments.at(0), state,
                                       {.every_steps = phase.empty() ? 0 : 2, .before_commit = [&] {
                                          if (dies_in_save) ::raise(SIGKILL);
@@ -50,7 +51,10 @@ void resume(const Arguments& arguments) {
     optimizer.step();
     if (dies("between", 1)) ::raise(SIGKILL);
     if (dies("stop", 1)) ::raise(SIGSTOP);
-    dies_in_save = dies("saving", 0);
+    if (dies("saving", 0)) {
+      manager.wait();  // the checkpoint before is in its place
+      dies_in_save = true;
+    }
     manager.step(step + 1);
     if (dies_in_save) manager.wait();
   }
