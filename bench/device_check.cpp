@@ -4,6 +4,7 @@
 //   gradus_device_check DEVICE [SECONDS per case]
 #include <gradus/gradus.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdio>

@@ -6,6 +6,7 @@
 #include <cblas.h>
 #include <omp.h>
 
+#include <utility>
 #include <vector>
 
 #include "kernels/cpu/product/direct_gemm.h"

@@ -1,6 +1,7 @@
 #include <gradus/autograd/detect_anomaly.h>
 #include <gradus/autograd/op.h>
 
+#include <algorithm>
 #include <bit>
 #include <cmath>
 #include <limits>
@@ -147,10 +148,9 @@ struct DetectAnomaly::Detector final : detail::Observer {
       if (!x.defined() || !is_floating_point(x.dtype()) || x.is_same(*operation.result)) continue;
       const Scan input = scan(x);
       if (input.nan) {
-        throw AutogradError(
-            fmt::format("DetectAnomaly: {}{}: its input {}{} holds nan {} already; no operation made it, "
-                        "so it came in from outside",
-                        operation.name, place(), i, named(x), where(x, input.position)));
+        throw AutogradError(fmt::format(
+            "DetectAnomaly: {}{}: its input {}{} already holds nan {}; no operation made it, so it came from outside",
+            operation.name, place(), i, named(x), where(x, input.position)));
       }
       infinite_input = infinite_input || input.infinite;
       inputs += input.infinite ? fmt::format("; its input {}{} holds {} {}", i, named(x), text_of(input.first),
@@ -158,7 +158,7 @@ struct DetectAnomaly::Detector final : detail::Observer {
                                : fmt::format("; its input {}{} is finite, {}", i, named(x), range_of(x));
     }
     if (!result.nan && infinite_input) return;  // passed on
-    throw AutogradError(fmt::format("DetectAnomaly: {} gave {} {}{}{}", operation.name, text_of(result.first),
+    throw AutogradError(fmt::format("DetectAnomaly: {} returned {} {}{}{}", operation.name, text_of(result.first),
                                     where(*operation.result, result.position), place(), inputs));
   }
 
@@ -168,8 +168,9 @@ struct DetectAnomaly::Detector final : detail::Observer {
       const Scan gradient = scan(gradients[i]);
       if (!bad(gradient)) continue;
       const std::string layer = node.layer() ? ", in " + node.layer()->to_string() : "";
-      throw AutogradError(fmt::format("DetectAnomaly: the backward of {} gave {} {} for its input {}{}", node.name(),
-                                      text_of(gradient.first), where(gradients[i], gradient.position), i, layer));
+      throw AutogradError(fmt::format("DetectAnomaly: the backward of {} returned {} {} for its input {}{}",
+                                      node.name(), text_of(gradient.first), where(gradients[i], gradient.position), i,
+                                      layer));
     }
   }
 

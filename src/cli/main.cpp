@@ -177,7 +177,7 @@ void add_lenet(CLI::App& train, LenetOptions& o, int& status) {
 
 constexpr const char* kRename =
     "PATTERN=REPLACEMENT, where * stands for any text: 'module.*=*'. A pattern in slashes is a regular expression: "
-    "'/^module\\.|^net\\./='. The first pattern that matches a name counts. May be repeated";
+    "'/^module\\.|^net\\./='. The first pattern that matches a name applies. May be repeated";
 
 CLI::Option& add_memory(CLI::App& app, std::int64_t& memory) {
   return *app.add_option(
@@ -206,7 +206,7 @@ void add_finetune(CLI::App& parent, FinetuneOptions& o, int& status) {
   app.add_option("--model", o.model, "A network for pictures; `gradus flops` lists them")->capture_default_str();
   add_weights(app, o.weights,
               "A checkpoint, or a folder with one; what matches by name and size is loaded. By default random weights");
-  app.add_flag("--partial", o.partial, "Go on even if few of the weights fit, or if frozen parts are missing");
+  app.add_flag("--partial", o.partial, "Continue even if few of the weights fit, or if frozen parts are missing");
   app.add_option("--data", o.data, kImages)->required();
   app.add_option("--classes", o.classes, kClasses);
   app.add_option("--size", o.size, "Height and width of the pictures; by default the usual size for the network")

@@ -2,6 +2,7 @@
 #include <gradus/autograd/op.h>
 #include <gradus/tensor.h>
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
 

@@ -7,6 +7,7 @@
 #include <gradus/ops.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
@@ -74,10 +75,10 @@ void init(const InitOptions& options) {
     launch.config.timeout = std::min(options.timeout, 300.0);
     Transport* const transport = open_transport(launch.backend, launch.config);
     if (transport->size() != launch.size) {
-      throw DistributedError(
-          fmt::format("init: the launcher began {} processes, and {} sees {}: start the program with the mpirun of the "
-                      "MPI that Gradus was built for",
-                      launch.size, launch.backend, transport->size()));
+      throw DistributedError(fmt::format(
+          "init: the launcher started {} processes, and {} sees {}: start the program with the mpirun of the "
+          "MPI that Gradus was built for",
+          launch.size, launch.backend, transport->size()));
     }
     share_threads(launch);
     the_group = new Group(transport, launch, options.timeout);

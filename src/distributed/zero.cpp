@@ -145,11 +145,11 @@ void ShardedOptimizer::share_out() {
   for (const Tensor& parameter : parameters()) {
     if (owners_.contains(parameter.impl())) continue;
     if (!inner().state_bytes(parameter))
-      throw ValueError(fmt::format("ZeroRedundancyOptimizer: {} looks at all parameters at once, which no rank has",
+      throw ValueError(fmt::format("ZeroRedundancyOptimizer: {} needs all parameters at once, and no rank has them all",
                                    inner().name()));
     if (std::string_view(inner().name()).find("ScheduleFree") != std::string_view::npos)
       throw ValueError(fmt::format(
-          "ZeroRedundancyOptimizer: {} has averages that networks show when they evaluate, and so every rank needs",
+          "ZeroRedundancyOptimizer: {} keeps averages that networks use in evaluation, so every rank needs them",
           inner().name()));
     fresh.push_back(parameter);
   }
@@ -206,7 +206,7 @@ std::vector<bool> ShardedOptimizer::have_gradients(const std::vector<Tensor>& al
 int ShardedOptimizer::owner(const Tensor& parameter) const {
   const auto known = owners_.find(parameter.impl());
   if (known == owners_.end())
-    throw ValueError("ZeroRedundancyOptimizer: owner() of a tensor that is no parameter of it");
+    throw ValueError("ZeroRedundancyOptimizer: owner() takes one of its own parameters, got another tensor");
   return known->second.rank;
 }
 

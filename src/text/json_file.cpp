@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <fstream>
 #include <limits>
+#include <utility>
 
 namespace gradus::text {
 
@@ -80,7 +81,7 @@ JsonObject JsonObject::read(const std::string& path, std::uint64_t limit) {
     throw IoError(fmt::format("{}: a number in it is out of range", path));
   }
   if (value->is_discarded())
-    throw IoError(fmt::format("{}: lists and objects lie in each other more than {} deep", path, kDeepestJson));
+    throw IoError(fmt::format("{}: lists and objects are nested more than {} deep", path, kDeepestJson));
   if (!value->is_object()) throw IoError(fmt::format("{}: need a JSON object, got {}", path, shown_value(*value)));
   return {path, "", std::move(value)};
 }

@@ -17,7 +17,7 @@ std::vector<std::int64_t> ends_of_texts(const std::string& folder, const Tokeniz
     std::vector<std::int64_t> ends;
     for (const auto& id : value->is_array() ? *value : nlohmann::json::array({*value})) {
       if (!id.is_number_unsigned() || id.get<std::uint64_t>() > 0x7fffffff)
-        config.refuse("eos_token_id", "a token's number, or a list of them");
+        config.refuse("eos_token_id", "a token id, or a list of them");
       ends.push_back(id.get<std::int64_t>());
     }
     return ends;

@@ -86,7 +86,7 @@ bool AdapterConfig::matches(const char* name, const std::string& pattern, const 
   try {
     return !text::Regex(file_ + ": " + name, start + pattern + ")$").matches(path).empty();
   } catch (const ValueError&) {
-    refuse(name, "made of patterns that are found within two seconds");
+    refuse(name, "made of patterns that match within two seconds");
   }
 }
 

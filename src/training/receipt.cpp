@@ -279,7 +279,7 @@ struct __attribute__((visibility("hidden"))) Receipt::Watch : optim::Watcher {
       throw ValueError("Receipt::resume: the receipt is of other networks: " + why);
     };
     if (before.rows.size() != watched.size())
-      refuse(fmt::format("it has {} tensors, here are {}", before.rows.size(), watched.size()));
+      refuse(fmt::format("it has {} tensors, these have {}", before.rows.size(), watched.size()));
     for (std::size_t i = 0; i < watched.size(); ++i) {
       const ReceiptRow &was = before.rows[i], &now = watched[i].row;
       if (was.name != now.name || was.dtype != now.dtype || was.sizes != now.sizes)

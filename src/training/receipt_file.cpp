@@ -193,7 +193,7 @@ ReceiptReport parse_receipt(const std::string& text, const std::string& file) {
                                    o.at("hashed_steps").get<std::int64_t>(), o.at("moved_of_others").get<Names>()});
     for (const auto& row : json.at("parameters")) report.rows.push_back(to_row(row));
   } catch (const ordered_json::exception& e) {
-    refuse(std::string("does not say what a receipt says: ") + e.what());
+    refuse(std::string("lacks what a receipt holds: ") + e.what());
   }
   return report;
 }

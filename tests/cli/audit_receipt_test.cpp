@@ -1,4 +1,6 @@
 // --audit and --receipt of the training commands, gradus verify, and gradus plan without data.
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gradus/gradus.h>
 #include <gtest/gtest.h>

@@ -76,7 +76,7 @@ TEST(NotFinite, IsLeftOutOrLetThroughWhereThatIsAskedFor) {
                                   "train " + put_recipe(folder, "on_nan: skip\n") + " --overwrite --out " + run}) {
     const CommandResult skipped = run_gradus(skip);
     EXPECT_EQ(skipped.status, 0) << skipped.err;
-    EXPECT_THAT(skipped.err, HasSubstr("step 3: loss is nan; such updates are left out"));
+    EXPECT_THAT(skipped.err, HasSubstr("step 3: loss is nan; such updates are skipped"));
     EXPECT_THAT(skipped.err, HasSubstr("2 of 10 steps had a loss that is not finite"));
     EXPECT_EQ(summary_of(run)["nonfinite_steps"], 2);
     EXPECT_FALSE(summary_of(run).contains("nonfinite"));

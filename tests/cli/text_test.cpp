@@ -7,6 +7,7 @@
 #include <gradus/training/checkpoint_manager.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>

@@ -60,7 +60,7 @@ TEST(CudaWithoutAGpu, CountsNothingAndSaysWhy) {
   EXPECT_THAT(message_of([&] { cuda::synchronize(none); }), HasSubstr("synchronize: there is no device"));
   EXPECT_THAT(message_of([&] { cuda::mem_get_info(none); }), HasSubstr("mem_get_info: there is no device"));
   EXPECT_EQ(message_of([] { cuda::get_device_capability(kCPU); }),
-            "get_device_capability: needs a device beside the CPU, got cpu");
+            "get_device_capability: needs a device other than the CPU, got cpu");
 }
 
 }  // namespace

@@ -1,4 +1,6 @@
 // A loader in each of several processes: nothing here depends on there being any.
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

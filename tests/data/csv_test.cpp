@@ -141,7 +141,7 @@ TEST_F(CsvFile, WhatIsNoTableIsNamed) {
   const std::string line(1 << 20, ' ');
   for (int i = 0; i < 300; ++i) gzwrite(file, line.data(), static_cast<unsigned>(line.size()));
   gzclose(file);
-  EXPECT_THAT(message_of<IoError>([&] { CsvDataset(folder_ / "bomb.gz"); }), HasSubstr("becomes more than"));
+  EXPECT_THAT(message_of<IoError>([&] { CsvDataset(folder_ / "bomb.gz"); }), HasSubstr("expands to more than"));
 }
 
 TEST_F(CsvFile, ReadsNumbersAsStrtodDoes) {
@@ -203,7 +203,7 @@ TEST_F(CsvFile, AFirstLineOfNumbersIsData) {
   EXPECT_EQ(table.size(), 2);
   EXPECT_THAT(table.columns(), ElementsAre("0", "1"));
   ASSERT_EQ(table.notes().size(), 1U);
-  EXPECT_THAT(table.notes()[0], HasSubstr("t.csv: its first line has numbers alone, and is data"));
+  EXPECT_THAT(table.notes()[0], HasSubstr("t.csv: its first line holds only numbers, so it is data"));
   EXPECT_EQ(read("1,2\n3,4\n", {.header = true}).size(), 1);
   EXPECT_EQ(read("1,x\n3,4\n", {.header = std::nullopt}).size(), 1);
   EXPECT_THAT(read(",x\n0,4\n").notes()[0], HasSubstr("column 0 has no name"));

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include <gradus/autograd.h>
 #include <gradus/ops.h>
 

@@ -287,7 +287,7 @@ TEST(ZeroRedundancyOptimizer, AloneIsThePlainOne) {
   EXPECT_THROW(sharded.step(), ValueError);
   EXPECT_EQ(
       test::message_of<ValueError>([&] { const optim::ZeroRedundancyOptimizer<optim::LBFGS> all(net.parameters()); }),
-      "ZeroRedundancyOptimizer: LBFGS looks at all parameters at once, which no rank has");
+      "ZeroRedundancyOptimizer: LBFGS needs all parameters at once, and no rank has them all");
   EXPECT_THROW(optim::ZeroRedundancyOptimizer<optim::AdamWScheduleFree>(net.parameters()), ValueError);
 }
 

@@ -1,6 +1,8 @@
 // What a file is that holds no weights in a form that is read, and what to do with it.
 #include "io/file/file_kind.h"
 
+#include <cstdio>
+
 #include <gmock/gmock.h>
 #include <gradus/io.h>
 #include <gtest/gtest.h>
@@ -47,12 +49,12 @@ TEST(FileKind, NamesForeignFiles) {
       {"\x82\xa6params\x81\xa5"
        "Dense",
        "msgpack"},
-      {"\x80\x04\x95\x10\0\0\0\0\0\0\0}\x94."s, "a pickle that torch.save has not written"},
+      {"\x80\x04\x95\x10\0\0\0\0\0\0\0}\x94."s, "a pickle that torch.save did not write"},
       {std::string(5000, '\0'), "all zeros"},
       {"\x89PNG\r\n\x1a\n a picture", "PNG"},
       {"MATLAB 5.0 MAT-file, Platform: GLNXA64", "MATLAB"},
       {"a,b,c\n1,2,3\n", "it is text"},
-      {"\x07\x0b\x01 what is this \x02", "no format that is known here"},
+      {"\x07\x0b\x01 what is this \x02", "an unknown format"},
   };
   for (const auto& [bytes, what] : files) {
     put_file(folder / "file", bytes);

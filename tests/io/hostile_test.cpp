@@ -183,7 +183,7 @@ TEST(HostilePickle, StructureIsChecked) {
   EXPECT_THAT(pickled("S'\\xg0'\n"), HasSubstr("without quotes"));
   EXPECT_THAT(pickled("V\\u12\n"), HasSubstr("damaged string"));
   EXPECT_THAT(pickled("Ng-1\n"), HasSubstr("without a number"));
-  EXPECT_THAT(pickled("(o"), HasSubstr("no class"));
+  EXPECT_THAT(pickled("(o"), HasSubstr("without a class"));
   EXPECT_THAT(pickled("\x80\x07N"), HasSubstr("protocol 7"));
 }
 

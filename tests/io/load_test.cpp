@@ -38,7 +38,7 @@ TEST(Load, TellsFormatsByContent) {
   EXPECT_EQ(load(folder / "a.npy").as_tensor().numel(), 3);
   EXPECT_EQ(load(fixture("script.pt")).as_tensor({"weight"}).sizes(), (Shape{2, 2}));
   put_file(folder / "file", "hello, world, this is text");
-  EXPECT_THAT(message_of<IoError>([&] { load(folder / "file"); }), HasSubstr("no format that is known here"));
+  EXPECT_THAT(message_of<IoError>([&] { load(folder / "file"); }), HasSubstr("an unknown format"));
   put_file(folder / "file", "");
   EXPECT_THAT(message_of<IoError>([&] { load(folder / "file"); }), HasSubstr("the file is empty"));
 }

@@ -1,4 +1,6 @@
 // What people save beside their weights, and element types that Gradus lacks (tests/fixtures/make_objects.py).
+#include <cmath>
+
 #include <gmock/gmock.h>
 #include <gradus/io/load.h>
 #include <gradus/io/numpy.h>

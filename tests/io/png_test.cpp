@@ -1,5 +1,7 @@
 #include "io/image/png.h"
 
+#include <algorithm>
+
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -10,6 +10,8 @@
 #include <cmath>
 #include <limits>
 #include <random>
+#include <type_traits>
+#include <vector>
 
 #include "kernels/cpu/conv/few_channels.h"
 #include "kernels/cpu/simd/simd.h"

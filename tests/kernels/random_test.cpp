@@ -11,6 +11,7 @@
 #include <map>
 #include <numbers>
 #include <set>
+#include <utility>
 #include <vector>
 
 #include "core/threads/parallel.h"

@@ -6,6 +6,7 @@
 #include <gradus/text/tokenizer.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>

@@ -2,6 +2,7 @@
 #include <gradus/gradus.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/emulated/device.h"

@@ -1,5 +1,8 @@
 // Which operations take 16 bits in the scope of an Autocast, which ones float32, and what their gradients are.
 #include <gradus/autocast.h>
+
+#include <cmath>
+
 #include <gradus/nn.h>
 #include <gradus/ops.h>
 #include <gradus/ops/attention.h>

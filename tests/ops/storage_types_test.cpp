@@ -1,4 +1,6 @@
 // float16, int8 and int16 are types to store in: operations give what the wider type gives, rounded or cut.
+#include <cmath>
+
 #include <gradus/autocast.h>
 #include <gradus/ops.h>
 #include <gradus/ops/attention.h>

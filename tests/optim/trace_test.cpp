@@ -7,6 +7,7 @@
 #include <gradus/optim/sgd.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 

@@ -66,7 +66,7 @@ TEST_F(RecipeTables, AreReadAsTheyAre) {
   EXPECT_EQ(train(recipe("CsvDataset(" + folder / "ok.csv, target=y)")).status, 0);
   const CommandResult bare = train(recipe("CsvDataset(noheader.csv, target=\"2\")"));
   EXPECT_EQ(bare.status, 0) << bare.err;
-  EXPECT_THAT(bare.err, HasSubstr("gradus: note: noheader.csv: its first line has numbers alone, and is data"));
+  EXPECT_THAT(bare.err, HasSubstr("gradus: note: noheader.csv: its first line holds only numbers, so it is data"));
   EXPECT_THAT(train(recipe("CsvDataset(ok.csv, target=y, delimiter=ab)")).err,
               HasSubstr("r.yaml:2:12: delimiter needs a single character, or tab, got 'ab'"));
 }

@@ -1,3 +1,5 @@
+#include <cstdio>
+
 #include <gradus/models/autoencoder.h>
 
 #include "worker.h"

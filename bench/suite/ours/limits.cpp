@@ -3,7 +3,9 @@
 #include <omp.h>
 #include <dnnl.hpp>
 
+#include <cmath>
 #include <cstring>
+#include <memory>
 
 #include "by_hand.h"
 #include "ours/workloads.h"

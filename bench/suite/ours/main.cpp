@@ -1,4 +1,9 @@
 // The Gradus side of bench/compare: gradus_workloads WORKLOAD [THREADS [once CASE STEPS]], see serve.h.
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <string>
+
 #include "ours/workloads.h"
 
 namespace suite {

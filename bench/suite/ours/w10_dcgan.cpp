@@ -1,4 +1,6 @@
 // W10: DCGAN for 64 x 64 images, batch 32, Adam: a step of the discriminator and one of the generator.
+#include <memory>
+
 #include "ours/workloads.h"
 
 namespace suite {

@@ -1,5 +1,8 @@
 // W11: large plain products: a perceptron of 4 layers of 2,048, batch 128, SGD; and a product of two matrices of 1,000
 // in double precision.
+#include <memory>
+#include <vector>
+
 #include "ours/workloads.h"
 
 namespace suite {

@@ -1,5 +1,7 @@
 // W1: the autoencoder 16-128-8, 8-128-16 over a noisy channel. A joint step trains all of it; a decoder step sends
 // through an encoder that is left alone.
+#include <memory>
+
 #include "ours/workloads.h"
 
 namespace suite {

@@ -1,4 +1,6 @@
 // W2: the fully connected GAN for 28 x 28 images: one step of the discriminator and one of the generator.
+#include <memory>
+
 #include "ours/workloads.h"
 
 namespace suite {

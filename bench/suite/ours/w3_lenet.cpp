@@ -1,4 +1,6 @@
 // W3: LeNet for 3 x 32 x 32 images, batch 64, SGD with momentum over two groups of parameters.
+#include <memory>
+
 #include "ours/workloads.h"
 
 namespace suite {

@@ -4,6 +4,9 @@
 #include <unistd.h>
 
 #include <filesystem>
+#include <memory>
+#include <utility>
+#include <vector>
 
 #include "ours/workloads.h"
 

@@ -1,5 +1,9 @@
 // W5: a step of each optimizer, over ResNet-50's 161 tensors, one tensor of as many elements, and 1,000 tensors of
 // 1,000.
+#include <memory>
+#include <string>
+#include <vector>
+
 #include "by_hand.h"
 #include "ours/workloads.h"
 

@@ -1,4 +1,6 @@
 // W6: what one small operation costs, without and with a graph, and a chain of 100 with its backward.
+#include <vector>
+
 #include "ours/workloads.h"
 
 namespace suite {

@@ -1,4 +1,6 @@
 // W7: recurrent networks: two layers of 384, 100 positions, batch 20, SGD.
+#include <memory>
+
 #include "ours/workloads.h"
 
 namespace suite {

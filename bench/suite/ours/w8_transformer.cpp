@@ -1,5 +1,8 @@
 // W8: transformers. A causal language model of 6 layers of 384 with 5,000 words, 256 positions, batch 4; ViT-Ti/16 on 8
 // images. AdamW.
+#include <memory>
+#include <utility>
+
 #include "ours/workloads.h"
 
 namespace suite {

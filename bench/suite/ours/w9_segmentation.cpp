@@ -1,4 +1,7 @@
 // W9: a U-Net of 3 levels on 8 images of 96 x 96, widened by transposed convolutions or by resizing. SGD with momentum.
+#include <memory>
+#include <vector>
+
 #include "ours/workloads.h"
 
 namespace suite {

@@ -3,8 +3,8 @@
 //   const autograd::DetectAnomaly scope;
 //   loss = net(x); ... loss.backward();   // AutogradError at the operation that made the first nan or infinity
 //
-//   DetectAnomaly: log gave -inf at [3, 0] of [64, 10], in head.2 (LogSigmoid), in the backward of ...; its input 0 is
-//   finite, from 0 to 1.73
+//   DetectAnomaly: log returned -inf at [3, 0] of [64, 10], in head.2 (LogSigmoid), in the backward of ...; its input 0
+//   is finite, from 0 to 1.73
 //
 // As torch.autograd.detect_anomaly, which looks at gradients only and tells where in the program the forward operation
 // was called. Here each result is looked at, forward and backward, and the message names the operation, the module in

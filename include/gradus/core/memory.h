@@ -10,7 +10,7 @@ namespace gradus {
 
 /// Thrown when the system refuses memory, also after everything unused was given back. Says what was asked and held,
 /// and for which operation and layer where there is one: `convolution of [64, 3, 224, 224] and [64, 3, 7, 7], in conv1
-/// (Conv2d): the system has no more memory, asked for 205520896 bytes (196 MiB) with ... in use and ... reserved`.
+/// (Conv2d): the system is out of memory, asked for 205520896 bytes (196 MiB) with ... in use and ... reserved`.
 class OutOfMemory : public Error {
  public:
   OutOfMemory(std::size_t requested, std::int64_t in_use, std::int64_t reserved);

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <utility>
 
 #include "cli/chart/plot.h"
 #include "cli/run/metrics.h"

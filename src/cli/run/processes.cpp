@@ -61,7 +61,7 @@ void complain_of(const std::string& error, bool of_processes) {
   const auto mentions = [&](const char* text) { return error.find(text) != std::string::npos; };
   if (of_processes) {
     // Rank 0 says the same, unless it is what is missing.
-    if (!mentions("rank 0 is gone") && !mentions("rank 0 did not come") && !mentions("ranks 0")) return;
+    if (!mentions("rank 0 is gone") && !mentions("rank 0 did not connect") && !mentions("ranks 0")) return;
   } else {
     distributed::abort(error);
     if (others_know(error)) return;

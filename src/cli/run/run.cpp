@@ -98,7 +98,7 @@ Run::Run(const RunOptions& options)
     lock_folder(lock_, options_.out);
     if (!options_.resume && !options_.overwrite && holds_run(options_.out)) {
       throw ValueError(
-          fmt::format("--out: '{0}' holds an earlier run: go on with `gradus resume {0}`, "
+          fmt::format("--out: '{0}' holds an earlier run: continue it with `gradus resume {0}`, "
                       "give another folder, or drop it with --overwrite",
                       options_.out));
     }
@@ -233,14 +233,15 @@ bool Run::accept(const std::string& loss, double value) {
   const std::string said = fmt::format("step {}: {} is {}", step, loss, std::isnan(value) ? std::fabs(value) : value);
   if (options_.on_nan != "stop") {
     const bool skip = options_.on_nan == "skip";
-    if (first) warn(said + (skip ? "; such updates are left out" : "; the run goes on"));
+    if (first) warn(said + (skip ? "; such updates are skipped" : "; the run goes on"));
     return !skip;
   }
   if (diverged_) return false;
   diverged_ = {step, loss, value};
   log({{"step", step}, {loss, value}});
   warn(said +
-       "; the run ends before this update (--on-nan skip or continue go on; --detect-anomaly names the operation)");
+       "; the run ends before this update (--on-nan skip or continue keep it going; --detect-anomaly names the "
+       "operation)");
   return false;
 }
 

@@ -108,8 +108,8 @@ nn::LoadReport load_weights(nn::Module& net, const Weights& weights, const std::
         fmt::format("--weights: no tensor of {} fits: {}", file, nearest_reason(net, found.dict, report, head)));
   if (!head.empty() && 2 * outside < all && !partial)
     throw ValueError(
-        fmt::format("--weights: of the {} tensors before '{}' only {} fit {}: {}; --partial goes on with "
-                    "random numbers in the rest",
+        fmt::format("--weights: of the {} tensors before '{}' only {} fit {}: {}; --partial continues, with random "
+                    "numbers in the rest",
                     all, head, outside, file, nearest_reason(net, found.dict, report, head)));
   options.check_only = false;
   net.load_state_dict(found.dict, options);
@@ -130,7 +130,7 @@ void check_frozen(const nn::Module& net, const nn::LoadReport& report, const std
   if (random.empty()) return;
   throw ValueError(
       fmt::format("--freeze: {} parameters that stay as they are would be random numbers, as they are not "
-                  "in {}: {}{}; --partial goes on all the same",
+                  "in {}: {}{}; --partial continues anyway",
                   random.size(), file, random[0], random.size() > 1 ? ", ..." : ""));
 }
 

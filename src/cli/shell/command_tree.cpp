@@ -1,5 +1,8 @@
 #include "cli/shell/command_tree.h"
 
+#include <algorithm>
+#include <utility>
+
 namespace gradus::cli {
 
 namespace {

@@ -12,6 +12,7 @@
 #include <gradus/random.h>
 #include <gradus/training/adapter_files.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <nlohmann/json.hpp>

@@ -42,7 +42,7 @@ int generate_text(GenerateOptions o) {
   model.net->to(o.device);
   if (o.prompt == "-") o.prompt.assign(std::istreambuf_iterator<char>(std::cin), {});
   std::vector<std::int64_t> ids = model.encode(o.prompt);
-  if (ids.empty()) throw ValueError("generate: --prompt: need a text; this one makes no tokens");
+  if (ids.empty()) throw ValueError("generate: --prompt: need a text of at least one token");
   const std::int64_t room = model.net->max_positions() - static_cast<std::int64_t>(ids.size());
   if (room < 1)
     throw ValueError(fmt::format("generate: --prompt: {} tokens, but the model has {} positions", ids.size(),

@@ -9,7 +9,7 @@ namespace {
 // ValueError, in the name of `call`, unless the device is there and is not the CPU.
 core::Backend& backend_of(const char* call, Device device) {
   if (device.type == DeviceType::CPU) {
-    throw ValueError(std::string(call) + ": needs a device beside the CPU, got cpu");
+    throw ValueError(std::string(call) + ": needs a device other than the CPU, got cpu");
   }
   require_available(call, device);
   return *core::backend(device.type);

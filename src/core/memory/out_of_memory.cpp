@@ -37,7 +37,7 @@ void OutOfMemory::compose() {
   };
   text_ = context_ + (operation_.empty() ? "allocate" : operation_);
   if (!layer_.empty()) text_ += ", in " + layer_;
-  text_ += ": the system has no more memory, asked for " + amount(requested_) + " with " + amount(in_use_) +
+  text_ += ": the system is out of memory, asked for " + amount(requested_) + " with " + amount(in_use_) +
            " in use and " + amount(reserved_) + " reserved" + held_;
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "gradus/core/error.h"
 
@@ -23,7 +24,7 @@ void check_is_text(std::string_view text, const std::string& name) {
     refuse("is text in UTF-16; save it in UTF-8");
   if (zero == text.npos) return;
   const auto line = 1 + std::count(text.begin(), text.begin() + static_cast<std::ptrdiff_t>(zero), '\n');
-  throw IoError(fmt::format("read_csv: {}, line {}: a byte 0, which no text has", name, line));
+  throw IoError(fmt::format("read_csv: {}, line {}: a zero byte, which text does not contain", name, line));
 }
 
 // The one that all of the first lines have equally often. Commas come last: they may be decimal.

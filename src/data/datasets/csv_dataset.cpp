@@ -26,7 +26,8 @@ class Table {
       : path_(path), options_(options), csv_(csv) {
     const bool named = options.header.value_or(!only_numbers(0));
     first_ = named ? 1 : 0;
-    if (!options.header && !named) note("its first line has numbers alone, and is data; columns are called 0, 1, ...");
+    if (!options.header && !named)
+      note("its first line holds only numbers, so it is data; columns are called 0, 1, ...");
     for (std::size_t i = 0; i < csv.columns; ++i)
       names.push_back(named ? std::string(trimmed(csv.at(0, i))) : std::to_string(i));
     // What a delimiter at the end of each line makes.
@@ -282,7 +283,7 @@ CsvEncoding encoding_of(const Table& table, const CsvOptions& options) {
 
 void check(const CsvOptions& options) {
   const auto is = [](char c, const char* one_of) { return std::string_view(one_of).find(c) != std::string_view::npos; };
-  if (is(options.delimiter, "\"\n\r")) throw ValueError("CsvDataset: quotes and ends of lines cannot be the delimiter");
+  if (is(options.delimiter, "\"\n\r")) throw ValueError("CsvDataset: quotes and line ends cannot be the delimiter");
   if (!is(options.decimal, ".,") || options.decimal == options.delimiter)
     throw ValueError(fmt::format("CsvDataset: decimal must be a point or a comma, and not the delimiter, got '{}'",
                                  options.decimal));

@@ -28,7 +28,8 @@ std::string read_csv_file(const std::string& path) {
     const std::size_t wanted = text.size() - filled;
     const std::size_t got = file.read(reinterpret_cast<std::uint8_t*>(text.data()) + filled, wanted);
     filled += got;
-    if (filled > most) throw IoError(fmt::format("read_csv: {} of {} bytes becomes more than {}", path, stored, most));
+    if (filled > most)
+      throw IoError(fmt::format("read_csv: {} of {} bytes expands to more than {}", path, stored, most));
     if (got == wanted) continue;
     text.resize(filled);
     return text;

@@ -1,4 +1,5 @@
 // Transforms that change what pixels are.
+#include <algorithm>
 #include <array>
 #include <cmath>
 

@@ -102,7 +102,8 @@ Launch launch_of(const std::function<const char*(const char*)>& variable, const 
   for (const char* name : {"RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "GRADUS_FILE_STORE"})
     torchrun = torchrun || variables.has(name);
   if (backend == "mpi" && mpi.empty())
-    throw DistributedError("init: no launcher of MPI began this process: start it with mpirun, mpiexec or srun");
+    throw DistributedError(
+        "init: this process was not started by an MPI launcher: start it with mpirun, mpiexec or srun");
   Launch launch;
   if (backend != "gloo" && !mpi.empty()) {
     launch = mpi_launch(variables, mpi);

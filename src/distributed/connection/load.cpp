@@ -41,7 +41,7 @@ Transport* open_transport(const std::string& backend, const TransportConfig& con
   }
   if (path.empty()) {
     throw DistributedError(fmt::format(
-        "init: this process was started for {0}, and there is no {1} beside the library: build Gradus where {2} is "
+        "init: this process was started for {0}, and there is no {1} next to the library: build Gradus where {2} is "
         "installed, or start with a launcher of another backend",
         backend, file, package_of(backend)));
   }

@@ -7,6 +7,7 @@
 #include <limits>
 #include <thread>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "distributed/connection/transport.h"
@@ -64,7 +65,7 @@ class Mpi final : public Transport {
       int provided = 0;
       MPI_Init_thread(nullptr, nullptr, MPI_THREAD_SERIALIZED, &provided);
       if (provided < MPI_THREAD_SERIALIZED)
-        throw std::runtime_error("this MPI allows one thread only: build it with support of threads");
+        throw std::runtime_error("this MPI allows only one thread: build it with thread support");
     }
     MPI_Comm_dup(MPI_COMM_WORLD, &comm_);
     MPI_Comm_set_errhandler(comm_, MPI_ERRORS_RETURN);

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstring>
@@ -279,7 +280,7 @@ void TcpStore::wait(const std::vector<std::string>& keys) {
   for (const std::string& key : keys) {
     std::vector<char> data;
     while (!find(key, data)) {
-      if (Clock::now() > end) throw std::runtime_error("a process did not come to " + where_ + " in time: " + key);
+      if (Clock::now() > end) throw std::runtime_error("a process did not connect to " + where_ + " in time: " + key);
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
   }

@@ -4,6 +4,7 @@
 #include <gloo/rendezvous/store.h>
 
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <mutex>

@@ -7,6 +7,7 @@
 #include <gradus/ops.h>
 #include <gradus/random.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 

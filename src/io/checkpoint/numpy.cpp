@@ -162,7 +162,7 @@ bool is_npy(std::string_view file) { return file.starts_with(kMagic); }
 
 Value read_npy(const std::shared_ptr<Source>& source, std::string_view name, std::size_t begin, std::size_t end) {
   Cursor at(*source, name, begin, end);
-  if (at.left() < kMagic.size() || at.take(kMagic.size()) != kMagic) at.fail("is not an array of NumPy's");
+  if (at.left() < kMagic.size() || at.take(kMagic.size()) != kMagic) at.fail("is not a NumPy array");
   const auto version = at.number<std::uint8_t>();
   at.take(1);
   if (version < 1 || version > 3) at.fail(fmt::format("has version {} of the format, need 1 to 3", version));

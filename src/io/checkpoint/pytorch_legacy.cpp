@@ -1,5 +1,6 @@
 // The stream format before PyTorch 1.6: pickles of a magic number, a version, the machine, the object and the storages'
 // keys, and then the storages.
+#include <algorithm>
 #include <map>
 
 #include "io/checkpoint/pytorch_formats.h"
@@ -86,7 +87,7 @@ class LegacyHost : public PickleHost {
   void restrict_to(PickledStorage& storage, const Value& view) const {
     const bool shaped = view.is(Value::Kind::Tuple) && view.size() == 3 && view.at({1}).is(Value::Kind::Int) &&
                         view.at({2}).is(Value::Kind::Int);
-    if (!shaped) source_->fail("it refers to a part of a storage wrongly");
+    if (!shaped) source_->fail("it has an invalid reference to a part of a storage");
     const std::int64_t offset = view.as_int({1}), size = view.as_int({2});
     if (offset < 0 || size < 0 || offset > storage.size || size > storage.size - offset) {
       source_->fail("it refers to a part beyond a storage");

@@ -1,5 +1,6 @@
 // The tar format of 2017 (PyTorch 0.1.1 and before): the files "storages", "tensors" and "pickle". Each of the first
 // two is a pickled count, and then for each object a pickled tuple that names it, and its numbers.
+#include <algorithm>
 #include <charconv>
 #include <map>
 
@@ -84,10 +85,10 @@ class TarHost : public PickleHost {
       const bool shaped = about.is(Value::Kind::Tuple) && about.size() == 3 && about.at({0}).is(Value::Kind::Int) &&
                           about.at({2}).is(Value::Kind::String);
       const ElementType* type = shaped ? torch_storage(about.as_string({2})) : nullptr;
-      if (type == nullptr) at.fail("describes a storage wrongly");
+      if (type == nullptr) at.fail("has an invalid description of a storage");
       const auto size = at.number<std::int64_t>();
       std::int64_t nbytes = 0;
-      if (size < 0 || __builtin_mul_overflow(size, type->size, &nbytes)) at.fail("has a storage of no valid size");
+      if (size < 0 || __builtin_mul_overflow(size, type->size, &nbytes)) at.fail("has a storage of an invalid size");
       const std::size_t offset = at.position();
       at.take(static_cast<std::uint64_t>(nbytes));
       add(at, about.as_int({0}),
@@ -98,7 +99,7 @@ class TarHost : public PickleHost {
     for (const Value& view : views.items()) {
       bool shaped = view.is(Value::Kind::Tuple) && view.size() == 4;
       for (std::int64_t i = 0; shaped && i < 4; ++i) shaped = view.at({i}).is(Value::Kind::Int);
-      if (!shaped) at.fail("describes a view wrongly");
+      if (!shaped) at.fail("has an invalid description of a view");
       PickledStorage part = storage(view.as_int({1}));
       const std::int64_t offset = view.as_int({2}), size = view.as_int({3});
       if (offset < 0 || size < 0 || offset > part.size || size > part.size - offset)
@@ -114,7 +115,7 @@ class TarHost : public PickleHost {
       const Value about = read_pickle(*source_, at, nullptr);  // (key, storage's key, type)
       const bool shaped = about.is(Value::Kind::Tuple) && about.size() == 3 && about.at({0}).is(Value::Kind::Int) &&
                           about.at({1}).is(Value::Kind::Int);
-      if (!shaped) at.fail("describes a tensor wrongly");
+      if (!shaped) at.fail("has an invalid description of a tensor");
       const PickledStorage from = storage(about.as_int({1}));
       const auto rank = at.number<std::int32_t>();
       at.take(4);
@@ -136,7 +137,7 @@ class TarHost : public PickleHost {
  private:
   std::int64_t count(Cursor& at) {
     const Value number = read_pickle(*source_, at, nullptr);
-    if (!number.is(Value::Kind::Int) || number.as_int() < 0) at.fail("begins with no count");
+    if (!number.is(Value::Kind::Int) || number.as_int() < 0) at.fail("does not begin with a count");
     return number.as_int();
   }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <optional>
 #include <regex>
+#include <utility>
 
 #include "io/checkpoint/renamer.h"
 

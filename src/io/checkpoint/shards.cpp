@@ -145,17 +145,15 @@ std::string describe_folder(const fs::path& folder, const std::vector<std::strin
         "a checkpoint of torch.distributed.checkpoint (.distcp); make one file of it in Python: "
         "python -m torch.distributed.checkpoint.format_utils dcp_to_torch '{}' weights.pth",
         folder.string());
-  if (has("snapshots") && has("refs"))
-    return "the Hub's cache of a model; give the folder in its snapshots/ that is meant";
+  if (has("snapshots") && has("refs")) return "the Hub's cache of a model; give one of the folders in its snapshots/";
   if (has("zero_to_fp32.py"))
     return "a checkpoint of DeepSpeed; make one file of it in Python: python zero_to_fp32.py . weights.pth";
   if (has("data.pkl"))
     return "an unpacked PyTorch checkpoint; pack it again: zip -0 -r ../weights.pth . (of the folder around it)";
   if (has("saved_model.pb")) return "a TensorFlow model; convert it to safetensors in Python";
-  if (has("tf_model.h5"))
-    return "a model of TensorFlow's; load it in Python with from_tf=True and save it as safetensors";
+  if (has("tf_model.h5")) return "a TensorFlow model; load it in Python with from_tf=True and save it as safetensors";
   if (has("flax_model.msgpack"))
-    return "a model of Flax's; load it in Python with from_flax=True and save it as safetensors";
+    return "a Flax model; load it in Python with from_flax=True and save it as safetensors";
   if (ends(".index") && ends(".data-00000-of-00001"))
     return "a TensorFlow checkpoint; convert it to safetensors in Python";
   if (ends(".onnx")) return "a folder of ONNX models, which are programs; take the checkpoint that they were made from";

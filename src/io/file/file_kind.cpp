@@ -109,17 +109,17 @@ std::string describe_unknown(std::string_view file) {
     return described("an XML document, such as an error of a store", "download the file again");
   if (is_onnx(file)) return described("an ONNX model, which is a program", "take the checkpoint that it was made from");
   if (file.substr(0, 1 << 20).find_first_not_of('\0') == file.npos)
-    return described("all zeros, as a download leaves it that never ended", "download the file again");
+    return described("all zeros, as an unfinished download leaves it", "download the file again");
   if (file.size() > 2 && file[0] == '\x80' && file[1] >= 2 && file[1] <= 5)
-    return described("a pickle that torch.save has not written", "save it by torch.save, or its arrays by numpy.savez");
+    return described("a pickle that torch.save did not write", "save it by torch.save, or its arrays by numpy.savez");
   if (const auto first = static_cast<unsigned char>(file[0]); (first >= 0x81 && first <= 0x8f) || first == 0xde)
     return described("perhaps a msgpack file (of Flax)", "convert it: safetensors.flax.save_file");
   if (is_text(text.substr(0, 512))) {
     if (text.starts_with('{') || text.starts_with('['))
       return described("JSON, such as a model's configuration", "the weights are in another file beside it");
-    return described("text", "no format that is known here");
+    return described("text", "an unknown format");
   }
-  return "no format that is known here; known are PyTorch checkpoints, safetensors, .npy and .npz";
+  return "an unknown format; known are PyTorch checkpoints, safetensors, .npy and .npz";
 }
 
 std::string describe_unknown(const Zip& zip) {
@@ -129,7 +129,8 @@ std::string describe_unknown(const Zip& zip) {
   // The first of the rows that has an entry ending so.
   constexpr Member kMembers[] = {
       {"model.weights.h5", "a Keras model", kConvert},
-      {"attributes.pkl", "a TorchScript archive of PyTorch before 1.4", "torch.jit.load and torch.jit.save it anew"},
+      {"attributes.pkl", "a TorchScript archive of PyTorch before 1.4",
+       "torch.jit.load it and torch.jit.save it again"},
       {"serialized_exported_program.json", "a program of torch.export", "save model.state_dict()"},
       {"models/model.json", "a program of torch.export", "save model.state_dict()"},
       {".data/extern_modules", "a torch.package, which is a program", "save model.state_dict()"},

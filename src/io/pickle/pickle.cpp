@@ -32,7 +32,7 @@ void Unpickler::global(std::string_view module, std::string_view name) {
 }
 
 void Unpickler::persistent(const Value& id) {
-  if (host_ == nullptr) fail("refers to a storage, which it may not here");
+  if (host_ == nullptr) fail("refers to a storage where that is not allowed");
   const std::uint64_t used = source_.budget().used();
   auto found = host_->persistent(id);
   kept_by_host_ += source_.budget().used() - used;

@@ -251,7 +251,7 @@ bool Unpickler::step_of_old_protocols(std::uint8_t code) {
     case 'o': {  // OBJ
       push_tuple(pop_to_mark());
       const Value all = take();
-      if (all.size() == 0) fail("makes an object of no class");
+      if (all.size() == 0) fail("makes an object without a class");
       const auto items = all.items();
       call(items[0], Value::tuple(std::vector<Value>(items.begin() + 1, items.end())));
       return true;
@@ -263,7 +263,7 @@ bool Unpickler::step_of_old_protocols(std::uint8_t code) {
     case 0x84:
       return extension(at_.number<std::uint32_t>());
     default:
-      fail(fmt::format("has the opcode 0x{:02x} at byte {}, which no checkpoint needs", code, at_.position() - 1));
+      fail(fmt::format("has the opcode 0x{:02x} at byte {}, which checkpoints do not use", code, at_.position() - 1));
   }
 }
 

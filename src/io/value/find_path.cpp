@@ -1,5 +1,7 @@
 #include "io/value/find_path.h"
 
+#include <algorithm>
+
 #include <fmt/ranges.h>
 #include <gradus/core/error.h>
 

@@ -36,12 +36,12 @@ void check(cudaError_t error, const char* what) {
   std::string text = "cuda:" + std::to_string(selected) + ": " + what + ": " + cudaGetErrorString(error) + " (" +
                      cudaGetErrorName(error) + ")";
   if (last_kernel != nullptr) {
-    text += is_synchronous() ? "; it was kernel " + name_of(last_kernel)
-                             : "; the last kernel asked for was " + name_of(last_kernel) +
+    text += is_synchronous() ? "; it was the kernel " + name_of(last_kernel)
+                             : "; the last kernel that was started was " + name_of(last_kernel) +
                                    ", but an earlier one may have failed: GRADUS_CUDA_SYNCHRONOUS=1 waits for each";
   }
   if (error == cudaErrorIllegalAddress || error == cudaErrorLaunchFailure || error == cudaErrorECCUncorrectable) {
-    text += "; the device is lost to this process, go on from the last checkpoint";
+    text += "; the device is lost to this process; resume from the last checkpoint";
   }
   throw Error(text);
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <utility>
 
 #include "core/portable.h"
 #include "core/threads/parallel.h"

@@ -40,7 +40,7 @@ Loaded load() {
     std::error_code ignored;
     if (path.empty() && fs::exists(place, ignored)) path = place;
   }
-  if (path.empty()) return {nullptr, "this build has no kernels for CUDA: there is no libgradus_cuda.so beside it"};
+  if (path.empty()) return {nullptr, "this build has no kernels for CUDA: there is no libgradus_cuda.so next to it"};
   void* const file = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (file == nullptr) return {nullptr, "cannot load " + path.string() + ": " + ::dlerror()};
   const auto entry = reinterpret_cast<Entry>(::dlsym(file, kEntry));

@@ -124,7 +124,7 @@ using UpdateOf = typename UpdateOfRule<Rule>::type;
 template <class Rule, class T>
 Rules rules_of(std::span<const Rule> rules, std::size_t state_count) {
   static_assert(std::is_trivially_copyable_v<Rule>, "a device takes a rule by its bytes");
-  static_assert(sizeof(Rule) == sizeof(UpdateOf<Rule>), "a device knows of a rule what its Update holds");
+  static_assert(sizeof(Rule) == sizeof(UpdateOf<Rule>), "a device sees no more of a rule than its Update holds");
   constexpr std::int64_t size = sizeof(T);
   if constexpr (requires { Rule::quantised; }) {
     if (state_count == 2 * Rule::quantised.size()) {

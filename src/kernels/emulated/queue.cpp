@@ -42,7 +42,7 @@ Counters Queue::counters() {
 }
 
 void Queue::check_lost() const {
-  if (lost_) throw Error("emulated: the device is lost; what it held is gone, go on from the last checkpoint");
+  if (lost_) throw Error("emulated: the device is lost; what it held is gone; resume from the last checkpoint");
 }
 
 void Queue::serve() {

@@ -1,6 +1,7 @@
 // Optimizers: one kernel updates all pieces.
 #include <gradus/core/error.h>
 
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <unordered_map>

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string_view>
+#include <type_traits>
 
 #include "core/threads/openmp.h"
 #include "core/visit.h"

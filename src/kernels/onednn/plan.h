@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <unordered_map>
+#include <utility>
 
 #include "kernels/convolution.h"
 #include "kernels/scratch.h"

@@ -3,6 +3,7 @@
 #include <gradus/nn/functional.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "nn/adapters/prefix.h"
 

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <numbers>
+#include <tuple>
 
 #include "kernels/math.h"
 #include "models/text/blocks.h"

@@ -19,7 +19,7 @@ constexpr const char* kScale = "weight_scale";
 const Tensor& scale_of(const Module& layer) {
   for (const auto& buffer : layer.state()->buffers)
     if (buffer.name == kScale) return buffer.tensor;
-  throw ValueError(layer.type_name() + ": an int8 weight needs a buffer 'weight_scale' beside it");
+  throw ValueError(layer.type_name() + ": an int8 weight needs a buffer 'weight_scale' next to it");
 }
 
 // The weight lives in floating point only while a product runs.

@@ -3,6 +3,7 @@
 #include <gradus/ops.h>
 #include <gradus/random.h>
 
+#include <algorithm>
 #include <cmath>
 #include <optional>
 

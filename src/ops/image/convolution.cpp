@@ -1,5 +1,7 @@
 // Convolutions and transposed convolutions in one to three dimensions. A convolution is linear in x and in the weight,
 // and so are its two gradients: the three operations below are each other's gradients, to any order.
+#include <algorithm>
+
 #include <gradus/autocast.h>
 #include <gradus/autograd/op.h>
 #include <gradus/ops.h>

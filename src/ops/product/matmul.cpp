@@ -1,4 +1,6 @@
 // mm, bmm, matmul in all its ranks, addmm, outer, dot.
+#include <algorithm>
+
 #include <gradus/autocast.h>
 #include <gradus/autograd/op.h>
 #include <gradus/ops.h>

@@ -4,6 +4,7 @@
 #include <gradus/ops/diagonals.h>
 
 #include <algorithm>
+#include <cmath>
 
 #include "core/tensor_access.h"
 

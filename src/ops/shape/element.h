@@ -4,6 +4,7 @@
 #include <gradus/core/scalar.h>
 
 #include <cstring>
+#include <type_traits>
 
 #include "core/visit.h"
 #include "kernels/elementwise.h"

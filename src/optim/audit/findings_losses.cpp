@@ -28,12 +28,13 @@ Words words_of(const std::string& loss, const std::string& kind) {
     return {"wrong-dimension", "",
             loss == "kl_div" ? "log_softmax over the last dimension: log_softmax(scores, -1)" : ""};
   if (kind == "raw" && loss == "kl_div")
-    return {"not-normalised", "kl_div takes logarithms for its first argument: of anything else it is no divergence",
+    return {"not-normalised",
+            "kl_div takes log-probabilities as its first argument; of anything else it is not a divergence",
             "kl_div(log_softmax(scores, 1), probabilities, {.reduction = nn::Reduction::BatchMean})"};
   if (kind == "raw") return {"not-normalised", "", ""};
   if (kind == "range") return {"out-of-range", "", ""};
   if (kind == "targets")
-    return {"out-of-range", "the loss has no lower bound for such targets: scores run away",
+    return {"out-of-range", "the loss has no lower bound for such targets, so scores grow without limit",
             "targets of 0 and 1: (y + 1) / 2 of -1 and 1"};
   if (kind == "recorded") return {"target-recorded", "", ""};
   return {"normalised-twice", "", ""};

@@ -87,7 +87,7 @@ void buffers(const Conclusions& c, std::unordered_set<const void*>& known) {
   c.add("buffer-trained", trained);
   c.add("buffer-trained", handed, "a buffer is in an optimizer",
         "it is state, such as running statistics, and has no gradient; decay and momentum may move it",
-        "give the optimizer net.parameters() alone");
+        "give the optimizer only net.parameters()");
   for (const auto& [name, note] : c.watch.averages) c.add("average-unused", {name}, note.text);
   c.add("average-unused", averages, fmt::format("its average was not updated in {} steps", c.watch.total_steps));
 }
@@ -187,7 +187,7 @@ void still_targets(const Conclusions& c, const std::map<std::string, bool>& any_
         if (const auto& p = watch.parameters.at(impl); p.model == other.name) others.push_back(p.start_norm);
       if (norms == others && structure_of(watch, other.name) == structure_of(watch, name))
         c.add("target-still", {name},
-              fmt::format("it began as {}, ran beside {} steps of it, and holds the first values still", other.name,
+              fmt::format("it began as {}, ran during {} of its steps, and still holds the first values", other.name,
                           runs.first));
     }
   }

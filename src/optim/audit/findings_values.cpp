@@ -1,6 +1,7 @@
 // Values: what training computes with.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "optim/audit/watch.h"

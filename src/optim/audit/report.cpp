@@ -4,6 +4,7 @@
 #include <gradus/nn/freeze.h>
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "optim/audit/rules.h"

@@ -48,7 +48,7 @@ constexpr AuditRule kRules[] = {
     {"unowned", kWrong, "trainable, but in no optimizer", "it keeps its initial values",
      "give it to an optimizer (add_param_group), or nn::freeze it"},
     {"target-trained", kWrong, "", "a target that moves by gradients does not lag behind",
-     "give the optimizer the parameters of the network that learns alone: optim::Adam opt(q, {...})"},
+     "give the optimizer only the parameters of the network that learns: optim::Adam opt(q, {...})"},
     {"detached", kWrong, "in an optimizer, but another tensor has its name in the network now",
      "the layer was replaced after the optimizer was made, so what stands there now is not stepped",
      "make the optimizer anew from the network; fresh.load_state_dict(old.state_dict(), {.strict = false}) keeps the "
@@ -145,7 +145,7 @@ constexpr AuditRule kRules[] = {
      "dropout falsifies the result, and batch statistics move with validation data",
      "net.eval() before validation, net.train() after it"},
     {"drifting-statistics", kWrong, "its running statistics change though its parameters are not trained",
-     "the frozen part does not stay what it was", "nn::freeze the module, which stops them through any later train()"},
+     "the frozen part changes", "nn::freeze the module, which stops them through any later train()"},
     {"average-unused", kWrong, "its average has never been updated", "it still holds the initial weights",
      "ema.update_parameters(net) after each step"},
     // Waste.
@@ -176,7 +176,7 @@ constexpr AuditRule kRules[] = {
     {"target-recorded", kAdvice, "", "backward then moves the target as well, and not only the prediction towards it",
      "target.detach(), or const NoGrad guard; where it is computed"},
     {"target-still", kAdvice, "", "a target that is never set to the network's values is its beginning",
-     "target.load_state_dict(net.state_dict()) from time to time; nn::freeze(target) where it is meant"},
+     "target.load_state_dict(net.state_dict()) from time to time; nn::freeze(target) where that is intended"},
     {"shared-module", kAdvice, "one module stands here several times",
      "what looks like several layers is one, with one weight", "a module for each place: nn::clone(block)"},
     {"schedules-together", kAdvice, "", "their factors multiply",
@@ -208,8 +208,7 @@ constexpr AuditRule kRules[] = {
      "optimizer.set_clipping({.max_norm = 1}), or a lower lr"},
     {"large-updates", kAdvice, "steps moved it by more than its own norm", "each of them undoes what was learnt",
      "lower lr"},
-    {"small-updates", kAdvice, "no step moved it by a ten-millionth of its norm", "it will not get anywhere",
-     "raise lr"},
+    {"small-updates", kAdvice, "no step moved it by a ten-millionth of its norm", "it hardly changes", "raise lr"},
     {"swapped-betas", kAdvice, "",
      "the first is for the gradients' mean, the second for their squares, which needs longer",
      "{.betas = {0.9, 0.999}}"},
@@ -226,7 +225,7 @@ constexpr AuditRule kRules[] = {
      "{.bias = false}"},
     {"coupled-decay", kAdvice, "Adam with weight_decay adds an L2 penalty to the gradient",
      "the penalty is divided by the size of the gradients; decoupled decay is not", "optim::AdamW"},
-    {"input-scale", kAdvice, "", "the largest column decides alone", "standardise the columns"},
+    {"input-scale", kAdvice, "", "the largest column dominates", "standardise the columns"},
     {"float-rate", kAdvice, "", "0.1f is 0.10000000149 as a double", "write the rate as a double"},
 };
 

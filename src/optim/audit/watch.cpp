@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "autograd/gradient_owner.h"
 #include "core/epochs.h"

@@ -1,5 +1,7 @@
 #include "optim/engine/pytorch_lbfgs.h"
 
+#include <algorithm>
+
 #include <gradus/autograd.h>
 #include <gradus/ops.h>
 

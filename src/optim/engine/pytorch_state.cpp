@@ -177,7 +177,7 @@ LoadStateReport from_pytorch(const Value& saved, Optimizer& optimizer) {
     for (std::size_t i = 0; i < positions.size(); ++i) {
       const Path at = joined(path, {"params", i});
       if (!names.emplace(saved.as_int(at), group.params[i]).second)
-        refuse(kCall, at, "a parameter that is there twice");
+        refuse(kCall, at, "a parameter that is listed twice");
     }
     for (const auto& [key, value] : saved.entries(path)) {
       const std::string name = key.to_string();

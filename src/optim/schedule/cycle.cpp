@@ -1,6 +1,7 @@
 #include <gradus/optim/lr_scheduler/cycle.h>
 
 #include <algorithm>
+#include <array>
 #include <numbers>
 
 #include "kernels/math.h"

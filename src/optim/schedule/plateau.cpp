@@ -1,5 +1,6 @@
 #include <gradus/optim/lr_scheduler/plateau.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "optim/engine/watch.h"

@@ -161,7 +161,7 @@ void LRScheduler::load_state_dict(const State& state) {
     }
   }
   if (used != state.size()) {
-    throw ValueError(call + "the state is of other options or more groups: " + std::to_string(state.size() - used) +
+    throw ValueError(call + "the state has other options or more groups: " + std::to_string(state.size() - used) +
                      " of its " + std::to_string(state.size()) + " numbers have no place here");
   }
   apply(epoch->second, std::move(groups));

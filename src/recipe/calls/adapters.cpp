@@ -17,7 +17,7 @@ AdapterCall adapter(const std::string& signature, const char* help, Put put) {
   call.make = [put, kind = call.form.name](nn::Module& net, const std::string& name, const Fields& f) {
     if (name.empty() || name.find('.') != name.npos)
       throw ValueError("an adapter's name must have no points, got '" + name + "'");
-    if (name == "none") throw ValueError("an adapter cannot be called none, which is the network alone");
+    if (name == "none") throw ValueError("an adapter cannot be called none, which means the network without adapters");
     if (put(net, name, f).empty())
       throw ValueError(
           fmt::format("{}: '{}' matches no layer that can have an adapter of this kind", kind, f.text("layers")));

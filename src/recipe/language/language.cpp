@@ -31,7 +31,7 @@ const std::vector<Form>& sections() {
                "seed: int>=0 = 1 -- the seed of all random numbers",
                "portable: flag = false -- compute the same bits on every processor, as --portable does",
                "on_nan: (stop|skip|continue) = stop -- what to do if a loss is NaN or infinite: end the run, skip the "
-               "update, or make it all the same",
+               "update, or apply it anyway",
                "audit: flag = false -- look for classic mistakes while it trains, as --audit does",
                "expect: {pattern} = none -- what is intended, so that an audit does not report it: rules "
                "(docs/audit.md), each with a pattern of names: {unowned: \"teacher.*\"}",

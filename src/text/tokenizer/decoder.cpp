@@ -161,7 +161,7 @@ TokenDecoder read_decoder(const JsonObject& part, int depth) {
       return tokens;
     };
   part.refuse("type",
-              "a decoder that is known here: BPEDecoder, ByteFallback, ByteLevel, Fuse, Metaspace, Replace, "
+              "a supported decoder: BPEDecoder, ByteFallback, ByteLevel, Fuse, Metaspace, Replace, "
               "Sequence, Strip, WordPiece");
 }
 

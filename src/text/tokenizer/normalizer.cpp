@@ -155,7 +155,7 @@ Normalizer read_normalizer(const JsonObject& part, int depth) {
        {std::pair{"NFC", Form::NFC}, {"NFD", Form::NFD}, {"NFKC", Form::NFKC}, {"NFKD", Form::NFKD}})
     if (type == name) return [form = form](const std::u32string& text) { return normalized(text, form); };
   part.refuse("type",
-              "a normalizer that is known here: BertNormalizer, Lowercase, NFC, NFD, NFKC, NFKD, "
+              "a supported normalizer: BertNormalizer, Lowercase, NFC, NFD, NFKC, NFKD, "
               "Precompiled, Prepend, Replace, Sequence, Strip, StripAccents");
 }
 

@@ -1,3 +1,5 @@
+#include <utility>
+
 #include "text/tokenizer/stages.h"
 
 namespace gradus::text {
@@ -7,14 +9,14 @@ namespace {
 std::int64_t read_number(const JsonObject& part, const char* name, const nlohmann::json& value) {
   const bool fits = value.is_number_unsigned() ? value.get<std::uint64_t>() <= 0x7fffffff
                                                : value.is_number_integer() && value.get<std::int64_t>() >= 0;
-  if (!fits) part.refuse(name, "a token's number");
+  if (!fits) part.refuse(name, "a token id");
   return value.get<std::int64_t>();
 }
 
 // ["[SEP]", 102]
 std::int64_t read_token(const JsonObject& part, const char* name) {
   const auto* value = part.find(name);
-  if (value == nullptr || !value->is_array() || value->size() != 2) part.refuse(name, "a token and its number");
+  if (value == nullptr || !value->is_array() || value->size() != 2) part.refuse(name, "a token and its id");
   return read_number(part, name, (*value)[1]);
 }
 
@@ -66,13 +68,13 @@ std::optional<Template> read_post_processor(const JsonObject& part, int depth) {
     std::optional<Template> found;
     for (const auto& stage : *list) {
       auto made = read_post_processor(part.inside("processors", stage), depth + 1);
-      if (made && found) part.refuse("processors", "a list in which one adds tokens");
+      if (made && found) part.refuse("processors", "a list with an item that adds tokens");
       if (made) found = std::move(made);
     }
     return found;
   }
   part.refuse("type",
-              "a post_processor that is known here: BertProcessing, ByteLevel, RobertaProcessing, Sequence, "
+              "a supported post_processor: BertProcessing, ByteLevel, RobertaProcessing, Sequence, "
               "TemplateProcessing");
 }
 

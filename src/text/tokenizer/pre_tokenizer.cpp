@@ -251,7 +251,7 @@ PreTokenizer read_pre_tokenizer(const JsonObject& part, int depth) {
     return splitting(characters(is_number, !part.flag("individual_digits", false)), Behavior::Isolated);
   if (type == "Punctuation") return splitting(characters(is_bert_punctuation), read_behavior(part, "Isolated"));
   part.refuse("type",
-              "a pre_tokenizer that is known here: BertPreTokenizer, ByteLevel, Digits, Metaspace, Punctuation, "
+              "a supported pre_tokenizer: BertPreTokenizer, ByteLevel, Digits, Metaspace, Punctuation, "
               "Sequence, Split, Whitespace, WhitespaceSplit");
 }
 

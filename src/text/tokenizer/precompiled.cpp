@@ -1,5 +1,7 @@
 // SentencePiece's own normalisation as a tokenizer.json has it: a map from characters to texts, of which the keys are a
 // trie in a double array (Yata's darts-clone).
+#include <algorithm>
+
 #include <fmt/format.h>
 
 #include "text/tokenizer/stages.h"

@@ -136,7 +136,8 @@ std::vector<std::size_t> grapheme_ends(std::string_view text) {
     for (std::int32_t end = ubrk_next(breaks.get()); end != UBRK_DONE; end = ubrk_next(breaks.get()))
       ends.push_back(static_cast<std::size_t>(end));
   utext_close(&over);
-  if (U_FAILURE(error)) throw ValueError(fmt::format("Tokenizer: parting characters failed: {}", u_errorName(error)));
+  if (U_FAILURE(error))
+    throw ValueError(fmt::format("Tokenizer: splitting into characters failed: {}", u_errorName(error)));
   return ends;
 }
 
@@ -188,8 +189,8 @@ Regex::Regex(const std::string& file, const std::string& pattern) : compiled_(st
   compiled_->regex = uregex_openUText(&text, 0, &place, &error);
   utext_close(&text);
   if (U_FAILURE(error))
-    throw IoError(fmt::format("{}: '{}' is not a regular expression that is known here ({})", file, shown(pattern),
-                              u_errorName(error)));
+    throw IoError(
+        fmt::format("{}: '{}' is not a supported regular expression ({})", file, shown(pattern), u_errorName(error)));
 }
 Regex::~Regex() = default;
 Regex::Regex(Regex&&) noexcept = default;

@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include <gradus/ops/grid_sampling.h>
 #include <gradus/ops/placing.h>
 

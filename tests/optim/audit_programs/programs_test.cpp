@@ -2,6 +2,7 @@
 // advice. docs/audit/programs.md is the table of it.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <fstream>
 #include <set>
 #include <sstream>

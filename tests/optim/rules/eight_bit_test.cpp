@@ -3,6 +3,7 @@
 #include <gradus/gradus.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 

@@ -1,6 +1,7 @@
 // The optimizers that PyTorch lacks, against scalar loops written from the papers, over 1,001 steps.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "optim/all_optimizers.h"

@@ -1,6 +1,7 @@
 #include "optim/schedule/schedules.h"
 
 #include <cmath>
+#include <exception>
 #include <fstream>
 
 #include "support/paths.h"

@@ -1,4 +1,6 @@
 // W6 in LibTorch, as ours/w6_small_op.cpp: w6_small_op THREADS
+#include <vector>
+
 #include <torch/torch.h>
 
 #include "serve.h"

@@ -10,6 +10,7 @@
 #include <gradus/optim/adam.h>
 #include <gradus/random.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "cli/run/interrupt.h"

@@ -4,6 +4,8 @@
 // conversion of types) is done by staging blocks of an operand through a small buffer that stays in the first cache.
 #pragma once
 
+#include <type_traits>
+
 #include <gradus/core/dtype.h>
 
 #include "kernels/cpu/simd/simd.h"

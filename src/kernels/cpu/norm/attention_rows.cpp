@@ -1,5 +1,6 @@
 #include "kernels/cpu/norm/attention_rows.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
