@@ -18,6 +18,7 @@
 #include <thread>
 #include <utility>
 
+#include "core/range.h"
 #include "io/file/atomic_file.h"
 #include "io/file/damage.h"
 
@@ -171,7 +172,7 @@ bool CheckpointManager::step(std::int64_t step, std::optional<double> metric) {
 }
 
 void CheckpointManager::save(std::int64_t step, std::optional<double> metric) {
-  if (step < 0) throw ValueError(fmt::format("CheckpointManager: the step must be at least 0, got {}", step));
+  check_range("CheckpointManager", "the step", step, at_least(0));
   if (state_.is_shared_out()) state_.consolidate();  // all ranks, before one of them may throw
   wait();
   last_step_ = step;

@@ -83,7 +83,7 @@ TEST_F(TextCommands, RefuseWhatTheyCannotRead) {
     return result.err;
   };
   EXPECT_THAT(error("generate --model " + folder / "none" + " --prompt x"), HasSubstr("need a folder"));
-  EXPECT_THAT(error("generate --model " + model() + " --prompt ''"), HasSubstr("makes no tokens"));
+  EXPECT_THAT(error("generate --model " + model() + " --prompt ''"), HasSubstr("need a text of at least one token"));
   EXPECT_THAT(error("generate --model " + model() + " --prompt x --temperature 0"), HasSubstr("--temperature"));
   EXPECT_THAT(error("generate --model " + model() + " --prompt '" + std::string(200, '!') + "'"),
               HasSubstr("48 positions"));

@@ -131,7 +131,7 @@ TEST_F(CsvFile, WhatIsNoTableIsNamed) {
                                 6)),
               HasSubstr("t.csv is text in UTF-16"));
   EXPECT_THAT(error(std::string("a\0,\0b\0\n\0", 8)), HasSubstr("is text in UTF-16"));
-  EXPECT_THAT(error(std::string("a,b\n1,\0\n", 9)), HasSubstr("t.csv, line 2: a byte 0"));
+  EXPECT_THAT(error(std::string("a,b\n1,\0\n", 9)), HasSubstr("t.csv, line 2: a zero byte"));
   EXPECT_THAT(error("PK\x03\x04..."), HasSubstr("zip archive, as .xlsx files are"));
   EXPECT_THAT(error("a,b\n1,2,3\n"), HasSubstr("line 2: need 2 fields as in line 1, got 3"));
   EXPECT_THAT(error("a,b\n1\n"), HasSubstr("need 2 fields as in line 1, got 1"));

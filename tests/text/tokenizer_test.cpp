@@ -187,7 +187,7 @@ TEST(TokenizerFiles, NameWhatIsWrong) {
       {"gpt2", "/added_tokens", 1, "added_tokens must be a list"},
       {"gpt2", "/added_tokens/0/id", -5, "added_tokens.id must be an integer from 0"},
       {"gpt2", "/added_tokens/0/content", 5, "added_tokens.content must be a string"},
-      {"llama3", "/pre_tokenizer/pretokenizers/0/pattern/Regex", "(((", "is not a regular expression"},
+      {"llama3", "/pre_tokenizer/pretokenizers/0/pattern/Regex", "(((", "is not a valid regular expression"},
       {"llama3", "/pre_tokenizer/pretokenizers/0/behavior", "Sometimes", "behavior"},
       {"llama3", "/post_processor/processors/1/single/0/SpecialToken/id", "x", "one of special_tokens"},
       {"llama3", "/post_processor/processors/1/special_tokens/<|begin_of_text|>/ids/0", -1, "a token id"},

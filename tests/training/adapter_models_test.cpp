@@ -315,7 +315,7 @@ TEST_F(PeftsConfig, HasPatternsThatAreRegularExpressions) {
   EXPECT_EQ(refusal("gpt2_lora", {{"rank_pattern", {{"h\\.[0].*c_attn|nothing", 2}}}}), "");
   EXPECT_THAT(refusal("gpt2_lora", {{"rank_pattern", {{"h\\.[1].*c_attn", 2}}}}), HasSubstr("config says rank 3"));
   EXPECT_THAT(refusal("gpt2_lora", {{"rank_pattern", {{"h.(0", 2}}}}),
-              HasSubstr("rank_pattern: '^(?:.*\\.)?(?:h.(0)$' is not a regular expression"));
+              HasSubstr("rank_pattern: '^(?:.*\\.)?(?:h.(0)$' is not a valid regular expression"));
   EXPECT_THAT(refusal("gpt2_lora", {{"rank_pattern", {{"(t|tr|.)*(.*.*)*x", 2}}}}), HasSubstr("rank_pattern must be"));
   EXPECT_THAT(refusal("llama_ia3", {{"feedforward_modules", "layers"}}), HasSubstr("needs [16, 1]"));
 }

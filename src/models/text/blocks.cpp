@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "core/range.h"
+
 namespace gradus::models {
 
 namespace {
@@ -44,9 +46,7 @@ Activation activation(const char* model, const std::string& name) {
 }
 
 void check_sizes(const char* model, Sizes sizes) {
-  for (const auto& [name, size] : sizes)
-    if (size < 1)
-      throw ValueError(std::string(model) + ": " + name + " must be at least 1, got " + std::to_string(size));
+  for (const auto& [name, size] : sizes) check_range(model, name, size, at_least(1));
 }
 
 void check_divides(const char* model, std::pair<const char*, std::int64_t> part,

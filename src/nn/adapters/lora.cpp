@@ -7,6 +7,7 @@
 
 #include <cmath>
 
+#include "core/range.h"
 #include "nn/adapters/adapter.h"
 #include "nn/adapters/int8.h"
 #include "nn/module/repr.h"
@@ -20,9 +21,9 @@ namespace {
 
 void check(const char* call, const LoraOptions& o) {
   const std::string start = std::string(call) + ": ";
-  if (o.rank < 1) throw ValueError(start + "rank must be at least 1, got " + std::to_string(o.rank));
-  if (!std::isfinite(o.alpha)) throw ValueError(start + "alpha must be finite, got " + repr(o.alpha));
-  if (!(o.dropout >= 0 && o.dropout < 1)) throw ValueError(start + "dropout must be in [0, 1), got " + repr(o.dropout));
+  check_range(call, "rank", o.rank, at_least(1));
+  check_range(call, "alpha", o.alpha, any_number);
+  check_range(call, "dropout", o.dropout, from_below(0, 1));
   if (o.init != "kaiming" && o.init != "gaussian" && o.init != "orthogonal" && o.init != "random") {
     throw ValueError(start + "init must be 'kaiming', 'gaussian', 'orthogonal' or 'random', got '" + o.init + "'");
   }

@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "core/range.h"
 #include "nn/adapters/adapter.h"
 #include "nn/module/repr.h"
 
@@ -93,16 +94,12 @@ std::vector<std::string> ia3(Module& net, const std::string& pattern, const Ia3O
 }
 
 std::vector<std::string> bottleneck(Module& net, const std::string& pattern, const BottleneckOptions& options) {
-  if (options.size < 1) throw ValueError("bottleneck: size must be at least 1, got " + std::to_string(options.size));
+  check_range("bottleneck", "size", options.size, at_least(1));
   if (options.activation != "relu" && options.activation != "gelu" && options.activation != "tanh") {
     throw ValueError("bottleneck: activation must be 'relu', 'gelu' or 'tanh', got '" + options.activation + "'");
   }
-  if (!std::isfinite(options.scale)) {
-    throw ValueError("bottleneck: scale must be finite, got " + repr(options.scale));
-  }
-  if (options.features && *options.features < 1) {
-    throw ValueError("bottleneck: features must be at least 1, got " + std::to_string(*options.features));
-  }
+  check_range("bottleneck", "scale", options.scale, any_number);
+  if (options.features) check_range("bottleneck", "features", *options.features, at_least(1));
   const auto of = [&](const Module& layer) -> std::pair<std::int64_t, Dtype> {
     const auto wide = [](Dtype dtype) { return dtype == kFloat64 ? kFloat64 : kFloat32; };
     const detail::LayerKind kind = detail::kind_of(layer);

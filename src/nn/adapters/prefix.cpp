@@ -3,6 +3,7 @@
 #include <gradus/nn/init.h>
 #include <gradus/nn/parametrize.h>
 
+#include "core/range.h"
 #include "nn/adapters/adapter.h"
 
 namespace gradus::nn {
@@ -70,7 +71,7 @@ void put_prefix(const Module& attention, Tensor& k, Tensor& v) {
 }  // namespace detail
 
 std::vector<std::string> prefix(Module& net, const std::string& pattern, const PrefixOptions& options) {
-  if (options.tokens < 1) throw ValueError("prefix: tokens must be at least 1, got " + std::to_string(options.tokens));
+  check_range("prefix", "tokens", options.tokens, at_least(1));
   return detail::attach(
       "prefix", net, pattern, options.name,
       [](const std::string&, const Module& layer) { return detail::takes_prefix(layer); },

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/range.h"
 #include "nn/adapters/adapter.h"
 #include "nn/adapters/prefix.h"
 
@@ -20,9 +21,7 @@ void check_sizes(std::int64_t embed_dim, std::int64_t num_heads, const Multihead
     throw ValueError("MultiheadAttention: embed_dim must be a multiple of num_heads, and both at least 1, got " +
                      std::to_string(embed_dim) + " and " + std::to_string(num_heads));
   }
-  if (!(o.dropout >= 0 && o.dropout <= 1)) {
-    throw ValueError("MultiheadAttention: dropout must be in [0, 1], got " + gradus::to_string(o.dropout));
-  }
+  check_range("MultiheadAttention", "dropout", o.dropout, between(0, 1));
 }
 
 Parameter xavier(const Shape& sizes, Dtype dtype) {

@@ -1,11 +1,12 @@
 #include <gradus/nn/layers/dropout.h>
 
+#include "core/range.h"
 #include "nn/module/repr.h"
 
 namespace gradus::nn {
 
 Dropout::Dropout(const char* type, double p) : Module(type, "p=" + repr(p) + ", inplace=False"), p_(p) {
-  if (!(p >= 0 && p <= 1)) throw ValueError(std::string(type) + ": p must be in [0, 1], got " + repr(p));
+  check_range(type, "p", p, between(0, 1));
 }
 
 }  // namespace gradus::nn

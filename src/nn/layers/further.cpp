@@ -3,6 +3,7 @@
 #include <gradus/nn/layers/further_layers.h>
 #include <gradus/ops/further.h>
 
+#include "core/range.h"
 #include "nn/module/initial.h"
 #include "nn/module/repr.h"
 
@@ -10,8 +11,7 @@ namespace gradus::nn {
 
 PReLU::PReLU(std::int64_t num_parameters, double init, Dtype dtype)
     : Module("PReLU", "num_parameters=" + std::to_string(num_parameters)) {
-  if (num_parameters < 1)
-    throw ValueError("PReLU: num_parameters must be at least 1, got " + std::to_string(num_parameters));
+  check_range("PReLU", "num_parameters", num_parameters, at_least(1));
   weight = add("weight", constant_parameter({num_parameters}, init, dtype));
 }
 

@@ -4,6 +4,7 @@
 
 #include <numeric>
 
+#include "core/range.h"
 #include "nn/layers/recurrent.h"
 #include "nn/module/initial.h"
 #include "nn/module/repr.h"
@@ -111,12 +112,8 @@ Recurrent::Recurrent(const char* type, Kind kind, std::int64_t input_size, std::
       kind_(kind),
       options_(o) {
   check_recurrent_sizes(type, input_size, hidden_size);
-  if (o.num_layers < 1) {
-    throw ValueError(std::string(type) + ": num_layers must be at least 1, got " + std::to_string(o.num_layers));
-  }
-  if (!(o.dropout >= 0 && o.dropout <= 1)) {
-    throw ValueError(std::string(type) + ": dropout must be in [0, 1], got " + repr(o.dropout));
-  }
+  check_range(type, "num_layers", o.num_layers, at_least(1));
+  check_range(type, "dropout", o.dropout, between(0, 1));
   if (o.proj_size < 0 || o.proj_size >= hidden_size) {
     throw ValueError(std::string(type) + ": proj_size must be in [0, hidden_size), got " + std::to_string(o.proj_size) +
                      " of " + std::to_string(hidden_size));

@@ -1,5 +1,6 @@
 #include <gradus/nn/layers/upsampling.h>
 
+#include "core/range.h"
 #include "nn/module/repr.h"
 
 namespace gradus::nn {
@@ -12,9 +13,7 @@ std::string one_or_tuple(const std::vector<T>& values) {
 }
 
 std::int64_t checked_factor(const char* layer, const char* what, std::int64_t factor) {
-  if (factor < 1) {
-    throw ValueError(std::string(layer) + ": " + what + " must be at least 1, got " + std::to_string(factor));
-  }
+  check_range(layer, what, factor, at_least(1));
   return factor;
 }
 

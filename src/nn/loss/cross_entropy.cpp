@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/range.h"
 #include "core/tensor_access.h"
 #include "kernels/dispatch/kernels.h"
 #include "nn/loss/loss.h"
@@ -196,9 +197,7 @@ Tensor cross_entropy(const Tensor& input, const Tensor& target, const CrossEntro
   if (autocasts_loss(input)) return cross_entropy(autocast_loss(input), target, options);
   const char* call = "cross_entropy";
   const double smoothing = options.label_smoothing;
-  if (!(smoothing >= 0 && smoothing <= 1)) {
-    throw ValueError("cross_entropy: label_smoothing must be in [0, 1], got " + to_string(smoothing));
-  }
+  check_range("cross_entropy", "label_smoothing", smoothing, between(0, 1));
   check_reduction(call, options.reduction);
   gradus::detail::begin_loss(call, input, target);
   const bool probabilities = target.is_floating_point();

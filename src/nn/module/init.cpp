@@ -7,6 +7,7 @@
 #include <cmath>
 #include <optional>
 
+#include "core/range.h"
 #include "core/tensor_access.h"
 #include "kernels/math.h"
 #include "nn/module/initial.h"
@@ -196,9 +197,7 @@ Tensor& orthogonal_(Tensor& x, double gain, Generator* generator) {
 
 Tensor& sparse_(Tensor& x, double sparsity, double std, Generator* generator) {
   check_rank("sparse_", x, 2, 2);
-  if (!(sparsity >= 0 && sparsity <= 1)) {
-    throw ValueError("sparse_: sparsity must be in [0, 1], got " + to_string(sparsity));
-  }
+  check_range("sparse_", "sparsity", sparsity, between(0, 1));
   return filled(x, generator, [=](Tensor& to, Generator* by) {
     const std::int64_t rows = to.sizes()[0];
     const auto zeros = static_cast<std::int64_t>(std::ceil(sparsity * static_cast<double>(rows)));

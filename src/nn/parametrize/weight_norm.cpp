@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "core/range.h"
 #include "nn/module/repr.h"
 #include "nn/parametrize/computed.h"
 
@@ -117,13 +118,8 @@ Module& weight_norm(Module& module, const std::string& name, std::optional<std::
 
 Module& spectral_norm(Module& module, const std::string& name, const SpectralNormOptions& options) {
   const Tensor weight = own_parameter("spectral_norm", module, name);
-  if (options.n_power_iterations < 1) {
-    throw ValueError("spectral_norm: n_power_iterations must be at least 1, got " +
-                     std::to_string(options.n_power_iterations));
-  }
-  if (!(options.eps >= 0) || std::isinf(options.eps)) {
-    throw ValueError("spectral_norm: eps must be at least 0 and finite, got " + repr(options.eps));
-  }
+  check_range("spectral_norm", "n_power_iterations", options.n_power_iterations, at_least(1));
+  check_range("spectral_norm", "eps", options.eps, at_least(0));
   if (weight.numel() == 0) {
     throw ValueError("spectral_norm: needs a parameter with elements, got " + gradus::to_string(weight.sizes()));
   }

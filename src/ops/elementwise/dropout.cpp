@@ -3,6 +3,8 @@
 #include <gradus/ops.h>
 #include <gradus/ops/resampling.h>
 
+#include "core/range.h"
+
 namespace gradus {
 
 namespace {
@@ -10,7 +12,7 @@ namespace {
 // x times a mask of 0 and 1 / (1 - p), which has `sizes` and broadcasts: the gradient and its gradient follow from the
 // product.
 Tensor drop(const char* call, const Tensor& x, const Shape& sizes, double p, bool training, Generator* generator) {
-  if (!(p >= 0 && p <= 1)) throw ValueError(std::string(call) + ": p must be in [0, 1], got " + std::to_string(p));
+  check_range(call, "p", p, between(0, 1));
   if (!x.is_floating_point()) {
     throw DtypeError(std::string(call) + ": needs a floating-point tensor, got " + to_string(x.dtype()));
   }

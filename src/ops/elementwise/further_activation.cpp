@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "core/range.h"
 #include "kernels/formulas/further_activation.h"
 #include "ops/elementwise/elementwise.h"
 
@@ -63,7 +64,7 @@ Tensor softsign(const Tensor& x) { return x / (abs(x) + 1); }
 Tensor tanhshrink(const Tensor& x) { return x - tanh(x); }
 
 Tensor softshrink(const Tensor& x, double lambd) {
-  if (!(lambd >= 0)) throw ValueError("softshrink: lambd must be at least 0, got " + std::to_string(lambd));
+  if (!(lambd >= 0)) throw ValueError("softshrink: lambd must be at least 0, got " + to_string(lambd));
   return unary(Softshrink{lambd}, x);
 }
 
@@ -128,7 +129,7 @@ namespace {
 // x a noise + b, where noise is 0 with probability p. a and b keep the mean 0 and the variance 1.
 Tensor alpha_drop(const char* call, const Tensor& x, const Shape& sizes, double p, bool training,
                   Generator* generator) {
-  if (!(p >= 0 && p <= 1)) throw ValueError(std::string(call) + ": p must be in [0, 1], got " + std::to_string(p));
+  check_range(call, "p", p, between(0, 1));
   require_floating(call, x);
   if (p == 0 || !training || x.numel() == 0) return x;
   detail::begin_loss("dropout", x, x);  // for audits, as in dropout()

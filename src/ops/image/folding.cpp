@@ -5,6 +5,7 @@
 
 #include <cmath>
 
+#include "core/range.h"
 #include "core/tensor_access.h"
 
 namespace gradus {
@@ -123,7 +124,7 @@ Tensor lp_pool3d(const Tensor& x, double norm_type, const Spatial<3>& kernel, co
 }
 
 Tensor local_response_norm(const Tensor& x, std::int64_t size, double alpha, double beta, double k) {
-  if (size < 1) throw ValueError("local_response_norm: size must be at least 1, got " + std::to_string(size));
+  check_range("local_response_norm", "size", size, at_least(1));
   if (x.dim() < 3) {
     throw ShapeError("local_response_norm: needs [N, C, ...] of at least 3 dimensions, got " + to_string(x.sizes()));
   }

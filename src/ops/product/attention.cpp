@@ -10,6 +10,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/range.h"
 #include "core/tensor_access.h"
 #include "kernels/dispatch/kernels.h"
 
@@ -356,9 +357,7 @@ Tensor scaled_dot_product_attention(const Tensor& query_given, const Tensor& key
     throw DtypeError(std::string("scaled_dot_product_attention: attn_mask must be bool or of the query's type, ") +
                      to_string(query_given.dtype()) + ", got " + to_string(attn_mask.dtype()));
   }
-  if (!(dropout_p >= 0 && dropout_p <= 1)) {
-    throw ValueError("scaled_dot_product_attention: dropout_p must be in [0, 1], got " + std::to_string(dropout_p));
-  }
+  check_range("scaled_dot_product_attention", "dropout_p", dropout_p, between(0, 1));
   // Scores and weights of halves are float32, as PyTorch's are: rounded ones cost most of the result's digits.
   const Dtype dtype = autocast(query_given).dtype();
   const bool halves = dtype == kBFloat16 || dtype == kFloat16;

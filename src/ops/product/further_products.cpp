@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/range.h"
+
 namespace gradus {
 
 namespace {
@@ -177,7 +179,7 @@ Tensor matrix_power(const Tensor& x, std::int64_t n) {
   if (x.dim() < 2 || x.size(-1) != x.size(-2)) {
     throw ShapeError("matrix_power: needs square matrices, got " + to_string(x.sizes()));
   }
-  if (n < 0) throw ValueError("matrix_power: n must be at least 0, got " + std::to_string(n));
+  check_range("matrix_power", "n", n, at_least(0));
   if (n == 0) return expand(eye(x.size(-1), {}, {.dtype = x.dtype(), .device = x.device()}), x.sizes()).clone();
   Tensor result, square = x;
   while (true) {

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "core/range.h"
+
 namespace gradus {
 
 namespace {
@@ -44,7 +46,7 @@ Tensor sums(const Tensor& y, int dim) {
 
 Tensor diff(const Tensor& x, std::int64_t n, std::int64_t dim, const Tensor& prepend, const Tensor& append) {
   const int d = along("diff", x, dim);
-  if (n < 0) throw ValueError("diff: n must be at least 0, got " + std::to_string(n));
+  check_range("diff", "n", n, at_least(0));
   std::vector<Tensor> parts;
   if (prepend.defined()) parts.push_back(prepend);
   parts.push_back(x);

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/range.h"
 #include "ops/reduce/reduce.h"
 
 namespace gradus {
@@ -70,7 +71,7 @@ Tensor bincount(const Tensor& x, const Tensor& weights, std::int64_t minlength) 
   if (!is_integral(x.dtype()) || x.dtype() == kBool) {
     throw DtypeError(std::string("bincount: needs integers, got ") + to_string(x.dtype()));
   }
-  if (minlength < 0) throw ValueError("bincount: minlength must be at least 0, got " + std::to_string(minlength));
+  check_range("bincount", "minlength", minlength, at_least(0));
   if (weights.defined() && !(weights.sizes() == x.sizes())) {
     throw ShapeError("bincount: weights must have the sizes of x, " + to_string(x.sizes()) + ", got " +
                      to_string(weights.sizes()));
@@ -92,7 +93,7 @@ Tensor bincount(const Tensor& x, const Tensor& weights, std::int64_t minlength) 
 Tensor renorm(const Tensor& x, double p, std::int64_t dim, double maxnorm) {
   if (x.dim() < 2) throw ShapeError("renorm: needs at least two dimensions, got " + to_string(x.sizes()));
   if (!(p > 0)) throw ValueError("renorm: p must be positive, got " + std::to_string(p));
-  if (!(maxnorm >= 0)) throw ValueError("renorm: maxnorm must be at least 0, got " + std::to_string(maxnorm));
+  if (!(maxnorm >= 0)) throw ValueError("renorm: maxnorm must be at least 0, got " + to_string(maxnorm));
   const int kept = wrap_dim("renorm", dim, x.sizes().rank());
   Dims dims;
   for (int d = 0; d < x.sizes().rank(); ++d)

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "autograd/inplace.h"
+#include "core/range.h"
 #include "core/tensor_access.h"
 #include "core/visit.h"
 #include "kernels/dispatch/kernels.h"
@@ -134,7 +135,7 @@ Tensor& Tensor::normal_(double mean, double std, Generator* generator) const {
 }
 
 Tensor& Tensor::bernoulli_(double p, Generator* generator) const {
-  if (!(p >= 0 && p <= 1)) throw ValueError("bernoulli_: p must be in [0, 1], got " + gradus::to_string(p));
+  check_range("bernoulli_", "p", p, between(0, 1));
   detail::check_inplace("bernoulli_", self());
   Tensor drawn = detail::make_empty(sizes(), kBool, device());
   kernels(device()).fill_bernoulli(drawn_range(generator, kernel::uniform_blocks(drawn.numel(), 4)),

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/range.h"
 #include "optim/engine/entry.h"
 #include "optim/engine/gradients.h"
 
@@ -17,9 +18,8 @@ constexpr const char* kSlow = "slow_param";
 constexpr const char* kStep = "lookahead_step";
 
 void check(const std::string& name, const LookaheadOptions& o) {
-  if (o.k < 1) throw ValueError(name + ": k must be at least 1, got " + std::to_string(o.k));
-  if (!(o.alpha >= 0 && o.alpha <= 1))
-    throw ValueError(name + ": alpha must be finite and in [0, 1], got " + to_string(OptionValue(o.alpha)));
+  check_range(name, "k", o.k, at_least(1));
+  check_range(name, "alpha", o.alpha, between(0, 1));
 }
 
 }  // namespace

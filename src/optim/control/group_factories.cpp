@@ -7,6 +7,7 @@
 #include <map>
 #include <unordered_set>
 
+#include "core/range.h"
 #include "kernels/math.h"
 
 namespace gradus::optim {
@@ -38,10 +39,7 @@ Params trainable(const char* call, const Params& params) {
 }  // namespace
 
 void detail::check_decay(const char* call, double weight_decay) {
-  if (!(weight_decay >= 0) || std::isinf(weight_decay)) {
-    throw ValueError(std::string(call) + ": weight_decay must be finite and at least 0, got " +
-                     gradus::to_string(weight_decay));
-  }
+  check_range(call, "weight_decay", weight_decay, at_least(0));
 }
 
 std::vector<detail::DecayPart> detail::split_by_decay(const char* call, const Params& params,

@@ -34,39 +34,13 @@ std::string to_string(const OptionValue& value) {
   return std::visit(Show{}, value);
 }
 
-std::string Range::to_string() const {
-  if (!words.empty()) return std::string("one of ").append(words);
-  std::string text = "finite";
-  if (std::isinf(low) && std::isinf(high)) return text;
-  if (std::isinf(high)) {
-    text.append(low_open ? " and above " : " and at least ").append(gradus::to_string(low));
-    return text;
-  }
-  if (std::isinf(low)) {
-    text.append(high_open ? " and below " : " and at most ").append(gradus::to_string(high));
-    return text;
-  }
-  text = low_open ? "in (" : "in [";
-  text.append(gradus::to_string(low)).append(", ").append(gradus::to_string(high)).append(high_open ? ")" : "]");
-  return text;
-}
-
 void refuse_option(const char* optimizer, const std::string& place, const char* option, const std::string& rule,
                    const std::string& value) {
   throw ValueError(std::string(optimizer) + ": " + place + ": " + option + " must be " + rule + ", got " + value);
 }
 
-bool Range::contains(std::string_view word) const {
-  for (std::string_view rest = words; !rest.empty();) {
-    const std::size_t end = std::min(rest.find(", "), rest.size());
-    if (rest.substr(0, end) == word) return true;
-    rest.remove_prefix(std::min(end + 2, rest.size()));
-  }
-  return false;
-}
-
 void check_number(const char* optimizer, const std::string& place, const char* option, const Range& range, double x) {
-  refuse_option(optimizer, place, option, range.to_string(), gradus::to_string(x));
+  refuse_option(optimizer, place, option, rule_of(range), gradus::to_string(x));
 }
 
 std::string group_place(std::size_t index, const std::string& name) {

@@ -5,35 +5,11 @@
 
 #include <array>
 #include <cmath>
-#include <limits>
 #include <tuple>
 
+#include "core/range.h"
+
 namespace gradus::optim {
-
-// Numbers must be finite and in [low, high], or inside it where the ends are open; a word must be one of `words`.
-struct Range {
-  double low = -std::numeric_limits<double>::infinity();
-  double high = std::numeric_limits<double>::infinity();
-  bool low_open = false, high_open = false;
-  std::string_view words = {};  // "original, match_rms_adamw"
-
-  bool contains(double x) const {
-    return std::isfinite(x) && (low_open ? x > low : x >= low) && (high_open ? x < high : x <= high);
-  }
-  bool contains(std::string_view word) const;
-  std::string to_string() const;  // "finite and in [0, 1)"
-};
-constexpr Range any_number{};
-constexpr Range at_least(double low) { return {.low = low}; }
-constexpr Range at_most(double high) { return {.high = high}; }
-constexpr Range above(double low) { return {.low = low, .low_open = true}; }
-constexpr Range between(double low, double high) { return {.low = low, .high = high}; }
-constexpr Range inside(double low, double high) {
-  return {.low = low, .high = high, .low_open = true, .high_open = true};
-}
-constexpr Range from_below(double low, double high) { return {.low = low, .high = high, .high_open = true}; }
-
-constexpr Range one_of(std::string_view words) { return {.words = words}; }
 
 // What an option with a number that may be missing, and another, is.
 using MaybeAndNumber = std::pair<std::optional<double>, double>;
@@ -77,7 +53,7 @@ void check_value(const char* optimizer, const std::string& place, const char* op
     for (double x : value)
       if (!range.contains(x)) check_number(optimizer, place, option, range, x);
   } else if constexpr (std::is_same_v<T, std::string>) {
-    if (!range.contains(value)) refuse_option(optimizer, place, option, range.to_string(), "'" + value + "'");
+    if (!range.contains(value)) refuse_option(optimizer, place, option, rule_of(range), "'" + value + "'");
   }
 }
 

@@ -73,14 +73,12 @@ Type parse_type(std::string text) {
   const std::size_t end = text.find_first_of("<>[");
   const std::string limits = end == std::string::npos ? "" : text.substr(end);
   const std::string name = text.substr(0, end);
-  if (limits.starts_with(">=")) type.low = std::stod(limits.substr(2));
-  if (limits.starts_with(">") && !limits.starts_with(">=")) {
-    type.low = std::stod(limits.substr(1));
-    type.low_open = true;
-  }
-  if (limits.starts_with("[")) {
-    type.low = std::stod(limits.substr(1));
-    type.high = std::stod(limits.substr(limits.find(',') + 1));
+  if (limits.starts_with(">=")) {
+    type.range = at_least(std::stod(limits.substr(2)));
+  } else if (limits.starts_with(">")) {
+    type.range = above(std::stod(limits.substr(1)));
+  } else if (limits.starts_with("[")) {
+    type.range = between(std::stod(limits.substr(1)), std::stod(limits.substr(limits.find(',') + 1)));
   }
   constexpr std::pair<const char*, Base> kNames[] = {{"flag", Base::Flag},           {"int", Base::Int},
                                                      {"number", Base::Number},       {"text", Base::Text},
@@ -113,15 +111,10 @@ Node parse_default(const std::string& text) {
 }
 
 std::string limits_of(const Type& type) {
-  if (type.low && type.high) return fmt::format(" from {} to {}", *type.low, *type.high);
-  if (type.low) return fmt::format("{}{}", type.low_open ? " above " : " of at least ", *type.low);
+  const Range& range = type.range;
+  if (range.has_high()) return fmt::format(" from {} to {}", range.low, range.high);
+  if (range.has_low()) return fmt::format("{}{}", range.low_open ? " above " : " of at least ", range.low);
   return "";
-}
-
-bool within(const Type& type, double value) {
-  if (!std::isfinite(value)) return false;
-  if (type.low && (type.low_open ? value <= *type.low : value < *type.low)) return false;
-  return !type.high || value <= *type.high;
 }
 
 bool fits_one(const Type& type, const Node& node) {
@@ -130,9 +123,9 @@ bool fits_one(const Type& type, const Node& node) {
     case Base::Flag:
       return is_flag(node);
     case Base::Int:
-      return is_integer(node) && within(type, number_of(node));
+      return is_integer(node) && type.range.contains(number_of(node));
     case Base::Number:
-      return is_number(node) && within(type, number_of(node));
+      return is_number(node) && type.range.contains(number_of(node));
     case Base::Word:
       return scalar && std::find(type.words.begin(), type.words.end(), node.text) != type.words.end();
     case Base::Call:

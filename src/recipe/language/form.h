@@ -24,6 +24,7 @@
 #include <string>
 #include <vector>
 
+#include "core/range.h"
 #include "recipe/language/node.h"
 
 namespace gradus::recipe {
@@ -52,8 +53,7 @@ struct Type {
   Many many = Many::One;
   std::string of;                  // of a call its kind, of a form its name
   std::vector<std::string> words;  // that it may be one of
-  std::optional<double> low, high;
-  bool low_open = false;
+  Range range;                     // of a number
 
   std::string describe() const;  // "a whole number of at least 1"
 };

@@ -22,8 +22,8 @@ ordered_json schema_of_one(const Type& type) {
     case Base::Int:
     case Base::Number:
       json["type"] = type.base == Base::Int ? "integer" : "number";
-      if (type.low) json[type.low_open ? "exclusiveMinimum" : "minimum"] = *type.low;
-      if (type.high) json["maximum"] = *type.high;
+      if (type.range.has_low()) json[type.range.low_open ? "exclusiveMinimum" : "minimum"] = type.range.low;
+      if (type.range.has_high()) json["maximum"] = type.range.high;
       break;
     case Base::Word:
       json["enum"] = type.words;

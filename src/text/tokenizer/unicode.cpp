@@ -190,7 +190,7 @@ Regex::Regex(const std::string& file, const std::string& pattern) : compiled_(st
   utext_close(&text);
   if (U_FAILURE(error))
     throw IoError(
-        fmt::format("{}: '{}' is not a supported regular expression ({})", file, shown(pattern), u_errorName(error)));
+        fmt::format("{}: '{}' is not a valid regular expression ({})", file, shown(pattern), u_errorName(error)));
 }
 Regex::~Regex() = default;
 Regex::Regex(Regex&&) noexcept = default;
