@@ -5,6 +5,7 @@
 #include <charconv>
 
 #include "core/memory/backend.h"
+#include "core/recorded_step.h"
 #include "core/threads/cpu_count.h"
 
 namespace gradus {
@@ -66,6 +67,7 @@ void require_available(const char* call, Device device) {
 void synchronize(Device device) {
   if (device.type == DeviceType::CPU) return;
   require_available("synchronize", device);
+  core::refuse_recording("synchronize", core::kWaits);
   core::backend(device.type)->synchronize(device.index);
 }
 

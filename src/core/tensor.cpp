@@ -9,6 +9,7 @@
 #include "core/layout.h"
 #include "core/memory/allocator.h"
 #include "core/memory/backend.h"
+#include "core/recorded_step.h"
 #include "core/tensor_access.h"
 #include "core/view_mode.h"
 #include "core/visit.h"
@@ -102,6 +103,7 @@ Tensor make_strided(const Shape& sizes, const Shape& strides, Dtype dtype, Devic
 
 Tensor moved(const Tensor& x, Device device) {
   if (!x.is_contiguous() && !is_channels_last(x)) return moved(x.detach().contiguous(), device);
+  if (device == kCPU) core::refuse_recording("a copy to the CPU (cpu(), to_vector(), printing)", core::kWaits);
   const Tensor y = make_strided(x.sizes(), x.strides(), x.dtype(), device);
   core::transfer(device, y.impl()->data, x.device(), x.impl()->data,
                  static_cast<std::size_t>(x.numel() * x.element_size()));
@@ -196,6 +198,7 @@ Scalar Tensor::item_scalar() const {
   alignas(8) std::byte own[8];
   const std::byte* p = impl_->data;
   if (device() != kCPU) {
+    core::refuse_recording("item", core::kWaits);
     core::transfer(kCPU, own, device(), p, static_cast<std::size_t>(element_size()));
     p = own;
   }

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <memory>
 
+#include "core/recorded_step.h"
+
 namespace gradus::core {
 
 namespace {
@@ -23,6 +25,7 @@ void transfer(Device to_device, void* to, Device from_device, const void* from, 
       backend(to_device.type)->copy_within(to_device.index, to, from, bytes);
     }
   } else if (from_device.type == DeviceType::CPU) {
+    note_host_copy(from, bytes);
     backend(to_device.type)->copy_to_device(to_device.index, to, from, bytes);
   } else if (to_device.type == DeviceType::CPU) {
     backend(from_device.type)->copy_to_host(from_device.index, to, from, bytes);

@@ -7,10 +7,26 @@
 #include <gradus/cuda.h>
 
 #include <cstddef>
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
 namespace gradus::core {
+
+// What a device was asked for by a step, to be asked for again as a whole (docs/devices.md, "Recorded steps").
+class Recorded {
+ public:
+  virtual ~Recorded() = default;  // gives the step's memory back; what is still in use follows later
+
+  // From now until launch() or cancel(), updates of optimizers that this thread asks for are not done: their numbers
+  // are kept, for the updates that were recorded.
+  virtual void prepare() = 0;
+  virtual void cancel() noexcept = 0;
+  // Asks for the step, whose random numbers are those of `seed` from `offset` on. False, and nothing is asked for,
+  // where the updates of prepare() were not the recorded ones, or memory that the step uses was given back.
+  virtual bool launch(std::uint64_t seed, std::uint64_t offset) = 0;
+};
 
 class Backend {
  public:
@@ -44,6 +60,10 @@ class Backend {
 
   // Waits for all that was asked for before, and throws what went wrong meanwhile.
   virtual void synchronize(int index) = 0;
+
+  // Calls `step`, and returns what it asked for. Nothing of that is done, and all of it is dropped where `step` throws.
+  // Random numbers must be those of `seed`, with offsets that count from the beginning of the step.
+  virtual std::unique_ptr<Recorded> record(int index, std::uint64_t seed, const std::function<void()>& step) = 0;
 };
 
 // Null where there is none; never for DeviceType::CPU.

@@ -7,6 +7,7 @@
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/library.h"
 #include "kernels/gpu/kernels.h"
+#include "kernels/gpu/recording.h"
 #include "kernels/gpu/runtime.h"
 #include "kernels/gpu/table.h"
 
@@ -14,25 +15,40 @@ namespace gradus::gpu {
 
 using namespace cuda_library;
 
-cudaStream_t stream() { return current().stream; }
+cudaStream_t stream() {
+  refuse_beside_recording();
+  return current().stream;
+}
 void check_launch(const char* kernel) { note_launch(kernel); }
 void check_blocks(std::int64_t blocks) {
   if (blocks > INT32_MAX) throw Error("cuda: a kernel would need " + std::to_string(blocks) + " blocks of threads");
 }
 
-void* allocate(std::size_t bytes) {
+void* allocate_block(std::size_t bytes) {
   Gpu& gpu = current();
   return gpu.memory.allocate(gpu.index, bytes);
 }
-void release(void* p, std::size_t bytes) noexcept {
+void release_block(void* p, std::size_t bytes) noexcept {
   if (p != nullptr) current().memory.deallocate(p, bytes);
+}
+void* allocate(std::size_t bytes) {
+  void* const p = allocate_recorded(bytes);
+  return p != nullptr ? p : allocate_block(bytes);
+}
+void release(void* p, std::size_t bytes) noexcept {
+  if (!release_recorded(p, bytes)) release_block(p, bytes);
 }
 
 // From memory that is not pinned, the runtime has taken what it copies when the call returns.
 void copy_from_host(void* to, const void* from, std::size_t bytes) {
-  if (bytes > 0) check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, stream()), "a copy to the device");
+  if (bytes == 0) return;
+  const void* const recorded = recorded_copy(from, bytes);
+  check(cudaMemcpyAsync(to, recorded != nullptr ? recorded : from, bytes,
+                        recorded != nullptr ? cudaMemcpyDeviceToDevice : cudaMemcpyHostToDevice, stream()),
+        "a copy to the device");
 }
 void read_finished(void* to, const void* from, std::size_t bytes) {
+  refuse_recording("a copy to the host");
   check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, stream()), "a copy from the device");
   check(cudaStreamSynchronize(stream()), "waiting for the device");
 }
@@ -41,9 +57,33 @@ void copy_to_host(void* to, const void* from, std::size_t bytes) {
   throw_bad_index();
 }
 void clear(void* p, std::size_t bytes) {
+  note_use(p);
   if (bytes > 0) check(cudaMemsetAsync(p, 0, bytes, stream()), "setting memory to zero");
 }
 int current_device() { return current().index; }
+void select_device(int index) { select(index); }
+
+// What this thread calls may make memory meanwhile, which the strict modes refuse.
+void begin_capture() {
+  check(cudaStreamBeginCapture(stream(), cudaStreamCaptureModeRelaxed), "cudaStreamBeginCapture");
+}
+std::shared_ptr<void> end_capture() {
+  cudaGraph_t made = nullptr;
+  check(cudaStreamEndCapture(stream(), &made), "cudaStreamEndCapture");
+  const std::unique_ptr<CUgraph_st, cudaError_t (*)(cudaGraph_t)> graph(made, cudaGraphDestroy);
+  cudaGraphExec_t step = nullptr;
+  check(cudaGraphInstantiate(&step, graph.get(), 0), "cudaGraphInstantiate");
+  return {step, [](cudaGraphExec_t p) { cudaGraphExecDestroy(p); }};
+}
+void abandon_capture() noexcept {
+  cudaGraph_t graph = nullptr;
+  cudaStreamEndCapture(current().stream, &graph);
+  if (graph != nullptr) cudaGraphDestroy(graph);
+  cudaGetLastError();  // or a later call would report it
+}
+void launch_captured(const std::shared_ptr<void>& step) {
+  check(cudaGraphLaunch(static_cast<cudaGraphExec_t>(step.get()), stream()), "cudaGraphLaunch");
+}
 
 }  // namespace gradus::gpu
 
@@ -89,6 +129,7 @@ class Backend final : public core::Backend {
   }
   void empty_cache(int index) override {
     select(index);
+    gpu::refuse_recording("empty_cache");
     current().memory.empty_cache();
   }
   std::int64_t free_memory(int index) override {
@@ -110,7 +151,8 @@ class Backend final : public core::Backend {
     select(index);
     gpu::copy_from_host(to, from, bytes);
     // The runtime reads pinned memory later.
-    if (pinned_memory().contains(from)) check(cudaStreamSynchronize(gpu::stream()), "waiting for the device");
+    if (gpu::recording() == nullptr && pinned_memory().contains(from))
+      check(cudaStreamSynchronize(gpu::stream()), "waiting for the device");
   }
   void copy_to_host(int index, void* to, const void* from, std::size_t bytes) override {
     select(index);
@@ -118,6 +160,8 @@ class Backend final : public core::Backend {
   }
   void copy_within(int index, void* to, const void* from, std::size_t bytes) override {
     select(index);
+    gpu::note_use(to);
+    gpu::note_use(from);
     check(cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, gpu::stream()), "a copy on the device");
   }
   void* allocate_pinned(std::size_t bytes) override { return pinned_memory().allocate(bytes); }
@@ -125,6 +169,7 @@ class Backend final : public core::Backend {
   void copy_from_pinned(int index, void* to, const void* from, std::size_t bytes,
                         std::shared_ptr<const void> keep) override {
     select(index);
+    gpu::refuse_recording("a copy from pinned memory");
     gpu::copy_from_host(to, from, bytes);
     auto held = std::make_unique<std::shared_ptr<const void>>(std::move(keep));
     const auto let_go = [](void* p) { delete static_cast<std::shared_ptr<const void>*>(p); };
@@ -133,8 +178,13 @@ class Backend final : public core::Backend {
   }
   void synchronize(int index) override {
     select(index);
+    gpu::refuse_recording("synchronize");
     check(cudaStreamSynchronize(gpu::stream()), "waiting for the device");
     gpu::throw_bad_index();
+  }
+  std::unique_ptr<core::Recorded> record(int index, std::uint64_t seed, const std::function<void()>& step) override {
+    select(index);
+    return gpu::record(seed, step);
   }
 };
 

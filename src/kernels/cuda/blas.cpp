@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "kernels/cuda/device.h"
+#include "kernels/gpu/recording.h"
 #include "kernels/gpu/runtime.h"
 
 namespace gradus::cuda_library {
@@ -85,6 +86,8 @@ bool multiply(const Types& types, bool trans_a, bool trans_b, std::int64_t m, st
   Blas& library = blas();
   if (library.gemm == nullptr) return false;
   Gpu& gpu = current();
+  for (const void* const used : {a, b, static_cast<const void*>(c)}) gpu::note_use(used);
+  gpu::refuse_beside_recording();
   const std::lock_guard lock(library.mutex);
   Handle& handle = library.handles[static_cast<std::size_t>(gpu.index)];
   if (handle == nullptr) {

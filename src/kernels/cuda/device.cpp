@@ -8,6 +8,8 @@
 #include <cstdlib>
 #include <memory>
 
+#include "kernels/gpu/recording.h"
+
 namespace gradus::cuda_library {
 
 namespace {
@@ -49,7 +51,8 @@ void check(cudaError_t error, const char* what) {
 void note_launch(const char* kernel) {
   last_kernel = kernel;
   check(cudaGetLastError(), "a kernel could not be started");
-  if (is_synchronous()) check(cudaStreamSynchronize(current().stream), "a kernel failed");
+  if (is_synchronous() && gpu::recording() == nullptr)
+    check(cudaStreamSynchronize(current().stream), "a kernel failed");
 }
 
 int count_devices(std::string* why) {
@@ -104,7 +107,8 @@ void* Memory::allocate(int index, std::size_t bytes) {
   void* p = find(size);
   if (p == nullptr) {
     cudaError_t error = cudaMalloc(&p, size);
-    if (error == cudaErrorMemoryAllocation) {
+    // Giving memory back waits for the device, which a recording must not.
+    if (error == cudaErrorMemoryAllocation && gpu::recording() == nullptr) {
       cudaGetLastError();
       free_kept();
       error = cudaMalloc(&p, size);

@@ -17,7 +17,7 @@ struct Library {
 // Changes whenever the two sides would not understand each other.
 struct Version {
   std::size_t kernels = sizeof(Kernels), rules = sizeof(kernel::Rules), product = sizeof(kernel::Product);
-  int table = 2;
+  int table = 3;
   friend bool operator==(const Version&, const Version&) = default;
 };
 

@@ -81,6 +81,9 @@ class Backend final : public core::Backend {
     own().copy_from_pinned(index, to, from, bytes, std::move(keep));
   }
   void synchronize(int index) override { own().synchronize(index); }
+  std::unique_ptr<core::Recorded> record(int index, std::uint64_t seed, const std::function<void()>& step) override {
+    return own().record(index, seed, step);
+  }
 
  private:
   static core::Backend& own() { return *loaded().cuda->backend; }

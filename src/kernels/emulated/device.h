@@ -19,6 +19,7 @@ struct Counters {
   std::int64_t launches = 0;          // of kernels
   std::int64_t synchronizations = 0;  // times that the host waited
   std::int64_t pinned_copies = 0;     // copies from pinned memory that were not waited for
+  std::int64_t repeated_steps = 0;    // recorded steps that were asked for, whose kernels are not counted
 };
 Counters counters();
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kernels/gpu/kernels.h"
+#include "kernels/gpu/recording.h"
 #include "kernels/gpu/reducers.h"
 
 namespace gradus::gpu {
@@ -44,6 +45,8 @@ struct Asked {
 struct Ledger {
   std::mutex mutex;
   std::deque<Asked> asked;  // since the host last waited
+  // Those of recorded steps, which may find something at any time.
+  std::vector<std::pair<const Recording*, Asked>> recorded;
   std::int64_t count = 0;
   Found* found = nullptr;
 };
@@ -52,18 +55,40 @@ Ledger& ledger() {
   return all[current_device()];
 }
 
+// Where checks note what they find.
+void make_place(Ledger& book) {
+  if (book.found != nullptr) return;
+  book.found = static_cast<Found*>(allocate(sizeof(Found)));
+  clear(book.found, sizeof(Found));
+}
+
 }  // namespace
+
+void begin_recorded_checks() {
+  const std::lock_guard lock(ledger().mutex);
+  make_place(ledger());
+}
+
+void end_recorded_checks(const Recording* recording) {
+  Ledger& book = ledger();
+  const std::lock_guard lock(book.mutex);
+  for (auto& [owner, asked] : book.recorded)
+    if (owner == recording) book.asked.push_back(std::move(asked));
+  std::erase_if(book.recorded, [&](const auto& one) { return one.first == recording; });
+}
 
 void check_index(const Int* index, const Shape& sizes, const IndexRange& range) {
   const Int n = sizes.numel();
   if (n == 0) return;
   Ledger& book = ledger();
   const std::lock_guard lock(book.mutex);
-  if (book.found == nullptr) {
-    book.found = static_cast<Found*>(allocate(sizeof(Found)));
-    clear(book.found, sizeof(Found));
+  make_place(book);
+  Asked asked{++book.count, sizes, range};
+  if (const Recording* const now = recording(); now != nullptr) {
+    book.recorded.emplace_back(now, std::move(asked));
+  } else {
+    book.asked.push_back(std::move(asked));
   }
-  book.asked.push_back({++book.count, sizes, range});
   launch_blocks(1, threads_for(n),
                 Check{book.count, n, range.low, range.high, range.ignored.value_or(0), range.ignored.has_value(), index,
                       book.found});
@@ -72,14 +97,17 @@ void check_index(const Int* index, const Shape& sizes, const IndexRange& range) 
 void throw_bad_index() {
   Ledger& book = ledger();
   const std::lock_guard lock(book.mutex);
-  if (book.asked.empty()) return;
+  if (book.asked.empty() && book.recorded.empty()) return;
   Found found;
   read_finished(&found, book.found, sizeof found);
   const auto asked = std::exchange(book.asked, {});
   if (found.check == 0) return;
   clear(book.found, sizeof(Found));
-  for (const Asked& one : asked)
+  const auto refuse = [&](const Asked& one) {
     if (one.number == found.check) kernel::refuse_index(one.sizes, one.range, found.position, found.value);
+  };
+  for (const Asked& one : asked) refuse(one);
+  for (const auto& [owner, one] : book.recorded) refuse(one);
 }
 
 }  // namespace gradus::gpu

@@ -5,6 +5,7 @@
 #include "core/visit.h"
 #include "kernels/gpu/kernels.h"
 #include "kernels/gpu/places.h"
+#include "kernels/gpu/recording.h"
 
 namespace gradus::gpu {
 
@@ -217,6 +218,7 @@ void scatter_add(Dtype dtype, void* y, const Scatter& places, const void* values
 
 // How many there are is known when they have been counted, by the host.
 std::vector<Int> nonzero(const std::uint8_t* mask, Int n) {
+  refuse_recording("nonzero");
   std::vector<std::uint8_t> here(static_cast<std::size_t>(n));
   if (n > 0) copy_to_host(here.data(), mask, here.size());
   std::vector<Int> positions;

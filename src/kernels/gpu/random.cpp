@@ -12,6 +12,7 @@
 #include "kernels/formulas/random_math.h"
 #include "kernels/gpu/kernels.h"
 #include "kernels/gpu/launch.h"
+#include "kernels/gpu/recording.h"
 
 namespace gradus::gpu {
 
@@ -52,11 +53,16 @@ struct FillRandom {
   RandomRange range;
   std::int64_t n;
   Global<T> out;
+  Global<const RandomRange> step;  // in a recorded step: its seed, and the offset that range's counts from
   GRADUS_DEVICE void operator()(std::int64_t i) const {
     const std::int64_t group = i / kBlocks, position = i % kBlocks;
-    const std::uint64_t first = range.offset + static_cast<std::uint64_t>(group * kBlocks);
+    std::uint64_t first = range.offset + static_cast<std::uint64_t>(group * kBlocks), seed = range.seed;
+    if (step) {
+      seed = step[0].seed;
+      first += step[0].offset;
+    }
     T values[Formula::count];
-    formula.make(philox(range.seed, first + block_of(position)), values);
+    formula.make(philox(seed, first + block_of(position)), values);
     for (std::int64_t k = 0; k < Formula::count; ++k) {
       const std::int64_t at = group * kBlocks * Formula::count + k * kBlocks + position;
       if (at < n) out[at] = values[k];
@@ -68,8 +74,10 @@ template <class Formula>
 void fill_by(RandomRange range, void* out, Int n, const Formula& formula) {
   constexpr Int per_group = kBlocks * Formula::count;
   if (n <= 0) return;
+  Recording* const now = recording();
   launch((n + per_group - 1) / per_group * kBlocks,
-         FillRandom<Formula>{formula, range, n, output<typename Formula::Out>(out)});
+         FillRandom<Formula>{formula, range, n, output<typename Formula::Out>(out),
+                             now != nullptr ? now->place_of(range) : nullptr});
 }
 
 template <class T>
@@ -184,6 +192,7 @@ void fill_bernoulli(RandomRange range, std::uint8_t* out, Int n, double p) {
 // Fisher and Yates on the host: each number depends on all before it.
 void fill_permutation(RandomRange range, Int* out, Int n) {
   if (n <= 0) return;
+  refuse_recording("randperm");
   std::vector<Int> numbers(static_cast<std::size_t>(n));
   std::iota(numbers.begin(), numbers.end(), Int{0});
   for (Int i = 0; i < n - 1; ++i) {

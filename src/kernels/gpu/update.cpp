@@ -12,6 +12,7 @@
 #include "kernels/formulas/rules.h"
 #include "kernels/gpu/elementwise/formulas.h"
 #include "kernels/gpu/kernels.h"
+#include "kernels/gpu/recording.h"
 #include "kernels/gpu/reducers.h"
 
 namespace gradus::gpu {
@@ -76,11 +77,13 @@ void update_pieces(std::span<const Piece> pieces, const Rules& rules) {
     parts.push_back(of);
   }
   // The host's rule may know more of itself than its update, but holds nothing else.
-  const Table<U> all(static_cast<const U*>(rules.data), static_cast<std::int64_t>(rules.count));
+  Recording* const now = recording();
+  const auto* const place = now != nullptr ? static_cast<const U*>(now->place_of(pieces, rules)) : nullptr;
+  const Table<U> all(static_cast<const U*>(rules.data), place != nullptr ? 0 : static_cast<std::int64_t>(rules.count));
   const Table<Chunk> chunk_table(chunks);
   const Table<Parts<T>> part_table(parts);
   launch_blocks(static_cast<std::int64_t>(chunks.size()), kMaxThreads,
-                Update<U, T, K>{chunk_table.get(), part_table.get(), all.get()});
+                Update<U, T, K>{chunk_table.get(), part_table.get(), place != nullptr ? place : all.get()});
 }
 
 template <class U, int K>
@@ -231,6 +234,7 @@ void part_powers(const Elements& x, const std::vector<Chunk>& chunks, double p, 
 }  // namespace
 
 void update(std::span<const Piece> pieces, const Rules& rules) {
+  if (Recording* const step = prepared(); step != nullptr) return step->take(pieces, rules);
   const std::string_view name = rules.name();
   for (const UpdateEntry& entry : updates())
     if (entry.key.state_count == rules.state_count && entry.key.name == name) return entry.run(pieces, rules);
@@ -239,6 +243,7 @@ void update(std::span<const Piece> pieces, const Rules& rules) {
 }
 
 std::vector<double> norm_powers(std::span<const Elements> tensors, double p) {
+  refuse_recording("a norm of gradients");
   std::vector<std::vector<Chunk>> chunks;
   std::int64_t count = 0;
   for (const Elements& x : tensors) {

@@ -2,6 +2,7 @@
 #include <gradus/autograd/op.h>
 #include <gradus/ops.h>
 
+#include "core/recorded_step.h"
 #include "kernels/dispatch/kernels.h"
 #include "ops/index/positions.h"
 
@@ -27,6 +28,7 @@ Tensor true_positions(const Tensor& mask) {
 }  // namespace ops
 
 Tensor nonzero(const Tensor& x) {
+  if (x.device() != kCPU) core::refuse_recording("nonzero", core::kWaits);
   const Tensor positions = ops::true_positions(x.to(kBool).cpu());
   const int rank = x.sizes().rank();
   Tensor y = empty({positions.numel(), rank}, {.dtype = kInt64, .device = kCPU});

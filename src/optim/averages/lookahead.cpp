@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/range.h"
+#include "core/recorded_step.h"
 #include "optim/engine/entry.h"
 #include "optim/engine/gradients.h"
 
@@ -72,6 +73,7 @@ void Lookahead::set_option(std::size_t group, const std::string& option, const O
 }
 
 void Lookahead::update() {
+  core::refuse_recording(name_, core::kDecides);
   Optimizer& inner = optimizer();
   if (inner.clipping()) throw ValueError(name_ + ": clipping must be set on it, not on the inner optimizer");
   NoGrad guard;

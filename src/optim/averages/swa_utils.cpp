@@ -6,6 +6,7 @@
 #include <iterator>
 #include <numbers>
 
+#include "core/recorded_step.h"
 #include "kernels/math.h"
 #include "optim/engine/gradients.h"
 #include "optim/schedule/check.h"
@@ -92,6 +93,7 @@ namespace detail {
 
 void update(const nn::Module& average, const nn::Module& model, const AveragedModelOptions& options,
             std::int64_t n_averaged) {
+  core::refuse_recording("AveragedModel.update_parameters", core::kDecides);
   std::vector<Tensor> averaged, current, copied, source;
   pair_up(average, model, true, options.use_buffers, averaged, current);
   pair_up(average, model, false, !options.use_buffers, copied, source);

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/recorded_step.h"
 #include "optim/engine/gradients.h"
 #include "optim/engine/watch.h"
 
@@ -34,6 +35,7 @@ void check_limit(const std::string& call, const char* argument, double limit) {
 }
 
 double total_norm(const std::string& call, const Gradients& all, double norm_type, bool error_if_nonfinite) {
+  core::refuse_recording(call, core::kWaits);
   optim::check_norm_type(call, norm_type);
   const auto powers = all.powers(norm_type);
   const double norm = optim::norm_of(powers, norm_type);
@@ -114,6 +116,7 @@ bool Optimizer::clip() {
   std::vector<std::vector<double>> powers(sets.size());
   for (std::size_t i = 0; i < sets.size(); ++i) {
     if (!watch && !o.max_norm) continue;
+    core::refuse_recording(std::string(name()) + ".step with a limit on the norm or a check for NaN", core::kWaits);
     powers[i] = sets[i].powers(o.norm_type);
     if (!watch || first_nonfinite(powers[i]) == powers[i].size()) continue;
     // The powers of finite elements may overflow: the largest element decides.

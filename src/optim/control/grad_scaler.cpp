@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "core/recorded_step.h"
 #include "optim/engine/gradients.h"
 #include "optim/engine/minimize.h"
 
@@ -49,6 +50,7 @@ GradScaler::GradScaler(Device device, const GradScalerOptions& options) : GradSc
 
 Tensor GradScaler::scale(const Tensor& outputs) {
   if (!options_.enabled) return outputs;
+  core::refuse_recording("GradScaler.scale", core::kDecides);
   if (!outputs.defined() || !outputs.is_floating_point()) {
     refuse("scale", std::string("needs a floating-point tensor, got ") +
                         (outputs.defined() ? to_string(outputs.dtype()) : "an undefined one"));
@@ -66,6 +68,7 @@ std::vector<Tensor> GradScaler::scale(const std::vector<Tensor>& outputs) {
 }
 
 void GradScaler::need_scaled(const char* call) const {
+  core::refuse_recording(std::string("GradScaler.") + call, core::kWaits);
   if (!scaled_) refuse(call, "nothing was scaled yet; call scale(loss).backward() first");
 }
 

@@ -6,8 +6,10 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "core/recorded_step.h"
 #include "optim/averages/averages.h"
 #include "optim/engine/load_state.h"
+#include "optim/engine/step_log.h"
 
 namespace gradus::optim {
 
@@ -108,6 +110,7 @@ struct __attribute__((visibility("hidden"))) OptimizerOf<Options>::Engine {
     for (const char* name : state_names(o, entry.param)) {
       Tensor* tensor = entry.find(name);
       if (tensor == nullptr) {
+        core::refuse_recording(Rule::name, "the state of '" + entry.name + "' would be made in it, at each step anew");
         fresh = true;
         double initial = 0;
         if constexpr (requires { Rule::initial(o, name); }) initial = Rule::initial(o, name);
@@ -138,6 +141,7 @@ struct __attribute__((visibility("hidden"))) OptimizerOf<Options>::Engine {
       Moment now{entry.step + 1, fresh, entry.numbers};
       if (whole(o, entry.param)) {
         if constexpr (has_whole) {
+          core::refuse_recording(Rule::name, "it computes numbers of an update on the host");
           Tensor p = entry.param.detach();
           Rule::update_whole(o, now, p, grad.detach(), state);
           entry.numbers = now.numbers;
@@ -168,6 +172,31 @@ struct __attribute__((visibility("hidden"))) OptimizerOf<Options>::Engine {
       ++entry.step;
     }
     flush(device, dtype, count);
+  }
+
+  // Brings back what an update changes, but for the elements.
+  std::function<void()> restorer() {
+    struct Saved {
+      std::int64_t step;
+      std::size_t tensors;
+      Numbers numbers;
+      bool averaged;
+    };
+    std::vector<Saved> saved;
+    for (const auto& group : entries)
+      for (const Entry& e : group) saved.push_back({e.step, e.tensors.size(), e.numbers, e.averaged});
+    return [this, saved = std::move(saved)] {
+      auto from = saved.begin();
+      for (auto& group : entries) {
+        for (Entry& e : group) {
+          e.step = from->step;
+          e.tensors.erase(e.tensors.begin() + static_cast<std::ptrdiff_t>(from->tensors), e.tensors.end());
+          e.numbers = from->numbers;
+          e.averaged = from->averaged;
+          ++from;
+        }
+      }
+    };
   }
 
   void flush(Device device, Dtype dtype, std::size_t state_count) {
@@ -292,6 +321,7 @@ void OptimizerOf<Options>::update() {
   }
   NoGrad guard;
   for (const auto& group : engine_->entries) Engine::check_gradients(group);
+  if (StepLog* const log = StepLog::current(); log != nullptr && log->keeps()) log->keep(engine_->restorer());
   if constexpr (Engine::has_all) {
     if (closure_ == nullptr) {
       throw ValueError(std::string(name()) + ": step needs a closure that computes gradients and returns the loss");

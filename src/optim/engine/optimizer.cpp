@@ -3,9 +3,12 @@
 
 #include <unordered_set>
 
+#include "core/recorded_step.h"
+#include "core/recording_text.h"
 #include "core/threads/parallel.h"
 #include "optim/engine/engine.h"
 #include "optim/engine/minimize.h"
+#include "optim/engine/step_log.h"
 #include "optim/engine/watch.h"
 
 namespace gradus::optim {
@@ -120,6 +123,13 @@ Optimizer::~Optimizer() {
 }
 
 bool Optimizer::step() {
+  StepLog* const log = StepLog::current();
+  if (log != nullptr && log->keeps() && !(pre_hooks_.empty() && post_hooks_.empty()))
+    throw Error(core::recording_text(std::string(name()) + ".step with hooks", "they are called by the host"));
+  if (log != nullptr && log->is_repeating()) {
+    update();
+    return true;
+  }
   const gradus::detail::Span span(name());
   for (const auto& [handle, hook] : std::map(pre_hooks_)) hook(*this);
   if (!clip()) {
@@ -127,6 +137,7 @@ bool Optimizer::step() {
     return false;
   }
   tell_watchers([&](Watcher& watcher) { watcher.before_step(*this); });
+  if (log != nullptr) log->add(*this);
   update();
   tell_watchers([&](Watcher& watcher) { watcher.after_step(*this); });
   for (const auto& [handle, hook] : std::map(post_hooks_)) hook(*this);
@@ -155,6 +166,7 @@ void Optimizer::step_within(Optimizer& inner) const {
 }
 
 Tensor Optimizer::step(const std::function<Tensor()>& closure) {
+  core::refuse_recording(std::string(name()) + ".step with a closure", "it reads the loss on the host");
   Tensor loss;
   {
     EnableGrad guard;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "core/recorded_step.h"
 #include "optim/engine/watch.h"
 #include "optim/schedule/check.h"
 
@@ -52,6 +53,7 @@ bool ReduceLROnPlateau::better(double metric) const {
 }
 
 void ReduceLROnPlateau::step(double metric) {
+  core::refuse_recording("ReduceLROnPlateau.step", core::kDecides);
   // The reduction may throw: nothing else has changed then.
   ReduceLROnPlateau next = *this;
   ++next.last_epoch_;

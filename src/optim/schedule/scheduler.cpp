@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/recorded_step.h"
 #include "optim/engine/watch.h"
 #include "optim/schedule/check.h"
 
@@ -110,6 +111,7 @@ void LRScheduler::apply(double epoch, Groups groups) {
 }
 
 void LRScheduler::step(double epoch) {
+  core::refuse_recording(name() + ".step", core::kDecides);
   if (!is_step(epoch)) throw ValueError(name() + ".step: the step must be in [0, 2^53), got " + to_string(epoch));
   bool overwrites = false;
   for (std::size_t t = 0; t < tracks_.size(); ++t)
