@@ -106,14 +106,26 @@ Workload adam(Device device) {
           .bytes = 25'557'032.0 * 4 * 7};
 }
 
+// The same, recorded by the third call and repeated from then on.
+Workload recorded(const Workload& plain) {
+  const auto step = std::make_shared<GraphedStep>(plain.step, GraphedStepOptions{.warmup = 2});
+  return {.step = [step] { return (*step)(); }, .bytes = plain.bytes};
+}
+
 const std::vector<Case>& cases() {
   static const std::vector<Case> all{
       {"W1 autoencoder, batch 64", [](Device d) { return autoencoder(64, d); }},
       {"W1 autoencoder, batch 1024", [](Device d) { return autoencoder(1024, d); }},
+      {"W1 autoencoder, batch 64, recorded", [](Device d) { return recorded(autoencoder(64, d)); }},
       {"W2 GAN, batch 128", gan},
+      {"W2 GAN, batch 128, recorded", [](Device d) { return recorded(gan(d)); }},
       {"W3 LeNet, batch 64",
        [](Device d) {
          return classifier(std::make_shared<models::LeNet>(10), {64, 3, 32, 32}, d);
+       }},
+      {"W3 LeNet, batch 64, recorded",
+       [](Device d) {
+         return recorded(classifier(std::make_shared<models::LeNet>(10), {64, 3, 32, 32}, d));
        }},
       {"W3 LeNet, batch 64, float16",
        [](Device d) {

@@ -76,6 +76,24 @@ void mixed_precision(nn::Sequential& net) {
   std::printf("the scale is %g\n", scaler.get_scale());
 }
 
+void recorded(nn::Sequential& net) {
+  optim::AdamW opt(net, {.lr = 1e-3});
+  const Tensor x = zeros({8, 4}), y = zeros({8, 4});
+  GraphedStep step([&] {
+    opt.zero_grad();
+    const Tensor loss = nn::functional::mse_loss(net(x), y);
+    loss.backward();
+    opt.step();
+    return loss;
+  });
+  for (int i = 0; i < 100; ++i) {
+    x.copy_(randn({8, 4}));
+    y.copy_(x * 2);
+    step();
+  }
+  std::printf("loss %g\n", step().item());
+}
+
 int main() {
   manual_seed(0);
   nn::Sequential net(nn::Linear(4, 8), nn::Linear(8, 4));
@@ -85,4 +103,5 @@ int main() {
   averages(net);
   lookahead(net);
   mixed_precision(net);
+  recorded(net);
 }
