@@ -55,7 +55,7 @@ struct Recalled {
 
 }  // namespace
 
-struct GraphedStep::State {
+struct __attribute__((visibility("hidden"))) GraphedStep::State {
   std::function<Tensor()> step;
   GraphedStepOptions options;
 

@@ -251,13 +251,14 @@ TEST(GraphedStepOfDevices, NoticesWhatChanged) {
             2);
   // State that is loaded, or needed from now on.
   std::optional<optim::OptimizerState> saved;
-  std::map<std::string, Tensor> old;  // whose memory is still there
+  std::vector<std::map<std::string, Tensor>> old;  // whose memory is still there
   for (const bool keep : {false, true}) {
     EXPECT_EQ(expect_same(9,
                           [&](Learner& l, int i) {
                             if (i == 3) saved = l.optimizer.state_dict();
                             if (i != 5) return;
-                            if (keep) old = l.optimizer.state_tensors(l.net.parameters()[0]);
+                            for (const Tensor& p : l.net.parameters())
+                              if (keep) old.push_back(l.optimizer.state_tensors(p));
                             l.optimizer.load_state_dict(*saved);
                           }),
               2);
