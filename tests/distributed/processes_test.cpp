@@ -186,6 +186,7 @@ TEST(Processes, WhatDiffersBetweenRanksIsAMessageOnEachOfThem) {
       {"shard",
        R"(.*ranks 0 and 2: backward pass 1 of Net; rank 1: backward pass 1 of Net, single ranks keep 4 of 4 gradients)"},
       {"aside", R"(backward pass 3 of Net: no_sync after a pass whose gradients are kept by single ranks)"},
+      {"unsent", R"(backward_chunks: the gradient of '.*' has what no_sync added on rank . alone)"},
       {"stop", R"(backward pass 3 of Net: rank 1 did not come within 4 s)"},
   };
   for (const std::string& backend : backends()) {

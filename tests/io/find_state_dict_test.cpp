@@ -85,6 +85,10 @@ TEST_F(FindStateDict, SaysWhereSeveralAre) {
                 load_state_dict(put(Value::dict({{"epoch", 1}})));
               }),
               HasSubstr("need a dict of tensors, got dict. It holds epoch"));
+  EXPECT_THAT(message_of<ValueError>([&] {
+                load_state_dict(put(Value::dict({{"w", Value::object("builtins.complex", Value::tuple({1.0, 2.0}))}})));
+              }),
+              HasSubstr("It holds w = <builtins.complex"));
   EXPECT_THAT(message_of<ValueError>([&] { load_state_dict(put(1)); }),
               HasSubstr("need a dict of tensors, got integer"));
 }

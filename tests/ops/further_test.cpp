@@ -52,11 +52,30 @@ TEST(FurtherOps, MultinomialDrawsByWeight) {
   EXPECT_THAT(message_of([&] { multinomial(zeros({3}), 1); }), HasSubstr("one above 0"));
 }
 
+TEST(FurtherOps, Atan2HasNoGradientAtTheOrigin) {
+  const Tensor y = tensor({0.0, 1.0}, {.dtype = kFloat64, .requires_grad = true});
+  const Tensor x = tensor({0.0, 2.0}, {.dtype = kFloat64, .requires_grad = true});
+  atan2(y, x).sum().backward();
+  EXPECT_TRUE(allclose(y.grad(), tensor({0.0, 0.4}, {.dtype = kFloat64})));
+  EXPECT_TRUE(allclose(x.grad(), tensor({0.0, -0.2}, {.dtype = kFloat64})));
+}
+
 TEST(FurtherOps, OddInputs) {
   const double nan = std::numeric_limits<double>::quiet_NaN();
   EXPECT_TRUE(std::isnan(median(tensor({1.0, nan, 3.0})).item()));
   EXPECT_EQ(median(tensor({1.0, 4.0, 3.0, 2.0})).item(), 2);
   EXPECT_TRUE(std::isnan(median(zeros({0})).item()));
+  const auto shares = [](const Tensor& x, Tensor (*f)(const Tensor&)) {
+    x.requires_grad_();
+    f(x).backward();
+    return x.grad().to_vector<double>();
+  };
+  Tensor (*middle)(const Tensor&) = median;
+  Tensor (*known)(const Tensor&) = nanmedian;
+  EXPECT_THAT(shares(tensor({1.0, 2.0, 2.0, 3.0}), middle), ElementsAre(0, 0.5, 0.5, 0));
+  EXPECT_THAT(shares(tensor({{2.0, 2.0}, {2.0, 2.0}}), middle), ElementsAre(0.25, 0.25, 0.25, 0.25));
+  EXPECT_THAT(shares(tensor({nan, 1.0, nan}), middle), ElementsAre(0.5, 0, 0.5));
+  EXPECT_THAT(shares(tensor({1.0, 2.0, 2.0, nan}), known), ElementsAre(0, 0.5, 0.5, 0));
   const auto [values, indices] = median(tensor({{5.0, 1.0, 3.0}}), 1, true);
   EXPECT_EQ(values.sizes(), (Shape{1, 1}));
   EXPECT_EQ(indices.item<int>(), 2);

@@ -199,6 +199,29 @@ TEST(Mathematics, OtherNamesAreTheSameFunctions) {
   EXPECT_TRUE(equal(~tensor({true, false}), tensor({false, true})));
 }
 
+TEST(Mathematics, TheAbscissasOfTrapezoidBroadcast) {
+  const Tensor y = arange(12).view({2, 3, 2}).to_float();
+  const Tensor x = tensor({{0.0, 1.0}, {1.0, 3.0}, {2.0, 5.0}});
+  EXPECT_TRUE(equal(trapezoid(y, x, 1), tensor({{4.0, 12.0}, {16.0, 36.0}})));
+  EXPECT_TRUE(equal(trapezoid(y, x, -2), trapezoid(y, x, 1)));
+  EXPECT_TRUE(equal(cumulative_trapezoid(y, x, 1)[{1, 0}], tensor({7.0, 16.0})));
+  EXPECT_TRUE(equal(trapezoid(y, tensor({{0.0}, {1.0}, {3.0}}), 1), tensor({{7.0, 10.0}, {25.0, 28.0}})));
+  EXPECT_THAT(message_of([&] { trapezoid(y, x, 0); }), HasSubstr("trapezoid: x of sizes [3, 2] does not fit y"));
+  EXPECT_THAT(message_of([&] { trapezoid(y, x.t(), 1); }), HasSubstr("trapezoid"));
+}
+
+// As PyTorch's, where the bounds are in the wrong order.
+TEST(Mathematics, LogitWithAnEpsilonAboveAHalf) {
+  const Tensor x = tensor({0.2, 0.5, 0.9, 0.7}, {.dtype = kFloat64, .requires_grad = true});
+  const Tensor y = logit(x, 0.7);
+  const double high = std::log(0.7 / 0.3);
+  const std::vector<double> expected{high, high, -high, -high};
+  for (std::size_t i = 0; i < 4; ++i) EXPECT_NEAR(y.to_vector<double>()[i], expected[i], 1e-12) << i;
+  y.sum().backward();
+  EXPECT_TRUE(equal(x.grad(), zeros_like(x)));
+  EXPECT_TRUE(isnan(logit(tensor({std::numeric_limits<double>::quiet_NaN()}), 0.7)).item<bool>());
+}
+
 // Where exp(x), x * x or 2^28 are beyond what the short formula holds.
 TEST(Mathematics, HyperbolicFunctionsHoldAtTheEndsOfTheirRange) {
   for (double x : {1e-300, 1e-8, 0.3, 19.99, 20.01, 700.0, 710.0}) {
@@ -217,6 +240,7 @@ TEST(Mathematics, HyperbolicFunctionsHoldAtTheEndsOfTheirRange) {
 }
 
 TEST(Mathematics, SpecialFunctionsHoldOverTheirRange) {
+  for (Dtype dtype : {kFloat32, kFloat64}) EXPECT_TRUE(equal(lgamma(tensor({1, 2}).to(dtype)), zeros({2}).to(dtype)));
   for (double x = -5.93; x < 27; x += 0.137) {
     const Tensor t = tensor({x}, {.dtype = kFloat64});
     EXPECT_NEAR(erfc(t).item() / std::erfc(x), 1, 2e-14) << x;

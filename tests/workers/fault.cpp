@@ -60,6 +60,13 @@ void fault(const Arguments& arguments) {
       ddp.backward_chunks(8, [&](const nn::Chunk& c) { return ddp(ones({c.size, 64})).sum(); });
       continue;
     }
+    if (what == "unsent" && step == 2) {
+      {
+        const auto guard = ddp.no_sync();
+        ddp(randn({2, 64})).mean().backward();
+      }
+      ddp.backward_chunks(8, [&](const nn::Chunk& c) { return ddp(ones({c.size, 64})).sum(); });
+    }
     if (what == "aside" && step == 2) {
       const auto guard = ddp.no_sync();  // after the step before, whose gradients are still there
       ddp(randn({2, 64})).mean().backward();

@@ -382,6 +382,15 @@ std::optional<double> Reducer::run_chunks(const ChunkedBatch& batch,
     }
   }
   refresh();
+  for (std::size_t i = 0; i < parameters_; ++i) {
+    if (!unsent_[i] || !tensors_[i].grad().defined()) continue;
+    const std::string why = fmt::format(
+        "backward_chunks: the gradient of '{}' has what no_sync added on rank {} alone; send that with a backward pass "
+        "outside of no_sync, or call zero_grad() first",
+        names_[i], rank());
+    abort(why);
+    throw ValueError(why);
+  }
   std::int64_t total = batch.total.value_or(0);
   if (!batch.total) {
     std::int64_t own = 0;

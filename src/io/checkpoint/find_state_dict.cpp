@@ -252,8 +252,11 @@ class Search {
     std::string holds;
     if (root_.is(Value::Kind::Dict)) {
       std::size_t shown = 0;
-      for (const auto& [key, item] : root_.entries())
-        if (++shown <= 8) holds.append(holds.empty() ? ". It holds " : ", ").append(key.to_string().substr(0, 60));
+      for (const auto& [key, item] : root_.entries()) {
+        if (++shown > 8) continue;
+        holds.append(holds.empty() ? ". It holds " : ", ").append(key.to_string().substr(0, 60));
+        if (item.is(Value::Kind::Object)) holds += " = " + item.to_string().substr(0, 80);  // why it is no tensor here
+      }
       if (shown > 8) holds += ", ...";
     }
     refuse(fmt::format("need a dict of tensors{}, got {}{}", place, to_string(root_.kind()), holds));

@@ -117,11 +117,19 @@ struct Atan2 {
   }
   template <class X>
   X da(const X& g, const X& y, const X& x) const {
-    return g * x / (y * y + x * x);
+    return g * x * inverse_square(y, x);
   }
   template <class X>
   X db(const X& g, const X& y, const X& x) const {
-    return -g * y / (y * y + x * x);
+    return -g * y * inverse_square(y, x);
+  }
+
+ private:
+  // 0 at the origin, where there is no direction, as in PyTorch.
+  template <class X>
+  static X inverse_square(const X& y, const X& x) {
+    const X square = y * y + x * x;
+    return masked_fill(reciprocal(square), square == 0, 0);
   }
 };
 

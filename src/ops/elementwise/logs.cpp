@@ -33,7 +33,11 @@ Tensor logaddexp2(const Tensor& a, const Tensor& b) {
 Tensor logit(const Tensor& x, std::optional<double> eps) {
   if (!eps) return unary(Logit{}, x);
   if (!(*eps >= 0 && *eps <= 1)) throw ValueError("logit: eps must be in [0, 1], got " + std::to_string(*eps));
-  return unary(Logit{}, clamp(x.to(to_floating(x.dtype())), *eps, 1 - *eps));
+  const Tensor in = x.to(to_floating(x.dtype()));
+  if (*eps <= 0.5) return unary(Logit{}, clamp(in, *eps, 1 - *eps));
+  // The lower bound counts first, and nothing lies between the two: clamp, where the upper one wins, differs.
+  const Tensor bounded = where(in < *eps, clamp(in, *eps), clamp(in, {}, 1 - *eps));
+  return unary(Logit{}, bounded);
 }
 
 Tensor xlogy(const Tensor& x, const Tensor& y) { return binary(XLogY{}, x, y); }

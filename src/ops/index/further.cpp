@@ -25,6 +25,22 @@ void check_p(const char* call, double p) {
   if (!(p >= 0)) throw ValueError(std::string(call) + ": p must be at least 0, got " + std::to_string(p));
 }
 
+// The median of all elements. Those that equal it share the gradient.
+struct MedianOfAll final : Op {
+  const char* name() const override { return "median"; }
+  Tensor forward(const Tensor& x) {
+    const Tensor y = median(flatten(x), 0).first.clone();
+    save(0, x);
+    save_output(y);
+    return y;
+  }
+  void backward(const Tensor& g, Grads gx) override {
+    const Tensor x = saved(0).detach(), y = output().detach();
+    const Tensor share = where(isnan(y), isnan(x), x == y).to(g.dtype());
+    gx[0] = share * (g / sum(share));
+  }
+};
+
 }  // namespace
 
 Tensor prelu(const Tensor& x, const Tensor& weight) {
@@ -76,7 +92,7 @@ Tensor median(const Tensor& x) {
     return full({}, x.is_floating_point() ? Scalar(std::numeric_limits<double>::quiet_NaN()) : Scalar(0),
                 {.dtype = x.dtype(), .device = x.device()});
   }
-  return median(flatten(x), 0).first;
+  return apply(MedianOfAll(), x);
 }
 
 Tensor pairwise_distance(const Tensor& x1, const Tensor& x2, double p, double eps, bool keepdim) {

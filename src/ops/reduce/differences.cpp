@@ -28,12 +28,14 @@ Tensor steps(const char* call, const Tensor& y, const Tensor& x, int dim) {
     for (int d = 0; d < y.sizes().rank(); ++d) sizes.push_back(d == dim ? x.size(0) : 1);
     return diff(reshape(x, sizes), 1, dim);
   }
-  if (!(broadcast_shapes(call, x.sizes(), y.sizes()) == y.sizes()) || x.dim() != y.dim() ||
-      x.size(dim) != y.size(dim)) {
+  // As broadcasting has it, its dimensions are y's last ones.
+  const int own = dim - (y.sizes().rank() - x.sizes().rank());
+  if (x.dim() > y.dim() || own < 0 || x.size(own) != y.size(dim)) {
     throw ShapeError(std::string(call) + ": x of sizes " + to_string(x.sizes()) + " does not fit y of " +
                      to_string(y.sizes()));
   }
-  return diff(x, 1, dim);
+  broadcast_shapes(call, x.sizes(), y.sizes());  // throws where they differ elsewhere
+  return diff(x, 1, own);
 }
 
 // Twice the areas between neighbours, for steps of 1.

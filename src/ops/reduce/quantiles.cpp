@@ -1,6 +1,7 @@
 // What stands at a place in the order of elements: kthvalue, nanmedian, quantile.
 #include <gradus/autograd.h>
 #include <gradus/ops/choice.h>
+#include <gradus/ops/further.h>
 #include <gradus/ops/statistics.h>
 
 #include <array>
@@ -128,12 +129,14 @@ Pair nanmedian(const Tensor& x, std::int64_t dim, bool keepdim) {
 }
 
 Tensor nanmedian(const Tensor& x) {
+  refuse_bool("nanmedian", x);
   if (x.numel() == 0) {
     if (x.is_floating_point())
       return full({}, std::numeric_limits<double>::quiet_NaN(), {.dtype = x.dtype(), .device = x.device()});
     throw ShapeError("nanmedian: needs at least one element, got " + to_string(x.sizes()));
   }
-  return nanmedian(reshape(x, {x.numel()}), 0).first;
+  const Tensor known = masked_select(x, logical_not(isnan(x)));
+  return median(known.numel() > 0 ? known : x);  // whose elements that equal it share the gradient
 }
 
 Tensor quantile(const Tensor& x, double q, std::optional<std::int64_t> dim, bool keepdim,
