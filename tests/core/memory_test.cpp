@@ -102,21 +102,73 @@ TEST(Memory, StatisticsAreExactForOneThread) {
   EXPECT_EQ(memory_stats().peak_bytes, low + 50);
 }
 
-TEST(Memory, LargeBlocksAreReusedWhereTheyFit) {
+TEST(Memory, LargeBlocksAreCutFromFreeOnesAndJoinedAgain) {
   if (!kCaching) GTEST_SKIP();
   empty_cache();
-  void* first = allocate(32 * kMiB);
-  EXPECT_EQ(reinterpret_cast<std::uintptr_t>(first) % (2 * kMiB), 0u);
-  deallocate(first, 32 * kMiB);
-  void* far_smaller = allocate(20 * kMiB);  // would waste more than an eighth
-  EXPECT_NE(far_smaller, first);
-  void* near = allocate(29 * kMiB);
-  EXPECT_EQ(near, first);
-  deallocate(near, 29 * kMiB);
-  deallocate(far_smaller, 20 * kMiB);
-  void* best = allocate(19 * kMiB);
-  EXPECT_EQ(best, far_smaller);
-  deallocate(best, 19 * kMiB);
+  void* whole = allocate(32 * kMiB);
+  const std::int64_t reserved = memory_stats().reserved_bytes;
+  deallocate(whole, 32 * kMiB);
+  std::vector<void*> parts;
+  for (int i = 0; i < 16; ++i) parts.push_back(allocate(2 * kMiB));
+  EXPECT_EQ(memory_stats().reserved_bytes, reserved);
+  EXPECT_EQ(*std::min_element(parts.begin(), parts.end()), whole);
+  // In an order that joins with the block below, with that above, and with both.
+  for (const int i : {1, 0, 4, 5, 3, 2, 15, 8, 10, 9, 12, 6, 7, 11, 13, 14})
+    deallocate(parts[static_cast<std::size_t>(i)], 2 * kMiB);
+  void* again = allocate(32 * kMiB);
+  EXPECT_EQ(again, whole);
+  EXPECT_EQ(memory_stats().reserved_bytes, reserved);
+  deallocate(again, 32 * kMiB);
+}
+
+TEST(Memory, TheSmallestFreeBlockThatFitsIsTaken) {
+  if (!kCaching) GTEST_SKIP();
+  empty_cache();
+  void* large = allocate(20 * kMiB);
+  void* between = allocate(2 * kMiB);
+  void* small = allocate(6 * kMiB);
+  void* end = allocate(2 * kMiB);
+  deallocate(large, 20 * kMiB);
+  deallocate(small, 6 * kMiB);
+  void* taken = allocate(5 * kMiB);
+  EXPECT_GE(taken, small);
+  EXPECT_LT(taken, static_cast<char*>(small) + 6 * kMiB);
+  for (const Block& block : {Block{taken, 5 * kMiB}, Block{between, 2 * kMiB}, Block{end, 2 * kMiB}})
+    deallocate(block.p, block.bytes);
+}
+
+// A network's weights stay while activations of other sizes come and go: what is free between them is used.
+TEST(Memory, LargeBlocksOfManySizesShareTheirMemory) {
+  if (!kCaching) GTEST_SKIP();
+  empty_cache();
+  std::mt19937 random(3);
+  std::vector<Block> kept, passing;
+  const MemoryStats start = memory_stats();
+  reset_peak_memory();
+  for (int step = 0; step < 200; ++step) {
+    for (int i = 0; i < 20; ++i) {
+      const std::size_t bytes = kMiB + 1 + random() % (6 * kMiB);
+      passing.push_back({allocate(bytes), bytes});
+      std::memset(passing.back().p, step, 1);
+      static_cast<unsigned char*>(passing.back().p)[bytes - 1] = static_cast<unsigned char>(step);
+    }
+    if (step % 10 == 0) {
+      kept.push_back(passing.back());
+      passing.pop_back();
+    }
+    std::shuffle(passing.begin(), passing.end(), random);
+    for (; passing.size() > 2; passing.pop_back()) {
+      ASSERT_EQ(*static_cast<unsigned char*>(passing.back().p),
+                static_cast<unsigned char*>(passing.back().p)[passing.back().bytes - 1]);
+      deallocate(passing.back().p, passing.back().bytes);
+    }
+  }
+  const MemoryStats end = memory_stats();
+  EXPECT_LT(end.reserved_bytes - start.reserved_bytes, (end.peak_bytes - start.current_bytes) * 5 / 4);
+  for (const Block& block : kept) deallocate(block.p, block.bytes);
+  for (const Block& block : passing) deallocate(block.p, block.bytes);
+  empty_cache();
+  EXPECT_LE(memory_stats().reserved_bytes, start.reserved_bytes);
 }
 
 TEST(Memory, EmptyCacheGivesAllUnusedBack) {

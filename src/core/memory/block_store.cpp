@@ -17,17 +17,39 @@ constexpr std::size_t kChunkBytes[2] = {kHugePage, 4 * kHugePage};
 // Unused large blocks are all given back when none fits and they hold more than this, and more than was ever in use.
 constexpr std::size_t kKeepAtLeast = std::size_t{256} << 20;
 
-// Fresh zeroed pages at a multiple of 2 MiB, so that huge pages can back them all; null if there are none.
-void* map_pages(std::size_t bytes) {
+// Large blocks are multiples of this, and rests that are at least kLeastRest become blocks of their own.
+constexpr std::size_t kGrain = std::size_t{4} << 10;
+constexpr std::size_t kLeastRest = std::size_t{64} << 10;
+
+std::size_t round_up(std::size_t bytes, std::size_t to) { return (bytes + to - 1) / to * to; }
+
+void* map_at(std::uintptr_t hint, std::size_t bytes) {
+  void* mapped = mmap(reinterpret_cast<void*>(hint), bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  return mapped == MAP_FAILED ? nullptr : mapped;
+}
+
+// Fresh zeroed pages at a multiple of 2 MiB, so that huge pages can back them all; null if there are none. They end at
+// `end` if what lies there is free.
+void* map_pages(std::size_t bytes, std::uintptr_t end = 0) {
   if (bytes > SIZE_MAX - kHugePage) return nullptr;
-  void* mapped = mmap(nullptr, bytes + kHugePage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (mapped == MAP_FAILED) return nullptr;
-  const auto start = reinterpret_cast<std::uintptr_t>(mapped);
-  const std::uintptr_t aligned = (start + kHugePage - 1) / kHugePage * kHugePage;
-  if (aligned > start) munmap(mapped, aligned - start);
-  const std::size_t rest = start + kHugePage - aligned;
-  if (rest > 0) munmap(reinterpret_cast<void*>(aligned + bytes), rest);
-  void* block = reinterpret_cast<void*>(aligned);
+  void* block = nullptr;
+  if (end > bytes && (end - bytes) % kHugePage == 0) {
+    block = map_at(end - bytes, bytes);
+    if (reinterpret_cast<std::uintptr_t>(block) % kHugePage != 0) {
+      munmap(block, bytes);
+      block = nullptr;
+    }
+  }
+  if (block == nullptr) {
+    void* mapped = map_at(0, bytes + kHugePage);
+    if (mapped == nullptr) return nullptr;
+    const auto start = reinterpret_cast<std::uintptr_t>(mapped);
+    const std::uintptr_t aligned = round_up(start, kHugePage);
+    if (aligned > start) munmap(mapped, aligned - start);
+    const std::size_t rest = start + kHugePage - aligned;
+    if (rest > 0) munmap(reinterpret_cast<void*>(aligned + bytes), rest);
+    block = reinterpret_cast<void*>(aligned);
+  }
 #ifdef MADV_HUGEPAGE
   madvise(block, bytes, MADV_HUGEPAGE);
 #endif
@@ -72,50 +94,109 @@ std::uint32_t BlockStore::cut_small(int size_class, std::uint32_t wanted, BlockL
   return count;
 }
 
+// A block in use, which nothing else knows of yet.
+BlockStore::Larges::iterator BlockStore::add_large(std::uintptr_t start, std::size_t bytes) {
+  FreeLargeSet one;
+  one.insert({bytes, start});
+  return larges_.emplace(start, Large{bytes, one.extract(one.begin())}).first;
+}
+
+// A free block of at least `need` bytes, of fresh pages and of a free block that they touch.
+BlockStore::Larges::iterator BlockStore::map_large(std::size_t need) {
+  // Below the lowest block, where the system has put its mappings so far: what is free there counts.
+  const auto lowest = larges_.begin();
+  const bool extends = lowest != larges_.end() && !lowest->second.used() && lowest->second.bytes < need;
+  const std::size_t fresh = round_up(extends ? need - lowest->second.bytes : need, kHugePage);
+  void* pages = map_pages(fresh, lowest == larges_.end() ? 0 : lowest->first);
+  if (pages == nullptr) return larges_.end();
+  auto start = reinterpret_cast<std::uintptr_t>(pages);
+  std::size_t bytes = fresh;
+  if (extends && start + fresh != lowest->first) {
+    munmap(pages, fresh);
+    bytes = round_up(need, kHugePage);
+    pages = map_pages(bytes);
+    if (pages == nullptr) return larges_.end();
+    start = reinterpret_cast<std::uintptr_t>(pages);
+  }
+  Larges::iterator added;
+  try {
+    added = add_large(start, bytes);
+  } catch (const std::bad_alloc&) {
+    munmap(pages, bytes);
+    throw;
+  }
+  reserved_ += bytes;
+  return list_free(added);
+}
+
 void* BlockStore::take_large(std::size_t bytes) {
   if (bytes > SIZE_MAX - kHugePage) return nullptr;
-  const std::size_t need = (bytes + kHugePage - 1) / kHugePage * kHugePage;
+  const std::size_t need = round_up(bytes, kGrain);
   std::lock_guard lock(mutex_);
-  FreeLargeSet::node_type node;
-  const auto best = free_large_.lower_bound({need, nullptr});
-  if (best != free_large_.end() && best->bytes - need <= best->bytes / 8) {
-    auto [used, fresh] = used_large_.try_emplace(best->block);  // may throw, so comes first
-    free_large_bytes_ -= best->bytes;
-    used_large_bytes_ += best->bytes;
-    used->second = free_large_.extract(best);
-    peak_large_bytes_ = std::max(peak_large_bytes_, used_large_bytes_);
-    return used->first;
+  auto best = free_large_.lower_bound({need, 0});
+  if (best == free_large_.end()) {
+    if (free_large_bytes_ > std::max(kKeepAtLeast, peak_large_bytes_)) release_large();
+    const auto mapped = map_large(need);
+    if (mapped == larges_.end()) return nullptr;
+    best = free_large_.find({mapped->second.bytes, mapped->first});
   }
-  if (free_large_bytes_ > std::max(kKeepAtLeast, peak_large_bytes_)) release_large();
-  void* block = map_pages(need);
-  if (block == nullptr) return nullptr;
-  try {
-    FreeLargeSet one;
-    one.insert({need, block});
-    used_large_.emplace(block, one.extract(one.begin()));
-  } catch (const std::bad_alloc&) {
-    munmap(block, need);
-    return nullptr;
+  // The upper end: what is left at the lower one may grow with the next fresh pages.
+  const std::size_t rest = best->bytes - need >= kLeastRest ? best->bytes - need : 0;
+  auto block = larges_.find(best->start);
+  if (rest > 0) block = add_large(best->start + rest, need);  // may throw, so comes first
+  free_large_bytes_ -= best->bytes;
+  auto node = free_large_.extract(best);
+  if (rest > 0) {
+    Large& lower = larges_.find(node.value().start)->second;
+    lower.bytes = node.value().bytes = rest;
+    free_large_.insert(std::move(node));
+    free_large_bytes_ += rest;
+  } else {
+    block->second.node = std::move(node);
   }
-  reserved_ += need;
-  used_large_bytes_ += need;
+  used_large_bytes_ += block->second.bytes;
   peak_large_bytes_ = std::max(peak_large_bytes_, used_large_bytes_);
+  return reinterpret_cast<void*>(block->first);
+}
+
+void BlockStore::give_large(void* block) noexcept {
+  std::lock_guard lock(mutex_);
+  const auto found = larges_.find(reinterpret_cast<std::uintptr_t>(block));
+  used_large_bytes_ -= found->second.bytes;
+  list_free(found);
+}
+
+// Joins a block that was in use with free ones that it touches, and returns what it has become. Only moves and drops
+// nodes, so that it cannot fail.
+BlockStore::Larges::iterator BlockStore::list_free(Larges::iterator block) noexcept {
+  auto node = std::move(block->second.node);
+  free_large_bytes_ += block->second.bytes;
+  const auto joins = [&](Larges::iterator lower, Larges::iterator upper) {
+    return lower->first + lower->second.bytes == upper->first && !lower->second.used() && !upper->second.used();
+  };
+  const auto join = [&](Larges::iterator lower, Larges::iterator upper, Larges::iterator listed) {
+    free_large_.erase({listed->second.bytes, listed->first});
+    lower->second.bytes += upper->second.bytes;
+    larges_.erase(upper);
+  };
+  if (const auto next = std::next(block); next != larges_.end() && joins(block, next)) join(block, next, next);
+  if (block != larges_.begin()) {
+    const auto previous = std::prev(block);
+    if (joins(previous, block)) {
+      join(previous, block, previous);
+      block = previous;
+    }
+  }
+  node.value() = {block->second.bytes, block->first};
+  free_large_.insert(std::move(node));
   return block;
 }
 
-// Only moves nodes, so that it cannot fail.
-void BlockStore::give_large(void* block) noexcept {
-  std::lock_guard lock(mutex_);
-  const auto used = used_large_.find(block);
-  const std::size_t bytes = used->second.value().bytes;
-  free_large_.insert(std::move(used->second));
-  used_large_.erase(used);
-  used_large_bytes_ -= bytes;
-  free_large_bytes_ += bytes;
-}
-
 void BlockStore::release_large() {
-  for (const FreeLarge& large : free_large_) munmap(large.block, large.bytes);
+  for (const FreeLarge& large : free_large_) {
+    munmap(reinterpret_cast<void*>(large.start), large.bytes);
+    larges_.erase(large.start);
+  }
   free_large_.clear();
   reserved_ -= free_large_bytes_;
   free_large_bytes_ = 0;

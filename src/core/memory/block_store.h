@@ -7,7 +7,6 @@
 #include <map>
 #include <mutex>
 #include <set>
-#include <unordered_map>
 
 /// The part of the allocator that threads share: free small blocks by size, the chunks they are cut from, and large
 /// blocks. Threads keep small blocks of their own in front of it, see allocator.cpp.
@@ -55,7 +54,7 @@ class BlockStore {
   /// Takes `count` blocks from the list.
   void give_small(int size_class, std::uint32_t count, BlockList& list) noexcept;
 
-  /// A block of at least `bytes`, aligned to 2 MiB; null if the system has no memory.
+  /// A block of at least `bytes`, at a multiple of 4 KiB; null if the system has no memory.
   void* take_large(std::size_t bytes);
   void give_large(void* block) noexcept;
 
@@ -74,13 +73,23 @@ class BlockStore {
   };
   struct FreeLarge {
     std::size_t bytes;
-    void* block;
+    std::uintptr_t start;
     auto operator<=>(const FreeLarge&) const = default;
   };
   using FreeLargeSet = std::set<FreeLarge>;
+  /// A large block, in use or free. While it is in use it keeps the node that will list it as free.
+  struct Large {
+    std::size_t bytes;
+    FreeLargeSet::node_type node;
+    bool used() const { return !node.empty(); }
+  };
+  using Larges = std::map<std::uintptr_t, Large>;
   using Chunks = std::map<std::uintptr_t, Chunk>;
 
   std::uint32_t cut_small(int size_class, std::uint32_t wanted, BlockList& list);
+  Larges::iterator add_large(std::uintptr_t start, std::size_t bytes);
+  Larges::iterator map_large(std::size_t need);
+  Larges::iterator list_free(Larges::iterator block) noexcept;
   Chunks::iterator chunk_of(const void* block);
   void release_large();
   void release_chunks();
@@ -89,8 +98,8 @@ class BlockStore {
   std::array<BlockList, kSizeClasses> free_small_{};
   Chunks chunks_;
   std::uintptr_t cutting_[2] = {0, 0};  // the chunks in cutting: for blocks up to kLargestFine, and above
+  Larges larges_;                       // all, by address; neighbours that touch are never both free
   FreeLargeSet free_large_;
-  std::unordered_map<void*, FreeLargeSet::node_type> used_large_;
   std::size_t free_large_bytes_ = 0;
   std::size_t used_large_bytes_ = 0;
   std::size_t peak_large_bytes_ = 0;
