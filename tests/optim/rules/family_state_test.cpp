@@ -120,7 +120,7 @@ TEST(OptimizerFamily, AnEmptyParameterIsNoObstacle) {
     if (kind.name == "LBFGS") continue;  // needs a closure: lbfgs_test.cpp
     SCOPED_TRACE(kind.name);
     Tensor empty = zeros({0, 3}).requires_grad_(), full = ones({2, 3}).requires_grad_();
-    const auto opt = kind.make({{.params = {empty, full}}});
+    const auto opt = kind.make({optim::Params(std::vector<Tensor>{empty, full})});
     for (int i = 0; i < 2; ++i) {
       empty.set_grad(zeros({0, 3}));
       full.set_grad(ones({2, 3}));
