@@ -22,6 +22,7 @@
 #include <gradus/optim/muon.h>
 #include <gradus/optim/nadam.h>
 #include <gradus/optim/optimizer.h>
+#include <gradus/optim/print.h>
 #include <gradus/optim/radam.h>
 #include <gradus/optim/rmsprop.h>
 #include <gradus/optim/rprop.h>

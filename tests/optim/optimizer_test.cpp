@@ -7,6 +7,7 @@
 
 #include <cmath>
 #include <limits>
+#include <sstream>
 
 #include "support/message.h"
 
@@ -305,6 +306,9 @@ TEST(Optimizer, PrintsAsPyTorch) {
   EXPECT_EQ(opt.to_string(),
             "SGD (\nParameter Group 0\n    dampening: 0\n    lr: 0.1\n    maximize: False\n    momentum: 0.9\n"
             "    nesterov: False\n    weight_decay: 0\n)");
+  std::ostringstream out;
+  out << opt;
+  EXPECT_EQ(out.str(), opt.to_string());
 }
 
 }  // namespace

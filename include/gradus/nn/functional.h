@@ -13,10 +13,13 @@
 #include <gradus/ops/activation.h>
 #include <gradus/ops/attention.h>
 #include <gradus/ops/convolution.h>
+#include <gradus/ops/embedding_bag.h>
 #include <gradus/ops/folding.h>
+#include <gradus/ops/further.h>
 #include <gradus/ops/normalization.h>
 #include <gradus/ops/pooling.h>
 #include <gradus/ops/resampling.h>
+#include <gradus/ops/unpooling.h>
 
 namespace gradus::nn {
 
@@ -143,6 +146,7 @@ using gradus::dropout2d;
 using gradus::dropout3d;
 using gradus::elu;
 using gradus::embedding;
+using gradus::embedding_bag;
 using gradus::feature_alpha_dropout;
 using gradus::fold;
 using gradus::gelu;
@@ -153,10 +157,12 @@ using gradus::hardshrink;
 using gradus::hardsigmoid;
 using gradus::hardswish;
 using gradus::hardtanh;
+using gradus::hardtanh_;
 using gradus::instance_norm;
 using gradus::interpolate;
 using gradus::layer_norm;
 using gradus::leaky_relu;
+using gradus::leaky_relu_;
 using gradus::linear;
 using gradus::local_response_norm;
 using gradus::log_softmax;
@@ -167,13 +173,19 @@ using gradus::lp_pool3d;
 using gradus::max_pool1d;
 using gradus::max_pool2d;
 using gradus::max_pool3d;
+using gradus::max_unpool1d;
+using gradus::max_unpool2d;
+using gradus::max_unpool3d;
 using gradus::mish;
 using gradus::one_hot;
 using gradus::pad;
+using gradus::pairwise_distance;
 using gradus::pixel_shuffle;
 using gradus::pixel_unshuffle;
+using gradus::prelu;
 using gradus::relu;
 using gradus::relu6;
+using gradus::rms_norm;
 using gradus::rrelu;
 using gradus::rrelu_;
 using gradus::scaled_dot_product_attention;

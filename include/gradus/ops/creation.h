@@ -3,10 +3,43 @@
 
 #include <concepts>
 #include <optional>
+#include <vector>
 
 #include <gradus/tensor.h>
 
 namespace gradus {
+
+namespace detail {
+// The numbers of nested vectors in a row; `sizes` gets the length of each level.
+template <class T>
+std::vector<T> flattened(const std::vector<T>& values, int level, Shape& sizes) {
+  const auto length = static_cast<std::int64_t>(values.size());
+  if (level == sizes.rank()) sizes.push_back(length);
+  if (sizes[level] != length) throw_ragged_rows(static_cast<std::size_t>(sizes[level]), values.size());
+  return values;
+}
+template <class T>
+auto flattened(const std::vector<std::vector<T>>& rows, int level, Shape& sizes) {
+  const auto length = static_cast<std::int64_t>(rows.size());
+  if (level == sizes.rank()) sizes.push_back(length);
+  if (sizes[level] != length) throw_ragged_rows(static_cast<std::size_t>(sizes[level]), rows.size());
+  decltype(flattened(std::vector<T>(), level, sizes)) all;
+  if (rows.empty()) flattened(std::vector<T>(), level + 1, sizes);  // the levels below are empty, too
+  for (const auto& row : rows) {
+    const auto part = flattened(row, level + 1, sizes);
+    all.insert(all.end(), part.begin(), part.end());
+  }
+  return all;
+}
+}  // namespace detail
+
+// From rows, or lists of rows, to any depth; all of a level must have the same length (ShapeError).
+template <class T>
+Tensor tensor(const std::vector<std::vector<T>>& rows, const TensorOptions& options = {}) {
+  Shape sizes;
+  const auto flat = detail::flattened(rows, 0, sizes);
+  return tensor(flat, sizes, options);
+}
 
 // base to the powers that linspace(start, end, steps) returns.
 Tensor logspace(double start, double end, std::int64_t steps, double base = 10, const TensorOptions& options = {});

@@ -4,6 +4,7 @@
 //   nn::Conv2d(16, 16, {3, 5}, {.padding = "same", .groups = 4})
 #pragma once
 
+#include <gradus/nn/layers/positional.h>
 #include <gradus/nn/module.h>
 #include <gradus/ops/spatial.h>
 
@@ -30,10 +31,25 @@ class Conv : public Module {
   Parameter weight, bias;
   Conv(std::int64_t in_channels, std::int64_t out_channels, const Spatial<N>& kernel_size,
        const ConvOptions<N>& options = {});
+  // Stride and padding by position, as in PyTorch, where braces without names are a stride for each dimension.
+  template <detail::Count Stride>
+  Conv(std::int64_t in_channels, std::int64_t out_channels, const Spatial<N>& kernel_size, Stride stride,
+       const ConvPadding<N>& padding = 0, const ConvOptions<N>& options = {})
+      : Conv(in_channels, out_channels, kernel_size, with(options, detail::spatial_of<N>(stride), padding)) {}
+  template <detail::Count Stride>
+  Conv(std::int64_t in_channels, std::int64_t out_channels, const Spatial<N>& kernel_size,
+       std::initializer_list<Stride> stride, const ConvPadding<N>& padding = 0, const ConvOptions<N>& options = {})
+      : Conv(in_channels, out_channels, kernel_size, with(options, detail::spatial_of<N>(stride), padding)) {}
   Tensor forward(const Tensor& x) override;
   const ConvOptions<N>& options() const { return options_; }
 
  private:
+  static ConvOptions<N> with(ConvOptions<N> options, const Spatial<N>& stride, const ConvPadding<N>& padding) {
+    options.stride = stride;
+    options.padding = padding;
+    return options;
+  }
+
   ConvOptions<N> options_;
   std::vector<std::int64_t> around_;  // what is padded first, where padding_mode is not "zeros"
 };
@@ -58,6 +74,16 @@ class ConvTranspose : public Module {
   Parameter weight, bias;
   ConvTranspose(std::int64_t in_channels, std::int64_t out_channels, const Spatial<N>& kernel_size,
                 const ConvTransposeOptions<N>& options = {});
+  // Stride and padding by position, as in PyTorch, where braces without names are a stride for each dimension.
+  template <detail::Count Stride>
+  ConvTranspose(std::int64_t in_channels, std::int64_t out_channels, const Spatial<N>& kernel_size, Stride stride,
+                const Spatial<N>& padding = 0, const ConvTransposeOptions<N>& options = {})
+      : ConvTranspose(in_channels, out_channels, kernel_size, with(options, detail::spatial_of<N>(stride), padding)) {}
+  template <detail::Count Stride>
+  ConvTranspose(std::int64_t in_channels, std::int64_t out_channels, const Spatial<N>& kernel_size,
+                std::initializer_list<Stride> stride, const Spatial<N>& padding = 0,
+                const ConvTransposeOptions<N>& options = {})
+      : ConvTranspose(in_channels, out_channels, kernel_size, with(options, detail::spatial_of<N>(stride), padding)) {}
   Tensor forward(const Tensor& x) override;
   // With the output_padding that leads to these spatial sizes; ShapeError where none does.
   Tensor forward(const Tensor& x, const Shape& output_size);
@@ -68,6 +94,13 @@ class ConvTranspose : public Module {
   const ConvTransposeOptions<N>& options() const { return options_; }
 
  private:
+  static ConvTransposeOptions<N> with(ConvTransposeOptions<N> options, const Spatial<N>& stride,
+                                      const Spatial<N>& padding) {
+    options.stride = stride;
+    options.padding = padding;
+    return options;
+  }
+
   Tensor convolved(const Tensor& x, const Spatial<N>& output_padding) const;
 
   ConvTransposeOptions<N> options_;

@@ -1,6 +1,7 @@
 // Pooling as modules; the functions, and the sizes of their results, are in gradus/ops/pooling.h.
 #pragma once
 
+#include <gradus/nn/layers/positional.h>
 #include <gradus/nn/module.h>
 #include <gradus/ops/pooling.h>
 #include <gradus/ops/unpooling.h>
@@ -19,6 +20,15 @@ template <int N>
 class MaxPool : public Module {
  public:
   explicit MaxPool(const Spatial<N>& kernel_size, const MaxPoolOptions<N>& options = {});
+  // Stride and padding by position, as in PyTorch, where braces without names are a stride for each dimension.
+  template <detail::Count Stride>
+  MaxPool(const Spatial<N>& kernel_size, Stride stride, const Spatial<N>& padding = 0,
+          const MaxPoolOptions<N>& options = {})
+      : MaxPool(kernel_size, with(options, detail::spatial_of<N>(stride), padding)) {}
+  template <detail::Count Stride>
+  MaxPool(const Spatial<N>& kernel_size, std::initializer_list<Stride> stride, const Spatial<N>& padding = 0,
+          const MaxPoolOptions<N>& options = {})
+      : MaxPool(kernel_size, with(options, detail::spatial_of<N>(stride), padding)) {}
   Tensor forward(const Tensor& x) override;
   // Also the indices of the maxima, which PyTorch gives with return_indices.
   std::pair<Tensor, Tensor> forward_with_indices(const Tensor& x);
@@ -26,6 +36,12 @@ class MaxPool : public Module {
   Tensor forward_of_relu(const Tensor& x);
 
  private:
+  static MaxPoolOptions<N> with(MaxPoolOptions<N> options, const Spatial<N>& stride, const Spatial<N>& padding) {
+    options.stride = stride;
+    options.padding = padding;
+    return options;
+  }
+
   Spatial<N> kernel_size_;
   MaxPoolOptions<N> options_;
 };
@@ -41,6 +57,12 @@ template <int N>
 class MaxUnpool : public Module {
  public:
   explicit MaxUnpool(const Spatial<N>& kernel_size, const MaxUnpoolOptions<N>& options = {});
+  template <detail::Count Stride>
+  MaxUnpool(const Spatial<N>& kernel_size, Stride stride, const Spatial<N>& padding = 0)
+      : MaxUnpool(kernel_size, MaxUnpoolOptions<N>{detail::spatial_of<N>(stride), padding}) {}
+  template <detail::Count Stride>
+  MaxUnpool(const Spatial<N>& kernel_size, std::initializer_list<Stride> stride, const Spatial<N>& padding = 0)
+      : MaxUnpool(kernel_size, MaxUnpoolOptions<N>{detail::spatial_of<N>(stride), padding}) {}
   using Module::forward;
   Tensor forward(const Tensor& x, const Tensor& indices, const Shape& output_size = {});
   Tensor operator()(const Tensor& x, const Tensor& indices, const Shape& output_size = {}) {
@@ -72,9 +94,24 @@ template <int N>
 class AvgPool : public Module {
  public:
   explicit AvgPool(const Spatial<N>& kernel_size, const AvgPoolOptions<N>& options = {});
+  // Stride and padding by position, as in PyTorch, where braces without names are a stride for each dimension.
+  template <detail::Count Stride>
+  AvgPool(const Spatial<N>& kernel_size, Stride stride, const Spatial<N>& padding = 0,
+          const AvgPoolOptions<N>& options = {})
+      : AvgPool(kernel_size, with(options, detail::spatial_of<N>(stride), padding)) {}
+  template <detail::Count Stride>
+  AvgPool(const Spatial<N>& kernel_size, std::initializer_list<Stride> stride, const Spatial<N>& padding = 0,
+          const AvgPoolOptions<N>& options = {})
+      : AvgPool(kernel_size, with(options, detail::spatial_of<N>(stride), padding)) {}
   Tensor forward(const Tensor& x) override;
 
  private:
+  static AvgPoolOptions<N> with(AvgPoolOptions<N> options, const Spatial<N>& stride, const Spatial<N>& padding) {
+    options.stride = stride;
+    options.padding = padding;
+    return options;
+  }
+
   Spatial<N> kernel_size_;
   AvgPoolOptions<N> options_;
 };

@@ -9,6 +9,7 @@
 // PackedSequence; states are in the caller's order. All positions of a layer and a direction are one node of the graph.
 #pragma once
 
+#include <gradus/nn/layers/positional.h>
 #include <gradus/nn/module.h>
 #include <gradus/nn/utils/rnn.h>
 
@@ -57,6 +58,11 @@ class Recurrent : public Module {
 
  protected:
   enum class Kind { Tanh, Relu, LSTM, GRU };  // in the order of kernel::RecurrentKind
+  template <class Options>
+  static Options with_layers(Options options, std::int64_t num_layers) {
+    options.num_layers = num_layers;
+    return options;
+  }
   Recurrent(const char* type, Kind kind, std::int64_t input_size, std::int64_t hidden_size, const LSTMOptions& options);
   struct Result {
     Tensor output;
@@ -84,6 +90,9 @@ class Recurrent : public Module {
 class RNN : public detail::Recurrent {
  public:
   RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& options = {});
+  template <detail::Count Layers>
+  RNN(std::int64_t input_size, std::int64_t hidden_size, Layers num_layers, const RNNOptions& options = {})
+      : RNN(input_size, hidden_size, with_layers(options, static_cast<std::int64_t>(num_layers))) {}
   // {output, h_n}
   std::pair<Tensor, Tensor> forward(const Tensor& x, const Tensor& h_0);
   std::pair<Tensor, Tensor> operator()(const Tensor& x, const Tensor& h_0 = Tensor()) {
@@ -102,6 +111,9 @@ class RNN : public detail::Recurrent {
 class LSTM : public detail::Recurrent {
  public:
   LSTM(std::int64_t input_size, std::int64_t hidden_size, const LSTMOptions& options = {});
+  template <detail::Count Layers>
+  LSTM(std::int64_t input_size, std::int64_t hidden_size, Layers num_layers, const LSTMOptions& options = {})
+      : LSTM(input_size, hidden_size, with_layers(options, static_cast<std::int64_t>(num_layers))) {}
   // {output, {h_n, c_n}}: `auto [y, state] = lstm(x, {h, c});`
   std::pair<Tensor, LSTMState> forward(const Tensor& x, const LSTMState& state);
   std::pair<Tensor, LSTMState> operator()(const Tensor& x, const LSTMState& state = {}) {
@@ -120,6 +132,9 @@ class LSTM : public detail::Recurrent {
 class GRU : public detail::Recurrent {
  public:
   GRU(std::int64_t input_size, std::int64_t hidden_size, const GRUOptions& options = {});
+  template <detail::Count Layers>
+  GRU(std::int64_t input_size, std::int64_t hidden_size, Layers num_layers, const GRUOptions& options = {})
+      : GRU(input_size, hidden_size, with_layers(options, static_cast<std::int64_t>(num_layers))) {}
   std::pair<Tensor, Tensor> forward(const Tensor& x, const Tensor& h_0);
   std::pair<Tensor, Tensor> operator()(const Tensor& x, const Tensor& h_0 = Tensor()) {
     return call([&] { return forward(x, h_0); });
