@@ -251,5 +251,17 @@ TEST(Processes, AFolderServesInsteadOfAnAddress) {
   }
 }
 
+// Gloo looks up the machine's name, and crashes if nobody knows it.
+TEST(Processes, AMachineMayHaveANameThatNobodyKnows) {
+  for (const std::string& backend : backends()) {
+    if (backend != "gloo") continue;
+    const TempFolder folder;
+    const CommandResult result = launch(
+        backend, 2, "collectives", "GRADUS_TEST_HOSTNAME=no.such.machine. GRADUS_FILE_STORE='" + folder.path() + "'");
+    if (result.status == 77) GTEST_SKIP() << "only root may rename a machine";
+    EXPECT_EQ(result.status, 0) << result.err;
+  }
+}
+
 }  // namespace
 }  // namespace gradus::test

@@ -1,5 +1,9 @@
+#include <sched.h>
+#include <unistd.h>
+
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <stdexcept>
 
 #include "worker.h"
@@ -39,6 +43,10 @@ int main(int argc, char** argv) {
     if (arguments.empty()) throw std::runtime_error("which case?");
     const std::string which = arguments[0];
     arguments.erase(arguments.begin());
+    // A machine by another name, for this process alone; 77 where that takes more rights.
+    if (const char* machine = std::getenv("GRADUS_TEST_HOSTNAME")) {
+      if (::unshare(CLONE_NEWUTS) != 0 || ::sethostname(machine, std::strlen(machine)) != 0) return 77;
+    }
     const char* timeout = std::getenv("GRADUS_TEST_TIMEOUT");
     distributed::init({.timeout = timeout ? std::stod(timeout) : which == "fault" ? 4.0 : 60.0});
     if (which == "collectives") test::collectives(arguments);

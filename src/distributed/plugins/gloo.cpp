@@ -6,7 +6,12 @@
 #include <gloo/transport/tcp/device.h>
 #include <gloo/transport/unbound_buffer.h>
 
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netdb.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -14,6 +19,7 @@
 #include <cstring>
 #include <deque>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <unordered_map>
 #include <utility>
@@ -117,6 +123,30 @@ class PipesAreErrors {
   bool ours_ = false;
 };
 
+// The name of this machine if it can be looked up, without which Gloo crashes; else an address of its own.
+std::string reachable_name() {
+  char name[256] = {};
+  addrinfo hints{}, *found = nullptr;
+  hints.ai_socktype = SOCK_STREAM;
+  if (::gethostname(name, sizeof name - 1) == 0 && ::getaddrinfo(name, nullptr, &hints, &found) == 0) {
+    ::freeaddrinfo(found);
+    return name;
+  }
+  std::string address = "127.0.0.1";
+  ifaddrs* interfaces = nullptr;
+  if (::getifaddrs(&interfaces) != 0) return address;
+  for (const ifaddrs* i = interfaces; i != nullptr; i = i->ifa_next) {
+    if (i->ifa_addr == nullptr || i->ifa_addr->sa_family != AF_INET) continue;
+    if ((i->ifa_flags & IFF_UP) == 0 || (i->ifa_flags & IFF_LOOPBACK) != 0) continue;
+    char text[INET_ADDRSTRLEN] = {};
+    ::inet_ntop(AF_INET, &reinterpret_cast<const sockaddr_in*>(i->ifa_addr)->sin_addr, text, sizeof text);
+    address = text;
+    break;
+  }
+  ::freeifaddrs(interfaces);
+  return address;
+}
+
 class Gloo final : public Transport {
  public:
   explicit Gloo(const TransportConfig& config)
@@ -129,6 +159,7 @@ class Gloo final : public Transport {
       where.hostname = tcp->own_address();
       store = std::move(tcp);
     } else {
+      where.hostname = reachable_name();
       store = std::make_unique<gloo::rendezvous::FileStore>(config.store);
     }
     device_ = gloo::transport::tcp::CreateDevice(where);
