@@ -54,8 +54,8 @@ struct NewAxisType {
 inline constexpr EllipsisType Ellipsis{};  // as many whole dimensions as the index lacks: Python's ...
 inline constexpr NewAxisType None{};       // a new dimension of size 1
 
-// One position of an index: an integer, a Slice, Ellipsis, None, or a tensor: int64 or int32 positions, or a bool mask
-// (uint8 tensors are refused; PyTorch takes them for masks).
+// One position of an index: an integer, a Slice, Ellipsis, None, or a tensor: int64 or int32 positions, or a mask, of
+// bool or uint8, in which everything but 0 is true.
 using Index = std::variant<std::int64_t, Slice, EllipsisType, NewAxisType, Tensor>;
 struct IndexArg;
 

@@ -325,5 +325,21 @@ TEST(ModuleHooks, RunAroundForwardAndMayReplaceWhatPasses) {
   EXPECT_THROW(net.register_forward_hook({}), ValueError);
 }
 
+// As PyTorch's register_parameter("bias", None).
+TEST(Module, AnAbsentParameterIsRegistered) {
+  struct Net : nn::Module {
+    nn::Parameter bias = register_parameter("bias", Tensor());
+    nn::Buffer mean = register_buffer("mean", Tensor());
+  } net;
+  EXPECT_FALSE(net.bias.defined());
+  EXPECT_TRUE(net.parameters().empty());
+  net.to(kFloat64);
+  net.zero_grad();
+  EXPECT_TRUE(net.state_dict().empty());
+  EXPECT_THROW(static_cast<void>(net.register_parameter("bias", ones({1}))), ValueError);
+  net.bias = nn::Parameter(ones({2}));
+  EXPECT_EQ(net.named_parameters().at(0).first, "bias");
+}
+
 }  // namespace
 }  // namespace gradus

@@ -174,7 +174,8 @@ TEST(Index, ErrorsNameTheEntry) {
               x[{Slice{}, tensor<std::int64_t>({{0, 1}, {3, 0}})}];
             }),
             "index: index must be in [-3, 3), got 3 at position [1, 0]");
-  EXPECT_EQ(message_of([&] { x[tensor({0.5})]; }), "index: index tensors must be int64, int32 or bool, got float32");
+  EXPECT_EQ(message_of([&] { x[tensor({0.5})]; }),
+            "index: index tensors must be int64, int32, bool or uint8, got float32");
   EXPECT_EQ(message_of([&] {
               x[tensor({true, false})];
             }),
@@ -183,6 +184,22 @@ TEST(Index, ErrorsNameTheEntry) {
               Tensor(x).index_put_({tensor({0, 1})}, count({2, 2}));
             }),
             "index_put_: values of sizes [2, 2] do not fit a place of sizes [2, 3]");
+}
+
+TEST(Index, BytesAreMasks) {
+  const Tensor x = count({5, 3}), bytes = tensor({1, 0, 2, 255, 0}, {.dtype = kUInt8}), mask = bytes.to(kBool);
+  EXPECT_TRUE(equal(x[bytes], x[mask]));
+  const Tensor all = tensor({{1, 0, 1}}, {.dtype = kUInt8}).expand({5, 3});
+  EXPECT_TRUE(equal(x[all], x[all.to(kBool)]));
+  EXPECT_EQ((x[{Slice{}, tensor({0, 1, 1}, {.dtype = kUInt8})}].sizes()), (Shape{5, 2}));
+  EXPECT_EQ(x[tensor(1, {.dtype = kUInt8})].sizes(), (Shape{1, 5, 3}));
+  EXPECT_EQ(x[tensor(0, {.dtype = kUInt8})].sizes(), (Shape{0, 5, 3}));
+  Tensor y = x.clone();
+  y[bytes] = -1;
+  y.index_put_({bytes}, tensor(1), true);
+  EXPECT_TRUE(equal(y[mask], zeros_like(x[mask])));
+  EXPECT_TRUE(equal(y[1], x[1]));
+  EXPECT_THROW(x[ones({4}, {.dtype = kUInt8})], IndexError);
 }
 
 TEST(Index, BracketsReadAndWrite) {

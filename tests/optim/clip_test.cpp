@@ -266,6 +266,26 @@ TEST(Accumulation, PartsOfABatchAddUpToIt) {
     EXPECT_TRUE(allclose(net.parameters()[i].grad(), whole[i], 1e-13, 1e-15));
 }
 
+// As in PyTorch: the norm of the norms; zeros make a negative one zero, and order 0 counts tensors.
+TEST(ClipGradNorm, TakesOrdersOfZeroAndBelow) {
+  const std::vector<Tensor> some{parameter({1, 2}), parameter({0, 3}), parameter({0, 0})};
+  const std::vector<Tensor> none_zero{parameter({1, 2}), parameter({-4, 3})};
+  const auto norm = [](const std::vector<Tensor>& all, double p) {
+    return nn::utils::clip_grad_norm_(all, 1e9, p).item();
+  };
+  EXPECT_EQ(norm(some, 0), 2);
+  EXPECT_EQ(norm(some, -1), 0);
+  EXPECT_NEAR(norm(none_zero, -1), 0.48, 1e-6);
+  EXPECT_NEAR(norm(none_zero, -2), 0.8381, 1e-4);
+  EXPECT_EQ(norm(none_zero, -kInf), 1);
+  EXPECT_EQ(norm({}, -1), 0);
+  EXPECT_EQ(grad_of(none_zero[1]), (std::vector<double>{-4, 3}));
+  const std::vector<Tensor> broken{parameter({1, kInf}), parameter({kInf})};
+  EXPECT_THROW(nn::utils::clip_grad_norm_(broken, 1, -1, true), ValueError);
+  EXPECT_EQ(norm(broken, 0), 2);
+  EXPECT_THROW(norm(some, std::nan("")), ValueError);
+}
+
 TEST(Clipping, LimitsAreChecked) {
   optim::SGD opt(parameter({1}));
   EXPECT_EQ(message_of([&] { opt.set_clipping({.max_norm = -1}); }),

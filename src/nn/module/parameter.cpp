@@ -43,6 +43,7 @@ TensorMember& TensorMember::operator=(TensorMember&& other) noexcept(false) {
 }  // namespace detail
 
 Parameter::Parameter(const Tensor& data, bool requires_grad) : TensorMember(data, detail::MemberKind::Parameter) {
+  if (!data.defined()) return;  // an optional one that is absent
   if (!data.is_leaf()) {
     throw AutogradError("Parameter: needs a leaf, got the result of an operation; detach it first");
   }

@@ -22,7 +22,8 @@ struct Selection {
   Shape extents;  // of each: how many positions there are
 };
 
-bool is_mask(const Tensor& x) { return x.dtype() == kBool; }
+// In uint8 everything but 0 counts as true.
+bool is_mask(const Tensor& x) { return x.dtype() == kBool || x.dtype() == kUInt8; }
 
 // How many dimensions of the tensor one index takes.
 int consumed(const Index& index) {
@@ -80,10 +81,10 @@ class Parser {
   }
 
   void take_mask(const Tensor& mask) {
-    Tensor flags = mask;
+    Tensor flags = mask.to(kBool);
     if (mask.dim() == 0) {  // a choice between all and nothing, in a dimension of its own
       result_.view = unsqueeze(result_.view, dim_);
-      flags = unsqueeze(mask, 0);
+      flags = unsqueeze(flags, 0);
     }
     const Shape& sizes = result_.view.sizes();
     for (int d = 0; d < flags.sizes().rank(); ++d) {
@@ -97,7 +98,8 @@ class Parser {
 
   static void check_type(const Tensor& t) {
     if (t.dtype() == kInt64 || t.dtype() == kInt32) return;
-    throw DtypeError(std::string("index: index tensors must be int64, int32 or bool, got ") + to_string(t.dtype()));
+    throw DtypeError(std::string("index: index tensors must be int64, int32, bool or uint8, got ") +
+                     to_string(t.dtype()));
   }
 
   // `sizes`: of the dimensions that the entries stand for.

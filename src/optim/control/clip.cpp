@@ -2,7 +2,11 @@
 #include <gradus/optim/control/clip.h>
 #include <gradus/optim/optimizer.h>
 
+#include <algorithm>
 #include <cmath>
+#include <tuple>
+#include <utility>
+#include <vector>
 
 #include "core/recorded_step.h"
 #include "optim/engine/gradients.h"
@@ -34,11 +38,26 @@ void check_limit(const std::string& call, const char* argument, double limit) {
   if (!(limit >= 0)) throw ValueError(call + ": " + argument + " must be at least 0, got " + number(limit));
 }
 
+// Norms of order 0 and below, which PyTorch takes, too: the norm of the tensors' norms.
+std::pair<std::vector<double>, double> low_norm(const Gradients& all, double norm_type) {
+  std::vector<double> norms;
+  for (const Tensor& x : all.tensors) norms.push_back(gradus::norm(x.detach().to(kFloat64), norm_type).item());
+  if (norms.empty()) return {norms, 0};
+  return {norms, gradus::norm(tensor(norms, {.dtype = kFloat64}), norm_type).item()};
+}
+
 double total_norm(const std::string& call, const Gradients& all, double norm_type, bool error_if_nonfinite) {
   core::refuse_recording(call, core::kWaits);
-  optim::check_norm_type(call, norm_type);
-  const auto powers = all.powers(norm_type);
-  const double norm = optim::norm_of(powers, norm_type);
+  std::vector<double> powers;
+  double norm = 0;
+  const bool local = std::all_of(all.ranks.begin(), all.ranks.end(), [](int rank) { return rank < 0; });
+  if (norm_type <= 0 && local) {
+    std::tie(powers, norm) = low_norm(all, norm_type);
+  } else {
+    optim::check_norm_type(call, norm_type);
+    powers = all.powers(norm_type);
+    norm = optim::norm_of(powers, norm_type);
+  }
   if (error_if_nonfinite && !std::isfinite(norm)) {
     const std::size_t bad = optim::first_nonfinite(powers);
     throw ValueError(call + ": the norm must be finite, got " + number(norm) +

@@ -29,7 +29,7 @@ struct ClippingOptions {
 namespace gradus::nn::utils {
 
 // The norm of all elements of all tensors, as a 0-d tensor: float64 where one of them is. ValueError naming the first
-// tensor with an element that is not finite, if error_if_nonfinite.
+// tensor with an element that is not finite, if error_if_nonfinite. Of order 0 and below: the norm of their norms.
 Tensor get_total_norm(const optim::Params& tensors, double norm_type = 2, bool error_if_nonfinite = false);
 
 // Multiplies the gradients by max_norm / (total_norm + 1e-6), where that is below 1.
