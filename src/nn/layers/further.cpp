@@ -1,9 +1,9 @@
-#include <gradus/autograd.h>
 #include <gradus/nn/functional.h>
 #include <gradus/nn/layers/further_layers.h>
 #include <gradus/ops/further.h>
 
 #include "core/range.h"
+#include "nn/layers/table.h"
 #include "nn/module/initial.h"
 #include "nn/module/repr.h"
 
@@ -33,16 +33,20 @@ EmbeddingBagOptions checked(std::int64_t rows, EmbeddingBagOptions o) {
 
 }  // namespace
 
-EmbeddingBag::EmbeddingBag(std::int64_t num_embeddings, std::int64_t embedding_dim, const EmbeddingBagOptions& o)
-    : Module("EmbeddingBag"), options_(checked(num_embeddings, o)) {
-  set_detail(std::to_string(num_embeddings) + ", " + std::to_string(embedding_dim) + ", mode='" + o.mode + "'" +
+EmbeddingBag::EmbeddingBag(const Shape& sizes, const EmbeddingBagOptions& o, const Tensor& table, bool requires_grad)
+    : Module("EmbeddingBag"), options_(checked(sizes[0], o)) {
+  set_detail(std::to_string(sizes[0]) + ", " + std::to_string(sizes[1]) + norm_text(o) + ", mode='" + o.mode + "'" +
              (options_.padding_idx ? ", padding_idx=" + std::to_string(*options_.padding_idx) : ""));
-  Tensor table = empty({num_embeddings, embedding_dim}, {.dtype = o.dtype});
-  init::filled(table, nullptr, [padding = options_.padding_idx](Tensor& to, Generator* by) {
-    to.normal_(0, 1, by);
-    if (padding) to.select(0, *padding).fill_(0);
-  });
-  weight = add("weight", Parameter(table));
+  weight = add("weight", Parameter(table, requires_grad));
+}
+
+EmbeddingBag::EmbeddingBag(std::int64_t num_embeddings, std::int64_t embedding_dim, const EmbeddingBagOptions& o)
+    : EmbeddingBag({num_embeddings, embedding_dim}, o,
+                   normal_table({num_embeddings, embedding_dim}, checked(num_embeddings, o).padding_idx, o.dtype),
+                   true) {}
+
+EmbeddingBag EmbeddingBag::from_pretrained(const Tensor& embeddings, bool freeze, const EmbeddingBagOptions& options) {
+  return EmbeddingBag(table_sizes("EmbeddingBag", embeddings), options, embeddings.detach(), !freeze);
 }
 
 Tensor EmbeddingBag::forward(const Tensor& input, const Tensor& offsets, const Tensor& per_sample_weights) {
@@ -50,7 +54,10 @@ Tensor EmbeddingBag::forward(const Tensor& input, const Tensor& offsets, const T
                        {.mode = options_.mode,
                         .per_sample_weights = per_sample_weights,
                         .include_last_offset = options_.include_last_offset,
-                        .padding_idx = options_.padding_idx});
+                        .padding_idx = options_.padding_idx,
+                        .max_norm = options_.max_norm,
+                        .norm_type = options_.norm_type,
+                        .scale_grad_by_freq = options_.scale_grad_by_freq});
 }
 
 PairwiseDistance::PairwiseDistance(double p, double eps, bool keepdim)

@@ -62,6 +62,9 @@ Tensor embedding_bag(const Tensor& input, const Tensor& weight, const Tensor& of
                        std::to_string(rows - 1) + "], got " + std::to_string(*o.padding_idx));
     padding = *o.padding_idx < 0 ? *o.padding_idx + rows : *o.padding_idx;
   }
+  EmbeddingArguments rows_as{.max_norm = o.max_norm, .norm_type = o.norm_type};
+  rows_as.scale_grad_by_freq = o.scale_grad_by_freq;
+  if (padding >= 0) rows_as.padding_idx = padding;
   const bool matrix = input.dim() == 2;
   std::vector<std::int64_t> bounds;
   if (!matrix) bounds = bounds_of(offsets, n, o.include_last_offset);
@@ -86,12 +89,12 @@ Tensor embedding_bag(const Tensor& input, const Tensor& weight, const Tensor& of
       place = index_select(cat({index, zeros({1}, {.dtype = kInt64, .device = device})}, 0), 0, at);
       used = index_select(cat({used, zeros({1}, {.dtype = kBool, .device = device})}, 0), 0, at);
     }
-    const Tensor found = reshape(embedding(place, weight, padding), {bags, longest, features});
+    const Tensor found = reshape(embedding(place, weight, rows_as), {bags, longest, features});
     const Tensor hidden = reshape(logical_not(used), {bags, longest, 1});
     const Tensor best = max(masked_fill(found, hidden, -std::numeric_limits<double>::infinity()), 1).first;
     return masked_fill(best, all(hidden, 1), 0);
   }
-  Tensor taken = embedding(index, weight, padding);
+  Tensor taken = embedding(index, weight, rows_as);
   if (padding >= 0) taken = masked_fill(taken, unsqueeze(logical_not(other()), 1), 0);
   if (weighed) taken = taken * reshape(o.per_sample_weights, {n, 1});
   Tensor bag;

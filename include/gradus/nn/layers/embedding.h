@@ -1,3 +1,4 @@
+// Embeddings.
 #pragma once
 
 #include <gradus/nn/module.h>
@@ -6,6 +7,9 @@ namespace gradus::nn {
 
 struct EmbeddingOptions {
   std::optional<std::int64_t> padding_idx = {};  // this row starts at zero and gets no gradient
+  std::optional<double> max_norm = {};           // used rows with a larger norm are first scaled to it, in place
+  double norm_type = 2;                          // which norm
+  bool scale_grad_by_freq = false;               // gradients are divided by how often their row is used in the call
   Dtype dtype = kFloat32;
 };
 
@@ -16,11 +20,16 @@ class Embedding : public Module {
   std::int64_t num_embeddings, embedding_dim;
   Parameter weight;
   Embedding(std::int64_t num_embeddings, std::int64_t embedding_dim, const EmbeddingOptions& options = {});
-  Tensor forward(const Tensor& index) override { return embedding(index, weight, padding_idx_); }
+  // A table that is there already; it is not copied. Frozen, it requires no gradient, and no row is set to zero.
+  static Embedding from_pretrained(const Tensor& embeddings, bool freeze = true, const EmbeddingOptions& options = {});
+  Tensor forward(const Tensor& index) override;
   std::int64_t padding_idx() const { return padding_idx_; }  // -1 where there is none
 
  private:
-  std::int64_t padding_idx_;
+  Embedding(const Shape& sizes, const EmbeddingOptions& options, const Tensor& table, bool requires_grad);
+
+  std::int64_t padding_idx_ = -1;
+  EmbeddingOptions options_;
 };
 
 }  // namespace gradus::nn

@@ -19,6 +19,9 @@ struct EmbeddingBagOptions {
   std::string mode = "mean";  // or "sum", "max"
   bool include_last_offset = false;
   std::optional<std::int64_t> padding_idx = {};  // this row starts at zero, is in no bag, and gets no gradient
+  std::optional<double> max_norm = {};           // these as EmbeddingOptions'
+  double norm_type = 2;
+  bool scale_grad_by_freq = false;
   Dtype dtype = kFloat32;
 };
 
@@ -28,6 +31,9 @@ class EmbeddingBag : public Module {
  public:
   Parameter weight;
   EmbeddingBag(std::int64_t num_embeddings, std::int64_t embedding_dim, const EmbeddingBagOptions& options = {});
+  // As Embedding::from_pretrained.
+  static EmbeddingBag from_pretrained(const Tensor& embeddings, bool freeze = true,
+                                      const EmbeddingBagOptions& options = {});
   Tensor forward(const Tensor& input) override { return forward(input, Tensor()); }
   Tensor forward(const Tensor& input, const Tensor& offsets, const Tensor& per_sample_weights = {});
   using Module::operator();
@@ -36,6 +42,8 @@ class EmbeddingBag : public Module {
   }
 
  private:
+  EmbeddingBag(const Shape& sizes, const EmbeddingBagOptions& options, const Tensor& table, bool requires_grad);
+
   EmbeddingBagOptions options_;
 };
 
