@@ -75,6 +75,7 @@
 #include <gradus/ops/placing.h>
 #include <gradus/ops/products.h>
 #include <gradus/ops/searching.h>
+#include <gradus/ops/special.h>
 #include <gradus/ops/statistics.h>
 #include <gradus/optim.h>
 #include <gradus/optim/zero_redundancy_optimizer.h>

@@ -9,11 +9,13 @@
 #include <gradus/nn/functional.h>
 #include <gradus/nn/init.h>
 #include <gradus/nn/layers/activation.h>
+#include <gradus/nn/layers/adaptive_softmax.h>
 #include <gradus/nn/layers/attention.h>
 #include <gradus/nn/layers/convolution.h>
 #include <gradus/nn/layers/dropout.h>
 #include <gradus/nn/layers/embedding.h>
 #include <gradus/nn/layers/folding.h>
+#include <gradus/nn/layers/fractional_pooling.h>
 #include <gradus/nn/layers/further_activations.h>
 #include <gradus/nn/layers/further_layers.h>
 #include <gradus/nn/layers/linear.h>

@@ -50,6 +50,18 @@ Tensor counts(const Shape& sizes) {
   return reshape(remainder(n, full_like(n, 4)), sizes).to(kFloat64);
 }
 
+Tensor index() { return integers({1, 3, 1, 0, 1, 3}, {2, 3}); }
+Tensor samples(const Shape& sizes) {
+  return reshape(arange(sizes.numel(), {.dtype = kFloat64}) / sizes.numel(), sizes);
+}
+nn::AdaptiveLogSoftmaxWithLoss adaptive() {
+  nn::AdaptiveLogSoftmaxWithLoss net(8, 9, {3, 6}, {.div_value = 2, .head_bias = true, .dtype = kFloat64});
+  const NoGrad guard;
+  int i = 0;
+  for (const Tensor& p : net.parameters()) p.copy_(test::uniform("w" + std::to_string(i++), p.sizes()));
+  return net;
+}
+
 Tensor classes() { return integers({1, 0, 4, 2}, {4}); }
 Tensor labels() {
   return integers({3, 0, -1, 1, 2, 4, -1, 4, 4, 4, -1, 0, 1, 2, 3, 0, 1, 2, 3, 4, 2, 2, -1, 0, 0}, {5, 5});
@@ -81,6 +93,31 @@ const std::map<std::string, std::function<Tensor(const Tensor&)>>& pointwise() {
 const std::map<std::string, Function>& functions() {
   const auto of = [](auto fn) { return [fn](const Tensors& x) { return fn(x[0]); }; };
   static const std::map<std::string, Function> all{
+      {"fractional2d", of([](const Tensor& x) {
+         return F::fractional_max_pool2d(x, 2, {.output_size = Spatial<2>{3, 4}, .random_samples = samples({2, 4, 2})});
+       })},
+      {"fractional2d_ratio", of([](const Tensor& x) {
+         return nn::FractionalMaxPool2d({2, 3}, {.output_ratio = {0.5, 0.7}, .random_samples = samples({1, 3, 2})})(x);
+       })},
+      {"fractional3d", of([](const Tensor& x) {
+         return F::fractional_max_pool3d(x, {2, 1, 3},
+                                         {.output_size = Spatial<3>{2, 3, 2}, .random_samples = samples({2, 2, 3})});
+       })},
+      {"pdist", of([](const Tensor& x) { return F::pdist(x); })},
+      {"pdist_1", of([](const Tensor& x) { return F::pdist(x, 1.5); })},
+      {"cross", [](const Tensors& x) { return cross(x[0], x[1], 1); }},
+      {"cross_last", [](const Tensors& x) { return linalg::cross(x[0], x[1]); }},
+      {"lerp", [](const Tensors& x) { return lerp(x[0], x[1], x[2]); }},
+      {"entr", of([](const Tensor& x) { return special::entr(x * x); })},
+      {"ndtr", of([](const Tensor& x) { return special::ndtr(x); })},
+      {"xlog1py", [](const Tensors& x) { return special::xlog1py(x[0], x[1] * x[1]); }},
+      {"multigammaln", of([](const Tensor& x) { return special::multigammaln(x + 3, 3); })},
+      {"adaptive", of([](const Tensor& x) {
+         return adaptive()(x, tensor({0, 8, 4, 7, 2})).output;
+       })},
+      {"adaptive_log_prob", of([](const Tensor& x) { return adaptive().log_prob(x); })},
+      {"embedding_freq",
+       of([](const Tensor& w) { return F::embedding(index(), w, {.padding_idx = 0, .scale_grad_by_freq = true}); })},
       {"glu", of([](const Tensor& x) { return F::glu(x); })},
       {"glu_0", of([](const Tensor& x) { return nn::GLU(0)(x); })},
       {"softmin", of([](const Tensor& x) { return nn::Softmin(1)(x); })},
@@ -227,6 +264,28 @@ TEST(FurtherLayersOfPyTorch, FunctionsAndTheirGradients) {
     }
     EXPECT_TRUE(test::gradgradcheck(fn, x)) << "second gradient";
   }
+}
+
+// PyTorch's gradient of it is not that of its value; the values are.
+TEST(FurtherLayers, CrossMapNormalisation) {
+  const std::map<int, std::vector<double>> recorded{{1,
+                                                     {0.14693236701030155, 0.3999447104691341, 0.575560014246967,
+                                                      0.6748727521186424, 0.7207428786637229, 0.7346161460169096}},
+                                                    {3,
+                                                     {0.14309679486060323, 0.39331933415237097, 0.5661501493783082,
+                                                      0.6661270050863194, 0.7134256429463964, 0.9518933589294638}},
+                                                    {4,
+                                                     {0.1444395938073316, 0.40508764621129645, 0.6007700896633059,
+                                                      0.7282367874841741, 0.8001883259923084, 1.0553114662955656}}};
+  const Tensor x = arange(1, 13, 1, {.dtype = kFloat64}).view({1, 6, 1, 2}) / 4;
+  for (const auto& [size, values] : recorded) {
+    nn::CrossMapLRN2d net(size, 0.5, 0.75, 2);
+    const Tensor y = net(x);
+    EXPECT_TRUE(allclose(y[{0, Slice{}, 0, 0}], tensor(values, {.dtype = kFloat64}), 1e-12, 0)) << size << y;
+    EXPECT_TRUE(test::gradcheck([&](const Tensors& at) { return net(at[0]); }, {x.clone().requires_grad_()})) << size;
+  }
+  EXPECT_THROW(nn::CrossMapLRN2d(0), ValueError);
+  EXPECT_THROW(nn::CrossMapLRN2d(3)(x[0]), ShapeError);
 }
 
 TEST(FurtherLayers, IntegersDoNotTakeFractionsInPlace) {

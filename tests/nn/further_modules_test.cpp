@@ -60,6 +60,26 @@ TEST(FurtherModules, PrintAsInPyTorch) {
       {"poisson", nn::PoissonNLLLoss().to_string()},
       {"distance", nn::TripletMarginWithDistanceLoss().to_string()},
       {"parameter_dict", nn::ParameterDict().to_string()},
+      {"elu_inplace", nn::ELU(0.5, true).to_string()},
+      {"silu_inplace", nn::SiLU(true).to_string()},
+      {"dropout_inplace", nn::Dropout(0.5, true).to_string()},
+      {"dropout3d_inplace", nn::Dropout3d(0.5, true).to_string()},
+      {"fractional2d", nn::FractionalMaxPool2d(2, {.output_ratio = 0.5}).to_string()},
+      {"fractional3d", nn::FractionalMaxPool3d(2, {.output_size = Spatial<3>(3)}).to_string()},
+      {"adaptive", nn::AdaptiveLogSoftmaxWithLoss(8, 9, {3, 6}, {.div_value = 2, .head_bias = true}).to_string()},
+      {"cross_map", nn::CrossMapLRN2d(4).to_string()},
+      {"cross_map_k", nn::CrossMapLRN2d(4, 0.1, 0.5, 2.0).to_string()},
+      {"embedding_all",
+       nn::Embedding(4, 3, {.padding_idx = -1, .max_norm = 1.5, .norm_type = 1, .scale_grad_by_freq = true})
+           .to_string()},
+      {"embedding_bag_all",
+       nn::EmbeddingBag(4, 3, {.padding_idx = 1, .max_norm = 1.5, .norm_type = 1, .scale_grad_by_freq = true})
+           .to_string()},
+      {"parameter_list", nn::Sequential(nn::ParameterList({ones({2}), ones({2, 1}, {.dtype = kFloat64})})).to_string()},
+      {"parameter_list_one", nn::ParameterList({ones({})}).to_string()},
+      {"parameter_dict_two",
+       nn::ParameterDict({{"a", ones({2, 3})}, {"b", ones({1}, {.dtype = kBFloat16})}}).to_string()},
+      {"parameter_dict_one", nn::ParameterDict({{"a", ones({2, 3}, {.dtype = kFloat64})}}).to_string()},
   };
   const auto all = nlohmann::json::parse(std::ifstream(test::source_path("tests/traces/further_layers.json")));
   ASSERT_EQ(printed.size(), all["prints"].size());
@@ -81,6 +101,8 @@ TEST(FurtherModules, WorkInPlaceOnRequest) {
   expect_in_place(nn::Hardswish(true), nn::Hardswish());
   expect_in_place(nn::Hardsigmoid(true), nn::Hardsigmoid());
   expect_in_place(nn::CELU(2, true), nn::CELU(2));
+  expect_in_place(nn::ELU(2, true), nn::ELU(2));
+  expect_in_place(nn::SiLU(true), nn::SiLU());
   expect_in_place(nn::Threshold(0.4, 9, true), nn::Threshold(0.4, 9));
   nn::RReLU drops(0.1, 0.2, true), plain(0.1, 0.2);
   drops.eval();
@@ -93,6 +115,106 @@ TEST(FurtherModules, WorkInPlaceOnRequest) {
   mish_(twice).sum().backward();
   mish(b * 2).sum().backward();
   EXPECT_TRUE(equal(a.grad(), b.grad()));
+}
+
+template <class M>
+void expect_drops_in_place(M module, M plain, const Shape& sizes) {
+  const Tensor x = ones(sizes), y = x.clone();
+  manual_seed(3);
+  const Tensor wanted = plain(x);
+  manual_seed(3);
+  const Tensor got = module(y);
+  EXPECT_TRUE(equal(got, wanted)) << plain;
+  EXPECT_TRUE(equal(y, wanted)) << plain;
+  EXPECT_FALSE(equal(x, wanted)) << plain;
+  module.eval();
+  const Tensor leaf = ones(sizes).requires_grad_();
+  EXPECT_TRUE(equal(module(leaf), leaf)) << "as it changes nothing, a leaf is no mistake";
+}
+
+TEST(FurtherModules, DropInPlaceOnRequest) {
+  expect_drops_in_place(nn::Dropout(0.5, true), nn::Dropout(0.5), {40});
+  expect_drops_in_place(nn::Dropout1d(0.5, true), nn::Dropout1d(0.5), {4, 5, 3});
+  expect_drops_in_place(nn::Dropout2d(0.5, true), nn::Dropout2d(0.5), {4, 5, 3, 2});
+  expect_drops_in_place(nn::Dropout3d(0.5, true), nn::Dropout3d(0.5), {4, 5, 3, 2, 1});
+  expect_drops_in_place(nn::AlphaDropout(0.5, true), nn::AlphaDropout(0.5), {40});
+  expect_drops_in_place(nn::FeatureAlphaDropout(0.5, true), nn::FeatureAlphaDropout(0.5), {4, 5, 3});
+  const Tensor leaf = ones({40}).requires_grad_();
+  EXPECT_THROW(nn::Dropout(0.5, true)(leaf), AutogradError);
+  const Tensor twice = leaf * 2;
+  Tensor dropped = twice;
+  dropout_(dropped, 0.5).sum().backward();
+  EXPECT_TRUE(equal(leaf.grad(), dropped.detach()));
+}
+
+// As PyTorch's feature dropout, with the channels in dimension 1, or 0 where there is no batch.
+TEST(FurtherModules, DropoutOfChannelsTakesOtherRanks) {
+  const auto whole = [](const Tensor& y, int dims) {  // whether what these dimensions count is dropped as one
+    const Tensor rows = flatten(y, dims);
+    return equal(amax(rows, {-1}), amin(rows, {-1}));
+  };
+  EXPECT_TRUE(whole(dropout2d(ones({6, 7, 5}), 0.5), 2));
+  EXPECT_TRUE(whole(dropout3d(ones({20, 7, 5, 3}), 0.5), 1));
+  EXPECT_TRUE(whole(dropout3d(ones({6, 7, 5}), 0.5), 2));
+  EXPECT_EQ(dropout2d(ones({20, 30}), 0.5).sizes(), (Shape{20, 30}));
+  EXPECT_FALSE(whole(dropout3d(ones({20, 30}), 0.5), 1));
+  EXPECT_THAT(message_of([&] { dropout2d(ones({3})); }), HasSubstr("at least 2 dimensions, got [3]"));
+  EXPECT_THAT(message_of([&] { dropout3d(ones({3})); }), HasSubstr("at least 2 dimensions, got [3]"));
+  EXPECT_THAT(message_of([&] { dropout1d(ones({2, 3, 4, 5})); }), HasSubstr("one less without a batch"));
+}
+
+TEST(FurtherModules, AdaptiveMaxPoolsReturnIndices) {
+  nn::AdaptiveMaxPool2d pool(2);
+  const auto [y, at] = pool.forward_with_indices(arange(9, {.dtype = kFloat32}).view({1, 3, 3}));
+  EXPECT_TRUE(equal(y, tensor({{{4.0, 5.0}, {7.0, 8.0}}})));
+  EXPECT_TRUE(equal(at, tensor({{{4, 5}, {7, 8}}})));
+}
+
+TEST(FurtherModules, FractionalPools) {
+  const auto [y, at] = F::fractional_max_pool2d_with_indices(ones({2, 5, 5}), 3, {.output_size = Spatial<2>(2)});
+  EXPECT_TRUE(equal(y, ones({2, 2, 2})));
+  EXPECT_TRUE(equal(at, tensor({{{0, 2}, {10, 12}}, {{0, 2}, {10, 12}}})));
+  nn::FractionalMaxPool3d pool(1, {.output_ratio = {0.5, 1.0 / 3, 0.9}});
+  EXPECT_EQ(pool(rand({4, 3, 6, 6, 6})).sizes(), (Shape{4, 3, 3, 2, 5}));
+  EXPECT_EQ(F::fractional_max_pool2d(zeros({0, 3, 5, 5}), 2, {.output_size = Spatial<2>{2, 3}}).sizes(),
+            (Shape{0, 3, 2, 3}));
+  const Tensor x = zeros({1, 5, 5});
+  const auto size = [](std::int64_t n) { return FractionalPoolArguments<2>{.output_size = Spatial<2>(n)}; };
+  EXPECT_THAT(message_of([&] { F::fractional_max_pool2d(x, 3, {}); }), HasSubstr("one of output_size and"));
+  EXPECT_THAT(message_of([&] { F::fractional_max_pool2d(x, 3, size(4)); }), HasSubstr("got 3 for in 5 and out 4"));
+  EXPECT_THROW(F::fractional_max_pool2d(x, 0, size(2)), ValueError);
+  EXPECT_THROW(F::fractional_max_pool2d(x, 1, size(0)), ValueError);
+  EXPECT_THROW(F::fractional_max_pool2d(x, 1, {.output_ratio = 1.5}), ValueError);
+  EXPECT_THROW(F::fractional_max_pool2d(x[0], 1, size(2)), ShapeError);
+  EXPECT_THROW(F::fractional_max_pool2d(x.to(kInt64), 1, size(2)), DtypeError);
+  EXPECT_THROW(F::fractional_max_pool2d(x, 1, {.output_size = Spatial<2>(2), .random_samples = zeros({1, 2})}),
+               ShapeError);
+  EXPECT_THROW(nn::FractionalMaxPool2d(2, {}), ValueError);
+  EXPECT_THROW(nn::FractionalMaxPool2d(2, {.output_ratio = 1.0}), ValueError);
+}
+
+TEST(FurtherModules, AdaptiveSoftmax) {
+  nn::AdaptiveLogSoftmaxWithLoss net(8, 20, {4, 10, 15}, {.div_value = 2});
+  const Tensor x = randn({64, 8});
+  const Tensor all = net.log_prob(x);
+  EXPECT_TRUE(allclose(all.exp().sum({1}), ones({64}), 1e-4));
+  EXPECT_TRUE(equal(net.predict(x), argmax(all, 1)));
+  const Tensor target = randint(0, 20, {64});
+  const auto result = net(x, target);
+  EXPECT_TRUE(allclose(result.output, gather(all, 1, unsqueeze(target, 1)).squeeze(1), 1e-4, 1e-5));
+  EXPECT_EQ(result.loss.item(), mean(-result.output).item());
+  EXPECT_EQ(net(x[0], target[0]).output.sizes(), Shape{});
+  EXPECT_EQ(net.cutoffs(), (std::vector<std::int64_t>{4, 10, 15, 20}));
+  EXPECT_EQ(net.named_parameters()[3].first, "tail.1.0.weight");
+  EXPECT_THAT(message_of([&] { net(x, target + 1 + 19); }), HasSubstr("targets must be in [0, 19]"));
+  EXPECT_THROW(net(x, target - 20), IndexError);
+  EXPECT_THROW(net(x, narrow(target, 0, 0, 3)), ShapeError);
+  EXPECT_THROW(net(x, target.view({8, 8})), ShapeError);
+  EXPECT_THROW(net(narrow(x, 1, 0, 7), target), ShapeError);
+  EXPECT_THROW(net(x, target.to(kFloat32)), DtypeError);
+  for (const std::vector<std::int64_t>& cutoffs :
+       std::vector<std::vector<std::int64_t>>{{}, {0, 4}, {4, 4}, {5, 1, 15}, {5, 20}})
+    EXPECT_THROW(nn::AdaptiveLogSoftmaxWithLoss(16, 20, cutoffs), ValueError);
 }
 
 TEST(FurtherModules, RefuseWhatPyTorchRefuses) {

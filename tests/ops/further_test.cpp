@@ -97,6 +97,30 @@ TEST(FurtherOps, OddInputs) {
   EXPECT_EQ(slope.grad().item(), -3);
 }
 
+TEST(FurtherOps, BorrowedMemoryHasStrides) {
+  std::vector<std::int32_t> numbers{1, 2, 3, 4, 5, 6, 7, 8, 9};
+  bool released = false;
+  {
+    const Tensor columns = from_blob(numbers.data(), {3, 3}, {1, 3}, kInt32, [&](void*) { released = true; });
+    EXPECT_TRUE(equal(columns, t(tensor(numbers, {3, 3}))));
+    EXPECT_EQ(columns.strides(), (Shape{1, 3}));
+    EXPECT_FALSE(columns.is_contiguous());
+    columns.fill_(0);
+    EXPECT_FALSE(released);
+  }
+  EXPECT_TRUE(released);
+  EXPECT_EQ(numbers, std::vector<std::int32_t>(9));
+  numbers[4] = 7;
+  const Tensor padded = from_blob(numbers.data(), {2, 2}, {3, 1}, kInt32);
+  EXPECT_EQ(padded.sum().item<int>(), 7);
+  EXPECT_EQ(from_blob(numbers.data(), {4}, {0}, kInt32).sizes(), Shape{4});
+  EXPECT_EQ(from_blob(nullptr, {0, 3}, {3, 1}, kInt32).numel(), 0);
+  EXPECT_THROW(from_blob(numbers.data(), {3, 3}, {3}, kInt32), ShapeError);
+  EXPECT_THROW(from_blob(numbers.data(), {3}, {-1}, kInt32), ValueError);
+  EXPECT_THROW(from_blob(numbers.data(), {3, 3}, {std::int64_t{1} << 62, std::int64_t{1} << 62}, kInt32), ValueError);
+  EXPECT_THROW(from_blob(nullptr, {3}, {1}, kInt32), ValueError);
+}
+
 TEST(Metrics, OfClasses) {
   const Tensor predicted = tensor({0, 1, 1, 2, 0, 1}), target = tensor({0, 1, 0, 2, 0, 2});
   const Tensor confusion = metrics::confusion_matrix(predicted, target, 3);

@@ -48,6 +48,21 @@ CLASSES = torch.tensor([1, 0, 4, 2])
 LABELS = torch.tensor([[3, 0, -1, 1, 2], [4, -1, 4, 4, 4], [-1, 0, 1, 2, 3], [0, 1, 2, 3, 4], [2, 2, -1, 0, 0]])
 WEIGHT = torch.tensor([0.5, 1, 2, 0.25, 3])
 ROWS, IMAGE = ((4, 5),), ((2, 4, 5, 6),)
+INDEX = torch.tensor([[1, 3, 1], [0, 1, 3]])
+
+
+def samples(*shape):
+    n = torch.Size(shape).numel()
+    return (torch.arange(n).double() / n).reshape(shape)
+
+
+def adaptive():
+    module = nn.AdaptiveLogSoftmaxWithLoss(8, 9, [3, 6], 2.0, head_bias=True).double()
+    with torch.no_grad():
+        for i, p in enumerate(module.parameters()):
+            p.copy_(uniform(f"w{i}", p.shape))
+    return module
+
 
 FUNCTIONS = {
     "glu": (F.glu, ((3, 4),)),
@@ -94,6 +109,23 @@ FUNCTIONS = {
     "poisson_full": (lambda x: F.poisson_nll_loss(x, counts(3, 4), full=True, reduction="none"), ((3, 4),)),
     "poisson_rate": (lambda x: F.poisson_nll_loss(x * x, counts(3, 4), log_input=False, full=True, eps=1e-3,
                                                   reduction="sum"), ((3, 4),)),
+    "fractional2d": (lambda x: F.fractional_max_pool2d(x, 2, (3, 4), _random_samples=samples(2, 4, 2)), IMAGE),
+    "fractional2d_ratio": (lambda x: F.fractional_max_pool2d(
+        x, (2, 3), None, (0.5, 0.7), _random_samples=samples(1, 3, 2)), ((3, 7, 9),)),
+    "fractional3d": (lambda x: F.fractional_max_pool3d(x, (2, 1, 3), (2, 3, 2), _random_samples=samples(2, 2, 3)),
+                     ((2, 2, 4, 5, 6),)),
+    "pdist": (F.pdist, ((5, 3),)),
+    "pdist_1": (lambda x: F.pdist(x, 1.5), ((3, 4),)),
+    "cross": (lambda a, b: torch.cross(a, b, dim=1), ((2, 3, 4), (2, 3, 4))),
+    "cross_last": (torch.linalg.cross, ((4, 3), (1, 3))),
+    "lerp": (torch.lerp, ((3, 4),) * 3),
+    "entr": (lambda x: torch.special.entr(x * x), ((3, 4),)),
+    "ndtr": (torch.special.ndtr, ((3, 4),)),
+    "xlog1py": (lambda x, y: torch.special.xlog1py(x, y * y), ((3, 4), (3, 4))),
+    "multigammaln": (lambda x: torch.special.multigammaln(x + 3, 3), ((3, 4),)),
+    "adaptive": (lambda x: adaptive()(x, torch.tensor([0, 8, 4, 7, 2]))[0], ((5, 8),)),
+    "adaptive_log_prob": (lambda x: adaptive().log_prob(x), ((3, 8),)),
+    "embedding_freq": (lambda w: F.embedding(INDEX, w, 0, scale_grad_by_freq=True), ((4, 3),)),
     "distance": (lambda a, p, n: F.triplet_margin_with_distance_loss(a, p, n), ((4, 3),) * 3),
     "distance_cosine": (lambda a, p, n: F.triplet_margin_with_distance_loss(
         a, p, n, distance_function=lambda x, y: 1 - F.cosine_similarity(x, y), margin=0.5, swap=True,
@@ -115,6 +147,16 @@ PRINTS = {
     "multi_margin": nn.MultiMarginLoss(), "multilabel": nn.MultiLabelMarginLoss(),
     "multilabel_soft": nn.MultiLabelSoftMarginLoss(), "poisson": nn.PoissonNLLLoss(),
     "distance": nn.TripletMarginWithDistanceLoss(), "parameter_dict": nn.ParameterDict(),
+    "elu_inplace": nn.ELU(0.5, True), "silu_inplace": nn.SiLU(True), "dropout_inplace": nn.Dropout(0.5, True),
+    "dropout3d_inplace": nn.Dropout3d(0.5, True), "fractional2d": nn.FractionalMaxPool2d(2, output_ratio=0.5),
+    "fractional3d": nn.FractionalMaxPool3d(2, 3), "adaptive": adaptive(), "cross_map": nn.CrossMapLRN2d(4),
+    "cross_map_k": nn.CrossMapLRN2d(4, 0.1, 0.5, 2.0),
+    "embedding_all": nn.Embedding(4, 3, -1, 1.5, 1.0, True),
+    "embedding_bag_all": nn.EmbeddingBag(4, 3, 1.5, 1.0, True, padding_idx=1),
+    "parameter_list": nn.Sequential(nn.ParameterList([torch.ones(2).float(), torch.ones(2, 1)])),
+    "parameter_list_one": nn.ParameterList([torch.ones(()).float()]),
+    "parameter_dict_two": nn.ParameterDict({"a": torch.ones(2, 3).float(), "b": torch.ones(1).bfloat16()}),
+    "parameter_dict_one": nn.ParameterDict({"a": torch.ones(2, 3)}),
 }  # fmt: skip
 
 

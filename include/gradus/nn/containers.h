@@ -180,7 +180,25 @@ class ParameterList : public Module {
   ParameterList& append(const Tensor& x);
   ParameterList& extend(const std::vector<Tensor>& tensors);
   std::size_t size() const { return state()->parameters.size(); }
+  bool is_empty() const { return size() == 0; }
   const Tensor operator[](std::int64_t index) const;
+
+  class Iterator {
+   public:
+    Iterator(const ParameterList& list, std::size_t index) : list_(&list), index_(index) {}
+    const Tensor operator*() const { return (*list_)[static_cast<std::int64_t>(index_)]; }
+    Iterator& operator++() {
+      ++index_;
+      return *this;
+    }
+    bool operator==(const Iterator&) const = default;
+
+   private:
+    const ParameterList* list_;
+    std::size_t index_;
+  };
+  Iterator begin() const { return {*this, 0}; }
+  Iterator end() const { return {*this, size()}; }
 };
 
 }  // namespace gradus::nn

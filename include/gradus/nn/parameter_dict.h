@@ -5,7 +5,7 @@
 
 namespace gradus::nn {
 
-// In order of insertion. As ParameterList's, its printed form does not list the parameters.
+// In order of insertion.
 class ParameterDict : public Module {
  public:
   ParameterDict() : Module("ParameterDict") {}
@@ -20,6 +20,7 @@ class ParameterDict : public Module {
   std::vector<NamedTensor> items() const;
   const Tensor operator[](const std::string& name) const;  // ValueError
   Tensor pop(const std::string& name);                     // removes and returns it; ValueError
+  void clear();                                            // removes all
 };
 
 }  // namespace gradus::nn

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <concepts>
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -46,6 +47,11 @@ Tensor logspace(double start, double end, std::int64_t steps, double base = 10, 
 // The powers n - 1, ..., 1, 0 of each element of a vector, one row each; 0, 1, ... if increasing. By default, n is the
 // number of elements. Differentiable.
 Tensor vander(const Tensor& x, std::optional<std::int64_t> n = {}, bool increasing = false);
+
+// Borrowed memory, as from_blob of gradus/tensor.h, whose elements lie `strides` elements apart, not negative
+// (ValueError): a transposed or a padded matrix.
+Tensor from_blob(void* data, const Shape& sizes, const Shape& strides, Dtype dtype,
+                 std::function<void(void*)> deleter = {});
 
 // Windows of signal processing. A periodic window is the symmetric one with one more point, without that point.
 Tensor bartlett_window(std::int64_t window_length, bool periodic = true, const TensorOptions& options = {});

@@ -69,6 +69,8 @@ Tensor addcmul(const Tensor& input, const Tensor& a, const Tensor& b,
                const Scalar& value = 1);  // input + value * a * b
 Tensor addcdiv(const Tensor& input, const Tensor& a, const Tensor& b,
                const Scalar& value = 1);  // input + value * a / b
+// start + weight * (end - start), element by element; all of one type (DtypeError).
+Tensor lerp(const Tensor& start, const Tensor& end, const Tensor& weight);
 
 inline Tensor subtract(const Tensor& a, const Tensor& b, const Scalar& alpha = 1) { return sub(a, b, alpha); }
 inline Tensor subtract(const Tensor& a, const Scalar& b) { return sub(a, b); }

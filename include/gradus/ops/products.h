@@ -23,6 +23,12 @@ Tensor tensordot(const Tensor& a, const Tensor& b, std::int64_t dims = 2);
 Tensor tensordot(const Tensor& a, const Tensor& b, const Shape& dims_a, const Shape& dims_b);
 Tensor kron(const Tensor& a, const Tensor& b);
 Tensor dist(const Tensor& a, const Tensor& b, double p = 2);  // the p-norm of a - b
+// The p-norm distances of all pairs of rows of x [n, m]: of row 0 to the others, of row 1 to those after it, and so on:
+// [n (n - 1) / 2].
+Tensor pdist(const Tensor& x, double p = 2);
+// The products of vectors in space, which lie along `dim`, whose size is 3 in both (ShapeError); the others broadcast.
+// Unset dim: the first of this size.
+Tensor cross(const Tensor& a, const Tensor& b, std::optional<std::int64_t> dim = {});
 
 // The covariance of variables, which are the rows, from observations, which are the columns. The weights, [columns],
 // say how often each observation was made (integers) and how much it counts.
@@ -48,9 +54,14 @@ namespace linalg {
 // be vectors.
 Tensor multi_dot(const std::vector<Tensor>& matrices);
 inline Tensor matrix_power(const Tensor& x, std::int64_t n) { return gradus::matrix_power(x, n); }
+inline Tensor cross(const Tensor& a, const Tensor& b, std::int64_t dim = -1) { return gradus::cross(a, b, dim); }
 }  // namespace linalg
 inline Tensor chain_matmul(const std::vector<Tensor>& matrices) {
   return matrices.size() == 1 ? matrices[0] : linalg::multi_dot(matrices);
 }
 
 }  // namespace gradus
+
+namespace gradus::nn::functional {
+using gradus::pdist;
+}  // namespace gradus::nn::functional

@@ -37,8 +37,8 @@ Tensor pixel_shuffle(const Tensor& x, std::int64_t upscale_factor);
 Tensor pixel_unshuffle(const Tensor& x, std::int64_t downscale_factor);
 
 // Whole channels of x [N, C, L], [N, C, H, W] and [N, C, D, H, W] are zero with probability p, the others scaled by
-// 1 / (1 - p). Tompson et al. (2015). dropout1d and dropout3d take an x without a batch too; dropout2d does not, since
-// PyTorch reads a 3-d one as [N, C, L].
+// 1 / (1 - p). Tompson et al. (2015). dropout1d and dropout3d take an x without a batch, too. As in PyTorch, the last
+// two take other x of at least 2 dimensions as [N, C, ...]; so dropout2d reads a 3-d one as [N, C, L].
 Tensor dropout1d(const Tensor& x, double p = 0.5, bool training = true, Generator* generator = nullptr);
 Tensor dropout2d(const Tensor& x, double p = 0.5, bool training = true, Generator* generator = nullptr);
 Tensor dropout3d(const Tensor& x, double p = 0.5, bool training = true, Generator* generator = nullptr);

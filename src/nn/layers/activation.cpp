@@ -1,4 +1,5 @@
 #include <gradus/nn/layers/activation.h>
+#include <gradus/ops/in_place.h>
 
 #include "nn/module/repr.h"
 
@@ -42,7 +43,20 @@ Tensor Hardtanh::forward(const Tensor& x) {
   return hardtanh_(y, min_val_, max_val_);
 }
 
-ELU::ELU(double alpha) : Module("ELU", "alpha=" + repr(alpha)), alpha_(alpha) {}
+ELU::ELU(double alpha, bool inplace)
+    : Module("ELU", "alpha=" + repr(alpha) + (inplace ? ", inplace=True" : "")), alpha_(alpha), inplace_(inplace) {}
+
+Tensor ELU::forward(const Tensor& x) {
+  if (!inplace_) return elu(x, alpha_);
+  Tensor y = x;
+  return elu_(y, alpha_);
+}
+
+Tensor SiLU::forward(const Tensor& x) {
+  if (!inplace_) return silu(x);
+  Tensor y = x;
+  return silu_(y);
+}
 
 GELU::GELU(std::string approximate)
     : Module("GELU", "approximate='" + approximate + "'"), approximate_(std::move(approximate)) {

@@ -5,7 +5,8 @@
 
 namespace gradus::nn {
 
-Dropout::Dropout(const char* type, double p) : Module(type, "p=" + repr(p) + ", inplace=False"), p_(p) {
+Dropout::Dropout(const char* type, double p, bool inplace)
+    : Module(type, "p=" + repr(p) + ", inplace=" + repr(inplace)), p_(p), inplace_(inplace) {
   check_range(type, "p", p, between(0, 1));
 }
 

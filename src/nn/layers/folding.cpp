@@ -1,5 +1,7 @@
 #include <gradus/nn/layers/folding.h>
+#include <gradus/ops/resampling.h>
 
+#include "core/range.h"
 #include "nn/module/repr.h"
 
 namespace gradus::nn {
@@ -63,6 +65,30 @@ LocalResponseNorm::LocalResponseNorm(std::int64_t size, double alpha, double bet
       alpha_(alpha),
       beta_(beta),
       k_(k) {}
+
+CrossMapLRN2d::CrossMapLRN2d(std::int64_t size, double alpha, double beta, const Scalar& k)
+    : Module("CrossMapLRN2d",
+             std::to_string(size) + ", alpha=" + repr(alpha) + ", beta=" + repr(beta) + ", k=" + repr(k)),
+      size_(size),
+      alpha_(alpha),
+      beta_(beta),
+      k_(k.to<double>()) {
+  check_range("CrossMapLRN2d", "size", size, at_least(1));
+}
+
+Tensor CrossMapLRN2d::forward(const Tensor& x) {
+  if (x.dim() != 4) throw ShapeError("CrossMapLRN2d: needs [N, C, H, W], got " + gradus::to_string(x.sizes()));
+  const std::int64_t behind = (size_ - 1) / 2 + 1, channels = x.size(1);
+  const Tensor squares = x * x;
+  const Tensor padded = pad(squares, {0, 0, 0, 0, behind - 1, behind - 1});
+  Tensor sums = narrow(padded, 1, 0, channels);
+  for (std::int64_t i = 1; i < 2 * behind - 1; ++i) sums = sums + narrow(padded, 1, i, channels);
+  if (channels > behind) {
+    const Tensor later = arange(channels, {.device = x.device()}) >= behind;
+    sums = sums + reshape(later, {1, channels, 1, 1}).to(x.dtype()) * narrow(squares, 1, 0, 1);
+  }
+  return x * pow(sums * (alpha_ / static_cast<double>(size_)) + k_, -beta_);
+}
 
 ChannelShuffle::ChannelShuffle(std::int64_t groups)
     : Module("ChannelShuffle", "groups=" + std::to_string(groups)), groups_(groups) {

@@ -118,6 +118,13 @@ AdaptiveMaxPool<N>::AdaptiveMaxPool(const Spatial<N>& size)
     : Module(named<N>("AdaptiveMaxPool"), output_size(size)), output_size_(checked_size("AdaptiveMaxPool", size)) {}
 
 template <int N>
+std::pair<Tensor, Tensor> AdaptiveMaxPool<N>::forward_with_indices(const Tensor& x) {
+  if constexpr (N == 1) return adaptive_max_pool1d_with_indices(x, output_size_);
+  if constexpr (N == 2) return adaptive_max_pool2d_with_indices(x, output_size_);
+  if constexpr (N == 3) return adaptive_max_pool3d_with_indices(x, output_size_);
+}
+
+template <int N>
 Tensor AdaptiveMaxPool<N>::forward(const Tensor& x) {
   if constexpr (N == 1) return adaptive_max_pool1d(x, output_size_);
   if constexpr (N == 2) return adaptive_max_pool2d(x, output_size_);

@@ -365,7 +365,43 @@ std::string Module::type_name() const {
 
 std::ostream& operator<<(std::ostream& out, const Module& module) { return out << module.to_string(); }
 
+namespace {
+
+// torch.typename: how Python names the type of a tensor in a ParameterDict.
+std::string tensor_type(const Tensor& x) {
+  const char* names[] = {"Float", "Double", "Long", "Int", "Byte", "Bool", "BFloat16", "Half", "Char", "Short"};
+  const Dtype types[] = {kFloat32, kFloat64, kInt64, kInt32, kUInt8, kBool, kBFloat16, kFloat16, kInt8, kInt16};
+  std::size_t i = 0;
+  while (types[i] != x.dtype()) ++i;
+  return std::string("torch.") + (x.device() == kCPU ? "" : "cuda.") + names[i] + "Tensor";
+}
+
+// What Python writes between the parentheses of a list or a dictionary of parameters.
+std::string parameters_text(const ModuleState& state) {
+  const std::size_t count = state.parameters.size();
+  std::string text;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Tensor& x = state.parameter(i);
+    text += count > 1 ? "\n    (" : "  (";
+    text += state.parameters[i].first;
+    text += "): Parameter containing: [";
+    text += state.type == "ParameterDict" ? tensor_type(x) : std::string("torch.") + gradus::to_string(x.dtype());
+    text += " of size ";
+    for (int d = 0; d < x.sizes().rank(); ++d) {
+      if (d > 0) text += 'x';
+      text += std::to_string(x.sizes()[d]);
+    }
+    if (x.device() != kCPU) text += " (" + gradus::to_string(x.device()) + ")";
+    text += "]";
+  }
+  return count > 1 ? text + "\n" : text;
+}
+
+}  // namespace
+
 std::string Module::to_string() const {
+  if (state_->type == "ParameterList" || state_->type == "ParameterDict")
+    return state_->type + "(" + parameters_text(*state_) + ")";
   std::string text = type_name() + "(" + state_->detail;
   const auto& children = state_->children;
   if (children.empty()) return text + ")";

@@ -71,4 +71,9 @@ Tensor ParameterDict::pop(const std::string& name) {
   return x;
 }
 
+void ParameterDict::clear() {
+  if (state()->computes()) throw ValueError("ParameterDict.clear: parametrizations compute parameters");
+  state()->parameters.clear();
+}
+
 }  // namespace gradus::nn

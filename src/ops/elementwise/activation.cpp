@@ -1,5 +1,6 @@
 // The non-linear functions between layers. Formulas avoid branches around calls, and overflow where it would give NaN.
 #include <gradus/ops.h>
+#include <gradus/ops/in_place.h>
 
 #include <algorithm>
 #include <cmath>
@@ -53,7 +54,9 @@ Tensor& hardtanh_(Tensor& x, double min_val, double max_val) {
 }
 Tensor relu6(const Tensor& x) { return hardtanh(x, 0, 6); }
 Tensor elu(const Tensor& x, double alpha) { return unary(Elu{alpha}, x); }
+Tensor& elu_(Tensor& x, double alpha) { return unary_(Elu{alpha}, x); }
 Tensor silu(const Tensor& x) { return unary(Silu{}, x); }
+Tensor& silu_(Tensor& x) { return unary_(Silu{}, x); }
 Tensor sigmoid(const Tensor& x) { return unary(Sigmoid{}, x); }
 Tensor logsigmoid(const Tensor& x) { return unary(LogSigmoid{}, x); }
 Tensor softplus(const Tensor& x, double beta, double threshold) {

@@ -1,9 +1,12 @@
 #include <gradus/autograd/op.h>
 #include <gradus/detail/observer.h>
 #include <gradus/ops.h>
+#include <gradus/ops/activation.h>
+#include <gradus/ops/in_place.h>
 #include <gradus/ops/resampling.h>
 
 #include "core/range.h"
+#include "ops/methods/inplace.h"
 
 namespace gradus {
 
@@ -24,17 +27,19 @@ Tensor drop(const char* call, const Tensor& x, const Shape& sizes, double p, boo
   return x * mask;
 }
 
-// One mask element per channel; x has one of the two ranks, the lower one without a batch.
-Tensor drop_channels(const char* call, const Tensor& x, std::int64_t rank, bool unbatched, double p, bool training,
-                     Generator* generator) {
-  const bool lower = unbatched && x.dim() == rank - 1;
-  if (x.dim() != rank && !lower) {
-    throw ShapeError(std::string(call) + ": needs x of " + std::to_string(rank) + " dimensions" +
-                     (unbatched ? ", one less without a batch" : "") + ", got " + to_string(x.sizes()));
-  }
+// One mask element per channel, which are the dimensions before `first`.
+Tensor drop_channels(const char* call, const Tensor& x, int first, double p, bool training, Generator* generator) {
   Shape sizes = x.sizes();
-  for (int d = lower ? 1 : 2; d < sizes.rank(); ++d) sizes[d] = 1;
+  for (int d = first; d < sizes.rank(); ++d) sizes[d] = 1;
   return drop(call, x, sizes, p, training, generator);
+}
+
+// Where x has no batch, it has one dimension less than `rank`.
+int first_in_channel(const Tensor& x, std::int64_t rank) { return x.dim() == rank - 1 ? 1 : 2; }
+
+void require_channels(const char* call, const Tensor& x) {
+  if (x.dim() < 2)
+    throw ShapeError(std::string(call) + ": needs x of at least 2 dimensions, got " + to_string(x.sizes()));
 }
 
 }  // namespace
@@ -43,13 +48,33 @@ Tensor dropout(const Tensor& x, double p, bool training, Generator* generator) {
   return drop("dropout", x, x.sizes(), p, training, generator);
 }
 Tensor dropout1d(const Tensor& x, double p, bool training, Generator* generator) {
-  return drop_channels("dropout1d", x, 3, true, p, training, generator);
+  if (x.dim() != 2 && x.dim() != 3) {
+    throw ShapeError("dropout1d: needs x of 3 dimensions, one less without a batch, got " + to_string(x.sizes()));
+  }
+  return drop_channels("dropout1d", x, first_in_channel(x, 3), p, training, generator);
 }
 Tensor dropout2d(const Tensor& x, double p, bool training, Generator* generator) {
-  return drop_channels("dropout2d", x, 4, false, p, training, generator);
+  require_channels("dropout2d", x);
+  return drop_channels("dropout2d", x, 2, p, training, generator);
 }
 Tensor dropout3d(const Tensor& x, double p, bool training, Generator* generator) {
-  return drop_channels("dropout3d", x, 5, true, p, training, generator);
+  require_channels("dropout3d", x);
+  return drop_channels("dropout3d", x, first_in_channel(x, 5), p, training, generator);
 }
+
+#define GRADUS_DROPOUT_IN_PLACE(name)                                                   \
+  Tensor& name##_(Tensor& x, double p, bool training, Generator* generator) {           \
+    const auto drop = [&](const Tensor& y) { return name(y, p, training, generator); }; \
+    if (training && p != 0) return ops::change(#name "_", x, {}, drop);                 \
+    drop(x); /* checks, and changes nothing */                                          \
+    return x;                                                                           \
+  }
+GRADUS_DROPOUT_IN_PLACE(dropout)
+GRADUS_DROPOUT_IN_PLACE(dropout1d)
+GRADUS_DROPOUT_IN_PLACE(dropout2d)
+GRADUS_DROPOUT_IN_PLACE(dropout3d)
+GRADUS_DROPOUT_IN_PLACE(alpha_dropout)
+GRADUS_DROPOUT_IN_PLACE(feature_alpha_dropout)
+#undef GRADUS_DROPOUT_IN_PLACE
 
 }  // namespace gradus

@@ -1,5 +1,6 @@
 // Choosing between elements: where, maximum, minimum, clamp, lerp.
 #include <gradus/ops.h>
+#include <gradus/ops/mathematics.h>
 
 #include <cmath>
 
@@ -79,5 +80,17 @@ Tensor& TensorMethods::clamp_(std::optional<double> min, std::optional<double> m
 }
 
 Tensor lerp(const Tensor& start, const Tensor& end, double weight) { return binary(Lerp{weight}, start, end); }
+
+// From the nearer end, so that weights of 0 and 1 return the ends themselves.
+Tensor lerp(const Tensor& start, const Tensor& end, const Tensor& weight) {
+  for (const Tensor* x : {&end, &weight}) {
+    if (x->dtype() != start.dtype()) {
+      throw DtypeError(std::string("lerp: start, end and weight must be of one type, got ") + to_string(start.dtype()) +
+                       " and " + to_string(x->dtype()));
+    }
+  }
+  const Tensor way = end - start;
+  return where(abs(weight) < 0.5, start + weight * way, end - way * (1 - weight));
+}
 
 }  // namespace gradus

@@ -1,5 +1,6 @@
 // Tensors from nothing: zeros, arange, tensor, from_blob, ...
 #include <gradus/ops.h>
+#include <gradus/ops/creation.h>
 #include <gradus/tensor.h>
 
 #include <algorithm>
@@ -266,6 +267,29 @@ Tensor from_blob(void* data, const Shape& sizes, Dtype dtype, std::function<void
   impl->numel = sizes.numel();
   impl->dtype = dtype;
   return Tensor(std::move(impl));
+}
+
+Tensor from_blob(void* data, const Shape& sizes, const Shape& strides, Dtype dtype,
+                 std::function<void(void*)> deleter) {
+  check_sizes("from_blob", sizes);
+  if (sizes.rank() != strides.rank())
+    throw ShapeError("from_blob: needs a stride for each size, got " + to_string(sizes) + " and " + to_string(strides));
+  std::int64_t extent = sizes.numel() > 0 ? 1 : 0;
+  for (int d = 0; d < sizes.rank(); ++d) {
+    std::int64_t last = 0;
+    const bool negative = strides[d] < 0;
+    if (negative || __builtin_mul_overflow(std::max<std::int64_t>(sizes[d] - 1, 0), strides[d], &last) ||
+        __builtin_add_overflow(extent, sizes.numel() > 0 ? last : 0, &extent))
+      throw ValueError("from_blob: strides must " + std::string(negative ? "not be negative" : "stay within memory") +
+                       ", got " + to_string(strides));
+  }
+  const Tensor x = from_blob(data, {extent}, dtype, std::move(deleter));
+  detail::TensorImpl& impl = *x.impl();
+  impl.sizes = sizes;
+  impl.strides = strides;
+  impl.numel = sizes.numel();
+  impl.contiguous = detail::strides_contiguous(sizes, strides);
+  return x;
 }
 
 template <class T>

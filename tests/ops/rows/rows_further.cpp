@@ -1,6 +1,7 @@
 #include "ops/rows/rows_further.h"
 
 #include <gradus/ops/embedding_bag.h>
+#include <gradus/ops/fractional_pooling.h>
 #include <gradus/ops/further.h>
 #include <gradus/ops/unpooling.h>
 
@@ -107,6 +108,32 @@ void add_further_rows(Rows& rows) {
          [](const Inputs& x) { return adaptive_max_pool2d_with_indices(x[0], 1).first; }, {2, 4, 4});
   pooled("adaptive_max_pool3d_with_indices",
          [](const Inputs& x) { return adaptive_max_pool3d_with_indices(x[0], 1).first; }, {2, 2, 4, 2});
+  const auto small = [](const Tensor& x) { return x.size(-1) == 1; };
+  const auto drawn = [](const Tensor& x, std::int64_t dims) {
+    return full({1, x.size(0), dims}, 0.3, {.dtype = x.dtype(), .device = x.device()});
+  };
+  const auto fractional2d = [=](const Inputs& x) {
+    return fractional_max_pool2d_with_indices(
+        x[0], small(x[0]) ? 1 : 2, {.output_size = Spatial<2>(small(x[0]) ? 1 : 2), .random_samples = drawn(x[0], 2)});
+  };
+  const auto fractional3d = [=](const Inputs& x) {
+    return fractional_max_pool3d_with_indices(
+        x[0], small(x[0]) ? 1 : 2, {.output_size = Spatial<3>(small(x[0]) ? 1 : 2), .random_samples = drawn(x[0], 3)});
+  };
+  pooled("fractional_max_pool2d_with_indices", [=](const Inputs& x) { return fractional2d(x).first; }, {2, 4, 4});
+  pooled("fractional_max_pool3d_with_indices", [=](const Inputs& x) { return fractional3d(x).first; }, {2, 3, 4, 3});
+  pooled("fractional_max_pool2d",
+         [=](const Inputs& x) {
+           return fractional_max_pool2d(
+               x[0], 1, {.output_size = Spatial<2>(small(x[0]) ? 1 : 3), .random_samples = drawn(x[0], 2)});
+         },
+         {2, 4, 4});
+  pooled("fractional_max_pool3d",
+         [=](const Inputs& x) {
+           return fractional_max_pool3d(
+               x[0], 1, {.output_size = Spatial<3>(small(x[0]) ? 1 : 3), .random_samples = drawn(x[0], 3)});
+         },
+         {2, 3, 4, 3});
   rows.push_back({.name = "prelu",
                   .fn = [](const Inputs& x) { return prelu(x[0], x[1]); },
                   .cases = {{{2, 3, 2}, {3}}, {{4, 2}, {1}}, {{0, 3}, {3}}, {{1}, {1}}},

@@ -50,6 +50,10 @@ Row made(const std::string& name, Function fn, std::vector<Sizes> cases, Referen
 }  // namespace
 
 void add_further_product_rows(Rows& rows) {
+  rows.push_back(made("cross", [](const Inputs& x) { return cross(x[0], x[1], 1); },
+                      {{{4, 3}, {4, 3}}, {{1, 3}, {2, 3}}, {{0, 3}, {0, 3}}}));
+  rows.push_back(made("pdist", [](const Inputs& x) { return pdist(x[0]); }, {{{4, 3}}, {{0, 3}}, {{1, 1}}}));
+  rows.back().broadcasts = false;
   rows.push_back(made(
       "mv", [](const Inputs& x) { return mv(x[0], x[1]); },
       {{{3, 4}, {4}}, {{0, 4}, {4}}, {{3, 0}, {0}}, {{1, 1}, {1}}},

@@ -2,6 +2,7 @@
 
 #include <gradus/ops/choice.h>
 #include <gradus/ops/mathematics.h>
+#include <gradus/ops/special.h>
 
 #include <algorithm>
 #include <cmath>
@@ -51,6 +52,23 @@ void add_angles(Rows& rows) {
   rows.push_back(scaled(unary_row("sinc", sinc, sinc_of, kBendsAtZero), 1));
   rows.push_back(binary_row(
       "hypot", hypot, [](double a, double b) { return std::hypot(a, b); }, kBendsAtZero, kBendsAtZero));
+}
+
+void add_torch_special(Rows& rows) {
+  rows.push_back(scaled(unary_row(
+                            "entr", special::entr, [](double x) { return -x * std::log(x); }, kPositive),
+                        1));
+  rows.push_back(
+      scaled(unary_row("ndtr", special::ndtr, [](double x) { return std::erfc(-x / std::sqrt(2.0)) / 2; }), 1));
+  rows.push_back(scaled(
+      binary_row(
+          "xlog1py", special::xlog1py, [](double x, double y) { return x * std::log1p(y); }, kPositive, kPositive),
+      1));
+  rows.push_back(
+      scaled(unary_row(
+                 "multigammaln", [](const Tensor& x) { return special::multigammaln(x, 2); },
+                 [](double x) { return std::lgamma(x) + std::lgamma(x - 0.5) + std::log(M_PI) / 2; }, kFromOne),
+             4, 64));
 }
 
 void add_logarithms(Rows& rows) {
@@ -176,6 +194,7 @@ void add_bits(Rows& rows) {
 void add_mathematics_rows(Rows& rows) {
   add_angles(rows);
   add_logarithms(rows);
+  add_torch_special(rows);
   add_special(rows);
   add_parts(rows);
   add_choice(rows);

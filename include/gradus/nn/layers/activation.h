@@ -48,11 +48,12 @@ struct ReLU6 : Hardtanh {
 
 class ELU : public Module {
  public:
-  explicit ELU(double alpha = 1.0);
-  Tensor forward(const Tensor& x) override { return elu(x, alpha_); }
+  explicit ELU(double alpha = 1.0, bool inplace = false);
+  Tensor forward(const Tensor& x) override;
 
  private:
   double alpha_;
+  bool inplace_;
 };
 
 // approximate: "none" (erf) or "tanh".
@@ -76,8 +77,11 @@ class Softplus : public Module {
 
 class SiLU : public Module {
  public:
-  SiLU() : Module("SiLU") {}
-  Tensor forward(const Tensor& x) override { return silu(x); }
+  explicit SiLU(bool inplace = false) : Module("SiLU", inplace ? "inplace=True" : ""), inplace_(inplace) {}
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  bool inplace_;
 };
 
 class Tanh : public Module {

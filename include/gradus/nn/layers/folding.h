@@ -67,6 +67,18 @@ class LocalResponseNorm : public Module {
   double alpha_, beta_, k_;
 };
 
+// The same by the sums of windows, divided by size, for which the window of an even size is that of the odd one below
+// it. As in PyTorch, the first channel counts in the windows of all channels after it.
+class CrossMapLRN2d : public Module {
+ public:
+  explicit CrossMapLRN2d(std::int64_t size, double alpha = 1e-4, double beta = 0.75, const Scalar& k = 1);
+  Tensor forward(const Tensor& x) override;  // [N, C, H, W]
+
+ private:
+  std::int64_t size_;
+  double alpha_, beta_, k_;
+};
+
 class ChannelShuffle : public Module {
  public:
   explicit ChannelShuffle(std::int64_t groups);

@@ -124,12 +124,12 @@ class GLU : public Module {
 };
 
 struct AlphaDropout : Dropout {
-  explicit AlphaDropout(double p = 0.5) : Dropout("AlphaDropout", p) {}
-  Tensor forward(const Tensor& x) override { return alpha_dropout(x, p_, is_training()); }
+  explicit AlphaDropout(double p = 0.5, bool inplace = false) : Dropout("AlphaDropout", p, inplace) {}
+  Tensor forward(const Tensor& x) override { return drop<alpha_dropout, alpha_dropout_>(x); }
 };
 struct FeatureAlphaDropout : Dropout {
-  explicit FeatureAlphaDropout(double p = 0.5) : Dropout("FeatureAlphaDropout", p) {}
-  Tensor forward(const Tensor& x) override { return feature_alpha_dropout(x, p_, is_training()); }
+  explicit FeatureAlphaDropout(double p = 0.5, bool inplace = false) : Dropout("FeatureAlphaDropout", p, inplace) {}
+  Tensor forward(const Tensor& x) override { return drop<feature_alpha_dropout, feature_alpha_dropout_>(x); }
 };
 
 }  // namespace gradus::nn

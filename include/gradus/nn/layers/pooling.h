@@ -132,6 +132,7 @@ class AdaptiveMaxPool : public Module {
  public:
   explicit AdaptiveMaxPool(const Spatial<N>& output_size);
   Tensor forward(const Tensor& x) override;
+  std::pair<Tensor, Tensor> forward_with_indices(const Tensor& x);  // as MaxPool's
 
  private:
   Spatial<N> output_size_;
