@@ -102,7 +102,7 @@ TEST(FurtherOps, BorrowedMemoryHasStrides) {
   bool released = false;
   {
     const Tensor columns = from_blob(numbers.data(), {3, 3}, {1, 3}, kInt32, [&](void*) { released = true; });
-    EXPECT_TRUE(equal(columns, t(tensor(numbers, {3, 3}))));
+    EXPECT_TRUE(equal(columns, t(tensor(numbers, {3, 3}, {.dtype = kInt32}))));
     EXPECT_EQ(columns.strides(), (Shape{1, 3}));
     EXPECT_FALSE(columns.is_contiguous());
     columns.fill_(0);

