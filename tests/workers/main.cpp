@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
+#include <string>
 
 #include "worker.h"
 
@@ -58,7 +59,9 @@ int main(int argc, char** argv) {
     distributed::finalize();
     return 0;
   } catch (const std::exception& error) {
-    std::fprintf(stderr, "rank %d says: %s\n", distributed::rank(), error.what());
+    // In one piece, as all ranks have one standard error.
+    const std::string said = "rank " + std::to_string(distributed::rank()) + " says: " + error.what() + "\n";
+    std::fputs(said.c_str(), stderr);
     return 2;
   }
 }
