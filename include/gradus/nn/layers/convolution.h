@@ -33,13 +33,13 @@ class Conv : public Module {
        const ConvOptions<N>& options = {});
   // Stride and padding by position, as in PyTorch, where braces without names are a stride for each dimension.
   template <detail::Count Stride>
-  Conv(std::int64_t in_channels, std::int64_t out_channels, const Spatial<N>& kernel_size, Stride stride,
-       const ConvPadding<N>& padding = 0, const ConvOptions<N>& options = {})
-      : Conv(in_channels, out_channels, kernel_size, with(options, detail::spatial_of<N>(stride), padding)) {}
+  Conv(std::int64_t in, std::int64_t out, const Spatial<N>& kernel, Stride stride, const ConvPadding<N>& padding = 0,
+       const ConvOptions<N>& options = {})
+      : Conv(in, out, kernel, with(options, detail::spatial_of<N>(stride), padding)) {}
   template <detail::Count Stride>
-  Conv(std::int64_t in_channels, std::int64_t out_channels, const Spatial<N>& kernel_size,
-       std::initializer_list<Stride> stride, const ConvPadding<N>& padding = 0, const ConvOptions<N>& options = {})
-      : Conv(in_channels, out_channels, kernel_size, with(options, detail::spatial_of<N>(stride), padding)) {}
+  Conv(std::int64_t in, std::int64_t out, const Spatial<N>& kernel, std::initializer_list<Stride> stride,
+       const ConvPadding<N>& padding = 0, const ConvOptions<N>& options = {})
+      : Conv(in, out, kernel, with(options, detail::spatial_of<N>(stride), padding)) {}
   Tensor forward(const Tensor& x) override;
   const ConvOptions<N>& options() const { return options_; }
 
@@ -76,14 +76,13 @@ class ConvTranspose : public Module {
                 const ConvTransposeOptions<N>& options = {});
   // Stride and padding by position, as in PyTorch, where braces without names are a stride for each dimension.
   template <detail::Count Stride>
-  ConvTranspose(std::int64_t in_channels, std::int64_t out_channels, const Spatial<N>& kernel_size, Stride stride,
+  ConvTranspose(std::int64_t in, std::int64_t out, const Spatial<N>& kernel, Stride stride,
                 const Spatial<N>& padding = 0, const ConvTransposeOptions<N>& options = {})
-      : ConvTranspose(in_channels, out_channels, kernel_size, with(options, detail::spatial_of<N>(stride), padding)) {}
+      : ConvTranspose(in, out, kernel, with(options, detail::spatial_of<N>(stride), padding)) {}
   template <detail::Count Stride>
-  ConvTranspose(std::int64_t in_channels, std::int64_t out_channels, const Spatial<N>& kernel_size,
-                std::initializer_list<Stride> stride, const Spatial<N>& padding = 0,
-                const ConvTransposeOptions<N>& options = {})
-      : ConvTranspose(in_channels, out_channels, kernel_size, with(options, detail::spatial_of<N>(stride), padding)) {}
+  ConvTranspose(std::int64_t in, std::int64_t out, const Spatial<N>& kernel, std::initializer_list<Stride> stride,
+                const Spatial<N>& padding = 0, const ConvTransposeOptions<N>& options = {})
+      : ConvTranspose(in, out, kernel, with(options, detail::spatial_of<N>(stride), padding)) {}
   Tensor forward(const Tensor& x) override;
   // With the output_padding that leads to these spatial sizes; ShapeError where none does.
   Tensor forward(const Tensor& x, const Shape& output_size);

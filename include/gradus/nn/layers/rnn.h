@@ -91,8 +91,8 @@ class RNN : public detail::Recurrent {
  public:
   RNN(std::int64_t input_size, std::int64_t hidden_size, const RNNOptions& options = {});
   template <detail::Count Layers>
-  RNN(std::int64_t input_size, std::int64_t hidden_size, Layers num_layers, const RNNOptions& options = {})
-      : RNN(input_size, hidden_size, with_layers(options, static_cast<std::int64_t>(num_layers))) {}
+  RNN(std::int64_t inputs, std::int64_t hidden, Layers num_layers, const RNNOptions& options = {})
+      : RNN(inputs, hidden, with_layers(options, static_cast<std::int64_t>(num_layers))) {}
   // {output, h_n}
   std::pair<Tensor, Tensor> forward(const Tensor& x, const Tensor& h_0);
   std::pair<Tensor, Tensor> operator()(const Tensor& x, const Tensor& h_0 = Tensor()) {
@@ -112,8 +112,8 @@ class LSTM : public detail::Recurrent {
  public:
   LSTM(std::int64_t input_size, std::int64_t hidden_size, const LSTMOptions& options = {});
   template <detail::Count Layers>
-  LSTM(std::int64_t input_size, std::int64_t hidden_size, Layers num_layers, const LSTMOptions& options = {})
-      : LSTM(input_size, hidden_size, with_layers(options, static_cast<std::int64_t>(num_layers))) {}
+  LSTM(std::int64_t inputs, std::int64_t hidden, Layers num_layers, const LSTMOptions& options = {})
+      : LSTM(inputs, hidden, with_layers(options, static_cast<std::int64_t>(num_layers))) {}
   // {output, {h_n, c_n}}: `auto [y, state] = lstm(x, {h, c});`
   std::pair<Tensor, LSTMState> forward(const Tensor& x, const LSTMState& state);
   std::pair<Tensor, LSTMState> operator()(const Tensor& x, const LSTMState& state = {}) {
@@ -133,8 +133,8 @@ class GRU : public detail::Recurrent {
  public:
   GRU(std::int64_t input_size, std::int64_t hidden_size, const GRUOptions& options = {});
   template <detail::Count Layers>
-  GRU(std::int64_t input_size, std::int64_t hidden_size, Layers num_layers, const GRUOptions& options = {})
-      : GRU(input_size, hidden_size, with_layers(options, static_cast<std::int64_t>(num_layers))) {}
+  GRU(std::int64_t inputs, std::int64_t hidden, Layers num_layers, const GRUOptions& options = {})
+      : GRU(inputs, hidden, with_layers(options, static_cast<std::int64_t>(num_layers))) {}
   std::pair<Tensor, Tensor> forward(const Tensor& x, const Tensor& h_0);
   std::pair<Tensor, Tensor> operator()(const Tensor& x, const Tensor& h_0 = Tensor()) {
     return call([&] { return forward(x, h_0); });
